@@ -1,0 +1,167 @@
+package trellis
+
+import "time"
+
+// Account owns nouns. One of them, the management account, exists from the first start.
+type Account struct {
+	ID        string            `json:"id"` // 12 digits
+	Name      string            `json:"name"`
+	Email     string            `json:"email"`
+	Status    string            `json:"status"` // ACTIVE or SUSPENDED
+	CreatedAt time.Time         `json:"createdAt"`
+	OrgID     string            `json:"orgId,omitempty"`    // o-…, empty outside of an organization
+	ParentID  string            `json:"parentId,omitempty"` // r-… or ou-…
+	RequestID string            `json:"requestId,omitempty"`
+	Tags      map[string]string `json:"tags,omitempty"`
+}
+
+// Kind is KindAccount.
+func (*Account) Kind() Kind { return KindAccount }
+
+// Key is the account's id.
+func (a *Account) Key() string { return a.ID }
+
+// Organization joins accounts under a management account.
+type Organization struct {
+	ID                  string    `json:"id"` // o- and 10 to 32 characters
+	ManagementAccountID string    `json:"managementAccountId"`
+	RootID              string    `json:"rootId"`     // r- and 4 to 32 characters
+	FeatureSet          string    `json:"featureSet"` // ALL or CONSOLIDATED_BILLING
+	CreatedAt           time.Time `json:"createdAt"`
+	SharingEnabled      bool      `json:"sharingEnabled"` // RAM's EnableSharingWithAwsOrganization
+}
+
+// Kind is KindOrganization.
+func (*Organization) Kind() Kind { return KindOrganization }
+
+// Key is the organization's id.
+func (o *Organization) Key() string { return o.ID }
+
+// OrganizationalUnit is a folder of accounts.
+type OrganizationalUnit struct {
+	ID        string            `json:"id"` // ou-…
+	OrgID     string            `json:"orgId"`
+	ParentID  string            `json:"parentId"` // r-… or ou-…
+	Name      string            `json:"name"`     // unique below its parent
+	CreatedAt time.Time         `json:"createdAt"`
+	Tags      map[string]string `json:"tags,omitempty"`
+}
+
+// Kind is KindOrganizationalUnit.
+func (*OrganizationalUnit) Kind() Kind { return KindOrganizationalUnit }
+
+// Key is org/id.
+func (u *OrganizationalUnit) Key() string { return u.OrgID + "/" + u.ID }
+
+// User is a person or program with long-lived credentials.
+type User struct {
+	Meta                 // ID is AIDA…
+	Name     string      `json:"name"` // unique in its account, not case-sensitive
+	Path     string      `json:"path"` // begins and ends with /
+	Inline   []PolicyDoc `json:"inline,omitempty"`
+	Attached []string    `json:"attached,omitempty"` // ARNs of managed policies
+}
+
+// Kind is KindUser.
+func (*User) Kind() Kind { return KindUser }
+
+// Key is account/name.
+func (u *User) Key() string { return u.Account + "/" + u.Name }
+
+// ARN is arn:aws:iam::account:user/path/name.
+func (u *User) ARN() string { return IAMARN(u.Account, "user"+u.Path+u.Name) }
+
+// Role is an identity that others take on for a while.
+type Role struct {
+	Meta                          // ID is AROA…
+	Name              string      `json:"name"` // unique in its account
+	Path              string      `json:"path"`
+	Description       string      `json:"description,omitempty"`
+	TrustPolicy       string      `json:"trustPolicy"` // who may assume it
+	MaxSessionSeconds int         `json:"maxSessionSeconds"`
+	Inline            []PolicyDoc `json:"inline,omitempty"`
+	Attached          []string    `json:"attached,omitempty"` // ARNs of managed policies
+	// SessionsRevokedBefore refuses sessions that were made earlier.
+	SessionsRevokedBefore time.Time `json:"sessionsRevokedBefore,omitzero"`
+}
+
+// Kind is KindRole.
+func (*Role) Kind() Kind { return KindRole }
+
+// Key is account/name.
+func (r *Role) Key() string { return r.Account + "/" + r.Name }
+
+// ARN is arn:aws:iam::account:role/path/name.
+func (r *Role) ARN() string { return IAMARN(r.Account, "role"+r.Path+r.Name) }
+
+// PolicyDoc is an inline policy.
+type PolicyDoc struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// ManagedPolicy is a policy that users and roles attach by its ARN. The account of AWS's own is "aws".
+type ManagedPolicy struct {
+	Meta               // ID is ANPA…
+	Name        string `json:"name"` // unique in its account
+	Path        string `json:"path"`
+	Description string `json:"description,omitempty"`
+	Text        string `json:"text"` // of the default version
+	VersionID   string `json:"versionId"`
+}
+
+// Kind is KindManagedPolicy.
+func (*ManagedPolicy) Kind() Kind { return KindManagedPolicy }
+
+// Key is account/name.
+func (p *ManagedPolicy) Key() string { return p.Account + "/" + p.Name }
+
+// ARN is arn:aws:iam::account:policy/path/name.
+func (p *ManagedPolicy) ARN() string { return IAMARN(p.Account, "policy"+p.Path+p.Name) }
+
+// AccessKey is a long-lived credential of a user.
+type AccessKey struct {
+	ID        string    `json:"id"` // AKIA…
+	Account   string    `json:"account"`
+	UserName  string    `json:"userName"`
+	Secret    Secret    `json:"secret"`
+	Status    string    `json:"status"` // Active or Inactive
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// Kind is KindAccessKey.
+func (*AccessKey) Kind() Kind { return KindAccessKey }
+
+// Key is the access key id: a signature names nothing else.
+func (k *AccessKey) Key() string { return k.ID }
+
+// Secrets is the secret access key.
+func (k *AccessKey) Secrets() []*Secret { return []*Secret{&k.Secret} }
+
+// PrincipalType is what kind of caller made a request.
+type PrincipalType string
+
+// The types of principals, as aws:PrincipalType has them.
+const (
+	PrincipalAnonymous   PrincipalType = "Anonymous"
+	PrincipalAccount     PrincipalType = "Account" // the account's root
+	PrincipalUser        PrincipalType = "User"
+	PrincipalAssumedRole PrincipalType = "AssumedRole"
+	PrincipalService     PrincipalType = "Service" // an AWS service, for example ec2.amazonaws.com
+)
+
+// Principal is who made a request.
+type Principal struct {
+	Type    PrincipalType
+	Account string
+	// ARN is how errors and logs name the caller: arn:aws:sts::…:assumed-role/ROLE/SESSION for a role.
+	ARN string
+	// PolicyARN is the value of aws:PrincipalArn: the role's own ARN for a session of a role, else ARN.
+	PolicyARN   string
+	UserID      string // AIDA…, or AROA…:SESSION
+	SessionName string
+	Service     string // of PrincipalService
+	OrgID       string
+	OrgPath     string            // o-…/r-…/ou-…/, the value of aws:PrincipalOrgPaths
+	Tags        map[string]string // of the user or role and the session, the values of aws:PrincipalTag
+}

@@ -1,0 +1,62 @@
+package trellis
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// PartitionID is the label that AWS puts into every generated domain name of a service.
+const PartitionID = "7d67968"
+
+// ARN is an Amazon Resource Name, arn:partition:service:region:account:resource.
+type ARN struct {
+	Partition, Service, Region, Account, Resource string
+}
+
+// String is the ARN as AWS writes it.
+func (a ARN) String() string {
+	return "arn:" + a.Partition + ":" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.Resource
+}
+
+// ParseARN splits an ARN. The resource part keeps its own colons and slashes.
+func ParseARN(s string) (ARN, error) {
+	p := strings.SplitN(s, ":", 6)
+	if len(p) != 6 || p[0] != "arn" || p[1] == "" || p[2] == "" || p[5] == "" {
+		return ARN{}, fmt.Errorf("%q is not an ARN", s)
+	}
+	return ARN{p[1], p[2], p[3], p[4], p[5]}, nil
+}
+
+// LatticeARN is the ARN of a VPC Lattice resource, for example resource "service/svc-0123456789abcdef0".
+func LatticeARN(region, account, resource string) string {
+	return ARN{"aws", "vpc-lattice", region, account, resource}.String()
+}
+
+// EC2ARN is the ARN of an EC2 resource, for example resource "vpc/vpc-0123456789abcdef0".
+func EC2ARN(region, account, resource string) string {
+	return ARN{"aws", "ec2", region, account, resource}.String()
+}
+
+// IAMARN is the ARN of an IAM resource, for example resource "role/checkout-service". IAM has no region.
+func IAMARN(account, resource string) string {
+	return ARN{"aws", "iam", "", account, resource}.String()
+}
+
+// NewID returns prefix + "-0" and 16 random hexadecimal digits: 17 after the hyphen, as AWS's ids have.
+func NewID(prefix string) string {
+	return prefix + "-0" + RandomHex(16)
+}
+
+// RandomHex returns n random hexadecimal digits.
+func RandomHex(n int) string {
+	b := make([]byte, (n+1)/2)
+	rand.Read(b) // never fails (crypto/rand, Go 1.24)
+	return hex.EncodeToString(b)[:n]
+}
+
+// LastPart is what follows the last slash of an ARN or id: the bare id of a VPC Lattice resource.
+func LastPart(s string) string {
+	return s[strings.LastIndexByte(s, '/')+1:]
+}

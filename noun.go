@@ -1,0 +1,121 @@
+package trellis
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind names a kind of noun. It is the first part of a noun's key in the store, so its text never changes.
+type Kind string
+
+// The kinds of nouns.
+const (
+	KindAccessKey             Kind = "accesskey"
+	KindAccessLogSubscription Kind = "accesslogsubscription"
+	KindAccount               Kind = "account"
+	KindAuthPolicy            Kind = "authpolicy"
+	KindInstance              Kind = "instance"
+	KindListener              Kind = "listener"
+	KindManagedPolicy         Kind = "managedpolicy"
+	KindOrganization          Kind = "organization"
+	KindOrganizationalUnit    Kind = "organizationalunit"
+	KindPrefixList            Kind = "prefixlist"
+	KindResourceShare         Kind = "resourceshare"
+	KindRole                  Kind = "role"
+	KindRule                  Kind = "rule"
+	KindSecurityGroup         Kind = "securitygroup"
+	KindService               Kind = "service"
+	KindServiceAssociation    Kind = "serviceassociation"
+	KindServiceNetwork        Kind = "servicenetwork"
+	KindSubnet                Kind = "subnet"
+	KindTarget                Kind = "target"
+	KindTargetGroup           Kind = "targetgroup"
+	KindTargetHealth          Kind = "targethealth"
+	KindUser                  Kind = "user"
+	KindVPC                   Kind = "vpc"
+	KindVPCAssociation        Kind = "vpcassociation"
+)
+
+// Noun is a value that the store keeps: it knows its kind and its key within that kind.
+// Every implementation is a pointer to one of this package's structs.
+type Noun interface {
+	// Kind is the same for all values of a type, the nil pointer included.
+	Kind() Kind
+	// Key identifies the noun among its kind. Parts are joined by '/', the owning account comes first,
+	// so a prefix lists what one account, or one parent, holds.
+	Key() string
+}
+
+// makers makes an empty noun for each kind, for decoding.
+var makers = map[Kind]func() Noun{
+	KindAccessKey:             func() Noun { return new(AccessKey) },
+	KindAccessLogSubscription: func() Noun { return new(AccessLogSubscription) },
+	KindAccount:               func() Noun { return new(Account) },
+	KindAuthPolicy:            func() Noun { return new(AuthPolicy) },
+	KindInstance:              func() Noun { return new(Instance) },
+	KindListener:              func() Noun { return new(Listener) },
+	KindManagedPolicy:         func() Noun { return new(ManagedPolicy) },
+	KindOrganization:          func() Noun { return new(Organization) },
+	KindOrganizationalUnit:    func() Noun { return new(OrganizationalUnit) },
+	KindPrefixList:            func() Noun { return new(PrefixList) },
+	KindResourceShare:         func() Noun { return new(ResourceShare) },
+	KindRole:                  func() Noun { return new(Role) },
+	KindRule:                  func() Noun { return new(Rule) },
+	KindSecurityGroup:         func() Noun { return new(SecurityGroup) },
+	KindService:               func() Noun { return new(Service) },
+	KindServiceAssociation:    func() Noun { return new(ServiceAssociation) },
+	KindServiceNetwork:        func() Noun { return new(ServiceNetwork) },
+	KindSubnet:                func() Noun { return new(Subnet) },
+	KindTarget:                func() Noun { return new(Target) },
+	KindTargetGroup:           func() Noun { return new(TargetGroup) },
+	KindTargetHealth:          func() Noun { return new(TargetHealth) },
+	KindUser:                  func() Noun { return new(User) },
+	KindVPC:                   func() Noun { return new(VPC) },
+	KindVPCAssociation:        func() Noun { return new(VPCAssociation) },
+}
+
+// NewNoun returns an empty noun of a kind to decode into.
+func NewNoun(k Kind) (Noun, error) {
+	if mk, ok := makers[k]; ok {
+		return mk(), nil
+	}
+	return nil, fmt.Errorf("unknown kind of noun %q: was the data written by a newer Trellis?", k)
+}
+
+// Meta is what every noun that an account owns has in common.
+type Meta struct {
+	Account   string            `json:"account"` // 12 digits, the owner
+	ID        string            `json:"id"`      // unique among its kind, for example svc-0123456789abcdef0
+	CreatedAt time.Time         `json:"createdAt"`
+	UpdatedAt time.Time         `json:"updatedAt"`
+	Tags      map[string]string `json:"tags,omitempty"`
+}
+
+// Key is account/id.
+func (m *Meta) Key() string { return m.Account + "/" + m.ID }
+
+// Ref names another noun by its owner and id. Its text form is the other's Key.
+type Ref struct {
+	Account string `json:"account"`
+	ID      string `json:"id"`
+}
+
+// Key is the Key of the noun that is meant.
+func (r Ref) Key() string { return r.Account + "/" + r.ID }
+
+// Ref returns a reference to the noun.
+func (m *Meta) Ref() Ref { return Ref{m.Account, m.ID} }
+
+// Status is where a noun stands in its life. Only kinds that AWS gives a status have one.
+type Status string
+
+// The statuses of AWS's asynchronous resources (VPC Lattice API, for example GetService).
+const (
+	StatusCreateInProgress Status = "CREATE_IN_PROGRESS"
+	StatusActive           Status = "ACTIVE"
+	StatusCreateFailed     Status = "CREATE_FAILED"
+	StatusUpdateInProgress Status = "UPDATE_IN_PROGRESS"
+	StatusUpdateFailed     Status = "UPDATE_FAILED"
+	StatusDeleteInProgress Status = "DELETE_IN_PROGRESS"
+	StatusDeleteFailed     Status = "DELETE_FAILED"
+)

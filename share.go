@@ -1,0 +1,27 @@
+package trellis
+
+// ResourceShare lets other accounts use resources of its owner (AWS RAM).
+type ResourceShare struct {
+	Meta
+	Name                    string           `json:"name"`
+	AllowExternalPrincipals bool             `json:"allowExternalPrincipals"`
+	Status                  string           `json:"status"`              // ACTIVE or DELETED
+	Resources               []string         `json:"resources,omitempty"` // ARNs
+	Principals              []SharePrincipal `json:"principals,omitempty"`
+	Permissions             []string         `json:"permissions,omitempty"` // ARNs of RAM permissions
+}
+
+// SharePrincipal is an account, an organization or an organizational unit that a share is for.
+type SharePrincipal struct {
+	Principal string `json:"principal"` // 12 digits or an organizations ARN
+	// Accepted is false while an account outside the owner's organization has not accepted its invitation.
+	Accepted bool `json:"accepted"`
+}
+
+// Kind is KindResourceShare.
+func (*ResourceShare) Kind() Kind { return KindResourceShare }
+
+// ARN is arn:aws:ram:region:account:resource-share/uuid.
+func (s *ResourceShare) ARN(region string) string {
+	return ARN{"aws", "ram", region, s.Account, "resource-share/" + s.ID}.String()
+}
