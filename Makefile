@@ -1,0 +1,46 @@
+# Trellis. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help up build test race fuzz bench lint generate docs tools clean
+export TRELLIS_VENVS := $(CURDIR)/.cache
+BIN := .build/trellis
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+up: ## build, start Trellis, play the orders scenario, stay up until Ctrl-C
+	@.ci/install run
+	@$(MAKE) --no-print-directory build
+	@$(BIN) up
+
+build: ## build .build/trellis
+	@mkdir -p .build
+	go build -trimpath -o $(BIN) ./cmd/trellis
+
+tools: ## install what the tests need
+	@.ci/install test
+
+test: tools lint ## install what the tests need and run all of them
+	go test -timeout 20m ./...
+
+race: tools ## run the tests under the race detector
+	go test -race -timeout 40m ./...
+
+fuzz: ## fuzz each parser for 20 seconds (FUZZTIME=20s)
+	@.ci/fuzz $(or $(FUZZTIME),20s)
+
+bench: ## compare with nginx on this machine, paired in one run
+	@.ci/install bench
+	go run ./bench
+
+lint: ## gofmt, go vet, staticcheck
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+generate: tools ## make the generated files again: API types from botocore's model, docs/compatibility.md
+	go generate ./...
+
+
+clean: ## remove what was built (not the state in .trellis)
+	rm -rf .build
