@@ -1,5 +1,7 @@
 package trellis
 
+import "time"
+
 // ResourceShare lets other accounts use resources of its owner (AWS RAM).
 type ResourceShare struct {
 	Meta
@@ -16,6 +18,11 @@ type SharePrincipal struct {
 	Principal string `json:"principal"` // 12 digits or an organizations ARN
 	// Accepted is false while an account outside the owner's organization has not accepted its invitation.
 	Accepted bool `json:"accepted"`
+	// Rejected is set when the account has refused the invitation: the share does not reach it.
+	Rejected bool      `json:"rejected,omitempty"`
+	AddedAt  time.Time `json:"addedAt,omitzero"`
+	// External is true for an account outside the owner's organization.
+	External bool `json:"external,omitempty"`
 }
 
 // Kind is KindResourceShare.

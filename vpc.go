@@ -2,6 +2,7 @@ package trellis
 
 import (
 	"net/netip"
+	"time"
 )
 
 // VPC is a network of an account. Two VPCs may have the same CIDRs: they never meet.
@@ -101,6 +102,11 @@ type Instance struct {
 	RoleARN          string     `json:"roleArn,omitempty"` // whose credentials its metadata endpoint gives
 	ReservationID    string     `json:"reservationId"`
 	State            string     `json:"state"` // pending, running, stopping, stopped, shutting-down, terminated
+	// StateChangedAt is when State last changed: a terminated instance is shown for a while after it.
+	StateChangedAt time.Time `json:"stateChangedAt,omitzero"`
+	LaunchIndex    int       `json:"launchIndex,omitempty"` // among the instances of its reservation, from 0
+	// DisableAPITermination makes TerminateInstances refuse the instance.
+	DisableAPITermination bool `json:"disableApiTermination,omitempty"`
 }
 
 // Kind is KindInstance.
