@@ -1,0 +1,170 @@
+package accesslog
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// Record is what is known of one request when it is over. Texts that are empty and addresses that are not
+// valid are written as "-". The names in the JSON form are AWS's (VPC Lattice user guide,
+// monitoring-access-logs).
+type Record struct {
+	ServiceNetworkARN string
+	ServiceARN        string
+	TargetGroupARN    string
+	ListenerID        string
+	ListenerType      string // HTTP, HTTPS or TLS_PASSTHROUGH
+
+	SourceVPCARN     string
+	SourceVPCID      string
+	DestinationVPCID string
+	Source           netip.AddrPort // sourceIpPort, the client
+	Target           netip.AddrPort // targetIpPort, not valid when no target was asked
+
+	Start     time.Time
+	Protocol  string // HTTP/1.1 or HTTP/2
+	Method    string
+	Path      string
+	Host      string
+	UserAgent string
+	RequestID string
+
+	ResponseCode       int
+	BytesReceived      int64         // from the client, head and body
+	BytesSent          int64         // to the client, head and body
+	Duration           time.Duration // start to last byte out
+	RequestToTarget    time.Duration // start to last byte sent to the target, 0 when none was asked
+	ResponseFromTarget time.Duration // first byte read from the target to last byte out
+
+	TLSCipher  string // OpenSSL's name
+	TLSVersion string // for example TLSv1.2
+	ServerName string // SNI
+
+	ResolvedUser         string // an ARN, Anonymous or Unknown
+	AuthDeniedReason     string // Service, Network or Identity
+	CallerPrincipal      string // ARN
+	CallerPrincipalOrgID string
+	CallerPrincipalTags  string // a JSON object as text
+
+	CallerX509IssuerOU  string
+	CallerX509SubjectCN string
+	CallerX509SANNameCN string
+	CallerX509SANDNS    string
+	CallerX509SANURI    string
+	GRPC                bool // the answer had a grpc-status
+	GRPCResponseCode    int
+	FailureReason       string // for example ClientAccessDenied or TargetConnectionError
+}
+
+// startLayout is how startTime is written: to the second.
+const startLayout = "2006-01-02T15:04:05Z"
+
+// AppendJSON appends the record as one JSON object to b. It allocates only when b has to grow.
+func (r *Record) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	b = text(b, "serviceNetworkArn", r.ServiceNetworkARN)
+	b = text(b, "resolvedUser", r.ResolvedUser)
+	b = text(b, "listenerType", r.ListenerType)
+	b = text(b, "authDeniedReason", r.AuthDeniedReason)
+	b = text(b, "targetGroupArn", r.TargetGroupARN)
+	b = text(b, "sourceVpcArn", r.SourceVPCARN)
+	b = text(b, "destinationVpcId", r.DestinationVPCID)
+	b = addrPort(b, "sourceIpPort", r.Source)
+	b = text(b, "listenerId", r.ListenerID)
+	b = addrPort(b, "targetIpPort", r.Target)
+	b = text(b, "failureReason", r.FailureReason)
+	b = text(b, "serviceArn", r.ServiceARN)
+	b = text(b, "sourceVpcId", r.SourceVPCID)
+	b = append(b, `"startTime":"`...)
+	b = r.Start.UTC().AppendFormat(b, startLayout)
+	b = append(b, `",`...)
+	b = text(b, "requestMethod", r.Method)
+	b = text(b, "requestPath", r.Path)
+	b = text(b, "protocol", r.Protocol)
+	b = number(b, "responseCode", int64(r.ResponseCode))
+	b = number(b, "bytesReceived", r.BytesReceived)
+	b = number(b, "bytesSent", r.BytesSent)
+	b = number(b, "duration", r.Duration.Milliseconds())
+	b = text(b, "userAgent", r.UserAgent)
+	b = text(b, "hostHeader", r.Host)
+	b = text(b, "serverNameIndication", r.ServerName)
+	b = number(b, "requestToTargetDuration", r.RequestToTarget.Milliseconds())
+	b = number(b, "responseFromTargetDuration", r.ResponseFromTarget.Milliseconds())
+	b = text(b, "sslCipher", r.TLSCipher)
+	b = text(b, "tlsVersion", r.TLSVersion)
+	b = text(b, "requestId", r.RequestID)
+	if r.GRPC {
+		b = number(b, "grpcResponseCode", int64(r.GRPCResponseCode))
+	}
+	b = text(b, "callerPrincipal", r.CallerPrincipal)
+	b = text(b, "callerPrincipalOrgID", r.CallerPrincipalOrgID)
+	b = text(b, "callerPrincipalTags", r.CallerPrincipalTags)
+	b = text(b, "callerX509IssuerOU", r.CallerX509IssuerOU)
+	b = text(b, "callerX509SubjectCN", r.CallerX509SubjectCN)
+	b = text(b, "callerX509SANNameCN", r.CallerX509SANNameCN)
+	b = text(b, "callerX509SANDNS", r.CallerX509SANDNS)
+	b = text(b, "callerX509SANURI", r.CallerX509SANURI)
+	b[len(b)-1] = '}' // in place of the last comma
+	return b
+}
+
+// text appends a member with a text and a comma; "-" stands for an empty one.
+func text(b []byte, name, value string) []byte {
+	b = append(b, '"')
+	b = append(b, name...)
+	b = append(b, `":"`...)
+	if value == "" {
+		b = append(b, '-')
+	} else {
+		b = escape(b, value)
+	}
+	return append(b, `",`...)
+}
+
+// number appends a member with a number and a comma.
+func number(b []byte, name string, value int64) []byte {
+	b = append(b, '"')
+	b = append(b, name...)
+	b = append(b, `":`...)
+	b = strconv.AppendInt(b, value, 10)
+	return append(b, ',')
+}
+
+// addrPort appends a member ip:port and a comma; an IPv4 address in IPv6 form is written as IPv4.
+func addrPort(b []byte, name string, a netip.AddrPort) []byte {
+	if !a.IsValid() {
+		return text(b, name, "")
+	}
+	b = append(b, '"')
+	b = append(b, name...)
+	b = append(b, `":"`...)
+	b = netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).AppendTo(b)
+	return append(b, `",`...)
+}
+
+// escape appends s as the inside of a JSON string. What is not UTF-8, as bytes of a request may be, becomes
+// the replacement character.
+func escape(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+			i++
+		case c < 0x20 || c == 0x7f:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			i++
+		case c < utf8.RuneSelf:
+			b = append(b, c)
+			i++
+		default:
+			r, n := utf8.DecodeRuneInString(s[i:])
+			b = utf8.AppendRune(b, r)
+			i += n
+		}
+	}
+	return b
+}

@@ -1,0 +1,56 @@
+package targetgroup
+
+import (
+	"sync/atomic"
+
+	"github.com/trellis-project/trellis"
+)
+
+// Group is a target group as it stood at one Apply. It is safe for concurrent use.
+type Group struct {
+	ID              string
+	ARN             string
+	Name            string
+	VPCID           string
+	Type            trellis.TargetGroupType
+	Protocol        trellis.Protocol // HTTP, HTTPS or TCP
+	ProtocolVersion string           // HTTP1, HTTP2 or GRPC
+	// Targets are all members, draining ones too, by key. Not to be changed.
+	Targets []*Target
+
+	turn *atomic.Uint64            // whose turn it is; carried from one Apply to the next
+	open atomic.Pointer[[]*Target] // who may be picked; replaced whole when a target's health changes
+}
+
+// Pick returns the target whose turn it is: round robin over the healthy ones, over all when none is healthy
+// (fail open), never a draining one. It returns nil when there is none. It does not allocate.
+// (VPC Lattice user guide, target-groups: routing, health checks.)
+func (g *Group) Pick() *Target {
+	open := *g.open.Load()
+	switch len(open) {
+	case 0:
+		return nil
+	case 1:
+		return open[0]
+	}
+	return open[(g.turn.Add(1)-1)%uint64(len(open))]
+}
+
+// settle works out anew who may be picked. Targets that are not checked (UNAVAILABLE) count as healthy.
+func (g *Group) settle() {
+	all := make([]*Target, 0, len(g.Targets))
+	for _, t := range g.Targets {
+		switch t.Health().Status {
+		case trellis.TargetHealthy, trellis.TargetUnavailable:
+			all = append(all, t)
+		}
+	}
+	if len(all) == 0 {
+		for _, t := range g.Targets {
+			if t.Health().Status != trellis.TargetDraining {
+				all = append(all, t)
+			}
+		}
+	}
+	g.open.Store(&all)
+}

@@ -1,0 +1,6 @@
+package targetgroup
+
+import "context"
+
+// checking is the running health check of a target.
+type checking struct{ stop context.CancelFunc }

@@ -1,0 +1,62 @@
+package targetgroup
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trellis-project/trellis"
+)
+
+// Options is what a Manager needs.
+type Options struct {
+	// Dial opens a connection inside a VPC.
+	Dial func(ctx context.Context, vpcID string, to netip.AddrPort) (net.Conn, error)
+	// Health is told when a target's status or reason changes, in order for each target, from one goroutine.
+	// A change that is overtaken by another before it was told is left out.
+	Health func(trellis.TargetHealth)
+	Region string
+	Now    func() time.Time // time.Now when nil
+	Log    *slog.Logger     // discards when nil
+}
+
+// Manager holds the running target groups.
+type Manager struct {
+	dial   func(ctx context.Context, vpcID string, to netip.AddrPort) (net.Conn, error)
+	tell   func(trellis.TargetHealth)
+	region string
+	now    func() time.Time
+	log    *slog.Logger
+
+	groups atomic.Pointer[map[string]*Group] // by id, replaced whole
+
+	mu      sync.Mutex
+	targets map[string]*Target // by Key
+	retired map[*Target]struct{}
+	ctx     context.Context // of Run, nil while it does not run
+	checks  sync.WaitGroup  // running health checks
+	told    map[string]Health
+	news    []string      // keys of targets whose health is to be told, oldest first
+	wake    chan struct{} // capacity 1: there is news
+}
+
+// New returns a Manager without groups. It starts nothing.
+func New(o Options) *Manager {
+	m := &Manager{dial: o.Dial, tell: o.Health, region: o.Region, now: o.Now, log: o.Log,
+		targets: map[string]*Target{}, retired: map[*Target]struct{}{}, told: map[string]Health{}, wake: make(chan struct{}, 1)}
+	if m.now == nil {
+		m.now = time.Now
+	}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	m.groups.Store(&map[string]*Group{})
+	return m
+}
+
+// Group returns the target group with an id (tg-…), nil when there is none. It takes no lock.
+func (m *Manager) Group(id string) *Group { return (*m.groups.Load())[id] }
