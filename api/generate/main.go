@@ -3,7 +3,7 @@
 //
 //	go run ./api/generate [-botocore FOLDER]
 //
-// Without -botocore the folder is TRELLIS_BOTOCORE, or what Python below .cache/venv says.
+// Without -botocore the folder is TRELLIS_BOTOCORE, or the one that `make tools` installs below .cache/boto3.
 // Each service gets two files in its folder below api: types_gen.go (structs) and model_gen.go (operations).
 package main
 
@@ -69,7 +69,7 @@ func run(root, botocore string) error {
 }
 
 // findBotocore returns the folder of the botocore package: TRELLIS_BOTOCORE if it is set, else the one
-// that Python of .cache/venv below the root imports.
+// of the Python environment boto3 in TRELLIS_VENVS (.cache below the root), which `make tools` makes.
 func findBotocore(root string) (string, error) {
 	if dir := os.Getenv("TRELLIS_BOTOCORE"); dir != "" {
 		if _, err := os.Stat(filepath.Join(dir, "data")); err != nil {
@@ -77,10 +77,14 @@ func findBotocore(root string) (string, error) {
 		}
 		return dir, nil
 	}
-	python := filepath.Join(root, ".cache", "venv", "bin", "python3")
+	venvs := os.Getenv("TRELLIS_VENVS")
+	if venvs == "" {
+		venvs = filepath.Join(root, ".cache")
+	}
+	python := filepath.Join(venvs, "boto3", "bin", "python3")
 	out, err := exec.Command(python, "-c", "import botocore, os; print(os.path.dirname(botocore.__file__))").Output()
 	if err != nil {
-		return "", fmt.Errorf("botocore is not installed below .cache/venv, run `make tools`: %w", err)
+		return "", fmt.Errorf("botocore is not installed in %s, run `make tools`: %w", venvs, err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }

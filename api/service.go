@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api/wire"
+)
+
+// Service is an AWS service: what the wire knows of it and its complete table of operations, sorted by name.
+type Service struct {
+	Model      *wire.Model
+	Operations []Operation
+	// CommonErrors gives the generic errors (UnrecognizedClientException and so on) the codes that this
+	// service uses for them. It may be nil: the protocol's usual ones.
+	CommonErrors map[string]string
+}
+
+// Operation is one row of a service's table.
+type Operation struct {
+	Name      string
+	Served    bool
+	unchecked []string
+	in        reflect.Type
+	serve     func(ctx context.Context, c *Call, in any) (any, error)
+}
+
+// Op is a row for an operation that is served. In and Out are the generated structs of its sides; the input
+// that serve gets is decoded and has been checked.
+func Op[In, Out any](name string, serve func(ctx context.Context, c *Call, in *In) (*Out, error)) Operation {
+	return Operation{Name: name, Served: true, in: reflect.TypeFor[In](),
+		serve: func(ctx context.Context, c *Call, in any) (any, error) {
+			out, err := serve(ctx, c, in.(*In))
+			if err != nil {
+				return nil, err
+			}
+			return out, nil
+		}}
+}
+
+// Unserved is a row for an operation that is known but not served: it answers a modelled error that says so.
+func Unserved(name string) Operation { return Operation{Name: name} }
+
+// Unchecked frees top-level fields (wire names) from the check of length, pattern and enumeration, because the
+// operation takes more than the model says and checks by itself.
+func (o Operation) Unchecked(fields ...string) Operation {
+	o.unchecked = append(slices.Clone(o.unchecked), fields...)
+	return o
+}
+
+// Check holds the table against the model: sorted, complete, no stranger, input types right.
+func (s *Service) Check() error {
+	if s.Model == nil {
+		return fmt.Errorf("service without a model")
+	}
+	names := make([]string, len(s.Operations))
+	for i, o := range s.Operations {
+		names[i] = o.Name
+		m, ok := s.Model.Operation(o.Name)
+		if !ok {
+			return fmt.Errorf("%s: the model has no operation %s", s.Model.Folder, o.Name)
+		}
+		if o.Served && o.in != m.In {
+			return fmt.Errorf("%s: %s takes %s, the model says %s", s.Model.Folder, o.Name, o.in, m.In)
+		}
+	}
+	if !slices.IsSortedFunc(names, strings.Compare) {
+		return fmt.Errorf("%s: the table of operations is not sorted", s.Model.Folder)
+	}
+	for _, m := range s.Model.Operations {
+		if !slices.Contains(names, m.Name) {
+			return fmt.Errorf("%s: %s is missing in the table", s.Model.Folder, m.Name)
+		}
+	}
+	if len(names) != len(s.Model.Operations) {
+		return fmt.Errorf("%s: an operation stands twice in the table", s.Model.Folder)
+	}
+	return nil
+}
+
+// unserved is the error of an operation that is known but not served.
+func unserved(m *wire.Model, name string) *trellis.Error {
+	e := trellis.InvalidOther("%s is not served by Trellis", name)
+	e.Reason = "unknownOperation"
+	switch m.Protocol {
+	case wire.Query, wire.EC2:
+		e.Code = "InvalidAction"
+	case wire.JSON:
+		e.Code = "UnknownOperationException"
+	}
+	return e
+}

@@ -1,0 +1,46 @@
+package api
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+
+	"github.com/trellis-project/trellis"
+)
+
+// tokenMAC is how many bytes of the authentication code a token carries.
+const tokenMAC = 16
+
+// Tokens makes and opens pagination tokens: base64 of an authentication code and the position, so that a
+// client can neither read meaning into one by a documented form nor use another account's or operation's.
+type Tokens struct {
+	key []byte
+}
+
+// NewTokens returns Tokens under a key of at least 16 bytes. Nodes that share a key take each other's tokens.
+func NewTokens(key []byte) *Tokens { return &Tokens{key: key} }
+
+// Make returns the token for a position.
+func (t *Tokens) Make(account, operation, after string) string {
+	b := append(t.code(account, operation, after), after...)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Open returns the position of a token, or a ValidationException.
+func (t *Tokens) Open(account, operation, token string) (string, error) {
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(b) <= tokenMAC || !hmac.Equal(b[:tokenMAC], t.code(account, operation, string(b[tokenMAC:]))) {
+		return "", trellis.Invalid(trellis.FieldError{Name: "nextToken", Message: "The value of nextToken is not valid"})
+	}
+	return string(b[tokenMAC:]), nil
+}
+
+// code is the authentication code of a position.
+func (t *Tokens) code(account, operation, after string) []byte {
+	h := hmac.New(sha256.New, t.key)
+	for _, s := range []string{account, operation, after} {
+		h.Write([]byte(s))
+		h.Write([]byte{0})
+	}
+	return h.Sum(nil)[:tokenMAC]
+}
