@@ -94,6 +94,9 @@ type Meta struct {
 // Key is account/id.
 func (m *Meta) Key() string { return m.Account + "/" + m.ID }
 
+// Common returns the Meta itself, for code that works on any noun that an account owns.
+func (m *Meta) Common() *Meta { return m }
+
 // Ref names another noun by its owner and id. Its text form is the other's Key.
 type Ref struct {
 	Account string `json:"account"`
