@@ -1,13 +1,200 @@
 package targetgroup
 
 import (
-	"context"
+	"net/netip"
+	"slices"
 
 	"github.com/trellis-project/trellis"
 )
 
-// Run checks health and tends the pools until ctx is done, and returns when all of it has ended.
-func (m *Manager) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+// Apply makes the running groups as the nouns say. Targets that stay keep their health and connections;
+// those that go are given the rest of their draining time. It does not block on the network.
+func (m *Manager) Apply(st *trellis.State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := application{m: m, st: st, vpcs: map[string]*trellis.VPC{}, used: inUse(st),
+		members: map[string][]*trellis.Target{}, kept: make(map[string]*Target, len(m.targets))}
+	for v := range trellis.All[*trellis.VPC](st) {
+		a.vpcs[v.ID] = v
+	}
+	for _, t := range trellis.Sorted[*trellis.Target](st) {
+		key := t.Account + "/" + t.TargetGroupID
+		a.members[key] = append(a.members[key], t)
+	}
+	groups := make(map[string]*Group, st.Len(trellis.KindTargetGroup))
+	for n := range trellis.All[*trellis.TargetGroup](st) {
+		if alive(n.Status) {
+			groups[n.ID] = a.group(n)
+		}
+	}
+	gone := m.targets
+	m.targets = a.kept
+	m.groups.Store(&groups)
+	for key, t := range gone {
+		if m.targets[key] != t {
+			m.remove(t)
+		}
+	}
+}
 
-// Apply makes the running groups as the nouns say.
-func (m *Manager) Apply(st *trellis.State) {}
+// application is the work of one Apply, under Manager.mu.
+type application struct {
+	m       *Manager
+	st      *trellis.State
+	vpcs    map[string]*trellis.VPC      // by id
+	used    map[string]bool              // keys of target groups
+	members map[string][]*trellis.Target // by key of the target group
+	kept    map[string]*Target           // every target of the new groups, by key
+}
+
+// group makes the Group of a noun, or keeps the running one when nothing of it changed.
+func (a *application) group(n *trellis.TargetGroup) *Group {
+	g := &Group{ID: n.ID, ARN: n.ARN(a.m.region), Name: n.Name, VPCID: n.VPCID, Type: n.Type,
+		Protocol: n.Protocol, ProtocolVersion: n.ProtocolVersion}
+	old := a.m.Group(n.ID)
+	members := a.members[n.Key()]
+	g.Targets = make([]*Target, 0, len(members))
+	changed := false
+	for _, t := range members {
+		target, moved := a.target(n, t)
+		changed = changed || moved
+		g.Targets = append(g.Targets, target)
+	}
+	if old == nil {
+		g.initTurn()
+	} else {
+		g.turn = old.turn
+		if !changed && slices.Equal(g.Targets, old.Targets) {
+			g.open.Store(old.open.Load())
+			return g
+		}
+	}
+	g.settle()
+	return g
+}
+
+// target finds or makes the running target of a noun and sets what the nouns decide of its health. It tells
+// whether that changed.
+func (a *application) target(g *trellis.TargetGroup, n *trellis.Target) (t *Target, moved bool) {
+	key, addr, secure := n.Key(), a.address(g, n), g.Protocol == trellis.ProtocolHTTPS
+	t = a.m.targets[key]
+	if known := t; t == nil || t.Addr != addr || t.VPCID != g.VPCID || t.secure != secure {
+		t = &Target{ID: n.ID, Addr: addr, Key: key, VPCID: g.VPCID, groupID: g.ID, m: a.m, secure: secure, live: map[*Conn]struct{}{}}
+		h := Health{trellis.TargetInitial, reasonInitial}
+		if known == nil {
+			h = a.remembered(key)
+		}
+		t.health.Store(&h)
+		moved = true
+	}
+	a.kept[key] = t
+	t.vpc.Store(a.vpcs[g.VPCID])
+	if n.DrainingSince != nil {
+		t.retire(drainTime - a.m.now().Sub(*n.DrainingSince))
+	} else if t.Health().Status == trellis.TargetDraining {
+		t.revive()
+	}
+	h, rests := resting(g, n, a.used[g.Key()])
+	if rests {
+		a.m.stopCheck(t)
+	} else {
+		h = t.Health()
+		if t.checking == nil && (!moved || h.Status != trellis.TargetHealthy) {
+			h = Health{trellis.TargetInitial, reasonInitial}
+		}
+		a.m.startCheck(t, g.HealthCheck)
+	}
+	return t, a.m.set(t, h) || moved
+}
+
+// remembered is the health that the store has of a target, so that a start of the node neither forgets who was
+// healthy nor tells what is known.
+func (a *application) remembered(key string) Health {
+	h, ok := trellis.Get[*trellis.TargetHealth](a.st, key)
+	if !ok {
+		delete(a.m.told, key)
+		return Health{trellis.TargetInitial, reasonInitial}
+	}
+	known := Health{h.Status, h.ReasonCode}
+	a.m.told[key] = known
+	return known
+}
+
+// address is where a target listens, not valid when that is not known.
+func (a *application) address(g *trellis.TargetGroup, t *trellis.Target) netip.AddrPort {
+	port := t.Port
+	if port == 0 {
+		port = g.Port
+	}
+	var addr netip.Addr
+	switch g.Type {
+	case trellis.TargetsIP:
+		addr, _ = netip.ParseAddr(t.ID) // registration refuses other ids; the connect says what is missing
+	case trellis.TargetsInstance:
+		if i, ok := trellis.Get[*trellis.Instance](a.st, t.Account+"/"+t.ID); ok && i.VPCID == g.VPCID {
+			addr = i.PrivateIP
+		}
+	}
+	if !addr.IsValid() || port < 1 || port > 65535 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(addr.Unmap().WithZone(""), uint16(port))
+}
+
+// alive tells whether a target group of this status is kept running.
+func alive(s trellis.Status) bool {
+	switch s {
+	case trellis.StatusCreateFailed, trellis.StatusDeleteInProgress, trellis.StatusDeleteFailed:
+		return false
+	}
+	return true
+}
+
+// inUse returns the keys of the target groups that a listener or rule of an active service names.
+func inUse(st *trellis.State) map[string]bool {
+	used := map[string]bool{}
+	mark := func(account, service string, a trellis.Action) {
+		s, ok := trellis.Get[*trellis.Service](st, account+"/"+service)
+		if !ok || s.Status != trellis.StatusActive && s.Status != trellis.StatusUpdateInProgress {
+			return
+		}
+		for _, f := range a.Forward {
+			used[account+"/"+trellis.LastPart(f.TargetGroupID)] = true
+		}
+	}
+	for l := range trellis.All[*trellis.Listener](st) {
+		mark(l.Account, l.ServiceID, l.DefaultAction)
+	}
+	for r := range trellis.All[*trellis.Rule](st) {
+		mark(r.Account, r.ServiceID, r.Action)
+	}
+	return used
+}
+
+// remove lets go of a target that is no member any more. The caller holds mu.
+func (m *Manager) remove(t *Target) {
+	m.stopCheck(t)
+	t.retire(drainTime)
+	m.retired[t] = struct{}{}
+	if m.targets[t.Key] == nil {
+		delete(m.told, t.Key)
+	}
+}
+
+// set gives a target a health, and tells whether it is another one than before. The caller holds mu and, but
+// for Apply, settles the group.
+func (m *Manager) set(t *Target, h Health) bool {
+	moved := t.Health() != h
+	if moved {
+		t.health.Store(&h)
+	}
+	if told, ok := m.told[t.Key]; (!ok || told != h) && !m.waiting[t.Key] {
+		m.waiting[t.Key] = true
+		m.news = append(m.news, t.Key)
+		select {
+		case m.wake <- struct{}{}:
+		default:
+		}
+	}
+	return moved
+}

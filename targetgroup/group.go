@@ -1,6 +1,7 @@
 package targetgroup
 
 import (
+	"math/rand/v2"
 	"sync/atomic"
 
 	"github.com/trellis-project/trellis"
@@ -34,6 +35,12 @@ func (g *Group) Pick() *Target {
 		return open[0]
 	}
 	return open[(g.turn.Add(1)-1)%uint64(len(open))]
+}
+
+// initTurn begins the round at a chance place, so that many nodes do not all begin with the same target.
+func (g *Group) initTurn() {
+	g.turn = new(atomic.Uint64)
+	g.turn.Store(rand.Uint64() >> 1)
 }
 
 // settle works out anew who may be picked. Targets that are not checked (UNAVAILABLE) count as healthy.

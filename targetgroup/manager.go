@@ -37,17 +37,18 @@ type Manager struct {
 	mu      sync.Mutex
 	targets map[string]*Target // by Key
 	retired map[*Target]struct{}
-	ctx     context.Context // of Run, nil while it does not run
-	checks  sync.WaitGroup  // running health checks
-	told    map[string]Health
-	news    []string      // keys of targets whose health is to be told, oldest first
-	wake    chan struct{} // capacity 1: there is news
+	ctx     context.Context   // of Run, nil while it does not run
+	checks  sync.WaitGroup    // running health checks
+	told    map[string]Health // what was told last, by key, or what the store had at the start
+	news    []string          // keys of targets whose health is to be told, oldest first
+	waiting map[string]bool   // the keys in news
+	wake    chan struct{}     // capacity 1: there is news
 }
 
 // New returns a Manager without groups. It starts nothing.
 func New(o Options) *Manager {
 	m := &Manager{dial: o.Dial, tell: o.Health, region: o.Region, now: o.Now, log: o.Log,
-		targets: map[string]*Target{}, retired: map[*Target]struct{}{}, told: map[string]Health{}, wake: make(chan struct{}, 1)}
+		targets: map[string]*Target{}, retired: map[*Target]struct{}{}, told: map[string]Health{}, waiting: map[string]bool{}, wake: make(chan struct{}, 1)}
 	if m.now == nil {
 		m.now = time.Now
 	}

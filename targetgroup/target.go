@@ -44,10 +44,11 @@ type Target struct {
 	// VPCID is the VPC that its address is in.
 	VPCID string
 
-	m      *Manager
-	secure bool // TLS to the target, certificate not verified, as VPC Lattice does
-	vpc    atomic.Pointer[trellis.VPC]
-	health atomic.Pointer[Health]
+	groupID string
+	m       *Manager
+	secure  bool // TLS to the target, certificate not verified, as VPC Lattice does
+	vpc     atomic.Pointer[trellis.VPC]
+	health  atomic.Pointer[Health]
 
 	mu     sync.Mutex
 	idle   []*Conn            // a stack: the last one put is the first one taken; nil-free

@@ -1,0 +1,210 @@
+package targetgroup
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/trellis-project/trellis"
+)
+
+// after waits in the bubble and returns what was told meanwhile.
+func (h *hosts) after(d time.Duration) []string {
+	time.Sleep(d) // the bubble's clock
+	synctest.Wait()
+	return h.news()
+}
+
+// expect fails the test when got is not want.
+func expect(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	slices.Sort(got)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s: told (-want +got):\n%s", what, d)
+	}
+}
+
+func TestHealthFollowsProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHosts()
+		h.answer("10.0.0.1", 200)
+		h.answer("10.0.0.2", 503)
+		st := stateWith(trellis.TargetGroup{HealthCheck: quick()}, member("10.0.0.1"), member("10.0.0.2"), member("10.0.0.3"), member("10.0.0.4"))
+		h.answer("10.0.0.4", -1)
+		m := h.running(t, st)
+		expect(t, "at the start", h.after(0), "10.0.0.1:80 INITIAL InitialHealthChecking", "10.0.0.2:80 INITIAL InitialHealthChecking",
+			"10.0.0.3:80 INITIAL InitialHealthChecking", "10.0.0.4:80 INITIAL InitialHealthChecking")
+		expect(t, "one success is enough at first", h.after(2*time.Second), "10.0.0.1:80 HEALTHY ")
+		expect(t, "two failures", h.after(20*time.Second), "10.0.0.2:80 UNHEALTHY ResponseCodeMismatch",
+			"10.0.0.3:80 UNHEALTHY HealthCheckFailed", "10.0.0.4:80 UNHEALTHY HealthCheckTimeout")
+		for range 3 {
+			if got := m.Group(testGroup).Pick().ID; got != "10.0.0.1" {
+				t.Errorf("Pick gave %s, which is not healthy", got)
+			}
+		}
+
+		h.answer("10.0.0.2", 200)
+		expect(t, "two successes of three", h.after(21*time.Second))
+		expect(t, "three successes", h.after(11*time.Second), "10.0.0.2:80 HEALTHY ")
+		h.answer("10.0.0.1", 500)
+		expect(t, "failing again", h.after(22*time.Second), "10.0.0.1:80 UNHEALTHY ResponseCodeMismatch")
+		h.answer("10.0.0.2", 0)
+		expect(t, "all fail", h.after(22*time.Second), "10.0.0.2:80 UNHEALTHY HealthCheckFailed")
+		picked := map[string]bool{}
+		for range 4 {
+			picked[m.Group(testGroup).Pick().ID] = true
+		}
+		if len(picked) != 4 {
+			t.Errorf("with no healthy target %v were picked, want all", picked)
+		}
+		if !h.agents[userAgent] || len(h.agents) != 1 {
+			t.Errorf("probes called themselves %v", h.agents)
+		}
+	})
+}
+
+func TestHealthFollowsUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHosts()
+		h.answer("10.0.0.1", 200)
+		st := stateWith(trellis.TargetGroup{HealthCheck: quick()}, member("10.0.0.1"))
+		l := slices.Collect(trellis.All[*trellis.Listener](st))[0]
+		st.Delete(trellis.KindListener, l.Key())
+		m := h.running(t, st)
+		expect(t, "no listener", h.after(30*time.Second), "10.0.0.1:80 UNUSED TargetGroupNotInUse")
+		if h.dials["10.0.0.1"] != 0 {
+			t.Error("a target of a group that is not in use was probed")
+		}
+		st.Put(l)
+		m.Apply(st)
+		expect(t, "with the listener", h.after(0), "10.0.0.1:80 INITIAL InitialHealthChecking")
+		expect(t, "checked", h.after(time.Second), "10.0.0.1:80 HEALTHY ")
+
+		off := *quick()
+		off.Enabled = false
+		st.Put(&trellis.TargetGroup{Meta: trellis.Meta{Account: testAccount, ID: testGroup}, Type: trellis.TargetsIP, VPCID: testVPC,
+			Protocol: trellis.ProtocolHTTP, Status: trellis.StatusActive, HealthCheck: &off})
+		m.Apply(st)
+		expect(t, "check disabled", h.after(time.Minute), "10.0.0.1:80 UNAVAILABLE HealthCheckDisabled")
+		if m.Group(testGroup).Pick() == nil {
+			t.Error("a target that is not checked is not picked")
+		}
+		st.Delete(trellis.KindTarget, testAccount+"/"+testGroup+"/10.0.0.1:80")
+		m.Apply(st)
+		if m.Group(testGroup).Pick() != nil {
+			t.Error("a target that is gone is picked")
+		}
+		expect(t, "gone", h.after(time.Minute))
+	})
+}
+
+func TestHealthIsRememberedAcrossAStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHosts()
+		h.answer("10.0.0.1", 200)
+		st := stateWith(trellis.TargetGroup{HealthCheck: quick()}, member("10.0.0.1"), member("10.0.0.2"))
+		st.Put(&trellis.TargetHealth{TargetKey: testAccount + "/" + testGroup + "/10.0.0.1:80", Status: trellis.TargetHealthy})
+		st.Put(&trellis.TargetHealth{TargetKey: testAccount + "/" + testGroup + "/10.0.0.2:80", Status: trellis.TargetUnhealthy, ReasonCode: reasonFailed})
+		m := h.running(t, st)
+		if got := m.Group(testGroup).Pick(); got.ID != "10.0.0.1" {
+			t.Errorf("Pick gave %s", got.ID)
+		}
+		expect(t, "at the start", h.after(0), "10.0.0.2:80 INITIAL InitialHealthChecking")
+		expect(t, "later", h.after(30*time.Second), "10.0.0.2:80 UNHEALTHY HealthCheckFailed")
+	})
+}
+
+func TestDraining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHosts()
+		h.answer("10.0.0.1", 200)
+		st := stateWith(trellis.TargetGroup{}, member("10.0.0.1"))
+		m := h.running(t, st)
+		target := m.Group(testGroup).Pick()
+		busy, _, err := target.Get(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting, _, err := target.Get(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		target.Put(waiting)
+		h.after(0)
+
+		now := time.Now()
+		draining := member("10.0.0.1")
+		draining.Account, draining.TargetGroupID, draining.DrainingSince = testAccount, testGroup, &now
+		st.Put(&draining)
+		m.Apply(st)
+		expect(t, "deregistered", h.after(0), "10.0.0.1:80 DRAINING DeregistrationInProgress")
+		if m.Group(testGroup).Pick() != nil {
+			t.Error("a draining target is picked")
+		}
+		if open, idle := target.Connections(); open != 1 || idle != 0 {
+			t.Errorf("%d open, %d waiting, want the one in use only", open, idle)
+		}
+		st.Delete(trellis.KindTarget, draining.Key())
+		h.after(59 * time.Second)
+		m.Apply(st)
+		if open, _ := target.Connections(); open != 1 {
+			t.Error("the connection in use was closed before a minute had passed")
+		}
+		h.after(2 * time.Second)
+		if open, _ := target.Connections(); open != 0 {
+			t.Error("the connection in use outlived the minute")
+		}
+		if _, err := busy.Write([]byte("x")); err == nil {
+			t.Error("the connection can still be written to")
+		}
+		late, _, err := target.Get(context.Background())
+		if err != nil {
+			t.Fatalf("a request that had picked the target before fails: %v", err)
+		}
+		target.Put(late)
+		if open, _ := target.Connections(); open != 0 {
+			t.Error("a connection of a target that is gone waits in the pool")
+		}
+	})
+}
+
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHosts()
+		h.answer("10.0.0.1", 200)
+		m := h.running(t, stateWith(trellis.TargetGroup{}, member("10.0.0.1")))
+		target := m.Group(testGroup).Pick()
+		c, reused, err := target.Get(context.Background())
+		if err != nil || reused {
+			t.Fatalf("first Get: reused %v, %v", reused, err)
+		}
+		target.Put(c)
+		again, reused, err := target.Get(context.Background())
+		if err != nil || !reused || again != c {
+			t.Fatalf("second Get: reused %v, %v", reused, err)
+		}
+		target.Put(again)
+		h.after(idleTimeout + sweepEvery)
+		if open, idle := target.Connections(); open != 0 || idle != 0 {
+			t.Errorf("%d open, %d waiting after the idle timeout", open, idle)
+		}
+	})
+}
+
+func TestInstanceTargets(t *testing.T) {
+	st := stateWith(trellis.TargetGroup{Type: trellis.TargetsInstance, Protocol: trellis.ProtocolHTTP, Port: 8080}, member("i-0aaaaaaaaaaaaaaaa"), member("i-0bbbbbbbbbbbbbbbb"))
+	st.Put(&trellis.Instance{Meta: trellis.Meta{Account: testAccount, ID: "i-0aaaaaaaaaaaaaaaa"}, VPCID: testVPC, PrivateIP: netip.MustParseAddr("10.0.0.9")})
+	m := New(Options{Dial: newHosts().dial})
+	m.Apply(st)
+	known, unknown := m.Group(testGroup).Targets[0], m.Group(testGroup).Targets[1]
+	if known.Addr != netip.MustParseAddrPort("10.0.0.9:80") {
+		t.Errorf("the instance's target is at %s", known.Addr)
+	}
+	if _, _, err := unknown.Get(context.Background()); err == nil {
+		t.Error("a target without an address was connected to")
+	}
+}
