@@ -1,0 +1,279 @@
+package sigv4
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// form is one of the ways in which signers write the path and the query of a canonical request. AWS's own
+// rule is the zero value; two families of signers differ from it in corners, and each of their forms names the
+// request as exactly.
+type form struct {
+	rawPath  bool // encode the path but leave dot segments and doubled slashes, as aws-sdk-go-v2 does
+	rawQuery bool // sort the query's parameters but leave their encoding, as botocore does with a URL's query
+}
+
+// param is one parameter of a query, as offsets into the buffer that holds it encoded: key [k:e], value [v:w].
+type param struct{ k, e, v, w int }
+
+// appendCanonical appends the canonical request to b and returns where it begins. What stands in front of it
+// is scratch. With encode false the path is taken as it is (S3).
+func appendCanonical(b []byte, r *Request, a *Authorization, payloadHash string, encode bool, f form) ([]byte, int, error) {
+	var few [32]param // more parameters than this are kept on the heap
+	b, params := appendParams(b, r.RawQuery, a.Presigned, f.rawQuery, few[:0])
+	sortParams(b, params)
+
+	path := r.Path
+	scratch := b[len(b):]
+	if encode && !f.rawPath && needsNormalizing(path) {
+		from := len(b)
+		b = appendNormalized(b, path)
+		scratch = b[from:]
+		path = ""
+	}
+	start := len(b)
+	b = append(b, r.Method...)
+	b = append(b, '\n')
+	switch {
+	case len(scratch) > 0:
+		b = appendEncodedPath(b, scratch)
+	case path == "":
+		b = append(b, '/')
+	case encode:
+		b = appendEncodedPath(b, path)
+	default:
+		b = append(b, path...)
+	}
+	b = append(b, '\n')
+	for i, p := range params {
+		if i > 0 {
+			b = append(b, '&')
+		}
+		b = append(b, b[p.k:p.e]...)
+		b = append(b, '=')
+		b = append(b, b[p.v:p.w]...)
+	}
+	b = append(b, '\n')
+	b, err := appendHeaders(b, r, a.SignedHeaders)
+	if err != nil {
+		return b, start, err
+	}
+	b = append(b, '\n')
+	b = append(b, a.SignedHeaders...)
+	b = append(b, '\n')
+	b = append(b, payloadHash...)
+	return b, start, nil
+}
+
+// appendHeaders appends "name:value\n" for every signed header in the order of the list, which must be
+// lower-case, sorted, free of doubles and hold host. Values of repeated fields are joined by commas.
+func appendHeaders(b []byte, r *Request, list string) ([]byte, error) {
+	host := false
+	for prev, more := "", true; more; {
+		var name string
+		name, list, more = strings.Cut(list, ";")
+		if name <= prev || !isLowerToken(name) {
+			return b, &Error{CodeIncomplete, "SignedHeaders must be a sorted list of lower-case header names, got '" + printable(name) + "'."}
+		}
+		prev = name
+		b = append(b, name...)
+		b = append(b, ':')
+		n := 0
+		for i := range r.Headers {
+			if fold(r.Headers[i].Name, name) {
+				if n > 0 {
+					b = append(b, ',')
+				}
+				b = appendFolded(b, r.Headers[i].Value)
+				n++
+			}
+		}
+		if name == "host" {
+			host = true
+			if n == 0 && r.Host != "" {
+				b = appendFolded(b, r.Host)
+				n++
+			}
+		}
+		if n == 0 {
+			return b, &Error{CodeIncomplete, "'" + name + "' is named as a SignedHeader, but it does not exist in the HTTP request."}
+		}
+		b = append(b, '\n')
+	}
+	if !host {
+		return b, &Error{CodeIncomplete, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."}
+	}
+	return b, nil
+}
+
+// isLowerToken tells whether s is a header name in lower case (RFC 9110, token).
+func isLowerToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0 {
+			continue
+		}
+		return false
+	}
+	return s != ""
+}
+
+// appendFolded appends a header value without spaces and tabs at its ends, and with runs of them as one space.
+func appendFolded(b []byte, v string) []byte {
+	v = trim(v)
+	gap := false
+	for i := range len(v) {
+		c := v[i]
+		if c == ' ' || c == '\t' {
+			gap = true
+			continue
+		}
+		if gap {
+			b = append(b, ' ')
+			gap = false
+		}
+		b = append(b, c)
+	}
+	return b
+}
+
+// needsNormalizing tells whether a path may hold dot segments or doubled slashes.
+func needsNormalizing(p string) bool {
+	return strings.Contains(p, "//") || strings.Contains(p, "/.") || strings.HasPrefix(p, ".")
+}
+
+// appendNormalized appends a path without empty segments and dot segments. Only literal dots count: %2e is a
+// segment as any other. A last slash stays when the path still has a segment; /a/b/.. becomes /a.
+func appendNormalized(b []byte, p string) []byte {
+	start := len(b)
+	if strings.HasPrefix(p, "/") {
+		b = append(b, '/')
+	}
+	root := len(b)
+	slash := strings.HasSuffix(p, "/")
+	for more := true; more; {
+		var seg string
+		seg, p, more = strings.Cut(p, "/")
+		switch seg {
+		case "", ".":
+		case "..":
+			cut := bytes.LastIndexByte(b[root:], '/')
+			b = b[:root+max(cut, 0)]
+		default:
+			if len(b) > root {
+				b = append(b, '/')
+			}
+			b = append(b, seg...)
+		}
+	}
+	if slash && len(b) > root {
+		b = append(b, '/')
+	}
+	if len(b) == start {
+		b = append(b, '/')
+	}
+	return b
+}
+
+// appendEncodedPath appends a path with everything encoded but unreserved characters and slashes: a percent
+// sign of the wire becomes %25.
+func appendEncodedPath[T string | []byte](b []byte, p T) []byte {
+	for i := range len(p) {
+		if p[i] == '/' {
+			b = append(b, '/')
+		} else {
+			b = appendEncodedByte(b, p[i])
+		}
+	}
+	return b
+}
+
+// upperHex are the digits of percent-encoding, which signatures write in upper case.
+const upperHex = "0123456789ABCDEF"
+
+// unreserved are the characters that are never encoded (RFC 3986 section 2.3).
+var unreserved = func() (t [256]bool) {
+	for c := range 256 {
+		t[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			c == '-' || c == '.' || c == '_' || c == '~'
+	}
+	return t
+}()
+
+// appendEncodedByte appends one byte, percent-encoded unless unreserved.
+func appendEncodedByte(b []byte, c byte) []byte {
+	if unreserved[c] {
+		return append(b, c)
+	}
+	return append(b, '%', upperHex[c>>4], upperHex[c&15])
+}
+
+// appendParams appends the query's parameters to b, one after the other, and returns where each stands. The
+// signature of a presigned URL does not sign itself.
+func appendParams(b []byte, q string, presigned, raw bool, params []param) ([]byte, []param) {
+	for more := q != ""; more; {
+		var p string
+		p, q, more = strings.Cut(q, "&")
+		if p == "" && !raw {
+			continue
+		}
+		k, v, _ := strings.Cut(p, "=")
+		if presigned && k == "X-Amz-Signature" {
+			continue
+		}
+		at := param{k: len(b)}
+		b = appendQueryPart(b, k, raw)
+		at.e, at.v = len(b), len(b)
+		b = appendQueryPart(b, v, raw)
+		at.w = len(b)
+		params = append(params, at)
+	}
+	return b, params
+}
+
+// appendQueryPart appends a key or value: as it is, or decoded and encoded again, so that every spelling of the
+// same text has one form. A plus sign is a space, as in a form; a broken escape is a literal percent sign.
+func appendQueryPart(b []byte, s string, raw bool) []byte {
+	if raw {
+		return append(b, s...)
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == '+':
+			c = ' '
+		case c == '%' && i+2 < len(s) && unhex(s[i+1]) >= 0 && unhex(s[i+2]) >= 0:
+			c = byte(unhex(s[i+1])<<4 | unhex(s[i+2]))
+			i += 2
+		}
+		b = appendEncodedByte(b, c)
+	}
+	return b
+}
+
+// unhex is the value of a hexadecimal digit, -1 for other bytes.
+func unhex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// sortParams sorts by encoded key, then by encoded value, byte by byte.
+func sortParams(b []byte, params []param) {
+	if len(params) < 2 {
+		return
+	}
+	slices.SortFunc(params, func(x, y param) int {
+		if c := bytes.Compare(b[x.k:x.e], b[y.k:y.e]); c != 0 {
+			return c
+		}
+		return bytes.Compare(b[x.v:x.w], b[y.v:y.w])
+	})
+}
