@@ -1,0 +1,36 @@
+package wire_test
+
+import (
+	"testing"
+
+	"github.com/trellis-project/trellis/api/ec2"
+	"github.com/trellis-project/trellis/api/iam"
+	"github.com/trellis-project/trellis/api/logs"
+	"github.com/trellis-project/trellis/api/organizations"
+	"github.com/trellis-project/trellis/api/ram"
+	"github.com/trellis-project/trellis/api/sts"
+	"github.com/trellis-project/trellis/api/vpclattice"
+	"github.com/trellis-project/trellis/api/wire"
+)
+
+// models returns every model that is generated.
+func models() []*wire.Model {
+	return []*wire.Model{ec2.Model(), iam.Model(), logs.Model(), organizations.Model(), ram.Model(), sts.Model(), vpclattice.Model()}
+}
+
+// codec compiles a model.
+func codec(t testing.TB, m *wire.Model) *wire.Codec {
+	t.Helper()
+	c, err := wire.NewCodec(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestModelsCompile compiles all of every model's types, names and patterns.
+func TestModelsCompile(t *testing.T) {
+	for _, m := range models() {
+		codec(t, m)
+	}
+}

@@ -1,0 +1,94 @@
+package wire
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// pattern is a regular expression of an API model, which is Java's, for Go's matcher. The whole value must
+// match. Go has no look-ahead, so those at the beginning are held apart, as patterns that must not match there.
+type pattern struct {
+	text string // as the model has it
+	must *regexp.Regexp
+	not  []*regexp.Regexp
+}
+
+// compilePattern translates and compiles a pattern.
+func compilePattern(text string) (*pattern, error) {
+	p := &pattern{text: text}
+	rest := strings.TrimPrefix(text, "^")
+	for strings.HasPrefix(rest, "(?!") {
+		end := closing(rest)
+		if end < 0 {
+			return nil, fmt.Errorf("pattern %q: unclosed look-ahead", text)
+		}
+		re, err := regexp.Compile("^(?:" + translate(rest[3:end]) + ")")
+		if err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", text, err)
+		}
+		p.not = append(p.not, re)
+		rest = rest[end+1:]
+	}
+	re, err := regexp.Compile("^(?:" + translate(rest) + ")$")
+	if err != nil {
+		return nil, fmt.Errorf("pattern %q: %w", text, err)
+	}
+	p.must = re
+	return p, nil
+}
+
+// matches tells whether the whole value matches.
+func (p *pattern) matches(value string) bool {
+	for _, n := range p.not {
+		if n.MatchString(value) {
+			return false
+		}
+	}
+	return p.must.MatchString(value)
+}
+
+// closing returns the index of the parenthesis that closes the one at the beginning, or -1.
+func closing(s string) int {
+	depth, class := 0, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+		case class:
+			class = c != ']'
+		case c == '[':
+			class = true
+		case c == '(':
+			depth++
+		case c == ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// javaCodePoint finds \uXXXX.
+var javaCodePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+
+// repeat finds {n,m}.
+var repeat = regexp.MustCompile(`\{(\d+),(\d+)\}`)
+
+// translate turns Java's spelling into Go's: code points, and repetitions above Go's limit of 1000, whose
+// upper end the member's length holds as well.
+func translate(s string) string {
+	// Two spellings of all code points above 0xFFFF: surrogate pairs, and what was meant by five digits.
+	s = strings.NewReplacer(`\u10000-\u10FFFF`, `\x{10000}-\x{10FFFF}`,
+		`\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`).Replace(s)
+	s = javaCodePoint.ReplaceAllString(s, `\x{$1}`)
+	return repeat.ReplaceAllStringFunc(s, func(m string) string {
+		parts := repeat.FindStringSubmatch(m)
+		if n, err := strconv.Atoi(parts[2]); err != nil || n > 1000 {
+			return "{" + parts[1] + ",}"
+		}
+		return m
+	})
+}

@@ -1,0 +1,208 @@
+package wire
+
+import (
+	"encoding/json"
+	"net/textproto"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+)
+
+// bind fills a restJson input: labels, query and headers by their places, the rest from the body.
+func (c *Codec) bind(d *decoder, m *Message, sh *shape, v reflect.Value) {
+	body := m.tree
+	outer := &decoder{check: true, text: true, time: iso8601, unchecked: d.unchecked}
+	var payload *field
+	bodyShape := &shape{kind: kindStruct, typ: sh.typ, union: sh.union}
+	for _, f := range sh.fields {
+		tree, found := any(nil), false
+		switch f.in {
+		case "":
+			bodyShape.fields = append(bodyShape.fields, f)
+			continue
+		case "payload":
+			payload = f
+			continue
+		case "uri":
+			var s string
+			if s, found = m.labels[f.wire]; found {
+				tree = s
+			}
+		case "query":
+			tree, found = queryTree(f, m.query)
+		case "header":
+			values := m.header[textproto.CanonicalMIMEHeaderKey(f.wire)]
+			if found = len(values) > 0; found {
+				tree = values[0]
+			}
+		}
+		switch {
+		case found:
+			outer.field(f, tree, v.Field(f.index), f.wire, contains(d.unchecked, f.wire))
+		case f.required:
+			outer.problems.missing(f.wire)
+		}
+	}
+	if payload != nil {
+		d.field(payload, any(body), v.Field(payload.index), payload.wire, false)
+	} else {
+		d.structure(bodyShape, any(body), v, "")
+	}
+	d.problems = append(outer.problems, d.problems...)
+}
+
+// queryTree returns what the query string says of a field: a list of all values, or the first.
+func queryTree(f *field, q url.Values) (any, bool) {
+	values, ok := q[f.wire]
+	if !ok {
+		return nil, false
+	}
+	if f.shape.kind == kindList {
+		items := make([]any, len(values))
+		for i, s := range values {
+			items[i] = s
+		}
+		return items, true
+	}
+	return values[0], true
+}
+
+// encodeREST writes a restJson output.
+func (c *Codec) encodeREST(r *Response, o *compiled, v reflect.Value) {
+	if o.Status == 204 {
+		return
+	}
+	r.Header["Content-Type"] = "application/json"
+	w := &jsonWriter{time: unixTimestamp}
+	for _, f := range o.out.fields {
+		fv := v.Field(f.index)
+		if absent(f, fv, false) {
+			continue
+		}
+		switch f.in {
+		case "header":
+			if fv.Kind() == reflect.Pointer {
+				fv = fv.Elem()
+			}
+			text, _ := scalarText(f, f.shape, fv, rfc822)
+			r.Header[textproto.CanonicalMIMEHeaderKey(f.wire)] = text
+		case "status":
+			if fv.Kind() == reflect.Pointer {
+				fv = fv.Elem()
+			}
+			r.Status = int(fv.Int())
+		case "payload":
+			w.value(f, f.shape, fv)
+			r.Body = w.out.Bytes()
+			return
+		}
+	}
+	w.structure(o.out, v, true)
+	r.Body = w.out.Bytes()
+}
+
+// jsonError is the body of an error of the JSON protocols. Members that an error does not have are left out.
+type jsonError struct {
+	Type         string           `json:"__type,omitempty"`
+	Message      string           `json:"message"`
+	Reason       string           `json:"reason,omitempty"`
+	Reason11     string           `json:"Reason,omitempty"`
+	Fields       []jsonFieldError `json:"fieldList,omitempty"`
+	ResourceID   string           `json:"resourceId,omitempty"`
+	ResourceType string           `json:"resourceType,omitempty"`
+	ServiceCode  string           `json:"serviceCode,omitempty"`
+	QuotaCode    string           `json:"quotaCode,omitempty"`
+}
+
+// jsonFieldError is an entry of fieldList.
+type jsonFieldError struct {
+	Name    string `json:"name"`
+	Message string `json:"message"`
+}
+
+// encodeJSONError writes an error: restJson names it in a header, awsJson in the body.
+func encodeJSONError(r *Response, p Protocol, e *trellis.Error) {
+	b := jsonError{Message: e.Message, ResourceID: e.ResourceID, ResourceType: e.ResourceType, ServiceCode: e.ServiceCode, QuotaCode: e.QuotaCode}
+	if p == JSON {
+		r.Header["Content-Type"] = "application/x-amz-json-1.1"
+		b.Type, b.Reason11 = e.Code, e.Reason
+	} else {
+		r.Header["Content-Type"] = "application/json"
+		b.Reason = e.Reason
+		for _, f := range e.Fields {
+			b.Fields = append(b.Fields, jsonFieldError(f))
+		}
+	}
+	r.Header["X-Amzn-Errortype"] = e.Code
+	r.Body, _ = json.Marshal(b) // strings in memory cannot fail
+}
+
+// encodeRESTInput writes a restJson request.
+func (c *Codec) encodeRESTInput(r *Request, o *compiled, v reflect.Value) {
+	path, query := "", url.Values{}
+	labels := map[string]string{}
+	hasBody := false
+	w := &jsonWriter{time: unixTimestamp}
+	for _, f := range o.in.fields {
+		fv := v.Field(f.index)
+		if f.in == "" || f.in == "payload" {
+			hasBody = true
+		}
+		if absent(f, fv, false) {
+			continue
+		}
+		if fv.Kind() == reflect.Pointer {
+			fv = fv.Elem()
+		}
+		switch f.in {
+		case "uri":
+			labels[f.wire], _ = scalarText(f, f.shape, fv, iso8601)
+		case "header":
+			text, _ := scalarText(f, f.shape, fv, rfc822)
+			r.Header[textproto.CanonicalMIMEHeaderKey(f.wire)] = []string{text}
+		case "query":
+			if f.shape.kind != kindList {
+				text, _ := scalarText(f, f.shape, fv, iso8601)
+				query.Set(f.wire, text)
+				continue
+			}
+			for i := range fv.Len() {
+				text, _ := scalarText(f, f.shape.elem, fv.Index(i), iso8601)
+				query.Add(f.wire, text)
+			}
+		}
+	}
+	for _, part := range o.path.parts {
+		if strings.HasPrefix(part, "{") {
+			part = escapeSegment(labels[part[1:len(part)-1]])
+		}
+		path += "/" + part
+	}
+	r.Path, r.RawQuery = path, strings.ReplaceAll(query.Encode(), "+", "%20")
+	if hasBody {
+		w.structure(o.in, v, false)
+		r.Header["Content-Type"] = []string{"application/json"}
+		r.Body = w.out.Bytes()
+	}
+}
+
+// decodeRESTOutput fills what headers and status carry.
+func (c *Codec) decodeRESTOutput(d *decoder, o *compiled, r *Response, v reflect.Value) {
+	for _, f := range o.out.fields {
+		var text string
+		switch f.in {
+		case "header":
+			text = r.Header[textproto.CanonicalMIMEHeaderKey(f.wire)]
+		case "status":
+			text = strconv.Itoa(r.Status)
+		}
+		if text != "" {
+			outer := &decoder{text: true, time: rfc822}
+			outer.field(f, text, v.Field(f.index), f.wire, false)
+			d.problems = append(d.problems, outer.problems...)
+		}
+	}
+}
