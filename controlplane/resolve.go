@@ -1,0 +1,146 @@
+package controlplane
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/store"
+)
+
+// resourceKind is how the API names one kind of resource.
+type resourceKind struct {
+	path     string // in ARNs, for example servicenetwork
+	typ      string // in errors, for example SERVICE_NETWORK
+	describe string // the action that a share must give for the resource to be visible at all; empty: not shareable
+}
+
+// The kinds of resources that an identifier, an id or an ARN, can name. Only SERVICE and SERVICE_NETWORK
+// are known from AWS's own errors; the other types follow their pattern.
+var (
+	networkKind            = resourceKind{"servicenetwork", "SERVICE_NETWORK", "vpc-lattice:GetServiceNetwork"}
+	serviceKind            = resourceKind{"service", "SERVICE", "vpc-lattice:GetService"}
+	targetGroupKind        = resourceKind{"targetgroup", "TARGET_GROUP", ""}
+	serviceAssociationKind = resourceKind{"servicenetworkserviceassociation", "SERVICE_NETWORK_SERVICE_ASSOCIATION", ""}
+	vpcAssociationKind     = resourceKind{"servicenetworkvpcassociation", "SERVICE_NETWORK_VPC_ASSOCIATION", ""}
+	subscriptionKind       = resourceKind{"accesslogsubscription", "ACCESS_LOG_SUBSCRIPTION", ""}
+)
+
+// owned is a noun that an account owns and an ARN names.
+type owned interface {
+	trellis.Noun
+	Common() *trellis.Meta
+	ARN(region string) string
+}
+
+// ref takes an identifier apart. A bare id means the caller's own account. What cannot be a resource of the
+// kind in this region is not found.
+func (p *Plane) ref(c *authpolicy.Caller, identifier string, kind resourceKind) (trellis.Ref, error) {
+	if !strings.HasPrefix(identifier, "arn:") {
+		if identifier == "" || strings.ContainsAny(identifier, "/:*") {
+			return trellis.Ref{}, trellis.NotFound(kind.typ, identifier)
+		}
+		return trellis.Ref{Account: account(c), ID: identifier}, nil
+	}
+	a, err := trellis.ParseARN(identifier)
+	id, ok := strings.CutPrefix(a.Resource, kind.path+"/")
+	if err != nil || !ok || a.Partition != "aws" || a.Service != "vpc-lattice" || a.Region != p.Region ||
+		!isAccount(a.Account) || id == "" || strings.ContainsAny(id, "/:*") {
+		return trellis.Ref{}, trellis.NotFound(kind.typ, trellis.LastPart(identifier))
+	}
+	return trellis.Ref{Account: a.Account, ID: id}, nil
+}
+
+// isAccount tells whether s is the 12 digits of an account.
+func isAccount(s string) bool {
+	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
+}
+
+// resolve returns the noun that an identifier names, if the caller's policies allow action on it and, when it
+// belongs to another account, a share does too. What a share does not show is answered as what does not
+// exist; what it shows, but for other actions, as denied.
+func resolve[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier string, kind resourceKind, action string, k keys) (T, error) {
+	var none T
+	ref, err := p.ref(c, identifier, kind)
+	if err != nil {
+		return none, err
+	}
+	arn := trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID)
+	n, err := store.Get[T](tx, ref.Key())
+	missing := errors.Is(err, trellis.ErrNotExist)
+	if err != nil && !missing {
+		return none, err
+	}
+	if !missing && ref.Account == account(c) {
+		k = tagKeys(k, nil, n.Common().Tags)
+	}
+	if err := authorize(c, action, k, arn); err != nil {
+		return none, err
+	}
+	if missing {
+		return none, trellis.NotFound(kind.typ, ref.ID)
+	}
+	return n, p.reach(tx, c, ref, arn, kind, action)
+}
+
+// reach checks that a resource is the caller's own or that a share gives it for action.
+func (p *Plane) reach(tx *store.Tx, c *authpolicy.Caller, ref trellis.Ref, arn string, kind resourceKind, action string) error {
+	switch {
+	case ref.Account == account(c):
+		return nil
+	case kind.describe == "" || !p.SharedWith(tx, account(c), arn, kind.describe):
+		return trellis.NotFound(kind.typ, ref.ID)
+	case !p.SharedWith(tx, account(c), arn, action):
+		return trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action",
+			c.Principal.ARN, action, arn, action)
+	}
+	return nil
+}
+
+// own returns a noun of the caller's account by its identifier, as resolve does, but never a shared one.
+func own[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier string, kind resourceKind, action string, k keys) (T, error) {
+	n, err := resolve[T](p, tx, c, identifier, kind, action, k)
+	if err == nil && n.Common().Account != account(c) {
+		var none T
+		return none, trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because it belongs to another account",
+			c.Principal.ARN, action, n.ARN(p.Region))
+	}
+	return n, err
+}
+
+// visible lists what the caller owns of a kind and what shares show to it, sorted by id.
+func visible[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, kind resourceKind) ([]T, error) {
+	items, err := store.List[T](tx, account(c)+"/")
+	if err != nil {
+		return nil, err
+	}
+	shares, err := store.List[*trellis.ResourceShare](tx, "")
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, s := range shares {
+		if s.Account == account(c) {
+			continue
+		}
+		for _, arn := range s.Resources {
+			ref, err := p.ref(c, arn, kind)
+			if err != nil || ref.Account == account(c) || seen[arn] || !p.SharedWith(tx, account(c), arn, kind.describe) {
+				continue
+			}
+			seen[arn] = true
+			n, err := store.Get[T](tx, ref.Key())
+			if errors.Is(err, trellis.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, n)
+		}
+	}
+	slices.SortFunc(items, func(a, b T) int { return strings.Compare(a.Common().ID, b.Common().ID) })
+	return items, nil
+}

@@ -1,0 +1,95 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/store"
+)
+
+// field is a ValidationException about one field.
+func field(name, message string) error {
+	return trellis.Invalid(trellis.FieldError{Name: name, Message: message})
+}
+
+// firstError takes a joined error apart, so that a client sees a *trellis.Error: all bad fields in one
+// ValidationException.
+func firstError(err error) error {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return err
+	}
+	var fields []trellis.FieldError
+	for _, e := range joined.Unwrap() {
+		var te *trellis.Error
+		if !errors.As(e, &te) || te.Code != "ValidationException" || len(te.Fields) == 0 {
+			return e
+		}
+		fields = append(fields, te.Fields...)
+	}
+	return trellis.Invalid(fields...)
+}
+
+// validName checks a name as the patterns of the API model do: small letters, digits and single hyphens
+// inside, not beginning like an id of its own kind (reserved, for example "svc-").
+func validName(fieldName, name, reserved string, least, most int) error {
+	switch {
+	case len(name) < least || len(name) > most:
+		return trellis.Invalid(trellis.FieldError{Name: fieldName, Message: "The length of " + fieldName + " is not within its limits."})
+	case strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "",
+		strings.HasPrefix(name, "-"), strings.HasSuffix(name, "-"), strings.Contains(name, "--"):
+		return field(fieldName, "Only small letters, digits and single hyphens between them are valid in "+fieldName+".")
+	case reserved != "" && strings.HasPrefix(name, reserved):
+		return field(fieldName, fieldName+" must not begin with "+reserved+".")
+	}
+	return nil
+}
+
+// validAuthType checks an auth type.
+func validAuthType(a trellis.AuthType) error {
+	if a != trellis.AuthNone && a != trellis.AuthIAM {
+		return field("authType", "authType must be NONE or AWS_IAM.")
+	}
+	return nil
+}
+
+// validTags checks the tags that a resource shall have (VPC Lattice API, TagMap).
+func (p *Plane) validTags(tags map[string]string) error {
+	if len(tags) > p.Quotas.TagsPerResource {
+		return trellis.InvalidOther("A resource can have at most %d tags.", p.Quotas.TagsPerResource)
+	}
+	for k, v := range tags {
+		switch {
+		case k == "" || len([]rune(k)) > 128:
+			return field("tags", "A tag key has 1 to 128 characters.")
+		case len([]rune(v)) > 256:
+			return field("tags", "A tag value has at most 256 characters.")
+		case strings.HasPrefix(strings.ToLower(k), "aws:"):
+			return field("tags", "A tag key must not begin with aws:.")
+		case strings.ContainsFunc(k, badTagRune) || strings.ContainsFunc(v, badTagRune):
+			return field("tags", "A tag contains a character that is not allowed.")
+		}
+	}
+	return nil
+}
+
+// badTagRune tells whether a character may not stand in a tag: control characters, and what AWS's set of
+// letters, digits, spaces and _.:/=+-@ leaves out of ASCII.
+func badTagRune(r rune) bool {
+	if r >= 0x80 {
+		return r < 0xa0
+	}
+	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(" _.:/=+-@", r)
+}
+
+// count is how many nouns of a kind have a key prefix.
+func count[T trellis.Noun](ctx context.Context, p *Plane, prefix string) (n int, err error) {
+	err = p.read(ctx, func(tx *store.Tx) error {
+		items, err := store.List[T](tx, prefix)
+		n = len(items)
+		return err
+	})
+	return n, err
+}
