@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trellis-project/trellis/daemon"
+	"github.com/trellis-project/trellis/vpc"
+)
+
+// configFlags binds the daemon's configuration to flags.
+func configFlags(cmd *cobra.Command, c *daemon.Config, level *slog.Level) {
+	f := cmd.Flags()
+	f.StringVar(&c.Listen, "listen", c.Listen, "address of the API endpoint")
+	f.StringVar(&c.Data, "data", c.Data, "directory of all state")
+	f.StringVar(&c.Region, "region", c.Region, "the AWS region that Trellis is")
+	f.StringVar(&c.Compatibility, "compatibility", c.Compatibility, "extended takes AWS's and the guide's forms, strict AWS's alone")
+	f.StringSliceVar(&c.DNSForward, "dns-forward", nil, "resolvers, address:port, for names that are not ours (default: the host's)")
+	f.StringSliceVar(&c.Etcd, "etcd", nil, "endpoints of an etcd cluster to use instead of the embedded one")
+	f.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "how long requests in flight may take when Trellis stops")
+	f.TextVar(level, "log-level", slog.LevelInfo, "debug, info, warn or error")
+}
+
+// serveCommand is `trellis serve`, the daemon.
+func serveCommand() *cobra.Command {
+	config, level := daemon.DefaultConfig(), slog.LevelInfo
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run Trellis until SIGTERM",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fitMachine(); err != nil {
+				return err
+			}
+			d, err := newDaemon(config, level)
+			if err != nil {
+				return err
+			}
+			return d.Run(cmd.Context())
+		},
+	}
+	configFlags(cmd, &config, &level)
+	return cmd
+}
+
+// newDaemon makes a daemon that logs to standard error.
+func newDaemon(c daemon.Config, level slog.Level) (*daemon.Daemon, error) {
+	if err := c.Validate(); err != nil {
+		return nil, usage(err)
+	}
+	return daemon.New(c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+}
+
+// fitMachine refuses a machine that can't carry VPCs, saying what to install or do.
+func fitMachine() error {
+	problems := vpc.Check()
+	if len(problems) == 0 {
+		return nil
+	}
+	err := errors.New("this machine can't carry VPCs:")
+	for _, p := range problems {
+		err = fmt.Errorf("%w\n  %s: %s\n    %s", err, p.Code, p.Text, p.Fix)
+	}
+	return &exitError{exitMachine, err}
+}
+
+// checkCommand is `trellis check`: what this machine can do.
+func checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Say whether this machine can carry VPCs, and what to install if not",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fitMachine(); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "ok: root, network namespaces, veth, nftables")
+			return nil
+		},
+	}
+}

@@ -1,0 +1,71 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// Config is everything that can be set from outside. It is flat: each part of Trellis is handed the plain
+// fields that it needs.
+type Config struct {
+	Listen        string        // address of the API endpoint, host:port; port 0 picks a free one
+	Data          string        // directory of all state
+	Region        string        // the AWS region that Trellis is
+	Compatibility string        // Extended or Strict
+	DNSForward    []string      // servers, host:port, for names that are not ours; empty: the host's
+	DrainTimeout  time.Duration // how long requests in flight may take after SIGTERM
+	Etcd          []string      // endpoints of an etcd cluster to use instead of the embedded one
+}
+
+// The two compatibility modes (docs/compatibility.md).
+const (
+	Extended = "extended" // takes what AWS takes and what the guide shows
+	Strict   = "strict"   // refuses what AWS refuses
+)
+
+// DefaultConfig is what holds when nothing is set.
+func DefaultConfig() Config {
+	return Config{
+		Listen:        "127.0.0.1:4780",
+		Data:          ".trellis",
+		Region:        "eu-west-1",
+		Compatibility: Extended,
+		DrainTimeout:  10 * time.Second,
+	}
+}
+
+// region is the form of the names of AWS's regions.
+var region = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+
+// Validate reports everything that is wrong at once.
+func (c *Config) Validate() error {
+	var bad []error
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad = append(bad, fmt.Errorf("--listen %q: want host:port, for example 127.0.0.1:4780", c.Listen))
+	}
+	if c.Data == "" {
+		bad = append(bad, errors.New("--data: want a directory"))
+	}
+	if !region.MatchString(c.Region) {
+		bad = append(bad, fmt.Errorf("--region %q: want an AWS region such as eu-west-1", c.Region))
+	}
+	if c.Compatibility != Extended && c.Compatibility != Strict {
+		bad = append(bad, fmt.Errorf("--compatibility %q: want %s or %s", c.Compatibility, Extended, Strict))
+	}
+	for _, f := range c.DNSForward {
+		if host, _, err := net.SplitHostPort(f); err != nil || net.ParseIP(host) == nil {
+			bad = append(bad, fmt.Errorf("--dns-forward %q: want address:port, for example 9.9.9.9:53", f))
+		}
+	}
+	if c.DrainTimeout <= 0 {
+		bad = append(bad, fmt.Errorf("--drain-timeout %s: want more than nothing", c.DrainTimeout))
+	}
+	return errors.Join(bad...)
+}
+
+// CredentialsFile is where the administrator's access key is written at the first start.
+func (c *Config) CredentialsFile() string { return filepath.Join(c.Data, "credentials") }

@@ -1,0 +1,273 @@
+// Package daemon is Trellis as one running process: it owns the configuration, makes every part, hands each
+// what it needs, and joins control and traffic at the revisions of the store.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/accesslog"
+	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/api/ec2"
+	"github.com/trellis-project/trellis/api/iam"
+	"github.com/trellis-project/trellis/api/logs"
+	"github.com/trellis-project/trellis/api/organizations"
+	"github.com/trellis-project/trellis/api/ram"
+	"github.com/trellis-project/trellis/api/sts"
+	"github.com/trellis-project/trellis/api/vpclattice"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/controlplane"
+	"github.com/trellis-project/trellis/dataplane"
+	"github.com/trellis-project/trellis/dns"
+	"github.com/trellis-project/trellis/identity"
+	"github.com/trellis-project/trellis/routing"
+	"github.com/trellis-project/trellis/sigv4"
+	"github.com/trellis-project/trellis/store"
+	"github.com/trellis-project/trellis/targetgroup"
+	"github.com/trellis-project/trellis/telemetry"
+	"github.com/trellis-project/trellis/vpc"
+)
+
+// apiDrain bounds how long API requests in flight may take when Trellis stops.
+const apiDrain = 5 * time.Second
+
+// APIName is the name of the API endpoint inside of every VPC.
+const APIName = "api.trellis.internal"
+
+// InsideEndpoint is the API endpoint as processes in a VPC reach it.
+const InsideEndpoint = "http://" + APIName + ":4780"
+
+// Daemon is a whole Trellis. New makes one, Run runs it.
+type Daemon struct {
+	config Config
+	log    *slog.Logger
+
+	store      *store.Store
+	sessionKey []byte
+	identity   *identity.Identity
+	plane      *controlplane.Plane
+	telemetry  *telemetry.Telemetry
+	vpcs       *vpc.Manager
+	groups     *targetgroup.Manager
+	accessLog  *accesslog.Log
+	dataPlane  *dataplane.Server
+	resolver   *dns.Server
+	apiServer  *api.Server
+	metadata   *metadata
+	presences  *presences
+	health     chan trellis.TargetHealth
+
+	directory atomic.Pointer[identity.Directory]
+	table     atomic.Pointer[routing.Table]
+	applied   *applied
+	endpoint  chan string   // the API's address once it listens, capacity 1
+	ready     chan struct{} // closed when the first revision is carried
+}
+
+// New checks the configuration and makes a Trellis. It starts nothing.
+func New(c Config, log *slog.Logger) (*Daemon, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	st, err := store.New(store.Options{Dir: c.Data, Endpoints: c.Etcd, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	tele, err := telemetry.New(telemetry.Options{Dir: filepath.Join(c.Data, "telemetry"), Log: log})
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{config: c, log: log, store: st, telemetry: tele,
+		sessionKey: st.Key("sts session tokens"),
+		applied:    newApplied(), endpoint: make(chan string, 1), ready: make(chan struct{}),
+		health: make(chan trellis.TargetHealth, 4096)}
+	d.identity = identity.New(identity.Options{Store: st, Region: c.Region})
+	strict := c.Compatibility == Strict
+	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
+		Applied: d.applied.wait, LogGroup: d.ensureLogGroup})
+	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data})
+	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Health: d.reportHealth, Region: c.Region, Log: log})
+	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
+	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups.Group,
+		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log})
+	d.resolver = dns.New(dns.Options{Table: d.table.Load, Forward: c.DNSForward, Region: c.Region,
+		Static: map[string]netip.Addr{APIName: apiAddr}, Log: log})
+	d.metadata = newMetadata(d)
+	d.presences = &presences{d: d, log: log, running: map[place]context.CancelFunc{}}
+	d.apiServer, err = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, Log: log, Ready: d.readiness,
+		Applied: func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
+		Tokens:  st.Key("pagination tokens"),
+		Services: []api.Service{
+			ec2.New(d.plane), iam.New(d.identity), logs.New(d.telemetry), organizations.New(d.identity),
+			ram.New(d.plane), sts.New(d.identity), vpclattice.New(d.plane),
+		}})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Run runs Trellis until ctx is done. Then it drains: no new work, requests in flight end, what was made in
+// the kernel is removed, the store is closed.
+func (d *Daemon) Run(ctx context.Context) (err error) {
+	s := newStages()
+	defer func() {
+		s.stop()
+		err = errors.Join(err, s.failure())
+	}()
+	ln, err := net.Listen("tcp", d.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the API: %w (does another Trellis run? choose another address with --listen)", err)
+	}
+	defer ln.Close()
+	s.start(actor{"store", d.store.Run})
+	select {
+	case <-d.store.Ready():
+	case err := <-s.failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+	if err := d.bootstrap(ctx); err != nil {
+		return err
+	}
+	s.start(
+		actor{"telemetry", d.telemetry.Run},
+		actor{"vpc", d.vpcs.Run},
+		actor{"access log", d.accessLog.Run},
+		actor{"target groups", d.groups.Run},
+		actor{"health", d.writeHealth},
+		actor{"control plane", d.plane.Run},
+	)
+	s.start(actor{"follow", func(ctx context.Context) error {
+		defer d.presences.close()
+		return d.follow(ctx)
+	}})
+	d.announce(ctx, ln.Addr().String())
+	s.start(actor{"api", func(ctx context.Context) error { return serveHTTP(ctx, ln, d.apiServer) }})
+	select {
+	case <-ctx.Done():
+		d.log.Info("draining")
+		return nil
+	case err := <-s.failed:
+		return err
+	}
+}
+
+// announce publishes the API's address and, when the first revision is carried, readiness.
+func (d *Daemon) announce(ctx context.Context, addr string) {
+	d.endpoint <- "http://" + addr
+	go func() {
+		if d.applied.wait(ctx, 1) == nil {
+			d.log.Info("ready", "endpoint", "http://"+addr, "revision", d.applied.revision())
+			close(d.ready)
+		}
+	}()
+}
+
+// Endpoint waits until Trellis is ready and returns the API's URL.
+func (d *Daemon) Endpoint(ctx context.Context) (string, error) {
+	select {
+	case <-d.ready:
+		url := <-d.endpoint
+		d.endpoint <- url
+		return url, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// readiness is what /healthz asks.
+func (d *Daemon) readiness() error {
+	select {
+	case <-d.ready:
+		return nil
+	default:
+		return errors.New("starting")
+	}
+}
+
+// caller finds who owns an access key, on the data plane and for the API alike.
+func (d *Daemon) caller(accessKeyID, sessionToken string) (*authpolicy.Caller, *sigv4.Key, error) {
+	dir := d.directory.Load()
+	if dir == nil {
+		return nil, nil, trellis.NewError(http.StatusServiceUnavailable, "ServiceUnavailable", "Trellis is starting")
+	}
+	return dir.Caller(accessKeyID, sessionToken)
+}
+
+// bootstrap makes what exists from the first start on, and writes the administrator's credentials.
+func (d *Daemon) bootstrap(ctx context.Context) error {
+	key, _, err := d.identity.Bootstrap(ctx)
+	if err != nil {
+		return fmt.Errorf("bootstrap identity: %w", err)
+	}
+	if err := d.plane.Bootstrap(ctx); err != nil {
+		return fmt.Errorf("bootstrap control plane: %w", err)
+	}
+	return d.writeCredentials(key)
+}
+
+// writeCredentials writes the administrator's access key in the AWS shared-credentials format, readable by
+// its owner alone. It is written whole or not at all.
+func (d *Daemon) writeCredentials(key trellis.AccessKey) error {
+	path := d.config.CredentialsFile()
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	text := "[default]\naws_access_key_id = " + key.ID + "\naws_secret_access_key = " + key.Secret.Reveal() + "\n"
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write credentials: %w", err)
+	}
+	return os.Rename(tmp, path)
+}
+
+// reportHealth takes what the health checks saw. It never blocks them: a burst over the buffer is dropped,
+// and the next change of the same target is written again.
+func (d *Daemon) reportHealth(h trellis.TargetHealth) {
+	select {
+	case d.health <- h:
+	default:
+		d.log.Warn("target health dropped", "target", h.TargetKey)
+	}
+}
+
+// writeHealth writes changes of target health to the store, many at a time.
+func (d *Daemon) writeHealth(ctx context.Context) error {
+	for {
+		var batch []trellis.TargetHealth
+		select {
+		case h := <-d.health:
+			batch = append(batch, h)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		for len(batch) < 100 && len(d.health) > 0 {
+			batch = append(batch, <-d.health)
+		}
+		if err := d.plane.ReportHealth(ctx, batch); err != nil && ctx.Err() == nil {
+			d.log.Warn("can't write target health", "error", err)
+			for _, h := range batch {
+				d.reportHealth(h)
+			}
+			select { // the store is away: ask again soon, not at once
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+			}
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/identity"
+	"github.com/trellis-project/trellis/routing"
+	"github.com/trellis-project/trellis/store"
+)
+
+// retryAfter is when the kernel is asked again for what it refused.
+const retryAfter = 2 * time.Second
+
+// Kinds of nouns by what is made of them.
+var (
+	identityKinds = []trellis.Kind{trellis.KindAccount, trellis.KindOrganization, trellis.KindOrganizationalUnit,
+		trellis.KindUser, trellis.KindRole, trellis.KindAccessKey, trellis.KindManagedPolicy}
+	vpcKinds = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
+		trellis.KindPrefixList, trellis.KindVPCAssociation}
+	// silentKinds change nothing on this node: what was seen of targets comes from here, shares matter to
+	// the control plane alone.
+	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare}
+)
+
+// follow joins control and traffic: it follows the store and makes of each revision what this node needs,
+// who calls (identity), where they call from (vpc), and where calls go (routing, targetgroup, accesslog).
+// When all of it carries a revision, applied says so.
+func (d *Daemon) follow(ctx context.Context) error {
+	changes := make(chan store.Change)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- d.store.Follow(ctx, func(c store.Change) error {
+			select {
+			case changes <- c:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	state := trellis.NewState()
+	var retry <-chan time.Time
+	for {
+		touched := map[trellis.Kind]bool{}
+		select {
+		case c := <-changes:
+			state = absorb(state, c, touched)
+		case <-retry:
+			touched[trellis.KindVPC] = true
+		case err := <-ended:
+			return err
+		}
+		for more := true; more; { // what is waiting already is made together
+			select {
+			case c := <-changes:
+				state = absorb(state, c, touched)
+			default:
+				more = false
+			}
+		}
+		retry = nil
+		if err := d.converge(ctx, state, touched); err != nil && ctx.Err() == nil {
+			d.log.Error("vpc is not as its nouns say", "error", err, "revision", state.Revision)
+			retry = time.After(retryAfter)
+		}
+		d.applied.set(state.Revision)
+	}
+}
+
+// absorb applies a change to the state and notes the kinds that it touched. A snapshot replaces the state.
+func absorb(st *trellis.State, c store.Change, touched map[trellis.Kind]bool) *trellis.State {
+	if c.Snapshot {
+		for _, k := range st.Kinds() {
+			touched[k] = true
+		}
+		st = trellis.NewState()
+	}
+	for _, n := range c.Puts {
+		st.Put(n)
+		touched[n.Kind()] = true
+	}
+	for _, del := range c.Deletes {
+		st.Delete(del.Kind, del.Key)
+		touched[del.Kind] = true
+	}
+	st.Revision = c.Revision
+	return st
+}
+
+// converge makes this node carry a state. The order matters: callers are known and networks exist before a
+// table sends anybody there. Its error is about the kernel alone; the rest can't fail.
+func (d *Daemon) converge(ctx context.Context, st *trellis.State, touched map[trellis.Kind]bool) error {
+	kinds := slices.Collect(maps.Keys(touched))
+	in := func(set []trellis.Kind) bool {
+		return slices.ContainsFunc(kinds, func(k trellis.Kind) bool { return slices.Contains(set, k) })
+	}
+	if in(identityKinds) {
+		d.directory.Store(identity.NewDirectory(st, d.directory.Load(), d.sessionKey, time.Now))
+	}
+	var err error
+	if in(vpcKinds) {
+		err = d.vpcs.Apply(ctx, st)
+	}
+	if slices.ContainsFunc(kinds, func(k trellis.Kind) bool {
+		return !slices.Contains(identityKinds, k) && !slices.Contains(silentKinds, k)
+	}) {
+		d.groups.Apply(st)
+		d.accessLog.Apply(st)
+		d.table.Store(routing.Build(st, routing.Options{Region: d.config.Region}, d.table.Load()))
+		d.presences.reconcile(st, d.table.Load())
+	}
+	d.log.Debug("revision applied", slog.Int64("revision", st.Revision))
+	return err
+}

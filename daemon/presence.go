@@ -1,0 +1,170 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/routing"
+)
+
+// Addresses inside every VPC that this node answers at.
+var (
+	resolverV4   = netip.MustParseAddr("169.254.169.253") // the VPC's resolver, as on AWS
+	resolverV6   = netip.MustParseAddr("fd00:ec2::253")
+	metadataAddr = netip.MustParseAddr("169.254.169.254") // instance metadata, as on AWS
+	apiAddr      = netip.MustParseAddr("169.254.170.10")  // api.trellis.internal
+)
+
+// apiPort is the port of the API inside of VPCs, whatever port the host's endpoint has.
+const apiPort = 4780
+
+// place is one socket that this node listens at inside a VPC.
+type place struct {
+	vpc  string
+	at   netip.AddrPort
+	kind placeKind
+	slot int // of kind serviceNetwork
+}
+
+// placeKind says what answers at a place.
+type placeKind string
+
+// The kinds of places.
+const (
+	placeNetwork  placeKind = "service network"
+	placeResolver placeKind = "resolver"
+	placeMetadata placeKind = "metadata"
+	placeAPI      placeKind = "api"
+)
+
+// presences is where this node listens inside VPCs. reconcile starts and ends listeners as the nouns say.
+type presences struct {
+	d       *Daemon
+	log     *slog.Logger
+	running map[place]context.CancelFunc // owned by the goroutine that follows the store
+	wg      sync.WaitGroup
+}
+
+// slotAddrs are the addresses of a service network inside a VPC: 169.254.171.slot and its IPv6 form
+// fd00:ec2:80::a9fe:abXX.
+func slotAddrs(slot int) (v4, v6 netip.Addr) {
+	v4 = netip.AddrFrom4([4]byte{169, 254, 171, byte(slot)})
+	b := netip.MustParseAddr("fd00:ec2:80::a9fe:ab00").As16()
+	b[15] = byte(slot)
+	return v4, netip.AddrFrom16(b)
+}
+
+// want lists the places of a state.
+func (p *presences) want(st *trellis.State, t *routing.Table) map[place]bool {
+	places := map[place]bool{}
+	for v := range trellis.All[*trellis.VPC](st) {
+		add := func(kind placeKind, slot int, port uint16, addrs ...netip.Addr) {
+			for _, a := range addrs {
+				places[place{v.ID, netip.AddrPortFrom(a, port), kind, slot}] = true
+			}
+		}
+		base := v.CIDR.Masked().Addr()
+		add(placeResolver, 0, 53, resolverV4, resolverV6, base.Next().Next())
+		add(placeMetadata, 0, 80, metadataAddr)
+		add(placeAPI, 0, apiPort, apiAddr)
+	}
+	for a := range trellis.All[*trellis.VPCAssociation](st) {
+		v4, v6 := slotAddrs(a.Slot)
+		for _, port := range t.Ports(a.VPC.ID, a.Slot) {
+			places[place{a.VPC.ID, netip.AddrPortFrom(v4, uint16(port)), placeNetwork, a.Slot}] = true
+			places[place{a.VPC.ID, netip.AddrPortFrom(v6, uint16(port)), placeNetwork, a.Slot}] = true
+		}
+	}
+	return places
+}
+
+// reconcile ends the listeners that are not wanted any more and starts those that are missing. What can't be
+// opened is said and tried again with the next change.
+func (p *presences) reconcile(st *trellis.State, t *routing.Table) {
+	want := p.want(st, t)
+	for pl, cancel := range p.running {
+		if !want[pl] {
+			cancel()
+			delete(p.running, pl)
+		}
+	}
+	for pl := range want {
+		if p.running[pl] != nil {
+			continue
+		}
+		cancel, err := p.open(pl)
+		if err != nil {
+			p.log.Error("can't listen in vpc", "vpc", pl.vpc, "at", pl.at.String(), "for", string(pl.kind), "error", err)
+			continue
+		}
+		p.running[pl] = cancel
+	}
+}
+
+// open listens at a place and serves it until the returned function is called.
+func (p *presences) open(pl place) (context.CancelFunc, error) {
+	ln, err := p.d.vpcs.Listen(pl.vpc, pl.at)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	serve := func(what string, run func() error) {
+		p.wg.Go(func() {
+			if err := run(); err != nil && ctx.Err() == nil {
+				p.log.Error("listener in vpc ended", "vpc", pl.vpc, "at", pl.at.String(), "for", what, "error", err)
+			}
+		})
+	}
+	switch pl.kind {
+	case placeNetwork:
+		serve("service network", func() error { return p.d.dataPlane.Serve(ctx, ln, pl.vpc, pl.slot, int(pl.at.Port())) })
+	case placeResolver:
+		pc, err := p.d.vpcs.ListenPacket(pl.vpc, pl.at)
+		if err != nil {
+			cancel()
+			ln.Close()
+			return nil, err
+		}
+		serve("resolver", func() error { return p.d.resolver.Serve(ctx, pl.vpc, pc, ln) })
+	case placeMetadata:
+		serve("metadata", func() error { return serveHTTP(ctx, ln, p.d.metadata.handler(pl.vpc)) })
+	case placeAPI:
+		serve("api", func() error { return serveHTTP(ctx, ln, p.d.apiServer) })
+	}
+	return cancel, nil
+}
+
+// close ends all listeners and waits for them.
+func (p *presences) close() {
+	for pl, cancel := range maps.All(p.running) {
+		cancel()
+		delete(p.running, pl)
+	}
+	p.wg.Wait()
+}
+
+// serveHTTP serves HTTP at a listener until ctx is done, then lets requests in flight end.
+func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler) error {
+	srv := newHTTPServer(h)
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		end, cancel := context.WithTimeout(context.Background(), apiDrain)
+		defer cancel()
+		if srv.Shutdown(end) != nil {
+			srv.Close()
+		}
+	})
+	err := srv.Serve(ln)
+	if !stop() {
+		<-stopped
+		return nil
+	}
+	return err
+}
