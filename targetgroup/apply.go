@@ -155,7 +155,7 @@ func inUse(st *trellis.State) map[string]bool {
 	used := map[string]bool{}
 	mark := func(account, service string, a trellis.Action) {
 		s, ok := trellis.Get[*trellis.Service](st, account+"/"+service)
-		if !ok || s.Status != trellis.StatusActive && s.Status != trellis.StatusUpdateInProgress {
+		if !ok || !carries(s.Status) {
 			return
 		}
 		for _, f := range a.Forward {
@@ -197,4 +197,9 @@ func (m *Manager) set(t *Target, h Health) bool {
 		}
 	}
 	return moved
+}
+
+// carries tells whether a service of this status has traffic; a failed update leaves the last valid state.
+func carries(s trellis.Status) bool {
+	return s == trellis.StatusActive || s == trellis.StatusUpdateInProgress || s == trellis.StatusUpdateFailed
 }
