@@ -1,61 +1,397 @@
 package vpc
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
-	"net"
+	"maps"
 	"net/netip"
-	"os/exec"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/trellis-project/trellis"
 )
 
 // Options are what a Manager needs.
 type Options struct {
-	Region string       // names the managed prefix lists
+	Region string       // the domain that instances search
 	Log    *slog.Logger // nil: nothing is logged
 	RunDir string       // the data directory of this Trellis; it marks which namespaces are this Trellis' own
 }
 
-// Manager keeps the VPCs of this machine as the nouns say.
-type Manager struct{}
+// Manager keeps the VPCs of this machine as the nouns say. Apply and Run change them; the other methods may be called at
+// any time, from any goroutine.
+type Manager struct {
+	opts Options
+	log  *slog.Logger
+	self owner
+
+	// open holds, by id, what sockets and look-ups need of the VPCs that Apply has made. Its map is never changed.
+	open atomic.Pointer[map[string]*openVPC]
+	home atomic.Pointer[os.File] // the network namespace that this process lives in
+
+	mu      sync.Mutex // held by Apply and the end of Run
+	ended   bool
+	swept   bool                   // leftovers of others are removed
+	seen    map[string]nounsOfKind // of the last Apply that succeeded
+	applied map[string]*madeVPC
+}
+
+// nounsOfKind are the nouns of one kind by key. Nouns are never changed, so equal pointers mean equal nouns.
+type nounsOfKind map[string]trellis.Noun
+
+// openVPC is a VPC as sockets see it.
+type openVPC struct {
+	ns        *namespace
+	instances map[netip.Addr]string // to the instance's Key
+}
+
+// madeVPC is a VPC as Apply left it.
+type madeVPC struct {
+	ns      *namespace
+	network *network            // as it was last wanted; nil when that was not reached
+	text    string              // of the rules in the kernel, empty when unknown
+	hosts   map[string]madeHost // by instance id
+}
+
+// madeHost is an instance as Apply left it.
+type madeHost struct {
+	ns   *namespace
+	want host
+}
+
+// errEnded says that Run has returned.
+var errEnded = errors.New("the VPCs of this machine have been removed")
 
 // New returns a Manager that has done nothing yet.
-func New(o Options) *Manager { return nil }
+func New(o Options) *Manager {
+	m := &Manager{opts: o, log: o.Log, self: self(o.RunDir), applied: map[string]*madeVPC{}}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	m.open.Store(&map[string]*openVPC{})
+	return m
+}
 
-// Run returns when ctx is done and everything that the Manager made is removed.
-func (m *Manager) Run(ctx context.Context) error { return nil }
+// Run returns when ctx is done and everything that the Manager made is removed, processes inside of instances included.
+// Sockets that are still open keep their namespace, without a name, until they are closed. What a killed Trellis left is
+// removed by the first Apply, which knows what of it is wanted.
+func (m *Manager) Run(ctx context.Context) error {
+	<-ctx.Done()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended = true
+	m.open.Store(&map[string]*openVPC{})
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(m.applied)) {
+		errs = append(errs, m.removeVPC(id))
+	}
+	if f := m.home.Swap(nil); f != nil {
+		errs = append(errs, f.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove the VPCs of this machine: %w", err)
+	}
+	return nil
+}
 
-// Apply makes the kernel as the nouns say.
-func (m *Manager) Apply(ctx context.Context, st *trellis.State) error { return nil }
+// Apply makes the kernel as the nouns say, and returns when it is so. It looks at VPCs, subnets, instances, security
+// groups, prefix lists and VPC associations, and costs next to nothing when none of them changed since the last call.
+//
+// A part that fails does not keep the others from being made; the error tells of all that failed, and the next Apply
+// tries them again.
+func (m *Manager) Apply(ctx context.Context, st *trellis.State) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended {
+		return errEnded
+	}
+	if m.unchanged(st) {
+		return nil
+	}
+	if m.home.Load() == nil {
+		f, err := os.Open("/proc/self/ns/net")
+		if err != nil {
+			return fmt.Errorf("open own network namespace: %w", err)
+		}
+		m.home.Store(f)
+	}
+	networks, err := plan(st, m.opts.Region)
+	errs := []error{err}
+	for _, id := range slices.Sorted(maps.Keys(m.applied)) {
+		if networks[id] == nil {
+			m.hide(id)
+			errs = append(errs, m.removeVPC(id))
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(networks)) {
+		if ctx.Err() != nil {
+			return errors.Join(append(errs, ctx.Err())...)
+		}
+		if err := m.applyVPC(networks[id]); err != nil {
+			errs = append(errs, fmt.Errorf("make VPC %s: %w", id, err))
+		}
+	}
+	m.publish()
+	if !m.swept {
+		errs = append(errs, m.sweep(networks))
+	}
+	if err := errors.Join(errs...); err != nil {
+		m.seen = nil
+		return err
+	}
+	m.seen = nounsOf(st)
+	return nil
+}
+
+// nounsOf are all nouns that Apply looks at, by kind and key.
+func nounsOf(st *trellis.State) map[string]nounsOfKind {
+	return map[string]nounsOfKind{
+		"vpc":         collect[*trellis.VPC](st),
+		"subnet":      collect[*trellis.Subnet](st),
+		"instance":    collect[*trellis.Instance](st),
+		"group":       collect[*trellis.SecurityGroup](st),
+		"list":        collect[*trellis.PrefixList](st),
+		"association": collect[*trellis.VPCAssociation](st),
+	}
+}
+
+// collect are the nouns of one kind.
+func collect[T trellis.Noun](st *trellis.State) nounsOfKind {
+	var zero T
+	nouns := make(nounsOfKind, st.Len(zero.Kind()))
+	for n := range trellis.All[T](st) {
+		nouns[n.Key()] = n
+	}
+	return nouns
+}
+
+// unchanged tells whether the nouns are those of the last Apply that succeeded.
+func (m *Manager) unchanged(st *trellis.State) bool {
+	return m.seen != nil &&
+		same[*trellis.VPC](st, m.seen["vpc"]) &&
+		same[*trellis.Subnet](st, m.seen["subnet"]) &&
+		same[*trellis.Instance](st, m.seen["instance"]) &&
+		same[*trellis.SecurityGroup](st, m.seen["group"]) &&
+		same[*trellis.PrefixList](st, m.seen["list"]) &&
+		same[*trellis.VPCAssociation](st, m.seen["association"])
+}
+
+// same tells whether the nouns of one kind are those that were seen.
+func same[T trellis.Noun](st *trellis.State, seen nounsOfKind) bool {
+	var zero T
+	if st.Len(zero.Kind()) != len(seen) {
+		return false
+	}
+	for n := range trellis.All[T](st) {
+		if seen[n.Key()] != trellis.Noun(n) {
+			return false
+		}
+	}
+	return true
+}
+
+// applyVPC makes one VPC as it is wanted.
+func (m *Manager) applyVPC(n *network) error {
+	v := m.applied[n.id]
+	fresh := v == nil
+	if fresh {
+		ns, err := m.take(n.id)
+		if err != nil {
+			return err
+		}
+		v = &madeVPC{ns: ns, hosts: map[string]madeHost{}}
+		m.applied[n.id] = v
+	}
+	err := m.updateVPC(v, n, fresh)
+	if err != nil && fresh && len(v.hosts) == 0 {
+		return errors.Join(err, m.removeVPC(n.id))
+	}
+	return err
+}
+
+// updateVPC changes what differs: rules first, so that nothing is ever open that should not be.
+func (m *Manager) updateVPC(v *madeVPC, n *network, fresh bool) error {
+	if v.text != n.text {
+		if err := n.rules.load(v.ns); err != nil {
+			v.text = ""
+			return err
+		}
+		v.text = n.text
+	}
+	if v.network == nil || !slices.Equal(v.network.local, n.local) {
+		if err := prepareVPC(v.ns, n); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	wanted := map[string]host{}
+	for _, h := range n.hosts {
+		wanted[h.id] = h
+	}
+	for _, id := range slices.Sorted(maps.Keys(v.hosts)) {
+		if _, ok := wanted[id]; !ok {
+			errs = append(errs, removeLink(v.ns, v.hosts[id].want.iface), m.removeHost(v, id))
+		}
+	}
+	if fresh {
+		errs = append(errs, removeStrangers(v.ns, n))
+	}
+	for _, h := range n.hosts {
+		if made, ok := v.hosts[h.id]; ok && made.want == h {
+			continue
+		}
+		if err := m.makeHost(v, h); err != nil {
+			errs = append(errs, fmt.Errorf("make instance %s: %w", h.id, err))
+		}
+	}
+	err := errors.Join(errs...)
+	if err == nil {
+		v.network = n
+	} else {
+		v.network = nil
+	}
+	return err
+}
+
+// take opens or makes the namespace of a VPC or instance and marks it as this process'.
+func (m *Manager) take(id string) (*namespace, error) {
+	other, err := readOwner(id)
+	if err != nil {
+		return nil, err
+	}
+	if !m.self.mayTake(other) {
+		return nil, fmt.Errorf("%s belongs to the Trellis that runs as process %d with %s", id, other.pid, other.dir)
+	}
+	if err := m.self.write(id); err != nil {
+		return nil, err
+	}
+	ns, err := openNamespace(id)
+	if errors.Is(err, os.ErrNotExist) {
+		ns, err = createNamespace(id)
+	}
+	if err != nil {
+		os.RemoveAll(filepath.Join(stateDir, id))
+		return nil, err
+	}
+	return ns, nil
+}
+
+// makeHost makes one instance, or changes it to what is wanted. What it made is undone when it fails.
+func (m *Manager) makeHost(v *madeVPC, h host) error {
+	made, ok := v.hosts[h.id]
+	if !ok {
+		ns, err := m.take(h.id)
+		if err != nil {
+			return err
+		}
+		made.ns = ns
+	}
+	made.want = h
+	v.hosts[h.id] = made
+	err := writeResolvConf(h)
+	if err == nil {
+		err = joinHost(v.ns, made.ns, h)
+	}
+	if err != nil && !ok {
+		return errors.Join(err, m.removeHost(v, h.id))
+	}
+	if err != nil {
+		v.hosts[h.id] = madeHost{ns: made.ns} // so that the next Apply tries again
+	}
+	return err
+}
+
+// removeHost removes an instance and the processes in it.
+func (m *Manager) removeHost(v *madeVPC, id string) error {
+	err := v.hosts[id].ns.killProcesses()
+	v.hosts[id].ns.close()
+	delete(v.hosts, id)
+	return errors.Join(err, removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id)))
+}
+
+// removeVPC removes a VPC and its instances.
+func (m *Manager) removeVPC(id string) error {
+	v := m.applied[id]
+	var errs []error
+	for _, h := range slices.Sorted(maps.Keys(v.hosts)) {
+		errs = append(errs, m.removeHost(v, h))
+	}
+	v.ns.close()
+	delete(m.applied, id)
+	return errors.Join(append(errs, removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id)))...)
+}
+
+// sweep removes what a killed Trellis left and no noun wants.
+func (m *Manager) sweep(networks map[string]*network) error {
+	wanted := map[string]bool{}
+	for id, n := range networks {
+		wanted[id] = true
+		for _, h := range n.hosts {
+			wanted[h.id] = true
+		}
+	}
+	ids, err := m.self.leftovers(func(id string) bool { return wanted[id] })
+	if err != nil {
+		return fmt.Errorf("look for leftovers: %w", err)
+	}
+	for _, id := range ids {
+		var kill error
+		if ns, err := openNamespace(id); err == nil {
+			kill = ns.killProcesses()
+			ns.close()
+		}
+		if err := errors.Join(kill, removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id))); err != nil {
+			return fmt.Errorf("remove leftover %s: %w", id, err)
+		}
+		m.log.Info("leftover removed", "id", id)
+	}
+	m.swept = true
+	return nil
+}
+
+// publish shows the VPCs to sockets and look-ups.
+func (m *Manager) publish() {
+	open := make(map[string]*openVPC, len(m.applied))
+	for id, v := range m.applied {
+		o := &openVPC{ns: v.ns}
+		if v.network != nil {
+			o.instances = v.network.instances
+		} else if before := (*m.open.Load())[id]; before != nil {
+			o.instances = before.instances
+		}
+		open[id] = o
+	}
+	m.open.Store(&open)
+}
+
+// hide takes a VPC away from sockets and look-ups.
+func (m *Manager) hide(id string) {
+	open := maps.Clone(*m.open.Load())
+	delete(open, id)
+	m.open.Store(&open)
+}
 
 // InstanceAt tells which instance of a VPC has an address, by its Key.
 func (m *Manager) InstanceAt(vpcID string, a netip.Addr) (instanceKey string, ok bool) {
-	return "", false
+	v := (*m.open.Load())[vpcID]
+	if v == nil {
+		return "", false
+	}
+	instanceKey, ok = v.instances[a.Unmap().WithZone("")]
+	return instanceKey, ok
 }
 
-// Listen listens for TCP connections inside a VPC.
-func (m *Manager) Listen(vpcID string, at netip.AddrPort) (net.Listener, error) { return nil, nil }
-
-// ListenPacket receives UDP packets inside a VPC.
-func (m *Manager) ListenPacket(vpcID string, at netip.AddrPort) (net.PacketConn, error) {
-	return nil, nil
+// find returns a VPC that Apply has made.
+func (m *Manager) find(vpcID string) (*openVPC, *os.File, error) {
+	v, home := (*m.open.Load())[vpcID], m.home.Load()
+	if v == nil || home == nil {
+		return nil, nil, fmt.Errorf("VPC %s is not on this machine", cmp.Or(vpcID, "(none)"))
+	}
+	return v, home, nil
 }
-
-// Dial connects to a target inside a VPC.
-func (m *Manager) Dial(ctx context.Context, vpcID string, to netip.AddrPort) (net.Conn, error) {
-	return nil, nil
-}
-
-// Problem is something that keeps VPCs from working on this machine.
-type Problem struct {
-	Code string // stable, for example not_root
-	Text string // what is wrong
-	Fix  string // what to do or install
-}
-
-// Check tells what keeps VPCs from working on this machine.
-func Check() []Problem { return nil }
-
-// Start starts a command inside an instance.
-func Start(instanceID string, cmd *exec.Cmd) error { return nil }

@@ -1,0 +1,145 @@
+package vpc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// stateDir holds a folder for each VPC and instance of this machine: who made it, and an instance's resolv.conf.
+const stateDir = "/run/trellis"
+
+// owner is who made a namespace, so that two Trellises on one machine leave each other's alone.
+type owner struct {
+	pid     int
+	started string // when the process started, in clock ticks since boot: ids of processes are used again
+	dir     string // data directory
+}
+
+// self is this process as an owner.
+func self(dir string) owner {
+	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
+		dir = abs
+	}
+	return owner{os.Getpid(), startOf(os.Getpid()), dir}
+}
+
+// startOf is when a process started (proc(5), field 22 of stat), empty when there is no such process.
+func startOf(pid int) string {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return ""
+	}
+	// The second field is the command's name in parentheses, which may hold anything.
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 20 {
+		return ""
+	}
+	return fields[19]
+}
+
+// ownerPath is the file that names the owner of a VPC or instance.
+func ownerPath(id string) string { return filepath.Join(stateDir, id, "owner") }
+
+// write makes the owner that of a VPC or instance.
+func (o owner) write(id string) error {
+	if err := os.MkdirAll(filepath.Join(stateDir, id), 0o755); err != nil {
+		return fmt.Errorf("make folder of %s: %w", id, err)
+	}
+	text := fmt.Sprintf("pid %d\nstarted %s\ndir %s\n", o.pid, o.started, o.dir)
+	if err := writeFile(ownerPath(id), text); err != nil {
+		return fmt.Errorf("write owner of %s: %w", id, err)
+	}
+	return nil
+}
+
+// writeFile replaces a file in one step.
+func writeFile(path, text string) error {
+	if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// readOwner tells who made a VPC's or instance's namespace; the zero owner when nobody says.
+func readOwner(id string) (owner, error) {
+	b, err := os.ReadFile(ownerPath(id))
+	if errors.Is(err, os.ErrNotExist) {
+		return owner{}, nil
+	}
+	if err != nil {
+		return owner{}, fmt.Errorf("read owner of %s: %w", id, err)
+	}
+	var o owner
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch name {
+		case "pid":
+			o.pid, _ = strconv.Atoi(value)
+		case "started":
+			o.started = value
+		case "dir":
+			o.dir = value
+		}
+	}
+	return o, nil
+}
+
+// alive tells whether the process still runs.
+func (o owner) alive() bool { return o.pid > 0 && o.started != "" && startOf(o.pid) == o.started }
+
+// mayTake tells whether what other made can become o's: other is the same Trellis, or has ended.
+func (o owner) mayTake(other owner) bool { return o.dir == other.dir || !other.alive() }
+
+// mayRemove tells whether what other left, and o has no use for, can go: other is the same Trellis, or has ended and its
+// data directory is gone too, so that it will not come back for it.
+func (o owner) mayRemove(other owner) bool {
+	if o.dir == other.dir {
+		return true
+	}
+	if other.alive() {
+		return false
+	}
+	if other.dir == "" {
+		return true
+	}
+	_, err := os.Stat(other.dir)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// leftovers are the ids of namespaces that o may remove, unless they are wanted.
+func (o owner) leftovers(wanted func(id string) bool) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(netnsDir, namePrefix+"*"))
+	if err != nil {
+		return nil, err
+	}
+	folders, err := filepath.Glob(filepath.Join(stateDir, "*", "owner"))
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, n := range names {
+		seen[strings.TrimPrefix(filepath.Base(n), namePrefix)] = true
+	}
+	for _, f := range folders {
+		seen[filepath.Base(filepath.Dir(f))] = true
+	}
+	var ids []string
+	for id := range seen {
+		if wanted(id) {
+			continue
+		}
+		other, err := readOwner(id)
+		if err != nil {
+			return nil, err
+		}
+		if o.mayRemove(other) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}

@@ -1,0 +1,170 @@
+package vpc
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/trellis-project/trellis"
+)
+
+// Addresses of the node's side in every VPC.
+var (
+	latticeBlock4  = netip.MustParsePrefix("169.254.171.0/24")
+	latticeBlock6  = netip.MustParsePrefix("fd00:ec2:80::/64")
+	latticeSource4 = netip.MustParseAddr("169.254.171.1")
+	latticeSource6 = netip.MustParseAddr("fd00:ec2:80::a9fe:ab01")
+	nodeBlock4     = netip.MustParsePrefix("169.254.0.0/16") // holds all of the node's IPv4 addresses but VPC base + 2
+	nodeBlock6     = netip.MustParsePrefix("fd00:ec2::/32")  // holds all of the node's IPv6 addresses
+	resolver4      = netip.MustParseAddr("169.254.169.253")
+	resolver6      = netip.MustParseAddr("fd00:ec2::253")
+	metadata4      = netip.MustParseAddr("169.254.169.254")
+	metadata6      = netip.MustParseAddr("fd00:ec2::254")
+	endpoint4      = netip.MustParseAddr("169.254.170.10") // the API
+)
+
+// slot4 is the IPv4 address of an association's slot.
+func slot4(slot int) netip.Addr { return netip.AddrFrom4([4]byte{169, 254, 171, byte(slot)}) }
+
+// slot6 is the IPv6 address of an association's slot: the IPv4 one in its last four bytes.
+func slot6(slot int) netip.Addr {
+	a := latticeSource6.As16()
+	a[15] = byte(slot)
+	return netip.AddrFrom16(a)
+}
+
+// network is what one VPC shall be on this machine.
+type network struct {
+	id        string
+	local     []netip.Addr // the node's own addresses, sorted
+	hosts     []host       // sorted by id
+	instances map[netip.Addr]string
+	rules     ruleset
+	text      string // rules.String()
+}
+
+// host is what one instance shall be. Values can be compared.
+type host struct {
+	id       string
+	iface    string       // of the VPC's end of the pair
+	mac      string       // of the instance's end
+	address  netip.Prefix // with the subnet's length
+	gateway  netip.Addr
+	address6 netip.Prefix // zero when it has none
+	resolver netip.Addr
+	region   string
+}
+
+// interfaceName is the name of the VPC's end of an instance's pair. Interface names have at most 15 bytes.
+func interfaceName(instanceID string) string {
+	h := sha256.Sum256([]byte(instanceID))
+	return interfacePrefix + hex.EncodeToString(h[:6])
+}
+
+// interfacePrefix begins the names of the VPC's ends of pairs.
+const interfacePrefix = "t"
+
+// nth is the address at a distance from a block's first.
+func nth(p netip.Prefix, n int) netip.Addr {
+	a := p.Masked().Addr()
+	for range n {
+		a = a.Next()
+	}
+	return a
+}
+
+// plan makes every VPC's network from the nouns. What cannot be made, for example an instance without its subnet, is
+// left out and told in the error.
+func plan(st *trellis.State, region string) (map[string]*network, error) {
+	var errs []error
+	subnets := map[string]*trellis.Subnet{}
+	for s := range trellis.All[*trellis.Subnet](st) {
+		subnets[s.ID] = s
+	}
+	lists := map[string]*trellis.PrefixList{}
+	for l := range trellis.All[*trellis.PrefixList](st) {
+		lists[l.ID] = l
+	}
+	makers := map[string]*rulesMaker{}
+	networks := map[string]*network{}
+	for v := range trellis.All[*trellis.VPC](st) {
+		if v.Attachment != "lab" && v.Attachment != "" {
+			continue
+		}
+		networks[v.ID] = &network{id: v.ID, instances: map[netip.Addr]string{}}
+		makers[v.ID] = &rulesMaker{vpc: v, groups: map[string]*trellis.SecurityGroup{}, lists: lists}
+	}
+	for s := range trellis.All[*trellis.Subnet](st) {
+		if n := networks[s.VPCID]; n != nil {
+			n.local = append(n.local, nth(s.CIDR, 1))
+		}
+	}
+	for g := range trellis.All[*trellis.SecurityGroup](st) {
+		if m := makers[g.VPCID]; m != nil {
+			m.groups[g.ID] = g
+		}
+	}
+	for i := range trellis.All[*trellis.Instance](st) {
+		n, m := networks[i.VPCID], makers[i.VPCID]
+		if n == nil || i.State != "running" && i.State != "pending" {
+			continue
+		}
+		h, err := planHost(m.vpc, subnets[i.SubnetID], i, region)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("instance %s: %w", i.ID, err))
+			continue
+		}
+		n.hosts = append(n.hosts, h)
+		m.members = append(m.members, member{h, i.SecurityGroupIDs})
+		n.instances[i.PrivateIP] = i.Key()
+		if i.IPv6.IsValid() {
+			n.instances[i.IPv6] = i.Key()
+		}
+	}
+	for a := range trellis.All[*trellis.VPCAssociation](st) {
+		m := makers[a.VPC.ID]
+		if m == nil {
+			continue
+		}
+		switch a.Status {
+		case trellis.StatusActive, trellis.StatusCreateInProgress, trellis.StatusUpdateInProgress:
+			m.associations = append(m.associations, a)
+		}
+	}
+	for id, n := range networks {
+		m := makers[id]
+		n.local = append(n.local, nth(m.vpc.CIDR, 2), resolver4, resolver6, metadata4, metadata6, endpoint4)
+		slices.SortFunc(n.local, netip.Addr.Compare)
+		n.local = slices.Compact(n.local)
+		slices.SortFunc(n.hosts, func(a, b host) int { return cmp.Compare(a.id, b.id) })
+		n.rules = m.make()
+		n.text = n.rules.String()
+	}
+	return networks, errors.Join(errs...)
+}
+
+// planHost makes one instance's host.
+func planHost(v *trellis.VPC, s *trellis.Subnet, i *trellis.Instance, region string) (host, error) {
+	switch {
+	case s == nil:
+		return host{}, fmt.Errorf("subnet %s does not exist", i.SubnetID)
+	case !i.PrivateIP.Is4() || !s.CIDR.Contains(i.PrivateIP):
+		return host{}, fmt.Errorf("address %s is not in subnet %s (%s)", i.PrivateIP, s.ID, s.CIDR)
+	}
+	mac, err := net.ParseMAC(i.MAC)
+	if err != nil {
+		return host{}, err
+	}
+	h := host{id: i.ID, iface: interfaceName(i.ID), mac: mac.String(),
+		address: netip.PrefixFrom(i.PrivateIP, s.CIDR.Bits()), gateway: nth(s.CIDR, 1),
+		resolver: nth(v.CIDR, 2), region: region}
+	if i.IPv6.IsValid() {
+		h.address6 = netip.PrefixFrom(i.IPv6, 64)
+	}
+	return h, nil
+}

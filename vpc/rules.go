@@ -1,0 +1,317 @@
+package vpc
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+
+	"github.com/trellis-project/trellis"
+)
+
+// Names of the chains and sets that are in every ruleset.
+const (
+	setSources4    = "sources4"    // which interface may send from which address
+	setSources6    = "sources6"    //
+	setNode4       = "node4"       // addresses of the resolver, the metadata and the API
+	setNode6       = "node6"       //
+	setLattice4    = "lattice4"    // slots of associations, and the address that targets answer to
+	setLattice6    = "lattice6"    //
+	mapEgress      = "egress"      // interface of the sender to its outbound rules
+	mapIngress     = "ingress"     // interface of the receiver to its inbound rules
+	mapSlots4      = "slots4"      // slot to the association's inbound rules
+	mapSlots6      = "slots6"      //
+	chainReceivers = "receivers"   // second stage: the sender may, may the receiver?
+	chainOutput    = "node-output" // what the node sends
+)
+
+// rulesMaker makes the ruleset of one VPC.
+type rulesMaker struct {
+	vpc          *trellis.VPC
+	groups       map[string]*trellis.SecurityGroup // of the VPC, by id
+	lists        map[string]*trellis.PrefixList    // by id
+	members      []member
+	associations []*trellis.VPCAssociation
+	used         map[string]bool // groups whose chains are wanted
+	sources      map[string]bool // groups whose members are wanted
+}
+
+// member is an instance and its security groups.
+type member struct {
+	host   host
+	groups []string
+}
+
+// make makes the ruleset. Equal nouns give an equal ruleset, whatever order they come in.
+//
+// A first packet goes through two stages: the sender's outbound rules, which end in a jump to chainReceivers, and the
+// receiver's or association's inbound rules, which accept it. What no rule takes is dropped at the end of either.
+func (m *rulesMaker) make() ruleset {
+	m.used, m.sources = map[string]bool{}, map[string]bool{}
+	slices.SortFunc(m.members, func(a, b member) int { return cmp.Compare(a.host.id, b.host.id) })
+	slices.SortFunc(m.associations, func(a, b *trellis.VPCAssociation) int {
+		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.ID, b.ID))
+	})
+	m.associations = slices.CompactFunc(m.associations, func(a, b *trellis.VPCAssociation) bool { return a.Slot == b.Slot })
+
+	r := ruleset{chains: hooks(m.vpc)}
+	r.sets = append(r.sets, m.nodeSets()...)
+	r.chains = append(r.chains, chain{name: chainReceivers, rules: []rule{
+		rule{}.goByDestination(mapSlots4, false),
+		rule{}.goByDestination(mapSlots6, true),
+		rule{}.goByInterface(mapIngress, true),
+		rule{}.drop(),
+	}})
+	hostSets, hostChains := m.hostRules()
+	slotSets, slotChains := m.slotRules()
+	groupChains := m.groupRules()
+	r.sets = append(append(append(r.sets, hostSets...), slotSets...), m.groupSets()...)
+	r.chains = append(append(append(r.chains, hostChains...), slotChains...), groupChains...)
+	return r
+}
+
+// hooks are the chains that the kernel enters by itself.
+func hooks(v *trellis.VPC) []chain {
+	on := rule{}
+	resolver := netip.PrefixFrom(nth(v.CIDR, 2), 32)
+	return []chain{{
+		name: "arrivals", policy: nftables.ChainPolicyAccept,
+		hook: &hook{"prerouting", nftables.ChainHookPrerouting, nftables.ChainPriorityRaw},
+		rules: []rule{
+			on.arrivesOn("lo").untracked().accept(),
+			on.spoofed(setSources4, false).drop(),
+			on.within(nodeBlock4, true).untracked().accept(),
+			on.within(resolver, true).untracked().accept(),
+			on.spoofed(setSources6, true).drop(),
+			on.within(nodeBlock6, true).untracked().accept(),
+		},
+	}, {
+		name: "node-input", policy: nftables.ChainPolicyDrop,
+		hook: &hook{"input", nftables.ChainHookInput, nftables.ChainPriorityFilter},
+		rules: []rule{
+			on.opening(false).in(setLattice4, false, true).accept(),
+			on.opening(false).in(setLattice6, true, true).accept(),
+			on.opening(true).within(latticeBlock4, true).goByInterface(mapEgress, false),
+			on.opening(true).within(latticeBlock6, true).goByInterface(mapEgress, false),
+			// Errors about the node's own packets. The kernel believes them only of connections that it has.
+			on.family(false).protocol(unix.IPPROTO_ICMP).icmp(3, -1).accept(),
+			on.family(true).protocol(unix.IPPROTO_ICMPV6).icmp(1, -1).accept(),
+			on.family(true).protocol(unix.IPPROTO_ICMPV6).icmp(2, -1).accept(),
+			on.in(setNode4, false, true).protocol(unix.IPPROTO_UDP).accept(),
+			on.in(setNode4, false, true).protocol(unix.IPPROTO_TCP).accept(),
+			on.in(setNode6, true, true).protocol(unix.IPPROTO_UDP).accept(),
+			on.in(setNode6, true, true).protocol(unix.IPPROTO_TCP).accept(),
+		},
+	}, {
+		name: "neighbours", policy: nftables.ChainPolicyDrop,
+		hook: &hook{"forward", nftables.ChainHookForward, nftables.ChainPriorityFilter},
+		rules: []rule{
+			on.answers().accept(),
+			on.invalid().drop(),
+			on.goByInterface(mapEgress, false),
+		},
+	}, {
+		name: chainOutput, policy: nftables.ChainPolicyAccept,
+		hook: &hook{"output", nftables.ChainHookOutput, nftables.ChainPriorityRaw},
+		rules: []rule{
+			on.untracked(),
+			on.opening(true).goTo(chainReceivers),
+		},
+	}}
+}
+
+// nodeSets are the addresses at which the node answers.
+func (m *rulesMaker) nodeSets() []set {
+	node4, node6 := []netip.Addr{metadata4, endpoint4}, []netip.Addr{metadata6}
+	if m.vpc.EnableDNSSupport {
+		node4 = append(node4, resolver4, nth(m.vpc.CIDR, 2))
+		node6 = append(node6, resolver6)
+	}
+	lattice4, lattice6 := []netip.Addr{latticeSource4}, []netip.Addr{latticeSource6}
+	for _, a := range m.associations {
+		lattice4, lattice6 = append(lattice4, slot4(a.Slot)), append(lattice6, slot6(a.Slot))
+	}
+	return []set{
+		{setNode4, addresses4, elementsOf(node4)}, {setNode6, addresses6, elementsOf(node6)},
+		{setLattice4, addresses4, elementsOf(lattice4)}, {setLattice6, addresses6, elementsOf(lattice6)},
+	}
+}
+
+// elementsOf makes sorted, distinct elements.
+func elementsOf(addresses []netip.Addr) []element {
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	var es []element
+	for _, a := range slices.Compact(addresses) {
+		es = append(es, element{addr: a})
+	}
+	return es
+}
+
+// hostRules are the anti-spoofing sets and each instance's two chains, which instances with the same groups share.
+func (m *rulesMaker) hostRules() ([]set, []chain) {
+	sources := set{name: setSources4, kind: sources4}
+	sources6 := set{name: setSources6, kind: sources6}
+	egress, ingress := set{name: mapEgress, kind: byInterface}, set{name: mapIngress, kind: byInterface}
+	shared := map[string]string{} // joined group ids to the suffix of the chains
+	var chains []chain
+	for _, h := range m.members {
+		sources.elements = append(sources.elements, element{iface: h.host.iface, addr: h.host.address.Addr()})
+		if h.host.address6.IsValid() {
+			sources6.elements = append(sources6.elements, element{iface: h.host.iface, addr: h.host.address6.Addr()})
+		}
+		groups := slices.Sorted(slices.Values(h.groups))
+		joined := strings.Join(groups, ",")
+		suffix, ok := shared[joined]
+		if !ok {
+			suffix = strconv.Itoa(len(shared))
+			shared[joined] = suffix
+			chains = append(chains, m.anyOf("out-"+suffix, groups, outbound), m.anyOf("in-"+suffix, groups, inbound))
+		}
+		egress.elements = append(egress.elements, element{iface: h.host.iface, chain: "out-" + suffix})
+		ingress.elements = append(ingress.elements, element{iface: h.host.iface, chain: "in-" + suffix})
+	}
+	return []set{sources, sources6, egress, ingress}, chains
+}
+
+// slotRules are the inbound rules of associations. One without security groups lets everybody in.
+func (m *rulesMaker) slotRules() ([]set, []chain) {
+	v4, v6 := set{name: mapSlots4, kind: byAddress4}, set{name: mapSlots6, kind: byAddress6}
+	var chains []chain
+	for _, a := range m.associations {
+		c := chain{name: "slot-" + strconv.Itoa(a.Slot), rules: []rule{rule{}.accept()}}
+		if len(a.SecurityGroupIDs) > 0 {
+			c = m.anyOf(c.name, slices.Sorted(slices.Values(a.SecurityGroupIDs)), inbound)
+		}
+		chains = append(chains, c)
+		v4.elements = append(v4.elements, element{addr: slot4(a.Slot), chain: c.name})
+		v6.elements = append(v6.elements, element{addr: slot6(a.Slot), chain: c.name})
+	}
+	return []set{v4, v6}, chains
+}
+
+// The suffixes of a security group's two chains.
+const (
+	inbound  = "-in"
+	outbound = "-out"
+)
+
+// anyOf is a chain that takes what one of the groups allows and drops the rest. A group that is not in the VPC allows nothing.
+func (m *rulesMaker) anyOf(name string, groups []string, direction string) chain {
+	c := chain{name: name}
+	for _, g := range slices.Compact(groups) {
+		if m.groups[g] != nil {
+			m.used[g] = true
+			c.rules = append(c.rules, rule{}.jump(g+direction))
+		}
+	}
+	c.rules = append(c.rules, rule{}.drop())
+	return c
+}
+
+// groupRules are the chains of the security groups in use, one for each direction.
+func (m *rulesMaker) groupRules() []chain {
+	var chains []chain
+	for _, id := range slices.Sorted(maps.Keys(m.used)) {
+		in, out := chain{name: id + inbound}, chain{name: id + outbound}
+		for _, r := range m.groups[id].Rules {
+			for _, begin := range m.peers(r) {
+				matched, ok := protocolAndPorts(begin, r)
+				switch {
+				case !ok:
+				case r.Egress:
+					out.rules = append(out.rules, matched.goTo(chainReceivers))
+				default:
+					in.rules = append(in.rules, matched.accept())
+				}
+			}
+		}
+		chains = append(chains, in, out)
+	}
+	return chains
+}
+
+// peers are the beginnings of rules for what a security group's rule names as its source or, for egress, destination.
+func (m *rulesMaker) peers(r trellis.SecurityGroupRule) []rule {
+	switch {
+	case r.GroupID != "":
+		m.sources[r.GroupID] = true
+		return []rule{
+			rule{}.in(r.GroupID+"-4", false, r.Egress),
+			rule{}.in(r.GroupID+"-6", true, r.Egress),
+		}
+	case r.PrefixListID != "":
+		var rules []rule
+		if l := m.lists[r.PrefixListID]; l != nil {
+			for _, e := range l.Entries {
+				rules = append(rules, rule{}.within(e.CIDR, r.Egress))
+			}
+		}
+		return rules
+	case r.CIDR.IsValid():
+		return []rule{rule{}.within(r.CIDR, r.Egress)}
+	}
+	return nil
+}
+
+// protocolAndPorts adds a security group rule's protocol and ports. It returns false for a rule that can match nothing.
+func protocolAndPorts(begin rule, r trellis.SecurityGroupRule) (rule, bool) {
+	var n int
+	switch r.Protocol {
+	case "-1", "all", "":
+		return begin, true
+	case "tcp":
+		n = unix.IPPROTO_TCP
+	case "udp":
+		n = unix.IPPROTO_UDP
+	case "icmp":
+		n = unix.IPPROTO_ICMP
+	case "icmpv6":
+		n = unix.IPPROTO_ICMPV6
+	default:
+		var err error
+		if n, err = strconv.Atoi(r.Protocol); err != nil || n < 0 || n > 255 {
+			return begin, false
+		}
+	}
+	begin = begin.protocol(byte(n))
+	switch n {
+	case unix.IPPROTO_TCP, unix.IPPROTO_UDP:
+		if r.FromPort < 0 || r.FromPort == 0 && r.ToPort == 65535 {
+			return begin, true
+		}
+		if r.FromPort > r.ToPort || r.ToPort > 65535 {
+			return begin, false
+		}
+		return begin.ports(uint16(r.FromPort), uint16(r.ToPort)), true
+	case unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6:
+		if r.FromPort < 0 {
+			return begin, true
+		}
+		return begin.icmp(r.FromPort, r.ToPort), true
+	}
+	return begin, true
+}
+
+// groupSets are the addresses of the members of groups that rules name.
+func (m *rulesMaker) groupSets() []set {
+	var sets []set
+	for _, id := range slices.Sorted(maps.Keys(m.sources)) {
+		var v4, v6 []netip.Addr
+		for _, h := range m.members {
+			if !slices.Contains(h.groups, id) {
+				continue
+			}
+			v4 = append(v4, h.host.address.Addr())
+			if h.host.address6.IsValid() {
+				v6 = append(v6, h.host.address6.Addr())
+			}
+		}
+		sets = append(sets, set{id + "-4", addresses4, elementsOf(v4)}, set{id + "-6", addresses6, elementsOf(v6)})
+	}
+	return sets
+}
