@@ -1,0 +1,348 @@
+package controlplane
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/store"
+)
+
+// The states of instances (EC2 API reference, InstanceState).
+const (
+	StatePending      = "pending"
+	StateRunning      = "running"
+	StateStopping     = "stopping"
+	StateStopped      = "stopped"
+	StateShuttingDown = "shutting-down"
+	StateTerminated   = "terminated"
+)
+
+// maxInstancesPerCall bounds one RunInstances.
+const maxInstancesPerCall = 100
+
+// NewInstances is what RunInstances asks for.
+type NewInstances struct {
+	ImageID               string // any ami-…: a lab instance is an empty host, whatever its image
+	InstanceType          string // t3.micro when empty
+	SubnetID              string
+	SecurityGroupIDs      []string // the default group of the VPC when empty
+	SecurityGroupNames    []string // further ones, by name in the VPC
+	PrivateIP             string   // of the only instance; the first free address when empty
+	IPv6                  string   // likewise
+	IPv6Count             int      // 1 takes a free IPv6 address
+	MinCount, MaxCount    int
+	ProfileARN            string // instance profile: the role of the same name is the instance's
+	ProfileName           string
+	ClientToken           string
+	Tags                  map[string]string
+	DisableAPITermination bool
+}
+
+// RunInstances makes MaxCount instances in one subnet, or MinCount at least when addresses are short. They
+// are pending until the node has made them.
+func (p *Plane) RunInstances(ctx context.Context, c EC2Call, in NewInstances) ([]*trellis.Instance, trellis.Revision, error) {
+	if err := p.allowRun(c, in); err != nil {
+		return nil, 0, err
+	}
+	if err := in.check(); err != nil {
+		return nil, 0, err
+	}
+	var out []*trellis.Instance
+	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
+		out = nil
+		first, err := store.Once(tx, c.account()+"/RunInstances", in.ClientToken, in, func() (*trellis.Instance, error) {
+			var err error
+			out, err = p.launch(tx, c, in)
+			if err != nil {
+				return nil, err
+			}
+			return out[0], nil
+		})
+		if err != nil || out != nil {
+			return err
+		}
+		all, err := store.List[*trellis.Instance](tx, c.account()+"/") // the token was used: the same reservation again
+		for _, i := range all {
+			if i.ReservationID == first.ReservationID {
+				out = append(out, i)
+			}
+		}
+		return err
+	})
+	slices.SortFunc(out, func(a, b *trellis.Instance) int { return a.LaunchIndex - b.LaunchIndex })
+	return out, rev, err
+}
+
+// allowRun checks the caller's policies: ec2:RunInstances on all that the instances are made of, and
+// iam:PassRole on the role.
+func (p *Plane) allowRun(c EC2Call, in NewInstances) error {
+	k := tagKeys(nil, in.Tags, nil)
+	if name := in.roleName(); name != "" {
+		pass := EC2Call{Caller: c.Caller}
+		if err := c.Caller.Authorize("iam:PassRole", trellis.IAMARN(c.account(), "role/"+name), keys{"iam:passedtoservice": {"ec2.amazonaws.com"}}); err != nil {
+			return trellis.NewError(403, "UnauthorizedOperation", "You are not authorized to perform this operation. User: %s is not authorized to perform: iam:PassRole on resource: %s",
+				pass.Caller.Principal.ARN, trellis.IAMARN(c.account(), "role/"+name))
+		}
+	}
+	arns := []string{p.ec2ARN(c, "instance/*"), p.ec2ARN(c, "subnet/"+in.SubnetID), trellis.EC2ARN(p.Region, "", "image/"+in.ImageID)}
+	for _, id := range in.SecurityGroupIDs {
+		arns = append(arns, p.ec2ARN(c, "security-group/"+id))
+	}
+	return c.allow("RunInstances", k, arns...)
+}
+
+// roleName is the name of the role that the instance profile holds: Trellis gives every role a profile of
+// its own name, as the console does.
+func (in NewInstances) roleName() string {
+	if in.ProfileARN != "" {
+		return trellis.LastPart(in.ProfileARN)
+	}
+	return in.ProfileName
+}
+
+// check finds what is wrong with the parameters by themselves.
+func (in NewInstances) check() error {
+	switch {
+	case in.ImageID == "":
+		return missingParameter("ImageId")
+	case in.SubnetID == "":
+		return missingParameter("SubnetId")
+	case in.MinCount < 1 || in.MaxCount < in.MinCount:
+		return ec2Error("InvalidParameterValue", "Value (%d) for parameter minCount is invalid. It must be 1 or more and not more than maxCount (%d).", in.MinCount, in.MaxCount)
+	case in.MaxCount > maxInstancesPerCall:
+		return ec2Error("InstanceLimitExceeded", "You have requested more instances (%d) than one call may make (%d).", in.MaxCount, maxInstancesPerCall)
+	case len(in.SecurityGroupIDs)+len(in.SecurityGroupNames) > 5:
+		return ec2Error("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+	case in.MaxCount > 1 && (in.PrivateIP != "" || in.IPv6 != "" || in.Tags[IDTag] != ""):
+		return ec2Error("InvalidParameterCombination", "An address or id can be chosen for one instance only.")
+	case in.ProfileARN != "" && in.ProfileName != "":
+		return ec2Error("InvalidParameterCombination", "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
+	}
+	return idImage.check(in.ImageID)
+}
+
+// launch makes the instances in a transaction.
+func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Instance, error) {
+	subnet, err := find[*trellis.Subnet](tx, idSubnet, c.account(), in.SubnetID)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := launchGroups(tx, subnet, in)
+	if err != nil {
+		return nil, err
+	}
+	role, err := launchRole(tx, c, in)
+	if err != nil {
+		return nil, err
+	}
+	free, err := freeAddresses(tx, subnet)
+	if err != nil {
+		return nil, err
+	}
+	reservation := trellis.NewID("r")
+	var out []*trellis.Instance
+	for n := range in.MaxCount {
+		v4, err := free.take4(in.PrivateIP)
+		if err != nil && (n < in.MinCount || in.PrivateIP != "") {
+			return nil, err
+		}
+		if err != nil {
+			break
+		}
+		v6, err := free.take6(in.IPv6, in.IPv6Count > 0)
+		if err != nil {
+			return nil, err
+		}
+		meta, err := p.ec2Meta(tx, c, idInstance, in.Tags)
+		if err != nil {
+			return nil, err
+		}
+		i := &trellis.Instance{Meta: meta, VPCID: subnet.VPCID, SubnetID: subnet.ID, PrivateIP: v4, IPv6: v6, MAC: newMAC(),
+			InterfaceID: trellis.NewID("eni"), SecurityGroupIDs: groups, ImageID: in.ImageID, InstanceType: in.InstanceType, RoleARN: role,
+			ReservationID: reservation, State: StatePending, StateChangedAt: meta.CreatedAt, LaunchIndex: n, DisableAPITermination: in.DisableAPITermination}
+		if i.InstanceType == "" {
+			i.InstanceType = "t3.micro"
+		}
+		tx.Put(i)
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+// launchGroups finds the security groups of new instances, which must be of the subnet's VPC.
+func launchGroups(tx *store.Tx, subnet *trellis.Subnet, in NewInstances) ([]string, error) {
+	all, err := store.List[*trellis.SecurityGroup](tx, subnet.Account+"/")
+	if err != nil {
+		return nil, err
+	}
+	names := in.SecurityGroupNames
+	if len(in.SecurityGroupIDs)+len(names) == 0 {
+		names = []string{defaultGroupName}
+	}
+	out, err := groupsOfVPC(tx, subnet.Account, subnet.VPCID, in.SecurityGroupIDs)
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(g *trellis.SecurityGroup) bool { return g.VPCID == subnet.VPCID && g.Name == name })
+		if i < 0 {
+			return nil, idSecurityGroup.notFound(name)
+		}
+		if !slices.Contains(out, all[i].ID) {
+			out = append(out, all[i].ID)
+		}
+	}
+	return out, err
+}
+
+// groupsOfVPC checks that security groups exist in a VPC, and returns their ids without repeats.
+func groupsOfVPC(tx *store.Tx, account, vpcID string, ids []string) (out []string, err error) {
+	for _, id := range ids {
+		g, err := find[*trellis.SecurityGroup](tx, idSecurityGroup, account, id)
+		if err != nil {
+			return nil, err
+		}
+		if g.VPCID != vpcID {
+			return nil, ec2Error("InvalidParameter", "Security group %s and subnet belong to different networks.", id)
+		}
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+// launchRole finds the role of the instance profile, and returns its ARN or "".
+func launchRole(tx *store.Tx, c EC2Call, in NewInstances) (string, error) {
+	name := in.roleName()
+	if name == "" {
+		return "", nil
+	}
+	parameter, value := "iamInstanceProfile.name", name
+	if in.ProfileARN != "" {
+		parameter, value = "iamInstanceProfile.arn", in.ProfileARN
+		a, err := trellis.ParseARN(in.ProfileARN)
+		if err != nil || a.Service != "iam" || a.Account != c.account() || !strings.HasPrefix(a.Resource, "instance-profile/") {
+			return "", invalidParameter(parameter, value, "Invalid IAM Instance Profile ARN")
+		}
+	}
+	role, err := store.Get[*trellis.Role](tx, c.account()+"/"+name)
+	if err != nil {
+		return "", invalidParameter(parameter, value, "Invalid IAM Instance Profile name")
+	}
+	return role.ARN(), nil
+}
+
+// InstanceProfileARN is the ARN of the instance profile that stands for an instance's role, or "".
+func InstanceProfileARN(i *trellis.Instance) string {
+	if i.RoleARN == "" {
+		return ""
+	}
+	return trellis.IAMARN(i.Account, "instance-profile/"+trellis.LastPart(i.RoleARN))
+}
+
+// newMAC returns a random unicast address of the locally administered kind that AWS uses too.
+func newMAC() string {
+	b := make([]byte, 6)
+	rand.Read(b) // never fails (crypto/rand, Go 1.24)
+	b[0] = 0x0a
+	return net.HardwareAddr(b).String()
+}
+
+// addresses hands out the free addresses of a subnet.
+type addresses struct {
+	subnet *trellis.Subnet
+	used   map[netip.Addr]bool
+	next4  netip.Addr
+	next6  netip.Addr
+}
+
+// freeAddresses reads which addresses of a subnet instances hold. A terminated instance holds none.
+func freeAddresses(tx *store.Tx, subnet *trellis.Subnet) (*addresses, error) {
+	a := &addresses{subnet: subnet, used: map[netip.Addr]bool{}, next4: hostFrom(subnet.CIDR.Addr(), 4)}
+	if subnet.IPv6CIDR.IsValid() {
+		a.next6 = hostFrom(subnet.IPv6CIDR.Addr(), 4)
+	}
+	instances, err := store.List[*trellis.Instance](tx, subnet.Account+"/")
+	for _, i := range instances {
+		if i.SubnetID == subnet.ID && i.State != StateTerminated {
+			a.used[i.PrivateIP] = true
+			a.used[i.IPv6] = true
+		}
+	}
+	return a, err
+}
+
+// hostFrom is the n-th address from a.
+func hostFrom(a netip.Addr, n int) netip.Addr {
+	for range n {
+		a = a.Next()
+	}
+	return a
+}
+
+// reserved tells whether AWS keeps an IPv4 address of the subnet for itself: the first four and the last
+// (Amazon VPC user guide, subnet sizing).
+func (a *addresses) reserved(addr netip.Addr) bool {
+	return addr.Less(hostFrom(a.subnet.CIDR.Addr(), 4)) || !a.subnet.CIDR.Contains(addr.Next())
+}
+
+// take4 takes the chosen IPv4 address, or the first free one.
+func (a *addresses) take4(chosen string) (netip.Addr, error) {
+	if chosen != "" {
+		addr, err := netip.ParseAddr(chosen)
+		if err != nil || !addr.Is4() {
+			return addr, invalidParameter("address", chosen, "Invalid IPv4 address.")
+		}
+		if !a.subnet.CIDR.Contains(addr) {
+			return addr, ec2Error("InvalidParameterValue", "Address %s does not fall within the subnet's address range", chosen)
+		}
+		if a.reserved(addr) {
+			return addr, ec2Error("InvalidParameterValue", "Address %s is in subnet's reserved address range", chosen)
+		}
+		if a.used[addr] {
+			return addr, ec2Error("InvalidIPAddress.InUse", "Address %s is in use.", chosen)
+		}
+		a.used[addr] = true
+		return addr, nil
+	}
+	for ; a.subnet.CIDR.Contains(a.next4.Next()); a.next4 = a.next4.Next() {
+		if addr := a.next4; !a.used[addr] {
+			a.used[addr] = true
+			return addr, nil
+		}
+	}
+	return netip.Addr{}, ec2Error("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in subnet '%s' to satisfy the requested number of instances.", a.subnet.ID)
+}
+
+// take6 takes the chosen IPv6 address, the first free one when asked for, or none.
+func (a *addresses) take6(chosen string, any bool) (netip.Addr, error) {
+	if chosen == "" && !any {
+		return netip.Addr{}, nil
+	}
+	if !a.subnet.IPv6CIDR.IsValid() {
+		return netip.Addr{}, ec2Error("InvalidParameterValue", "The subnet '%s' has no IPv6 CIDR block", a.subnet.ID)
+	}
+	if chosen != "" {
+		addr, err := netip.ParseAddr(chosen)
+		if err != nil || !a.subnet.IPv6CIDR.Contains(addr) {
+			return addr, invalidParameter("ipv6Address", chosen, "It is no address of the subnet.")
+		}
+		if a.used[addr] {
+			return addr, ec2Error("InvalidIPAddress.InUse", "Address %s is in use.", chosen)
+		}
+		a.used[addr] = true
+		return addr, nil
+	}
+	for a.used[a.next6] {
+		a.next6 = a.next6.Next()
+	}
+	a.used[a.next6] = true
+	return a.next6, nil
+}
+
+// idList is how error messages write several ids.
+func idList(ids []string) string { return fmt.Sprintf("'%s'", strings.Join(ids, ", ")) }

@@ -1,0 +1,213 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/store"
+)
+
+// DescribedInstance is an instance with what the answer shows of the nouns around it.
+type DescribedInstance struct {
+	*trellis.Instance
+	AvailabilityZone string
+	Groups           []*trellis.SecurityGroup // in the order of SecurityGroupIDs
+	SubnetCIDRBits   int
+}
+
+// Instances lists instances for DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute and
+// DescribeNetworkInterfaces, whichever action says. Terminated ones are among them until they are swept.
+func (p *Plane) Instances(ctx context.Context, c EC2Call, action string, q Query) ([]DescribedInstance, error) {
+	if err := c.allow(action, nil, "*"); err != nil {
+		return nil, err
+	}
+	var out []DescribedInstance
+	err := p.read(ctx, func(tx *store.Tx) (err error) {
+		out, err = p.instances(tx, c.account(), q, p.instanceAttributes)
+		return err
+	})
+	return out, err
+}
+
+// instances lists the instances of an account that match, with what is around them.
+func (p *Plane) instances(tx *store.Tx, account string, q Query, attrs func(DescribedInstance) (attributes, map[string]string)) ([]DescribedInstance, error) {
+	known, _ := attrs(DescribedInstance{Instance: &trellis.Instance{}})
+	if err := q.check(known); err != nil {
+		return nil, err
+	}
+	if err := instancesExist(tx, account, q.IDs); err != nil {
+		return nil, err
+	}
+	nouns, err := queried[*trellis.Instance](tx, idInstance, account, q.IDs)
+	if err != nil {
+		return nil, err
+	}
+	subnets, err := store.List[*trellis.Subnet](tx, account+"/")
+	if err != nil {
+		return nil, err
+	}
+	groups, err := store.List[*trellis.SecurityGroup](tx, account+"/")
+	if err != nil {
+		return nil, err
+	}
+	subnetByID, groupByID := map[string]*trellis.Subnet{}, map[string]*trellis.SecurityGroup{}
+	for _, s := range subnets {
+		subnetByID[s.ID] = s
+	}
+	for _, g := range groups {
+		groupByID[g.ID] = g
+	}
+	var out []DescribedInstance
+	for _, n := range nouns {
+		d := DescribedInstance{Instance: n, AvailabilityZone: p.Region + "a"}
+		if s := subnetByID[n.SubnetID]; s != nil {
+			d.AvailabilityZone, d.SubnetCIDRBits = s.AvailabilityZone, s.CIDR.Bits()
+		}
+		for _, id := range n.SecurityGroupIDs {
+			if g := groupByID[id]; g != nil {
+				d.Groups = append(d.Groups, g)
+			}
+		}
+		a, tags := attrs(d)
+		ok, err := q.matches(a, tags)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// instancesExist answers one error that names every id that does not exist, as EC2 does for instances.
+func instancesExist(tx *store.Tx, account string, ids []string) error {
+	var missing []string
+	for _, id := range ids {
+		if err := idInstance.check(id); err != nil {
+			return err
+		}
+		_, err := store.Get[*trellis.Instance](tx, account+"/"+id)
+		if errors.Is(err, trellis.ErrNotExist) {
+			missing = append(missing, id)
+		} else if err != nil {
+			return err
+		}
+	}
+	switch len(missing) {
+	case 0:
+		return nil
+	case 1:
+		return idInstance.notFound(missing[0])
+	}
+	return ec2Error("InvalidInstanceID.NotFound", "The instance IDs %s do not exist", idList(missing))
+}
+
+// instanceStateCodes are the numbers of the states (EC2 API reference, InstanceState).
+var instanceStateCodes = map[string]int{StatePending: 0, StateRunning: 16, StateShuttingDown: 32, StateTerminated: 48, StateStopping: 64, StateStopped: 80}
+
+// InstanceStateCode is the number of a state.
+func InstanceStateCode(state string) int { return instanceStateCodes[state] }
+
+// PrivateDNSName is the private name of an instance, ip-10-0-12-31.eu-west-1.compute.internal.
+func (p *Plane) PrivateDNSName(i *trellis.Instance) string {
+	name := []byte("ip-" + i.PrivateIP.String())
+	for n, b := range name {
+		if b == '.' {
+			name[n] = '-'
+		}
+	}
+	if p.Region == "us-east-1" {
+		return string(name) + ".ec2.internal"
+	}
+	return string(name) + "." + p.Region + ".compute.internal"
+}
+
+// instanceAttributes are the filters of DescribeInstances and DescribeInstanceStatus.
+func (p *Plane) instanceAttributes(d DescribedInstance) (attributes, map[string]string) {
+	code := strconv.Itoa(InstanceStateCode(d.State))
+	a := attributes{
+		"instance-id": {d.ID}, "owner-id": {d.Account}, "vpc-id": one(d.VPCID), "subnet-id": one(d.SubnetID), "image-id": {d.ImageID},
+		"instance-type": {d.InstanceType}, "availability-zone": {d.AvailabilityZone}, "reservation-id": {d.ReservationID},
+		"instance-state-name": {d.State}, "instance-state-code": {code}, "architecture": {"x86_64"}, "launch-index": {strconv.Itoa(d.LaunchIndex)},
+		"private-dns-name": {p.PrivateDNSName(d.Instance)}, "launch-time": {d.CreatedAt.Format(time.RFC3339)},
+		"iam-instance-profile.arn": one(InstanceProfileARN(d.Instance)), "iam-instance-profile.name": one(trellis.LastPart(d.RoleARN)),
+		"root-device-type": {"ebs"}, "tenancy": {"default"}, "hypervisor": {"xen"}, "virtualization-type": {"hvm"}, "platform-details": {"Linux/UNIX"},
+		"network-interface.network-interface-id": {d.InterfaceID}, "network-interface.subnet-id": one(d.SubnetID), "network-interface.vpc-id": one(d.VPCID),
+		"network-interface.mac-address": {d.MAC}, "private-ip-address": nil, "network-interface.addresses.private-ip-address": nil, "ipv6-address": nil,
+		"instance.group-id": d.SecurityGroupIDs, "instance.group-name": d.groupNames(), "network-interface.group-id": d.SecurityGroupIDs, "network-interface.group-name": d.groupNames(),
+		"instance-lifecycle": nil, "key-name": nil, "ip-address": nil, "dns-name": nil, "client-token": nil, "spot-instance-request-id": nil, "kernel-id": nil, "platform": nil,
+	}
+	if d.PrivateIP.IsValid() && d.State != StateTerminated {
+		a["private-ip-address"] = []string{d.PrivateIP.String()}
+		a["network-interface.addresses.private-ip-address"] = a["private-ip-address"]
+	}
+	if d.IPv6.IsValid() {
+		a["ipv6-address"] = []string{d.IPv6.String()}
+	}
+	return a, d.Tags
+}
+
+// groupNames are the names of the instance's security groups.
+func (d DescribedInstance) groupNames() []string {
+	var out []string
+	for _, g := range d.Groups {
+		out = append(out, g.Name)
+	}
+	return out
+}
+
+// NetworkInterfaces is DescribeNetworkInterfaces: an instance that is not terminated has one interface.
+func (p *Plane) NetworkInterfaces(ctx context.Context, c EC2Call, q Query) ([]DescribedInstance, error) {
+	if err := c.allow("DescribeNetworkInterfaces", nil, "*"); err != nil {
+		return nil, err
+	}
+	for _, id := range q.IDs {
+		if err := idInterface.check(id); err != nil {
+			return nil, err
+		}
+	}
+	attrs := func(d DescribedInstance) (attributes, map[string]string) {
+		return attributes{
+			"network-interface-id": {d.InterfaceID}, "vpc-id": one(d.VPCID), "subnet-id": one(d.SubnetID), "owner-id": {d.Account}, "group-id": d.SecurityGroupIDs, "group-name": d.groupNames(),
+			"attachment.instance-id": {d.ID}, "attachment.status": {"attached"}, "attachment.device-index": {"0"}, "attachment.instance-owner-id": {d.Account},
+			"attachment.attachment-id": {DerivedID("eni-attach", d.InterfaceID)}, "attachment.delete-on-termination": flag(true),
+			"availability-zone": {d.AvailabilityZone}, "status": {"in-use"}, "description": {""}, "mac-address": {d.MAC}, "interface-type": {"interface"},
+			"private-ip-address": {d.PrivateIP.String()}, "addresses.private-ip-address": {d.PrivateIP.String()}, "private-dns-name": {p.PrivateDNSName(d.Instance)},
+			"requester-id": nil, "requester-managed": flag(false), "source-dest-check": flag(true), "ipv6-addresses.ipv6-address": one(ipv6Text(d.Instance)),
+			"association.public-ip": nil, "association.allocation-id": nil, "addresses.association.public-ip": nil,
+		}, nil
+	}
+	var out []DescribedInstance
+	err := p.read(ctx, func(tx *store.Tx) error {
+		out = nil
+		all, err := p.instances(tx, c.account(), Query{Filters: q.Filters}, attrs)
+		if err != nil {
+			return err
+		}
+		for _, d := range all {
+			if d.State != StateTerminated && (len(q.IDs) == 0 || slices.Contains(q.IDs, d.InterfaceID)) {
+				out = append(out, d)
+			}
+		}
+		for _, id := range q.IDs {
+			if len(q.Filters) == 0 && !slices.ContainsFunc(out, func(d DescribedInstance) bool { return d.InterfaceID == id }) {
+				return idInterface.notFound(id)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// ipv6Text is the IPv6 address of an instance, or "".
+func ipv6Text(i *trellis.Instance) string {
+	if !i.IPv6.IsValid() {
+		return ""
+	}
+	return i.IPv6.String()
+}

@@ -1,0 +1,161 @@
+package controlplane
+
+import (
+	"context"
+	"time"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/store"
+)
+
+// terminatedVisible is how long a terminated instance is shown before it is swept. AWS says "a short
+// interval (usually less than one hour)".
+const terminatedVisible = 10 * time.Minute
+
+// StateChange is what Start, Stop and Terminate answer of one instance.
+type StateChange struct {
+	ID                string
+	Previous, Current string
+}
+
+// StartInstances starts stopped instances. One that runs already is left alone.
+func (p *Plane) StartInstances(ctx context.Context, c EC2Call, ids []string) ([]StateChange, trellis.Revision, error) {
+	return p.changeState(ctx, c, "StartInstances", ids, func(i *trellis.Instance) (string, error) {
+		switch i.State {
+		case StatePending, StateRunning:
+			return i.State, nil
+		case StateStopped:
+			return StatePending, nil
+		}
+		return "", ec2Error("IncorrectInstanceState", "The instance '%s' is not in a state from which it can be started.", i.ID)
+	})
+}
+
+// StopInstances stops instances. They keep their addresses.
+func (p *Plane) StopInstances(ctx context.Context, c EC2Call, ids []string) ([]StateChange, trellis.Revision, error) {
+	return p.changeState(ctx, c, "StopInstances", ids, func(i *trellis.Instance) (string, error) {
+		switch i.State {
+		case StateStopping, StateStopped:
+			return i.State, nil
+		case StatePending, StateRunning:
+			return StateStopping, nil
+		}
+		return "", ec2Error("IncorrectInstanceState", "This instance '%s' is not in a state from which it can be stopped.", i.ID)
+	})
+}
+
+// TerminateInstances ends instances, all or none. One that is ending already is left alone.
+func (p *Plane) TerminateInstances(ctx context.Context, c EC2Call, ids []string) ([]StateChange, trellis.Revision, error) {
+	return p.changeState(ctx, c, "TerminateInstances", ids, func(i *trellis.Instance) (string, error) {
+		switch {
+		case i.State == StateShuttingDown || i.State == StateTerminated:
+			return i.State, nil
+		case i.DisableAPITermination:
+			return "", ec2Error("OperationNotPermitted", "The instance '%s' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.", i.ID)
+		}
+		return StateShuttingDown, nil
+	})
+}
+
+// changeState moves instances to the state that to gives, in one transaction.
+func (p *Plane) changeState(ctx context.Context, c EC2Call, action string, ids []string, to func(*trellis.Instance) (string, error)) ([]StateChange, trellis.Revision, error) {
+	arns := make([]string, len(ids))
+	for n, id := range ids {
+		arns[n] = p.ec2ARN(c, "instance/"+id)
+	}
+	if err := c.allow(action, nil, arns...); err != nil {
+		return nil, 0, err
+	}
+	if len(ids) == 0 {
+		return nil, 0, missingParameter("InstanceId")
+	}
+	var out []StateChange
+	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
+		out = nil
+		if err := instancesExist(tx, c.account(), ids); err != nil {
+			return err
+		}
+		instances, err := queried[*trellis.Instance](tx, idInstance, c.account(), ids)
+		if err != nil {
+			return err
+		}
+		for _, i := range instances {
+			next, err := to(i)
+			if err != nil {
+				return err
+			}
+			out = append(out, StateChange{i.ID, i.State, next})
+			if next != i.State {
+				p.setState(tx, i, next)
+			}
+		}
+		return nil
+	})
+	return out, rev, err
+}
+
+// setState moves an instance to a state.
+func (p *Plane) setState(tx *store.Tx, i *trellis.Instance, state string) {
+	i.State, i.StateChangedAt = state, p.now()
+	i.UpdatedAt = i.StateChangedAt
+	tx.Put(i)
+}
+
+// ModifyInstance changes the attributes that are not nil: the security groups and the termination protection.
+func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, groups []string, disableTermination *bool) (trellis.Revision, error) {
+	if err := c.allow("ModifyInstanceAttribute", nil, p.ec2ARN(c, "instance/"+id)); err != nil {
+		return 0, err
+	}
+	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := instancesExist(tx, c.account(), []string{id}); err != nil {
+			return err
+		}
+		i, err := find[*trellis.Instance](tx, idInstance, c.account(), id)
+		if err != nil {
+			return err
+		}
+		if i.State == StateTerminated || i.State == StateShuttingDown {
+			return ec2Error("IncorrectInstanceState", "The instance '%s' is not in a state in which it can be modified.", id)
+		}
+		if groups != nil {
+			if i.SecurityGroupIDs, err = groupsOfVPC(tx, c.account(), i.VPCID, groups); err != nil {
+				return err
+			}
+		}
+		if disableTermination != nil {
+			i.DisableAPITermination = *disableTermination
+		}
+		i.UpdatedAt = p.now()
+		tx.Put(i)
+		return nil
+	})
+}
+
+// settledStates are the states that follow by themselves, once the node has done what a state asks for.
+var settledStates = map[string]string{StatePending: StateRunning, StateStopping: StateStopped, StateShuttingDown: StateTerminated}
+
+// nextInstance is what is still to be done about an instance: leave a state in passing once the node carries
+// it, and disappear when it has been terminated for a while.
+func (p *Plane) nextInstance(i *trellis.Instance) *settling {
+	seen := i.State
+	if follows, ok := settledStates[seen]; ok {
+		return &settling{step: func(tx *store.Tx) (bool, error) {
+			now, err := store.Get[*trellis.Instance](tx, i.Key())
+			if err == nil && now.State == seen {
+				p.setState(tx, now, follows)
+			}
+			return false, err
+		}}
+	}
+	if seen != StateTerminated {
+		return nil
+	}
+	return &settling{at: i.StateChangedAt.Add(terminatedVisible), step: func(tx *store.Tx) (bool, error) {
+		now, err := store.Get[*trellis.Instance](tx, i.Key())
+		if err == nil && now.State == StateTerminated {
+			releaseEC2ID(tx, now.ID)
+			tx.Delete(now)
+		}
+		return false, err
+	}}
+}

@@ -1,0 +1,146 @@
+package controlplane
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/store"
+)
+
+// membership is where an account stands in its organization.
+type membership struct {
+	account string
+	org     string   // o-…, "" outside of an organization
+	units   []string // ids of the organizational units above it
+}
+
+// maxUnitDepth bounds the walk from an account to the root (AWS Organizations quotas: five levels).
+const maxUnitDepth = 16
+
+// memberOf reads where an account stands. An account that does not exist stands nowhere.
+func memberOf(tx *store.Tx, id string) (membership, error) {
+	m := membership{account: id}
+	a, err := store.Get[*trellis.Account](tx, id)
+	if errors.Is(err, trellis.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return m, err
+	}
+	m.org = a.OrgID
+	for parent := a.ParentID; strings.HasPrefix(parent, "ou-") && len(m.units) < maxUnitDepth; {
+		m.units = append(m.units, parent)
+		u, err := store.Get[*trellis.OrganizationalUnit](tx, a.OrgID+"/"+parent)
+		if errors.Is(err, trellis.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return m, err
+		}
+		parent = u.ParentID
+	}
+	return m, nil
+}
+
+// organizationPrincipal takes the ARN of an organization or organizational unit apart:
+// arn:aws:organizations::ACCOUNT:organization/o-… or …:ou/o-…/ou-….
+func organizationPrincipal(principal string) (org, unit string, ok bool) {
+	a, err := trellis.ParseARN(principal)
+	if err != nil || a.Service != "organizations" {
+		return "", "", false
+	}
+	parts := strings.Split(a.Resource, "/")
+	switch {
+	case len(parts) == 2 && parts[0] == "organization":
+		return parts[1], "", true
+	case len(parts) == 3 && parts[0] == "ou":
+		return parts[1], parts[2], true
+	}
+	return "", "", false
+}
+
+// reaches tells whether a principal of a share is the account, or holds it. An organization is reached only
+// by shares of its own members.
+func reaches(sp trellis.SharePrincipal, owner, m membership) bool {
+	if sp.Principal == m.account {
+		return sp.Accepted
+	}
+	org, unit, ok := organizationPrincipal(sp.Principal)
+	if !ok || m.org != org || owner.org != org {
+		return false
+	}
+	return unit == "" || slices.Contains(m.units, unit)
+}
+
+// shareReaches tells whether an active share of another account reaches an account.
+func shareReaches(tx *store.Tx, s *trellis.ResourceShare, m membership) (bool, error) {
+	if s.Status != ShareActive || s.Account == m.account {
+		return false, nil
+	}
+	owner, err := memberOf(tx, s.Account)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(s.Principals, func(sp trellis.SharePrincipal) bool { return reaches(sp, owner, m) }), nil
+}
+
+// SharedWith tells whether a share of its owner lets an account do an action, for example
+// "vpc-lattice:GetServiceNetwork", with the resource of an ARN. Nothing is shared with the owner, and when
+// the store fails nothing is shared with anybody.
+func (p *Plane) SharedWith(tx *store.Tx, account, arn, action string) bool {
+	a, err := trellis.ParseARN(arn)
+	if err != nil || a.Account == account {
+		return false
+	}
+	shares, err := store.List[*trellis.ResourceShare](tx, a.Account+"/")
+	if err != nil {
+		return false
+	}
+	typ := ShareResourceType(arn)
+	var m *membership
+	for _, s := range shares {
+		if !slices.Contains(s.Resources, arn) || !permits(s.Permissions, typ, action) {
+			continue
+		}
+		if m == nil {
+			found, err := memberOf(tx, account)
+			if err != nil {
+				return false
+			}
+			m = &found
+		}
+		if ok, err := shareReaches(tx, s, *m); err == nil && ok {
+			return true
+		}
+	}
+	return false
+}
+
+// SharedResources lists the ARNs that shares of others let an account see, of one type such as
+// ShareServiceNetwork, or of every type when it is empty. They are sorted, and each is there once.
+func (p *Plane) SharedResources(tx *store.Tx, account, resourceType string) ([]string, error) {
+	m, err := memberOf(tx, account)
+	if err != nil {
+		return nil, err
+	}
+	shares, err := store.List[*trellis.ResourceShare](tx, "")
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, s := range shares {
+		ok, err := shareReaches(tx, s, m)
+		if err != nil {
+			return nil, err
+		}
+		for _, arn := range s.Resources {
+			if ok && (resourceType == "" || ShareResourceType(arn) == resourceType) {
+				out = append(out, arn)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}

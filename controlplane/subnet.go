@@ -1,0 +1,327 @@
+package controlplane
+
+import (
+	"context"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/store"
+)
+
+// NewSubnet is what CreateSubnet asks for.
+type NewSubnet struct {
+	VPCID              string
+	CIDR               string // /16 to /28 inside one block of the VPC
+	IPv6CIDR           string // /64 inside the VPC's IPv6 block, or empty
+	AvailabilityZone   string // the first zone of the region when both this
+	AvailabilityZoneID string // and this are empty
+	Tags               map[string]string
+}
+
+// Zone is an availability zone. A zone has no meaning on a node: it is a name that subnets carry.
+type Zone struct {
+	Name string // eu-west-1a
+	ID   string // euw1-az1
+}
+
+// Zones are the three availability zones of the region.
+func (p *Plane) Zones() []Zone {
+	short := shortRegion(p.Region)
+	var out []Zone
+	for i, letter := range []string{"a", "b", "c"} {
+		out = append(out, Zone{p.Region + letter, short + "-az" + strconv.Itoa(i+1)})
+	}
+	return out
+}
+
+// shortRegion is a region as zone ids begin: euw1 for eu-west-1, apse2 for ap-southeast-2.
+func shortRegion(region string) string {
+	area, rest, _ := strings.Cut(region, "-")
+	direction, number, _ := strings.Cut(rest, "-")
+	short := map[string]string{"north": "n", "south": "s", "east": "e", "west": "w", "central": "c",
+		"northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw"}[direction]
+	return area + short + number
+}
+
+// zone finds the availability zone of a new subnet.
+func (p *Plane) zone(name, id string) (string, error) {
+	zones := p.Zones()
+	if name == "" && id == "" {
+		return zones[0].Name, nil
+	}
+	var names []string
+	for _, z := range zones {
+		if name == z.Name && (id == "" || id == z.ID) || name == "" && id == z.ID {
+			return z.Name, nil
+		}
+		names = append(names, z.Name)
+	}
+	if name == "" {
+		name = id
+	}
+	return "", invalidParameter("availabilityZone", name,
+		"Subnets can currently only be created in the following availability zones: "+strings.Join(names, ", ")+".")
+}
+
+// CreateSubnet makes a subnet inside a VPC. Subnets of a VPC never overlap.
+func (p *Plane) CreateSubnet(ctx context.Context, c EC2Call, in NewSubnet) (*trellis.Subnet, trellis.Revision, error) {
+	if err := c.allow("CreateSubnet", tagKeys(nil, in.Tags, nil), p.ec2ARN(c, "subnet/*"), p.ec2ARN(c, "vpc/"+in.VPCID)); err != nil {
+		return nil, 0, err
+	}
+	if in.VPCID == "" {
+		return nil, 0, missingParameter("vpcId")
+	}
+	if in.CIDR == "" {
+		return nil, 0, missingParameter("cidrBlock")
+	}
+	cidr, err := netip.ParsePrefix(in.CIDR)
+	if err != nil || !cidr.Addr().Is4() {
+		return nil, 0, invalidParameter("cidrBlock", in.CIDR, "This is not a valid CIDR block.")
+	}
+	cidr = cidr.Masked()
+	zone, err := p.zone(in.AvailabilityZone, in.AvailabilityZoneID)
+	if err != nil {
+		return nil, 0, err
+	}
+	var subnet *trellis.Subnet
+	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
+		v, err := find[*trellis.VPC](tx, idVPC, c.account(), in.VPCID)
+		if err != nil {
+			return err
+		}
+		within := func(b netip.Prefix) bool { return b.Bits() <= cidr.Bits() && b.Contains(cidr.Addr()) }
+		if cidr.Bits() < 16 || cidr.Bits() > 28 || !slices.ContainsFunc(append([]netip.Prefix{v.CIDR}, v.MoreCIDRs...), within) {
+			return ec2Error("InvalidSubnet.Range", "The CIDR '%s' is invalid.", in.CIDR)
+		}
+		v6, err := subnetIPv6Block(v, in.IPv6CIDR)
+		if err != nil {
+			return err
+		}
+		if err := subnetConflict(tx, v, "", cidr, v6); err != nil {
+			return err
+		}
+		meta, err := p.ec2Meta(tx, c, idSubnet, in.Tags)
+		if err != nil {
+			return err
+		}
+		subnet = &trellis.Subnet{Meta: meta, VPCID: v.ID, CIDR: cidr, IPv6CIDR: v6, AvailabilityZone: zone}
+		tx.Put(subnet)
+		return nil
+	})
+	return subnet, rev, err
+}
+
+// subnetIPv6Block reads the IPv6 block of a subnet of v, which must be a /64 of the VPC's own.
+func subnetIPv6Block(v *trellis.VPC, s string) (netip.Prefix, error) {
+	if s == "" {
+		return netip.Prefix{}, nil
+	}
+	b, err := netip.ParsePrefix(s)
+	if err != nil || !b.Addr().Is6() {
+		return netip.Prefix{}, invalidParameter("ipv6CidrBlock", s, "This is not a valid IPv6 CIDR block.")
+	}
+	b = b.Masked()
+	if b.Bits() != 64 || !v.IPv6CIDR.IsValid() || !v.IPv6CIDR.Contains(b.Addr()) {
+		return netip.Prefix{}, ec2Error("InvalidSubnet.Range", "The IPv6 CIDR '%s' is invalid.", s)
+	}
+	return b, nil
+}
+
+// subnetConflict refuses blocks that overlap those of another subnet of the VPC than except.
+func subnetConflict(tx *store.Tx, v *trellis.VPC, except string, cidr, v6 netip.Prefix) error {
+	subnets, err := store.List[*trellis.Subnet](tx, v.Account+"/")
+	if err != nil {
+		return err
+	}
+	for _, s := range subnets {
+		if s.VPCID != v.ID || s.ID == except {
+			continue
+		}
+		if cidr.IsValid() && s.CIDR.Overlaps(cidr) {
+			return ec2Error("InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", cidr)
+		}
+		if v6.IsValid() && s.IPv6CIDR.IsValid() && s.IPv6CIDR.Overlaps(v6) {
+			return ec2Error("InvalidSubnet.Conflict", "The IPv6 CIDR '%s' conflicts with another subnet", v6)
+		}
+	}
+	return nil
+}
+
+// DescribedSubnet is a subnet and how many of its IPv4 addresses are free.
+type DescribedSubnet struct {
+	*trellis.Subnet
+	AvailableAddresses int
+}
+
+// Subnets is DescribeSubnets.
+func (p *Plane) Subnets(ctx context.Context, c EC2Call, q Query) ([]DescribedSubnet, error) {
+	var used map[string]int
+	count := func(tx *store.Tx) map[string]int {
+		if used == nil {
+			used = map[string]int{}
+			instances, err := store.List[*trellis.Instance](tx, c.account()+"/")
+			if err != nil {
+				return used // the read that follows fails the same way and says so
+			}
+			for _, i := range instances {
+				if i.State != StateTerminated {
+					used[i.SubnetID]++
+				}
+			}
+		}
+		return used
+	}
+	subnets, err := describe(ctx, p, c, "DescribeSubnets", idSubnet, q, &trellis.Subnet{}, func(tx *store.Tx, s *trellis.Subnet) (attributes, map[string]string) {
+		a := attributes{
+			"subnet-id": {s.ID}, "vpc-id": {s.VPCID}, "owner-id": {s.Account}, "state": {"available"},
+			"cidr": {s.CIDR.String()}, "cidr-block": {s.CIDR.String()}, "cidrBlock": {s.CIDR.String()},
+			"availability-zone": {s.AvailabilityZone}, "availabilityZone": {s.AvailabilityZone}, "availability-zone-id": {p.zoneID(s.AvailabilityZone)},
+			"default-for-az": flag(false), "defaultForAz": flag(false), "map-public-ip-on-launch": flag(s.MapPublicIP),
+			"subnet-arn": {s.ARN(p.Region)}, "ipv6-native": flag(false),
+			"available-ip-address-count":                  {strconv.Itoa(usableAddresses(s.CIDR) - count(tx)[s.ID])},
+			"ipv6-cidr-block-association.ipv6-cidr-block": nil, "ipv6-cidr-block-association.association-id": nil, "ipv6-cidr-block-association.state": nil,
+		}
+		if s.IPv6CIDR.IsValid() {
+			a["ipv6-cidr-block-association.ipv6-cidr-block"] = []string{s.IPv6CIDR.String()}
+			a["ipv6-cidr-block-association.association-id"] = []string{CIDRAssociationID(s.ID, s.IPv6CIDR)}
+			a["ipv6-cidr-block-association.state"] = []string{"associated"}
+		}
+		return a, s.Tags
+	})
+	out := make([]DescribedSubnet, len(subnets))
+	for i, s := range subnets {
+		out[i] = DescribedSubnet{s, usableAddresses(s.CIDR) - used[s.ID]}
+	}
+	return out, err
+}
+
+// usableAddresses is how many instances fit into an IPv4 block: AWS keeps the first four addresses and the last.
+func usableAddresses(b netip.Prefix) int {
+	if !b.IsValid() {
+		return 0
+	}
+	return int(math.Exp2(float64(32-b.Bits()))) - 5
+}
+
+// zoneID is the id of an availability zone by its name.
+func (p *Plane) zoneID(name string) string {
+	for _, z := range p.Zones() {
+		if z.Name == name {
+			return z.ID
+		}
+	}
+	return ""
+}
+
+// DeleteSubnet removes a subnet that holds no instance.
+func (p *Plane) DeleteSubnet(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
+	if err := c.allow("DeleteSubnet", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
+		return 0, err
+	}
+	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		s, err := find[*trellis.Subnet](tx, idSubnet, c.account(), id)
+		if err != nil {
+			return err
+		}
+		instances, err := store.List[*trellis.Instance](tx, s.Account+"/")
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(instances, func(i *trellis.Instance) bool { return i.SubnetID == s.ID && i.State != StateTerminated }) {
+			return ec2Error("DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", s.ID)
+		}
+		releaseEC2ID(tx, s.ID)
+		tx.Delete(s)
+		return nil
+	})
+}
+
+// ModifySubnet changes whether instances get a public address, which Trellis keeps and shows only.
+func (p *Plane) ModifySubnet(ctx context.Context, c EC2Call, id string, mapPublicIP *bool) (trellis.Revision, error) {
+	if err := c.allow("ModifySubnetAttribute", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
+		return 0, err
+	}
+	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		s, err := find[*trellis.Subnet](tx, idSubnet, c.account(), id)
+		if err != nil {
+			return err
+		}
+		if mapPublicIP != nil {
+			s.MapPublicIP = *mapPublicIP
+		}
+		s.UpdatedAt = p.now()
+		tx.Put(s)
+		return nil
+	})
+}
+
+// AssociateSubnetCIDR gives a subnet without an IPv6 block one.
+func (p *Plane) AssociateSubnetCIDR(ctx context.Context, c EC2Call, id, cidr string) (s *trellis.Subnet, rev trellis.Revision, err error) {
+	if err := c.allow("AssociateSubnetCidrBlock", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
+		return nil, 0, err
+	}
+	if cidr == "" {
+		return nil, 0, missingParameter("ipv6CidrBlock")
+	}
+	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) (err error) {
+		if s, err = find[*trellis.Subnet](tx, idSubnet, c.account(), id); err != nil {
+			return err
+		}
+		if s.IPv6CIDR.IsValid() {
+			return ec2Error("InvalidSubnet.Conflict", "The subnet '%s' already has an IPv6 CIDR block", id)
+		}
+		v, err := find[*trellis.VPC](tx, idVPC, c.account(), s.VPCID)
+		if err != nil {
+			return err
+		}
+		b, err := subnetIPv6Block(v, cidr)
+		if err != nil {
+			return err
+		}
+		if err := subnetConflict(tx, v, s.ID, netip.Prefix{}, b); err != nil {
+			return err
+		}
+		s.IPv6CIDR, s.UpdatedAt = b, p.now()
+		tx.Put(s)
+		return nil
+	})
+	return s, rev, err
+}
+
+// DisassociateSubnetCIDR takes the IPv6 block from a subnet by the id of its association. It is refused
+// while an instance has an address of it. The answer is the subnet with the block that it had.
+func (p *Plane) DisassociateSubnetCIDR(ctx context.Context, c EC2Call, associationID string) (s *trellis.Subnet, had netip.Prefix, rev trellis.Revision, err error) {
+	if err := c.allow("DisassociateSubnetCidrBlock", nil, p.ec2ARN(c, "subnet/*")); err != nil {
+		return nil, had, 0, err
+	}
+	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) error {
+		subnets, err := store.List[*trellis.Subnet](tx, c.account()+"/")
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(subnets, func(s *trellis.Subnet) bool {
+			return s.IPv6CIDR.IsValid() && CIDRAssociationID(s.ID, s.IPv6CIDR) == associationID
+		})
+		if i < 0 {
+			return ec2Error("InvalidSubnetCidrBlockAssociationID.NotFound", "The subnet CIDR block association ID '%s' does not exist", associationID)
+		}
+		s, had = subnets[i], subnets[i].IPv6CIDR
+		instances, err := store.List[*trellis.Instance](tx, s.Account+"/")
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(instances, func(i *trellis.Instance) bool {
+			return i.SubnetID == s.ID && i.IPv6.IsValid() && i.State != StateTerminated
+		}) {
+			return ec2Error("InvalidCidrBlock.InUse", "The subnet CIDR block with association ID %s is in use", associationID)
+		}
+		s.IPv6CIDR, s.UpdatedAt = netip.Prefix{}, p.now()
+		tx.Put(s)
+		return nil
+	})
+	return s, had, rev, err
+}
