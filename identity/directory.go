@@ -1,0 +1,439 @@
+package identity
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/sigv4"
+)
+
+// Directory tells whose signature a request bears. It is a snapshot that is never changed, except that it
+// remembers the sessions it has opened; it is safe for concurrent use and takes no lock to answer.
+type Directory struct {
+	now        func() time.Time
+	sessionKey []byte
+	nouns      nouns
+	managed    map[string]string                 // texts of managed policies by ARN
+	compiled   map[string]compiled               // identity policies by text
+	keys       map[string]*credential            // users' access keys by id
+	callers    *recent[*credential]              // sessions of this snapshot by token
+	opened     *recent[*openedSession]           // envelopes by token, handed from snapshot to snapshot
+	orgPaths   map[string]string                 // by account, for aws:PrincipalOrgPaths
+	signing    map[*trellis.AccessKey]*sigv4.Key // handed on, with the signing keys that it derived
+}
+
+// nouns are the nouns that a Directory is made of, to see whether a newer state has the same.
+type nouns struct {
+	accounts map[string]*trellis.Account
+	orgs     map[string]*trellis.Organization
+	units    map[string]*trellis.OrganizationalUnit // by bare id
+	users    map[string]*trellis.User
+	roles    map[string]*trellis.Role
+	policies map[string]*trellis.ManagedPolicy
+	keys     map[string]*trellis.AccessKey
+}
+
+// compiled is a policy that was compiled, or why it could not be.
+type compiled struct {
+	policy *authpolicy.Policy
+	err    error
+}
+
+// credential is what Caller answers.
+type credential struct {
+	accessKeyID string
+	caller      *authpolicy.Caller
+	key         *sigv4.Key
+	expires     time.Time // zero for long-lived keys
+	err         error     // *trellis.Error: the credential is refused
+}
+
+// openedSession is an envelope that was opened, with its signing key.
+type openedSession struct {
+	session *session
+	key     *sigv4.Key
+}
+
+// sessionsRemembered bounds the sessions that a Directory remembers.
+const sessionsRemembered = 4096
+
+// NewDirectory makes the Directory of a state. It returns prev itself when nothing of identity has changed,
+// and otherwise takes over what prev has compiled, derived and opened. prev may be nil. sessionKey is
+// store.Key(SessionKeyPurpose).
+func NewDirectory(st *trellis.State, prev *Directory, sessionKey []byte, now func() time.Time) *Directory {
+	if now == nil {
+		now = time.Now
+	}
+	if prev != nil && prev.nouns.same(st) {
+		return prev
+	}
+	d := &Directory{
+		now: now, sessionKey: sessionKey, nouns: nounsOf(st),
+		managed: map[string]string{}, compiled: map[string]compiled{}, keys: map[string]*credential{},
+		callers: newRecent[*credential](sessionsRemembered), orgPaths: map[string]string{},
+		signing: map[*trellis.AccessKey]*sigv4.Key{},
+	}
+	if prev != nil {
+		d.opened = prev.opened
+	} else {
+		d.opened = newRecent[*openedSession](sessionsRemembered)
+		prev = &Directory{}
+	}
+	for _, p := range d.nouns.policies {
+		d.managed[p.ARN()] = p.Text
+	}
+	// What a user or role has is compiled now, so that Caller never parses for a user, and for a session
+	// only its own session policy.
+	for _, u := range d.nouns.users {
+		d.compileAll(prev, u.Inline, u.Attached)
+	}
+	for _, r := range d.nouns.roles {
+		d.compileAll(prev, r.Inline, r.Attached)
+	}
+	for id := range d.nouns.accounts {
+		d.orgPaths[id] = d.orgPath(id)
+	}
+	for id, k := range d.nouns.keys {
+		key := prev.signing[k]
+		if key == nil {
+			key = sigv4.NewKey(k.Secret.Reveal())
+		}
+		d.signing[k] = key
+		d.keys[id] = d.userCredential(k, key)
+	}
+	return d
+}
+
+// nounsOf collects the nouns of identity.
+func nounsOf(st *trellis.State) nouns {
+	n := nouns{
+		accounts: byKey[*trellis.Account](st), orgs: byKey[*trellis.Organization](st),
+		units: map[string]*trellis.OrganizationalUnit{}, users: byKey[*trellis.User](st),
+		roles: byKey[*trellis.Role](st), policies: byKey[*trellis.ManagedPolicy](st),
+		keys: byKey[*trellis.AccessKey](st),
+	}
+	for u := range trellis.All[*trellis.OrganizationalUnit](st) {
+		n.units[u.ID] = u
+	}
+	return n
+}
+
+// byKey copies the nouns of a kind, which the State's owner goes on changing.
+func byKey[T trellis.Noun](st *trellis.State) map[string]T {
+	m := map[string]T{}
+	for n := range trellis.All[T](st) {
+		m[n.Key()] = n
+	}
+	return m
+}
+
+// same tells whether a state has the very same nouns of identity. Nouns are never changed, so it is enough
+// to compare pointers.
+func (n *nouns) same(st *trellis.State) bool {
+	if st.Len(trellis.KindOrganizationalUnit) != len(n.units) {
+		return false
+	}
+	for u := range trellis.All[*trellis.OrganizationalUnit](st) {
+		if n.units[u.ID] != u {
+			return false
+		}
+	}
+	return sameNouns(n.accounts, st) && sameNouns(n.orgs, st) && sameNouns(n.users, st) &&
+		sameNouns(n.roles, st) && sameNouns(n.policies, st) && sameNouns(n.keys, st)
+}
+
+// sameNouns is same for one kind.
+func sameNouns[T interface {
+	trellis.Noun
+	comparable
+}](have map[string]T, st *trellis.State) bool {
+	var zero T
+	if st.Len(zero.Kind()) != len(have) {
+		return false
+	}
+	for n := range trellis.All[T](st) {
+		if have[n.Key()] != n {
+			return false
+		}
+	}
+	return true
+}
+
+// compileAll compiles inline and attached policies, unless prev has compiled the same text.
+func (d *Directory) compileAll(prev *Directory, inline []trellis.PolicyDoc, attached []string) {
+	one := func(text string) {
+		if _, ok := d.compiled[text]; ok {
+			return
+		}
+		c, ok := prev.compiled[text]
+		if !ok {
+			c.policy, c.err = authpolicy.Parse(text, authpolicy.Identity)
+		}
+		d.compiled[text] = c
+	}
+	for _, p := range inline {
+		one(p.Text)
+	}
+	for _, arn := range attached {
+		if text, ok := d.managed[arn]; ok {
+			one(text)
+		}
+	}
+}
+
+// identityLayer returns the compiled policies of a user or role. A policy that cannot be compiled, or is
+// gone, breaks the layer: it may have held a deny.
+func (d *Directory) identityLayer(inline []trellis.PolicyDoc, attached []string) (layer []*authpolicy.Policy, broken error) {
+	for _, p := range inline {
+		c := d.compiled[p.Text]
+		if c.err != nil {
+			broken = errors.Join(broken, fmt.Errorf("inline policy %s: %w", p.Name, c.err))
+			continue
+		}
+		layer = append(layer, c.policy)
+	}
+	for _, arn := range attached {
+		text, ok := d.managed[arn]
+		if !ok {
+			broken = errors.Join(broken, fmt.Errorf("managed policy %s: %w", arn, trellis.ErrNotExist))
+			continue
+		}
+		c := d.compiled[text]
+		if c.err != nil {
+			broken = errors.Join(broken, fmt.Errorf("managed policy %s: %w", arn, c.err))
+			continue
+		}
+		layer = append(layer, c.policy)
+	}
+	return layer, broken
+}
+
+// userCredential is the credential of a user's access key.
+func (d *Directory) userCredential(k *trellis.AccessKey, key *sigv4.Key) *credential {
+	u, ok := d.nouns.users[k.Account+"/"+k.UserName]
+	if !ok || k.Status != KeyActive || !d.accountActive(k.Account) {
+		return &credential{err: errUnrecognized()}
+	}
+	c := &authpolicy.Caller{Principal: d.inOrg(trellis.Principal{
+		Type: trellis.PrincipalUser, Account: u.Account, ARN: u.ARN(), PolicyARN: u.ARN(), UserID: u.ID, Tags: u.Tags,
+	})}
+	c.Identity, c.Broken = d.identityLayer(u.Inline, u.Attached)
+	return &credential{accessKeyID: k.ID, caller: c, key: key}
+}
+
+// inOrg completes a principal with its organization.
+func (d *Directory) inOrg(p trellis.Principal) trellis.Principal {
+	if a, ok := d.nouns.accounts[p.Account]; ok && a.OrgID != "" {
+		p.OrgID, p.OrgPath = a.OrgID, d.orgPaths[p.Account]
+	}
+	return p
+}
+
+// Caller says who holds an access key, with the key to verify the signature. Errors are of type
+// *trellis.Error. The strings are not kept.
+func (d *Directory) Caller(accessKeyID, sessionToken string) (*authpolicy.Caller, *sigv4.Key, error) {
+	if sessionToken == "" {
+		c, ok := d.keys[accessKeyID]
+		if !ok {
+			return nil, nil, errUnrecognized()
+		}
+		return c.caller, c.key, c.err
+	}
+	c, ok := d.callers.get(sessionToken)
+	if !ok {
+		c = d.sessionCredential(sessionToken)
+		if c == nil {
+			return nil, nil, errUnrecognized()
+		}
+		d.callers.add(strings.Clone(sessionToken), c)
+	}
+	if c.accessKeyID != accessKeyID {
+		return nil, nil, errUnrecognized()
+	}
+	if !d.now().Before(c.expires) {
+		return nil, nil, trellis.NewError(403, "ExpiredTokenException", "The security token included in the request is expired")
+	}
+	return c.caller, c.key, c.err
+}
+
+// sessionCredential opens a session token; nil when it is none of ours.
+func (d *Directory) sessionCredential(token string) *credential {
+	o, ok := d.opened.get(token)
+	if !ok {
+		s, err := openSession(d.sessionKey, token)
+		if err != nil {
+			return nil
+		}
+		o = &openedSession{s, sigv4.NewKey(s.Secret)}
+		d.opened.add(strings.Clone(token), o)
+	}
+	s := o.session
+	c := &credential{accessKeyID: s.AccessKeyID, key: o.key, expires: s.Expires}
+	r, ok := d.nouns.roles[s.Account+"/"+s.RoleName]
+	if !ok || r.ID != s.RoleID || s.IssuedAt.Before(r.SessionsRevokedBefore) || !d.accountActive(s.Account) {
+		c.key, c.err = nil, errUnrecognized()
+		return c
+	}
+	c.caller = d.roleCaller(r, s.Name, s.Tags)
+	if s.Policy != "" || len(s.PolicyARNs) > 0 {
+		policy, err := d.sessionPolicy(s)
+		if err != nil {
+			c.caller.Broken = errors.Join(c.caller.Broken, err)
+		}
+		c.caller.Session = policy
+	}
+	return c
+}
+
+// roleCaller is the caller that a session of a role makes.
+func (d *Directory) roleCaller(r *trellis.Role, sessionName string, tags map[string]string) *authpolicy.Caller {
+	all := maps.Clone(r.Tags)
+	if len(tags) > 0 {
+		if all == nil {
+			all = map[string]string{}
+		}
+		maps.Copy(all, tags)
+	}
+	c := &authpolicy.Caller{Principal: d.inOrg(trellis.Principal{
+		Type: trellis.PrincipalAssumedRole, Account: r.Account, ARN: assumedRoleARN(r, sessionName), PolicyARN: r.ARN(),
+		UserID: r.ID + ":" + sessionName, SessionName: sessionName, Tags: all,
+	})}
+	c.Identity, c.Broken = d.identityLayer(r.Inline, r.Attached)
+	return c
+}
+
+// sessionPolicy joins a session's inline and managed policies to one policy: what any of them allows.
+func (d *Directory) sessionPolicy(s *session) (*authpolicy.Policy, error) {
+	var texts []string
+	if s.Policy != "" {
+		texts = append(texts, s.Policy)
+	}
+	for _, arn := range s.PolicyARNs {
+		text, ok := d.managed[arn]
+		if !ok {
+			return nil, fmt.Errorf("session policy %s: %w", arn, trellis.ErrNotExist)
+		}
+		texts = append(texts, text)
+	}
+	text, err := joinPolicies(texts)
+	if err != nil {
+		return nil, err
+	}
+	p, err := authpolicy.Parse(text, authpolicy.Session)
+	if err != nil {
+		return nil, fmt.Errorf("session policy: %w", err)
+	}
+	return p, nil
+}
+
+// joinPolicies makes one policy with the statements of all.
+func joinPolicies(texts []string) (string, error) {
+	if len(texts) == 1 {
+		return texts[0], nil
+	}
+	type document struct {
+		Version   string
+		Statement []json.RawMessage
+	}
+	joined := document{Version: "2012-10-17"}
+	for _, text := range texts {
+		var one struct{ Statement json.RawMessage }
+		if err := json.Unmarshal([]byte(text), &one); err != nil {
+			return "", fmt.Errorf("session policy: %w", err)
+		}
+		var list []json.RawMessage
+		if err := json.Unmarshal(one.Statement, &list); err != nil {
+			list = []json.RawMessage{one.Statement} // a policy may hold one statement without a list
+		}
+		for _, st := range list {
+			var fields map[string]json.RawMessage
+			if err := json.Unmarshal(st, &fields); err != nil {
+				return "", fmt.Errorf("session policy: %w", err)
+			}
+			delete(fields, "Sid") // unique in one policy, not among several
+			b, err := json.Marshal(fields)
+			if err != nil {
+				return "", fmt.Errorf("session policy: %w", err)
+			}
+			joined.Statement = append(joined.Statement, b)
+		}
+	}
+	b, err := json.Marshal(joined)
+	return string(b), err
+}
+
+// accountActive tells whether an account exists and is not suspended.
+func (d *Directory) accountActive(id string) bool {
+	a, ok := d.nouns.accounts[id]
+	return ok && a.Status == AccountActive
+}
+
+// Account returns an account by its id.
+func (d *Directory) Account(id string) (*trellis.Account, bool) {
+	a, ok := d.nouns.accounts[id]
+	return a, ok
+}
+
+// OrgOf returns the organization that an account is in.
+func (d *Directory) OrgOf(account string) (*trellis.Organization, bool) {
+	a, ok := d.nouns.accounts[account]
+	if !ok || a.OrgID == "" {
+		return nil, false
+	}
+	o, ok := d.nouns.orgs[a.OrgID]
+	return o, ok
+}
+
+// InOU tells whether an account is below an organizational unit (ou-…) or root (r-…), at any depth.
+func (d *Directory) InOU(account, ouID string) bool {
+	a, ok := d.nouns.accounts[account]
+	if !ok || ouID == "" {
+		return false
+	}
+	for parent, steps := a.ParentID, 0; parent != "" && steps < maxUnitDepth+2; steps++ {
+		if parent == ouID {
+			return true
+		}
+		u, ok := d.nouns.units[parent]
+		if !ok {
+			return false
+		}
+		parent = u.ParentID
+	}
+	return false
+}
+
+// orgPath is an account's place, o-…/r-…/ou-…/, as aws:PrincipalOrgPaths has it; empty outside of an
+// organization.
+func (d *Directory) orgPath(account string) string {
+	a := d.nouns.accounts[account]
+	if a.OrgID == "" {
+		return ""
+	}
+	path := ""
+	for parent, steps := a.ParentID, 0; parent != "" && steps < maxUnitDepth+2; steps++ {
+		path = parent + "/" + path
+		u, ok := d.nouns.units[parent]
+		if !ok {
+			break
+		}
+		parent = u.ParentID
+	}
+	return a.OrgID + "/" + path
+}
+
+// assumedRoleARN is how errors and logs name a session: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
+func assumedRoleARN(r *trellis.Role, sessionName string) string {
+	return trellis.ARN{Partition: "aws", Service: "sts", Account: r.Account, Resource: "assumed-role/" + r.Name + "/" + sessionName}.String()
+}
+
+// errUnrecognized refuses a credential without saying why.
+func errUnrecognized() *trellis.Error {
+	return trellis.NewError(403, "UnrecognizedClientException", "The security token included in the request is invalid.")
+}

@@ -1,0 +1,100 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/store"
+)
+
+// The accounts and names that exist from the first start.
+const (
+	ManagementAccount = "111122223333"
+	AdministratorName = "administrator"
+	AccessRoleName    = "OrganizationAccountAccessRole" // in every account that an organization makes
+	awsAccount        = "aws"                           // owns AWS's own managed policies
+)
+
+// Statuses of accounts and access keys.
+const (
+	AccountActive    = "ACTIVE"
+	AccountSuspended = "SUSPENDED"
+	KeyActive        = "Active"
+	KeyInactive      = "Inactive"
+)
+
+// Options are what an Identity needs.
+type Options struct {
+	Store  *store.Store
+	Region string
+	Now    func() time.Time // time.Now when nil
+	Log    *slog.Logger
+	// OrganizationID is the id of an organization that is made, for tests; empty: a random one.
+	OrganizationID string
+}
+
+// Identity is what IAM, STS and Organizations mean. Its methods take the caller, ask the caller's policies,
+// and return nouns that the caller may keep, with the revision of a change. They start nothing.
+type Identity struct {
+	o          Options
+	sessionKey []byte
+}
+
+// New returns an Identity.
+func New(o Options) *Identity {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Identity{o: o, sessionKey: o.Store.Key(SessionKeyPurpose)}
+}
+
+// now is the time of a change, in whole milliseconds and UTC as answers show it.
+func (i *Identity) now() time.Time { return i.o.Now().UTC().Truncate(time.Millisecond) }
+
+// SessionKey opens session tokens, for NewDirectory.
+func (i *Identity) SessionKey() []byte { return i.sessionKey }
+
+// read runs fn on one revision after the caller's policies have allowed an action.
+func (i *Identity) read(ctx context.Context, c *authpolicy.Caller, action, resource string, fn func(*store.Tx) error) error {
+	if err := c.Authorize(action, resource, nil); err != nil {
+		return err
+	}
+	return i.o.Store.Read(ctx, fn)
+}
+
+// commit is read for a change.
+func (i *Identity) commit(ctx context.Context, c *authpolicy.Caller, action, resource string, keys map[string][]string, fn func(*store.Tx) error) (trellis.Revision, error) {
+	if err := c.Authorize(action, resource, keys); err != nil {
+		return 0, err
+	}
+	return i.o.Store.Commit(ctx, fn)
+}
+
+// get is store.Get with an error for the client when there is no such noun.
+func get[T trellis.Noun](tx *store.Tx, key string, missing *trellis.Error) (T, error) {
+	n, err := store.Get[T](tx, key)
+	if errors.Is(err, trellis.ErrNotExist) {
+		return n, missing
+	}
+	return n, err
+}
+
+// tagKeys are the condition keys of tags in a request: aws:RequestTag/k and aws:TagKeys.
+func tagKeys(tags map[string]string) map[string][]string {
+	if len(tags) == 0 {
+		return nil
+	}
+	m := map[string][]string{}
+	for k, v := range tags {
+		m["aws:requesttag/"+lower(k)] = []string{v}
+		m["aws:tagkeys"] = append(m["aws:tagkeys"], k)
+	}
+	return m
+}

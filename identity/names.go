@@ -1,0 +1,88 @@
+package identity
+
+import (
+	"regexp"
+	"strings"
+
+	trellis "github.com/trellis-project/trellis"
+)
+
+// The forms of names and paths (IAM API reference, CreateUser and CreateRole).
+var (
+	nameForm        = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
+	pathForm        = regexp.MustCompile(`^(/|/[\x21-\x7E]{1,510}/)$`)
+	sessionNameForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	accountForm     = regexp.MustCompile(`^[0-9]{12}$`)
+)
+
+// Limits of IAM (IAM user guide, IAM and AWS STS quotas).
+const (
+	maxUserName         = 64
+	maxRoleName         = 64
+	maxPolicyName       = 128
+	maxTags             = 50
+	maxKeysOfUser       = 2
+	maxAttached         = 10
+	maxInlineOfUser     = 2048  // characters of all inline policies together, without white space
+	maxInlineOfRole     = 10240 // likewise
+	maxTrust            = 2048
+	maxManaged          = 6144
+	maxPoliciesOfOwner  = 1500
+	maxUsersOfAccount   = 5000
+	maxRolesOfAccount   = 1000
+	defaultSession      = 3600
+	minSession          = 900
+	maxChainedSession   = 3600
+	maxSessionOfAnyRole = 43200
+)
+
+// lower folds the case of names, which are unique regardless of it.
+func lower(s string) string { return strings.ToLower(s) }
+
+// checkName refuses a name that IAM would refuse.
+func checkName(what, name string, longest int) error {
+	if len(name) > longest || !nameForm.MatchString(name) {
+		return trellis.NewError(400, "ValidationError",
+			"The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_- and be 1 to %d characters long", what, longest)
+	}
+	return nil
+}
+
+// checkPath refuses a path that IAM would refuse, and turns none into "/".
+func checkPath(path string) (string, error) {
+	if path == "" {
+		return "/", nil
+	}
+	if !pathForm.MatchString(path) {
+		return "", trellis.NewError(400, "ValidationError",
+			"The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / and other printable ASCII characters.")
+	}
+	return path, nil
+}
+
+// checkTags refuses tags that IAM would refuse.
+func checkTags(tags map[string]string) error {
+	if len(tags) > maxTags {
+		return limitExceeded("The number of tags has reached the maximum limit of %d.", maxTags)
+	}
+	for k, v := range tags {
+		if k == "" || len(k) > 128 || len(v) > 256 {
+			return invalidInput("Tag keys are 1 to 128 characters long, values up to 256.")
+		}
+		if strings.HasPrefix(lower(k), "aws:") {
+			return invalidInput("Tag keys must not begin with aws:.")
+		}
+	}
+	return nil
+}
+
+// sizeOf counts the characters of a policy as IAM's quotas do, without white space.
+func sizeOf(text string) int {
+	n := 0
+	for _, c := range text {
+		if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,237 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/store"
+)
+
+// userARN is the ARN that authorizes a request about a user whose path is not known yet.
+func userARN(account, name string) string { return trellis.IAMARN(account, "user/"+name) }
+
+// CreateUser makes a user of the caller's account out of its name, path and tags.
+func (i *Identity) CreateUser(ctx context.Context, c *authpolicy.Caller, u trellis.User) (*trellis.User, trellis.Revision, error) {
+	if err := checkName("userName", u.Name, maxUserName); err != nil {
+		return nil, 0, err
+	}
+	path, err := checkPath(u.Path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := checkTags(u.Tags); err != nil {
+		return nil, 0, err
+	}
+	n := &trellis.User{Name: u.Name, Path: path}
+	n.Account, n.ID, n.Tags = c.Principal.Account, newID("AIDA", 17), maps.Clone(u.Tags)
+	n.CreatedAt = i.now()
+	n.UpdatedAt = n.CreatedAt
+	rev, err := i.commit(ctx, c, "iam:CreateUser", n.ARN(), tagKeys(u.Tags), func(tx *store.Tx) error {
+		if err := claim(tx, "username/"+n.Account+"/"+lower(n.Name), n.ID, "User with name %s already exists.", n.Name); err != nil {
+			return err
+		}
+		tx.Put(n)
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return n, rev, nil
+}
+
+// claim takes a unique name, or says in IAM's words that it is taken.
+func claim(tx *store.Tx, name, holder, format string, args ...any) error {
+	err := tx.Claim(name, holder)
+	if _, taken := errors.AsType[*store.TakenError](err); taken {
+		return alreadyExists(format, args...)
+	}
+	return err
+}
+
+// UserName is the name that a request without one means: the calling user's own.
+func UserName(c *authpolicy.Caller, name string) (string, error) {
+	if name != "" {
+		return name, nil
+	}
+	if c.Principal.Type != trellis.PrincipalUser {
+		return "", trellis.NewError(400, "ValidationError", "Must specify userName when calling with non-User credentials")
+	}
+	return c.Principal.ARN[strings.LastIndexByte(c.Principal.ARN, '/')+1:], nil
+}
+
+// GetUser returns a user of the caller's account.
+func (i *Identity) GetUser(ctx context.Context, c *authpolicy.Caller, name string) (u *trellis.User, err error) {
+	account := c.Principal.Account
+	err = i.read(ctx, c, "iam:GetUser", userARN(account, name), func(tx *store.Tx) error {
+		u, err = get[*trellis.User](tx, account+"/"+name, noUser(name))
+		return err
+	})
+	return u, err
+}
+
+// ListUsers returns the users of the caller's account whose path begins with a prefix, by name.
+func (i *Identity) ListUsers(ctx context.Context, c *authpolicy.Caller, pathPrefix string) (users []*trellis.User, err error) {
+	account := c.Principal.Account
+	err = i.read(ctx, c, "iam:ListUsers", userARN(account, "*"), func(tx *store.Tx) error {
+		users, err = store.List[*trellis.User](tx, account+"/")
+		return err
+	})
+	return slices.DeleteFunc(users, func(u *trellis.User) bool { return !strings.HasPrefix(u.Path, pathPrefix) }), err
+}
+
+// changeUser changes a user of the caller's account.
+func (i *Identity) changeUser(ctx context.Context, c *authpolicy.Caller, action, name string, keys map[string][]string, change func(*store.Tx, *trellis.User) error) (u *trellis.User, rev trellis.Revision, err error) {
+	account := c.Principal.Account
+	rev, err = i.commit(ctx, c, action, userARN(account, name), keys, func(tx *store.Tx) error {
+		if u, err = get[*trellis.User](tx, account+"/"+name, noUser(name)); err != nil {
+			return err
+		}
+		if err := change(tx, u); err != nil {
+			return err
+		}
+		u.UpdatedAt = i.now()
+		tx.Put(u)
+		return nil
+	})
+	return u, rev, err
+}
+
+// UpdateUser gives a user another name, another path, or both. Empty: as it was.
+func (i *Identity) UpdateUser(ctx context.Context, c *authpolicy.Caller, name, newName, newPath string) (trellis.Revision, error) {
+	account := c.Principal.Account
+	return i.commit(ctx, c, "iam:UpdateUser", userARN(account, name), nil, func(tx *store.Tx) error {
+		u, err := get[*trellis.User](tx, account+"/"+name, noUser(name))
+		if err != nil {
+			return err
+		}
+		if newPath != "" {
+			if u.Path, err = checkPath(newPath); err != nil {
+				return err
+			}
+		}
+		if newName != "" && newName != name {
+			if err := checkName("newUserName", newName, maxUserName); err != nil {
+				return err
+			}
+			if err := i.renameUser(tx, u, newName); err != nil {
+				return err
+			}
+		}
+		u.UpdatedAt = i.now()
+		tx.Put(u)
+		return nil
+	})
+}
+
+// renameUser moves a user, its access keys and what refers to it by name.
+func (i *Identity) renameUser(tx *store.Tx, u *trellis.User, name string) error {
+	old := u.Name
+	if lower(old) != lower(name) {
+		if err := claim(tx, "username/"+u.Account+"/"+lower(name), u.ID, "User with name %s already exists.", name); err != nil {
+			return err
+		}
+		tx.Release("username/" + u.Account + "/" + lower(old))
+	}
+	keys, err := keysOf(tx, u.Account, old)
+	if err != nil {
+		return err
+	}
+	tx.Delete(u)
+	for _, arn := range u.Attached {
+		tx.Unmark(policyUse(arn), "user/"+u.Account+"/"+old)
+		tx.Mark(policyUse(arn), "user/"+u.Account+"/"+name)
+	}
+	for _, k := range keys {
+		k.UserName = name
+		tx.Put(k)
+		tx.Unmark(keysSet(u.Account, old), k.ID)
+		tx.Mark(keysSet(u.Account, name), k.ID)
+	}
+	u.Name = name
+	return nil
+}
+
+// DeleteUser removes a user that has neither policies nor access keys.
+func (i *Identity) DeleteUser(ctx context.Context, c *authpolicy.Caller, name string) (trellis.Revision, error) {
+	account := c.Principal.Account
+	return i.commit(ctx, c, "iam:DeleteUser", userARN(account, name), nil, func(tx *store.Tx) error {
+		u, err := get[*trellis.User](tx, account+"/"+name, noUser(name))
+		if err != nil {
+			return err
+		}
+		keys, err := tx.Marked(keysSet(account, name))
+		if err != nil {
+			return err
+		}
+		switch {
+		case len(u.Attached) > 0:
+			return deleteConflict("Cannot delete entity, must detach all policies first.")
+		case len(u.Inline) > 0:
+			return deleteConflict("Cannot delete entity, must delete policies first.")
+		case len(keys) > 0:
+			return deleteConflict("Cannot delete entity, must delete access keys first.")
+		}
+		tx.Delete(u)
+		tx.Release("username/" + account + "/" + lower(name))
+		return nil
+	})
+}
+
+// TagUser adds tags to a user, or replaces their values.
+func (i *Identity) TagUser(ctx context.Context, c *authpolicy.Caller, name string, tags map[string]string) (trellis.Revision, error) {
+	_, rev, err := i.changeUser(ctx, c, "iam:TagUser", name, tagKeys(tags), func(_ *store.Tx, u *trellis.User) error {
+		return addTags(&u.Tags, tags)
+	})
+	return rev, err
+}
+
+// UntagUser removes tags from a user.
+func (i *Identity) UntagUser(ctx context.Context, c *authpolicy.Caller, name string, keys []string) (trellis.Revision, error) {
+	_, rev, err := i.changeUser(ctx, c, "iam:UntagUser", name, map[string][]string{"aws:tagkeys": keys}, func(_ *store.Tx, u *trellis.User) error {
+		removeTags(u.Tags, keys)
+		return nil
+	})
+	return rev, err
+}
+
+// ListUserTags returns the tags of a user.
+func (i *Identity) ListUserTags(ctx context.Context, c *authpolicy.Caller, name string) (tags map[string]string, err error) {
+	account := c.Principal.Account
+	err = i.read(ctx, c, "iam:ListUserTags", userARN(account, name), func(tx *store.Tx) error {
+		u, err := get[*trellis.User](tx, account+"/"+name, noUser(name))
+		if err == nil {
+			tags = u.Tags
+		}
+		return err
+	})
+	return tags, err
+}
+
+// addTags merges tags. Keys that differ in case only are one key, as IAM has it.
+func addTags(have *map[string]string, more map[string]string) error {
+	all := maps.Clone(*have)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for k, v := range more {
+		removeTags(all, []string{k})
+		all[k] = v
+	}
+	if err := checkTags(all); err != nil {
+		return err
+	}
+	*have = all
+	return nil
+}
+
+// removeTags removes keys regardless of their case.
+func removeTags(have map[string]string, keys []string) {
+	for _, k := range keys {
+		maps.DeleteFunc(have, func(h, _ string) bool { return strings.EqualFold(h, k) })
+	}
+}
