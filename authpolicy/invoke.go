@@ -1,47 +1,141 @@
 package authpolicy
 
+import (
+	"strings"
+
+	"github.com/trellis-project/trellis"
+)
+
 // The names of the layers, as AWS's sentences have them.
 const (
 	LayerNetwork  = "network-based"
 	LayerService  = "service-based"
 	LayerIdentity = "identity-based"
-	LayerSession  = "session"
+	LayerSession  = "session" // the part of the identity layer that came with AssumeRole
 )
 
-// Layer is the auth policy of a service network or service.
+// Layer is the auth policy of a service network or service. The zero value is auth type NONE, which allows.
 type Layer struct {
 	Enforced bool    // the auth type is AWS_IAM
 	Policy   *Policy // nil while enforced denies everything
 	Broken   error   // why the policy could not be compiled; denies everything while enforced
 }
 
+// decide is the layer's answer.
+func (l *Layer) decide(r *Request) (Effect, *Statement) {
+	switch {
+	case !l.Enforced:
+		return Allow, nil
+	case l.Broken != nil || l.Policy == nil:
+		return ImplicitDeny, nil
+	}
+	return l.Policy.Decide(r)
+}
+
 // Decision is the answer to a request with its reason.
 type Decision struct {
 	Allowed   bool
-	Layer     string // that denied, empty when allowed
-	Explicit  bool   // an explicit deny
-	Statement *Statement
+	Layer     string     // that denied, empty when allowed
+	Explicit  bool       // an explicit deny
+	Statement *Statement // of an explicit deny
 }
 
-// Invoke decides about a request to a service.
-func Invoke(r *Request, network, service Layer) Decision { return Decision{Allowed: true} }
-
-// Message is AWS's sentence for a denied request.
-func (d Decision) Message(r *Request) string { return "" }
-
-// Reason is what one layer says about a request.
-type Reason struct {
-	Layer     string
-	Effect    Effect
-	Statement *Statement // nil when no statement decided
-	Text      string     // for people
+// Invoke decides about a request to a service: the network, the service and the identity of a caller that is
+// not anonymous must all allow. An explicit deny is reported first, then the first layer without an allow, in
+// this order (semantics of captured answers of VPC Lattice).
+func Invoke(r *Request, network, service Layer) Decision {
+	ne, ns := network.decide(r)
+	if ne == ExplicitDeny {
+		return Decision{Layer: LayerNetwork, Explicit: true, Statement: ns}
+	}
+	se, ss := service.decide(r)
+	if se == ExplicitDeny {
+		return Decision{Layer: LayerService, Explicit: true, Statement: ss}
+	}
+	ie, il := Allow, ""
+	if !anonymous(r.Caller) {
+		var is *Statement
+		if ie, il, is = r.Caller.decide(r); ie == ExplicitDeny {
+			return Decision{Layer: il, Explicit: true, Statement: is}
+		}
+	}
+	switch {
+	case ne != Allow:
+		return Decision{Layer: LayerNetwork}
+	case se != Allow:
+		return Decision{Layer: LayerService}
+	case ie != Allow:
+		return Decision{Layer: il}
+	}
+	return Decision{Allowed: true}
 }
 
-// Explain returns what every layer says, whether or not another has decided already.
-func Explain(r *Request, network, service Layer) []Reason { return nil }
+// decide is the answer of the identity layer, with the layer's name for sentences. The root of an account needs
+// no policy.
+func (c *Caller) decide(r *Request) (Effect, string, *Statement) {
+	if c.Broken != nil {
+		return ImplicitDeny, LayerIdentity, nil
+	}
+	allow, by := c.Principal.Type == trellis.PrincipalAccount, (*Statement)(nil)
+	for _, p := range c.Identity {
+		switch e, s := p.Decide(r); e {
+		case ExplicitDeny:
+			return e, LayerIdentity, s
+		case Allow:
+			if !allow {
+				allow, by = true, s
+			}
+		}
+	}
+	if c.Session != nil {
+		if e, s := c.Session.Decide(r); e == ExplicitDeny || e != Allow && allow {
+			return e, LayerSession, s
+		}
+	}
+	if !allow {
+		return ImplicitDeny, LayerIdentity, nil
+	}
+	return Allow, LayerIdentity, by
+}
 
-// Authorize asks the identity layer alone.
-func (c *Caller) Authorize(action, resource string, extra map[string][]string) error { return nil }
+// Message is AWS's sentence for a denied request, with the code in front as the body of the 403 has it.
+func (d Decision) Message(r *Request) string { return "AccessDeniedException: " + d.sentence(r) }
 
-// AuthorizeRequest is Authorize for a request with more context; r.Caller is set to c.
-func (c *Caller) AuthorizeRequest(r *Request) error { return nil }
+// sentence is Message without the code.
+func (d Decision) sentence(r *Request) string {
+	who := "anonymous"
+	if !anonymous(r.Caller) {
+		if who = r.Caller.Principal.ARN; who == "" {
+			who = r.Caller.Principal.Service
+		}
+	}
+	s := "User: " + who + " is not authorized to perform: " + r.Action + " on resource: " + r.Resource
+	if d.Explicit {
+		article := "a "
+		if d.Layer == LayerIdentity {
+			article = "an "
+		}
+		return s + " with an explicit deny in " + article + d.Layer + " policy"
+	}
+	return s + " because no " + d.Layer + " policy allows the " + r.Action + " action"
+}
+
+// Authorize asks the identity layer alone, for the control plane: whether the caller may do action on resource.
+// extra are condition keys by lower-case name. A refusal is a *trellis.Error with AWS's sentence.
+func (c *Caller) Authorize(action, resource string, extra map[string][]string) error {
+	return c.AuthorizeRequest(&Request{Action: action, Resource: resource, Extra: extra})
+}
+
+// AuthorizeRequest is Authorize for a request with more context. It sets r.Caller to c.
+func (c *Caller) AuthorizeRequest(r *Request) error {
+	r.Caller = c
+	e, layer, s := ImplicitDeny, LayerIdentity, (*Statement)(nil)
+	if !anonymous(c) {
+		e, layer, s = c.decide(r)
+	}
+	if e == Allow {
+		return nil
+	}
+	d := Decision{Layer: layer, Explicit: e == ExplicitDeny, Statement: s}
+	return trellis.Denied("%s", strings.ToValidUTF8(d.sentence(r), "?"))
+}

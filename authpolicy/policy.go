@@ -21,6 +21,11 @@ const (
 	ExplicitDeny
 )
 
+// String is the effect in words.
+func (e Effect) String() string {
+	return [...]string{"implicit deny", "allow", "explicit deny"}[e]
+}
+
 // Policy is a compiled policy. It is never changed and safe for concurrent use.
 type Policy struct {
 	text       string
@@ -33,24 +38,77 @@ type Statement struct {
 	Sid   string // empty when it has none
 	Index int    // position in the policy, from 0
 	Deny  bool
-}
 
-// Parse compiles a policy. Errors are of type *ParseError.
-func Parse(text string, kind PolicyKind) (*Policy, error) {
-	return &Policy{text: text, kind: kind}, nil
+	principals   *principals // nil: everybody, in policies without the element
+	notPrincipal bool
+	actions      []string // patterns in lower case
+	notAction    bool
+	resources    []pattern // nil: every resource, in trust policies
+	notResource  bool
+	conditions   []condition
 }
 
 // Text is the JSON that the policy was compiled from.
 func (p *Policy) Text() string { return p.text }
 
-// Decide answers a request.
-func (p *Policy) Decide(r *Request) (Effect, *Statement) { return ImplicitDeny, nil }
+// Kind is what the policy was compiled for.
+func (p *Policy) Kind() PolicyKind { return p.kind }
 
-// ParseError says what is wrong with a policy and where.
-type ParseError struct {
-	Where   string // for example Statement[1].Condition.StringEquals
-	Message string
+// Decide answers a request, with the statement that decided: the first that denies, or else the first that
+// allows. It is nil for an implicit deny.
+func (p *Policy) Decide(r *Request) (Effect, *Statement) {
+	var allow *Statement
+	for i := range p.statements {
+		s := &p.statements[i]
+		if !s.Deny && allow != nil || !s.applies(r) {
+			continue
+		}
+		if s.Deny {
+			return ExplicitDeny, s
+		}
+		allow = s
+	}
+	if allow != nil {
+		return Allow, allow
+	}
+	return ImplicitDeny, nil
 }
 
-// Error is the place and the message.
-func (e *ParseError) Error() string { return e.Where + ": " + e.Message }
+// applies tells whether the statement speaks of the request.
+func (s *Statement) applies(r *Request) bool {
+	if s.principals != nil && s.principals.match(r.Caller) == s.notPrincipal {
+		return false
+	}
+	if s.matchesAction(r.Action) == s.notAction {
+		return false
+	}
+	if s.resources != nil && s.matchesResource(r) == s.notResource {
+		return false
+	}
+	for i := range s.conditions {
+		if !s.conditions[i].holds(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// matchesAction tells whether one of the actions is the request's, before negation.
+func (s *Statement) matchesAction(action string) bool {
+	for _, a := range s.actions {
+		if globFold(a, action) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesResource tells whether one of the resources is the request's, before negation.
+func (s *Statement) matchesResource(r *Request) bool {
+	for i := range s.resources {
+		if s.resources[i].match(r, r.Resource) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,384 @@
+package authpolicy
+
+import (
+	"encoding/base64"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// class is the type that an operator compares.
+type class int
+
+// The classes of operators.
+const (
+	stringClass class = iota
+	foldClass         // strings without regard to case
+	likeClass         // strings with wildcards
+	numberClass
+	dateClass
+	boolClass
+	binaryClass
+	addressClass
+	arnClass
+	nullClass
+)
+
+// operator is a condition operator without its prefix and suffix.
+type operator struct {
+	name    string
+	class   class
+	negated bool  // true when no value of the policy matches, and when the key is absent
+	orders  []int // of numbers and dates: the results of comparing request with policy that match
+}
+
+// operators are all condition operators (IAM user guide, reference_policies_elements_condition_operators).
+var operators = []operator{
+	{name: "ArnEquals", class: arnClass},
+	{name: "ArnLike", class: arnClass},
+	{name: "ArnNotEquals", class: arnClass, negated: true},
+	{name: "ArnNotLike", class: arnClass, negated: true},
+	{name: "BinaryEquals", class: binaryClass},
+	{name: "Bool", class: boolClass},
+	{name: "DateEquals", class: dateClass, orders: []int{0}},
+	{name: "DateGreaterThan", class: dateClass, orders: []int{1}},
+	{name: "DateGreaterThanEquals", class: dateClass, orders: []int{0, 1}},
+	{name: "DateLessThan", class: dateClass, orders: []int{-1}},
+	{name: "DateLessThanEquals", class: dateClass, orders: []int{-1, 0}},
+	{name: "DateNotEquals", class: dateClass, negated: true, orders: []int{0}},
+	{name: "IpAddress", class: addressClass},
+	{name: "NotIpAddress", class: addressClass, negated: true},
+	{name: "Null", class: nullClass},
+	{name: "NumericEquals", class: numberClass, orders: []int{0}},
+	{name: "NumericGreaterThan", class: numberClass, orders: []int{1}},
+	{name: "NumericGreaterThanEquals", class: numberClass, orders: []int{0, 1}},
+	{name: "NumericLessThan", class: numberClass, orders: []int{-1}},
+	{name: "NumericLessThanEquals", class: numberClass, orders: []int{-1, 0}},
+	{name: "NumericNotEquals", class: numberClass, negated: true, orders: []int{0}},
+	{name: "StringEquals", class: stringClass},
+	{name: "StringEqualsIgnoreCase", class: foldClass},
+	{name: "StringLike", class: likeClass},
+	{name: "StringNotEquals", class: stringClass, negated: true},
+	{name: "StringNotEqualsIgnoreCase", class: foldClass, negated: true},
+	{name: "StringNotLike", class: likeClass, negated: true},
+}
+
+// quantifier says how a key with several values is compared.
+type quantifier int
+
+// The quantifiers.
+const (
+	anyOfOne quantifier = iota // none is written
+	forAllValues
+	forAnyValue
+)
+
+// condition is one operator on one key: a line of a Condition block.
+type condition struct {
+	op       *operator
+	set      quantifier
+	ifExists bool
+	key      *key
+	values   []operand
+}
+
+// operand is one value of a policy, read as its operator's class needs it.
+type operand struct {
+	pattern pattern
+	number  float64
+	date    int64 // seconds since 1970
+	prefix  netip.Prefix
+	truth   bool
+	bytes   string
+}
+
+// parseConditions compiles a Condition block. Every line must hold.
+func parseConditions(n *node, where string, variables bool) ([]condition, error) {
+	if n.kind != objectNode {
+		return nil, &ParseError{where, "must be an object, not " + n.kind.String()}
+	}
+	var out []condition
+	for i, block := range n.items {
+		at := where + "." + n.names[i]
+		op, set, ifExists, err := parseOperator(n.names[i], at)
+		if err != nil {
+			return nil, err
+		}
+		if block.kind != objectNode {
+			return nil, &ParseError{at, "must be an object of condition keys, not " + block.kind.String()}
+		}
+		if len(block.items) == 0 {
+			return nil, &ParseError{at, "names no condition key"}
+		}
+		for j, vals := range block.items {
+			c := condition{op: op, set: set, ifExists: ifExists}
+			at := at + "." + block.names[j]
+			if c.key, err = parseKey(block.names[j], at); err != nil {
+				return nil, err
+			}
+			texts, err := vals.texts(at, true)
+			if err != nil {
+				return nil, err
+			}
+			for _, t := range texts {
+				o, err := parseOperand(op.class, t, at, variables)
+				if err != nil {
+					return nil, err
+				}
+				c.values = append(c.values, o)
+			}
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// parseOperator splits ForAnyValue:StringLikeIfExists.
+func parseOperator(text, where string) (op *operator, set quantifier, ifExists bool, err error) {
+	name := text
+	if prefix, rest, ok := strings.Cut(text, ":"); ok {
+		name = rest
+		switch {
+		case foldEqual(prefix, "ForAllValues"):
+			set = forAllValues
+		case foldEqual(prefix, "ForAnyValue"):
+			set = forAnyValue
+		default:
+			return nil, 0, false, &ParseError{where, "there is no set operator " + strconv.Quote(short(prefix))}
+		}
+	}
+	if n := len(name) - len("IfExists"); n > 0 && foldEqual(name[n:], "IfExists") {
+		name, ifExists = name[:n], true
+	}
+	i := slices.IndexFunc(operators, func(o operator) bool { return foldEqual(o.name, name) })
+	if i < 0 {
+		return nil, 0, false, &ParseError{where, "there is no condition operator " + strconv.Quote(short(text))}
+	}
+	op = &operators[i]
+	if op.class == nullClass && (ifExists || set != anyOfOne) {
+		return nil, 0, false, &ParseError{where, "Null takes neither IfExists nor a set operator"}
+	}
+	return op, set, ifExists, nil
+}
+
+// parseOperand reads a value of the policy.
+func parseOperand(c class, t, where string, variables bool) (o operand, err error) {
+	ok := true
+	switch c {
+	case stringClass, foldClass:
+		o.pattern, err = parsePattern(t, where, false, variables)
+	case likeClass:
+		o.pattern, err = parsePattern(t, where, true, variables)
+	case arnClass:
+		o.pattern, err = parsePattern(t, where, true, variables)
+		ok = t == "*" || o.pattern.parts != nil || strings.HasPrefix(t, "arn:") && strings.Count(t, ":") >= 5
+	case numberClass:
+		o.number, ok = parseNumber(t)
+	case dateClass:
+		o.date, ok = parseDate(t)
+	case boolClass, nullClass:
+		o.truth = foldEqual(t, "true")
+		ok = o.truth || foldEqual(t, "false")
+	case addressClass:
+		o.prefix, ok = parsePrefix(t)
+	case binaryClass:
+		var b []byte
+		b, err := base64.StdEncoding.DecodeString(t)
+		o.bytes, ok = string(b), err == nil
+	}
+	if err == nil && !ok {
+		kind := map[class]string{arnClass: "an ARN", numberClass: "a number", dateClass: "a date", boolClass: "true or false",
+			nullClass: "true or false", addressClass: "an IP address or CIDR block", binaryClass: "base64"}[c]
+		err = &ParseError{where, strconv.Quote(short(t)) + " is not " + kind}
+	}
+	return o, err
+}
+
+// parseNumber reads a decimal number.
+func parseNumber(t string) (float64, bool) {
+	if t == "" || strings.Trim(t, "+-.0123456789") != "" { // ParseFloat also knows NaN, Inf and hexadecimal
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(t, 64)
+	return f, err == nil
+}
+
+// dateForms are the forms of ISO 8601 that IAM documents.
+var dateForms = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02T15Z07:00", "2006-01-02Z07:00", "2006-01-02", "2006-01", "20060102T150405Z"}
+
+// parseDate reads a date or the seconds since 1970. Fractions of a second are cut off.
+func parseDate(t string) (int64, bool) {
+	if len(t) != 4 { // four digits are a year, not seconds
+		if n, err := strconv.ParseInt(t, 10, 64); err == nil {
+			return n, true
+		}
+	}
+	for _, form := range dateForms {
+		if d, err := time.Parse(form, t); err == nil {
+			return d.Unix(), true
+		}
+	}
+	if d, err := time.Parse("2006", t); err == nil {
+		return d.Unix(), true
+	}
+	return 0, false
+}
+
+// parsePrefix reads an address or a block. Host bits do not matter, as on AWS.
+func parsePrefix(t string) (netip.Prefix, bool) {
+	if a, err := netip.ParseAddr(t); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), true
+	}
+	p, err := netip.ParsePrefix(t)
+	return p.Masked(), err == nil
+}
+
+// holds evaluates the condition.
+func (c *condition) holds(r *Request) bool {
+	v, next, ok := c.key.value(r, 0)
+	if c.op.class == nullClass {
+		for i := range c.values {
+			if c.values[i].truth == !ok {
+				return true
+			}
+		}
+		return false
+	}
+	if !ok {
+		return c.ifExists || c.set == forAllValues || c.set == anyOfOne && c.op.negated
+	}
+	matched := false
+	for ; ok; v, next, ok = c.key.value(r, next) {
+		m := c.matches(r, &v)
+		switch c.set {
+		case forAllValues:
+			if m == c.op.negated {
+				return false
+			}
+		case forAnyValue:
+			if m != c.op.negated {
+				return true
+			}
+		default:
+			matched = matched || m
+		}
+	}
+	if c.set == anyOfOne {
+		return matched != c.op.negated
+	}
+	return c.set == forAllValues
+}
+
+// matches compares one value of the request with all of the policy, before negation.
+func (c *condition) matches(r *Request, v *value) bool {
+	switch c.op.class {
+	case numberClass:
+		n, ok := v.number()
+		for i := range c.values {
+			if ok && c.op.ordered(compare(n, c.values[i].number)) {
+				return true
+			}
+		}
+	case dateClass:
+		n, ok := v.date()
+		for i := range c.values {
+			if ok && c.op.ordered(compare(n, c.values[i].date)) {
+				return true
+			}
+		}
+	case addressClass:
+		a, ok := v.address()
+		for i := range c.values {
+			if ok && c.values[i].prefix.Contains(a) {
+				return true
+			}
+		}
+	case binaryClass:
+		b, err := base64.StdEncoding.DecodeString(v.string())
+		for i := range c.values {
+			if err == nil && c.values[i].bytes == string(b) {
+				return true
+			}
+		}
+	default:
+		return c.matchesText(r, v.string())
+	}
+	return false
+}
+
+// matchesText is matches for what is compared as text.
+func (c *condition) matchesText(r *Request, s string) bool {
+	for i := range c.values {
+		o := &c.values[i]
+		m := false
+		switch c.op.class {
+		case stringClass, likeClass:
+			m = o.pattern.match(r, s)
+		case foldClass:
+			m = o.pattern.matchFold(r, s)
+		case arnClass:
+			m = o.pattern.matchARN(r, s)
+		case boolClass:
+			m = o.truth && foldEqual(s, "true") || !o.truth && foldEqual(s, "false")
+		}
+		if m {
+			return true
+		}
+	}
+	return false
+}
+
+// ordered tells whether a comparison's result is one that the operator wants.
+func (o *operator) ordered(result int) bool {
+	for _, want := range o.orders {
+		if result == want {
+			return true
+		}
+	}
+	return false
+}
+
+// compare is cmp.Compare for numbers of one kind.
+func compare[T int64 | float64](a, b T) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// number is the value as operators of numbers see it.
+func (v *value) number() (float64, bool) {
+	switch v.kind {
+	case numberValue, timeValue:
+		return float64(v.n), true
+	case textValue:
+		return parseNumber(v.text)
+	}
+	return 0, false
+}
+
+// date is the value as operators of dates see it.
+func (v *value) date() (int64, bool) {
+	switch v.kind {
+	case numberValue, timeValue:
+		return v.n, true
+	case textValue:
+		return parseDate(v.text)
+	}
+	return 0, false
+}
+
+// address is the value as operators of addresses see it.
+func (v *value) address() (netip.Addr, bool) {
+	if v.kind == addrValue {
+		return v.addr.Unmap(), true
+	}
+	a, err := netip.ParseAddr(v.text)
+	return a.Unmap(), err == nil
+}
