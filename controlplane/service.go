@@ -250,7 +250,7 @@ func (p *Plane) nextService(s *trellis.Service) *settling {
 					return true, nil
 				}
 			}
-			if err := dropGuards(tx, s.Ref()); err != nil {
+			if err := p.dropGuards(tx, s.Ref()); err != nil {
 				return false, err
 			}
 			tx.Release("servicename/" + s.Account + "/" + s.Name)

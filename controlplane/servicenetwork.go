@@ -111,7 +111,7 @@ func (p *Plane) DeleteServiceNetwork(ctx context.Context, c *authpolicy.Caller, 
 		if n.VPCs > 0 || n.Services > 0 {
 			return trellis.Conflict("SERVICE_NETWORK", n.ID, "Service network %s has %d service associations and %d VPC associations. Delete them first.", n.ID, n.Services, n.VPCs)
 		}
-		if err := dropGuards(tx, n.Ref()); err != nil {
+		if err := p.dropGuards(tx, n.Ref()); err != nil {
 			return err
 		}
 		tx.Release("servicenetworkname/" + n.Account + "/" + n.Name)
@@ -121,7 +121,7 @@ func (p *Plane) DeleteServiceNetwork(ctx context.Context, c *authpolicy.Caller, 
 }
 
 // dropGuards removes the auth policy and the access log subscriptions of a service or network.
-func dropGuards(tx *store.Tx, resource trellis.Ref) error {
+func (p *Plane) dropGuards(tx *store.Tx, resource trellis.Ref) error {
 	tx.Delete(&trellis.AuthPolicy{Resource: resource})
 	marked, err := tx.Marked(subscriptions(resource.Key()))
 	if err != nil {
@@ -132,7 +132,7 @@ func dropGuards(tx *store.Tx, resource trellis.Ref) error {
 		if err != nil {
 			return err
 		}
-		dropSubscription(tx, s)
+		p.dropSubscription(tx, s)
 	}
 	return nil
 }

@@ -1,0 +1,121 @@
+package controlplane
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/store"
+)
+
+// association is what service associations and VPC associations have in common: they belong to the account
+// that made them, and each account that owns one of the two sides sees them under its own ARN.
+type association interface {
+	trellis.Noun
+	Common() *trellis.Meta
+	ARN(region, viewer string) string
+}
+
+// findAssociation returns an association that the caller takes part in, after the caller's policies have
+// allowed action on it.
+func findAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier string, kind resourceKind, action string) (T, error) {
+	var none T
+	ref, err := p.ref(c, identifier, kind)
+	if err != nil {
+		return none, err
+	}
+	var found T
+	missing := true
+	if ref.Account == account(c) {
+		key := ref.Key()
+		others, err := tx.Marked(foreign(ref.Account, ref.ID))
+		if err != nil {
+			return none, err
+		}
+		if len(others) > 0 {
+			key = others[0]
+		}
+		found, err = store.Get[T](tx, key)
+		if missing = errors.Is(err, trellis.ErrNotExist); err != nil && !missing {
+			return none, err
+		}
+	}
+	var k keys
+	if !missing && found.Common().Account == account(c) {
+		k = tagKeys(k, nil, found.Common().Tags)
+	}
+	if err := authorize(c, action, k, trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID)); err != nil {
+		return none, err
+	}
+	if missing {
+		return none, trellis.NotFound(kind.typ, ref.ID)
+	}
+	return found, nil
+}
+
+// markForeign lets the other accounts that take part in an association find it by its id.
+func markForeign(tx *store.Tx, m *trellis.Meta, sides ...trellis.Ref) {
+	for _, s := range sides {
+		if s.Account != m.Account {
+			tx.Mark(foreign(s.Account, m.ID), m.Key())
+		}
+	}
+}
+
+// unmarkForeign undoes markForeign.
+func unmarkForeign(tx *store.Tx, m *trellis.Meta, sides ...trellis.Ref) {
+	for _, s := range sides {
+		if s.Account != m.Account {
+			tx.Unmark(foreign(s.Account, m.ID), m.Key())
+		}
+	}
+}
+
+// markedAssociations reads the associations that a set holds, sorted by id.
+func markedAssociations[T association](tx *store.Tx, set string) ([]T, error) {
+	members, err := tx.Marked(set)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]T, 0, len(members))
+	for _, key := range members {
+		a, err := store.Get[T](tx, key)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, a)
+	}
+	slices.SortFunc(items, func(a, b T) int { return strings.Compare(a.Common().ID, b.Common().ID) })
+	return items, nil
+}
+
+// side is one of the two filters of a list of associations: a network, or a service or VPC.
+type side struct {
+	set     string // of the associations of what the filter names
+	account string // that owns it
+	err     error
+}
+
+// listAssociations reads the associations of the filters that are given; of both it reads what is in both.
+func listAssociations[T association](tx *store.Tx, sides []side) ([]T, error) {
+	var items []T
+	for i, s := range sides {
+		if s.err != nil {
+			return nil, s.err
+		}
+		found, err := markedAssociations[T](tx, s.set)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			items = found
+			continue
+		}
+		items = slices.DeleteFunc(items, func(a T) bool {
+			return !slices.ContainsFunc(found, func(b T) bool { return a.Key() == b.Key() })
+		})
+	}
+	return items, nil
+}

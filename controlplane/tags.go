@@ -1,0 +1,164 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/store"
+)
+
+// tagged is a noun that an account owns and that has tags.
+type tagged interface {
+	trellis.Noun
+	Common() *trellis.Meta
+}
+
+// taggedBy returns the noun that an ARN names, of the caller's account only: tags of another account's
+// resources are never shown, and what exists there is not told.
+func (p *Plane) taggedBy(tx *store.Tx, c *authpolicy.Caller, arn, action string, request map[string]string) (tagged, error) {
+	a, err := trellis.ParseARN(arn)
+	if err != nil || a.Service != "vpc-lattice" || a.Region != p.Region {
+		return nil, field("resourceArn", "resourceArn must be the ARN of a VPC Lattice resource of this Region.")
+	}
+	if a.Account != account(c) {
+		return nil, trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action",
+			c.Principal.ARN, action, arn, action)
+	}
+	kind, key := taggedKey(a)
+	var n tagged
+	if kind != "" {
+		n, err = getTagged(tx, kind, key)
+		if err != nil && !errors.Is(err, trellis.ErrNotExist) {
+			return nil, err
+		}
+	}
+	var own map[string]string
+	if n != nil {
+		own = n.Common().Tags
+	}
+	if err := authorize(c, action, tagKeys(nil, request, own), arn); err != nil {
+		return nil, err
+	}
+	if n == nil {
+		typ := strings.ToUpper(a.Resource[:strings.IndexByte(a.Resource+"/", '/')])
+		return nil, trellis.NotFound(typ, trellis.LastPart(arn))
+	}
+	return n, nil
+}
+
+// taggedKey is the kind and key of what an ARN names; the kind is empty when it cannot have tags.
+func taggedKey(a trellis.ARN) (kind trellis.Kind, key string) {
+	parts := strings.Split(a.Resource, "/")
+	kinds := map[string]trellis.Kind{
+		"service/2":                          trellis.KindService,
+		"service/listener/4":                 trellis.KindListener,
+		"service/listener/rule/6":            trellis.KindRule,
+		"servicenetwork/2":                   trellis.KindServiceNetwork,
+		"targetgroup/2":                      trellis.KindTargetGroup,
+		"servicenetworkserviceassociation/2": trellis.KindServiceAssociation,
+		"servicenetworkvpcassociation/2":     trellis.KindVPCAssociation,
+		"accesslogsubscription/2":            trellis.KindAccessLogSubscription,
+	}
+	name := ""
+	key = a.Account
+	for i, part := range parts {
+		if part == "" {
+			return "", ""
+		}
+		if i%2 == 0 {
+			name += part + "/"
+		} else {
+			key += "/" + part
+		}
+	}
+	return kinds[name+string(rune('0'+min(len(parts), 9)))], key
+}
+
+// getTagged reads a noun of a kind.
+func getTagged(tx *store.Tx, kind trellis.Kind, key string) (tagged, error) {
+	switch kind {
+	case trellis.KindService:
+		return asTagged[*trellis.Service](tx, key)
+	case trellis.KindListener:
+		return asTagged[*trellis.Listener](tx, key)
+	case trellis.KindRule:
+		return asTagged[*trellis.Rule](tx, key)
+	case trellis.KindServiceNetwork:
+		return asTagged[*trellis.ServiceNetwork](tx, key)
+	case trellis.KindTargetGroup:
+		return asTagged[*trellis.TargetGroup](tx, key)
+	case trellis.KindServiceAssociation:
+		return asTagged[*trellis.ServiceAssociation](tx, key)
+	case trellis.KindVPCAssociation:
+		return asTagged[*trellis.VPCAssociation](tx, key)
+	case trellis.KindAccessLogSubscription:
+		return asTagged[*trellis.AccessLogSubscription](tx, key)
+	}
+	return nil, trellis.ErrNotExist
+}
+
+// asTagged reads a noun, and gives a nil interface when there is none.
+func asTagged[T tagged](tx *store.Tx, key string) (tagged, error) {
+	n, err := store.Get[T](tx, key)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// ListTagsForResource returns the tags of a resource.
+func (p *Plane) ListTagsForResource(ctx context.Context, c *authpolicy.Caller, arn string) (map[string]string, error) {
+	var tags map[string]string
+	err := p.read(ctx, func(tx *store.Tx) error {
+		n, err := p.taggedBy(tx, c, arn, "vpc-lattice:ListTagsForResource", nil)
+		if err == nil {
+			tags = n.Common().Tags
+		}
+		return err
+	})
+	return tags, err
+}
+
+// TagResource adds tags to a resource, and replaces the values of those that it has.
+func (p *Plane) TagResource(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
+	return p.commit(ctx, func(tx *store.Tx) error {
+		n, err := p.taggedBy(tx, c, arn, "vpc-lattice:TagResource", tags)
+		if err != nil {
+			return err
+		}
+		all := maps.Clone(n.Common().Tags)
+		if all == nil {
+			all = map[string]string{}
+		}
+		maps.Copy(all, tags)
+		if err := p.validTags(all); err != nil {
+			return err
+		}
+		n.Common().Tags = all
+		tx.Put(n)
+		return nil
+	})
+}
+
+// UntagResource removes tags. A tag that the resource does not have is no error.
+func (p *Plane) UntagResource(ctx context.Context, c *authpolicy.Caller, arn string, names []string) (trellis.Revision, error) {
+	request := map[string]string{}
+	for _, k := range names {
+		request[k] = ""
+	}
+	return p.commit(ctx, func(tx *store.Tx) error {
+		n, err := p.taggedBy(tx, c, arn, "vpc-lattice:UntagResource", request)
+		if err != nil {
+			return err
+		}
+		for _, k := range names {
+			delete(n.Common().Tags, k)
+		}
+		tx.Put(n)
+		return nil
+	})
+}

@@ -1,0 +1,307 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/store"
+)
+
+// The slots of a VPC's associations: the last byte of the address that stands for a network in the VPC.
+const (
+	firstSlot = 32
+	lastSlot  = 223
+)
+
+// VPCAssociation is a VPC association with its network.
+type VPCAssociation struct {
+	*trellis.VPCAssociation
+	Network *trellis.ServiceNetwork
+}
+
+// CreateVPCAssociation lets the clients of a VPC of the caller's call what is in a service network. a gives
+// security groups, private DNS and tags.
+func (p *Plane) CreateVPCAssociation(ctx context.Context, c *authpolicy.Caller, token, network, vpc string, a trellis.VPCAssociation) (*VPCAssociation, trellis.Revision, error) {
+	const action = "vpc-lattice:CreateServiceNetworkVpcAssociation"
+	if err := p.validTags(a.Tags); err != nil {
+		return nil, 0, err
+	}
+	view := &VPCAssociation{}
+	rev, err := p.commit(ctx, func(tx *store.Tx) error {
+		nref, err := p.ref(c, network, networkKind)
+		if err != nil {
+			return err
+		}
+		k := tagKeys(keys{
+			"vpc-lattice:vpcid":             {vpc},
+			"vpc-lattice:servicenetworkarn": {trellis.LatticeARN(p.Region, nref.Account, "servicenetwork/"+nref.ID)},
+			"vpc-lattice:securitygroupids":  a.SecurityGroupIDs,
+		}, a.Tags, nil)
+		err = authorize(c, action, k, trellis.LatticeARN(p.Region, account(c), "servicenetworkvpcassociation/*"), trellis.EC2ARN(p.Region, account(c), "vpc/"+vpc))
+		if err != nil {
+			return err
+		}
+		if view.Network, err = resolve[*trellis.ServiceNetwork](p, tx, c, network, networkKind, action, k); err != nil {
+			return err
+		}
+		v, err := get[*trellis.VPC](tx, trellis.Ref{Account: account(c), ID: vpc}, "VPC")
+		if err != nil {
+			return err
+		}
+		params := []any{nref, v.ID, a}
+		view.VPCAssociation, err = store.Once(tx, account(c)+"/CreateServiceNetworkVpcAssociation", token, params, func() (*trellis.VPCAssociation, error) {
+			m := a
+			m.Meta, m.CreatedBy, m.VPC, m.ServiceNetwork = p.meta(c, "snva", a.Tags), account(c), v.Ref(), nref
+			m.Status = trellis.StatusCreateInProgress
+			return &m, p.makeVPCAssociation(tx, v, view.Network, &m)
+		})
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	view.Status = p.shown(view, view.Status)
+	return view, rev, nil
+}
+
+// makeVPCAssociation puts a new association and gives it its slot.
+func (p *Plane) makeVPCAssociation(tx *store.Tx, v *trellis.VPC, n *trellis.ServiceNetwork, a *trellis.VPCAssociation) error {
+	const typ = "SERVICE_NETWORK_VPC_ASSOCIATION"
+	others, err := markedAssociations[*trellis.VPCAssociation](tx, vpcNetworks(v.Key()))
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 && p.Quotas.NetworksPerVPC == 1 {
+		return trellis.Conflict(typ, others[0].ID, "VPC has already been associated to a service network.")
+	}
+	err = claim(tx, "vpcassociation/"+n.Key()+"/"+v.Key(), a.Key(), typ, "VPC has already been associated to a service network.")
+	if err != nil {
+		return err
+	}
+	if err := exceeds(len(others), min(p.Quotas.NetworksPerVPC, lastSlot-firstSlot+1), typ, "service-networks-per-vpc", "service networks per VPC"); err != nil {
+		return err
+	}
+	have, err := tx.Marked(networkVPCs(n.Key()))
+	if err != nil {
+		return err
+	}
+	if err := exceeds(len(have), p.Quotas.VPCAssociationsPerNetwork, typ, "L-EF6E2D62", "VPC associations per service network"); err != nil {
+		return err
+	}
+	if err := p.checkSecurityGroups(tx, v, a.SecurityGroupIDs); err != nil {
+		return err
+	}
+	for a.Slot = firstSlot; a.Slot <= lastSlot; a.Slot++ {
+		if !slices.ContainsFunc(others, func(o *trellis.VPCAssociation) bool { return o.Slot == a.Slot }) {
+			break
+		}
+	}
+	if err := tx.Claim(slotClaim(a), a.Key()); err != nil {
+		return err
+	}
+	tx.Mark(networkVPCs(n.Key()), a.Key())
+	tx.Mark(vpcNetworks(v.Key()), a.Key())
+	for _, g := range a.SecurityGroupIDs {
+		tx.Mark(securityGroupUse(v.Account+"/"+g), a.Key())
+	}
+	markForeign(tx, &a.Meta, a.VPC, a.ServiceNetwork)
+	tx.Put(a)
+	return nil
+}
+
+// slotClaim is the claim of an association's slot in its VPC.
+func slotClaim(a *trellis.VPCAssociation) string {
+	return fmt.Sprintf("vpcslot/%s/%d", a.VPC.Key(), a.Slot)
+}
+
+// checkSecurityGroups checks that security groups are of a VPC.
+func (p *Plane) checkSecurityGroups(tx *store.Tx, v *trellis.VPC, ids []string) error {
+	if len(ids) > p.Quotas.SecurityGroupsPerAssociation {
+		return field("securityGroupIds", fmt.Sprintf("securityGroupIds must hold at most %d security groups.", p.Quotas.SecurityGroupsPerAssociation))
+	}
+	for i, id := range ids {
+		g, err := get[*trellis.SecurityGroup](tx, trellis.Ref{Account: v.Account, ID: id}, "SECURITY_GROUP")
+		switch {
+		case err != nil:
+			return err
+		case g.VPCID != v.ID:
+			return field("securityGroupIds", "Security group "+id+" is not in VPC "+v.ID+".")
+		case slices.Contains(ids[:i], id):
+			return field("securityGroupIds", "Security group "+id+" is named twice.")
+		}
+	}
+	return nil
+}
+
+// viewVPCAssociation adds the network of an association, and the status to show.
+func (p *Plane) viewVPCAssociation(tx *store.Tx, a *trellis.VPCAssociation) (*VPCAssociation, error) {
+	n, err := store.Get[*trellis.ServiceNetwork](tx, a.ServiceNetwork.Key())
+	a.Status = p.shown(a, a.Status)
+	return &VPCAssociation{a, n}, err
+}
+
+// GetVPCAssociation returns an association that the caller takes part in.
+func (p *Plane) GetVPCAssociation(ctx context.Context, c *authpolicy.Caller, identifier string) (*VPCAssociation, error) {
+	var v *VPCAssociation
+	err := p.read(ctx, func(tx *store.Tx) error {
+		a, err := findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, "vpc-lattice:GetServiceNetworkVpcAssociation")
+		if err == nil {
+			v, err = p.viewVPCAssociation(tx, a)
+		}
+		return err
+	})
+	return v, err
+}
+
+// VPCAssociationChange is what UpdateVPCAssociation can change; nil leaves as it is.
+type VPCAssociationChange struct {
+	SecurityGroupIDs  []string // replaces all; never empty
+	PrivateDNSEnabled *bool
+	DNSPreference     *string
+	DNSDomains        []string
+}
+
+// UpdateVPCAssociation changes an association. Only the account that made it may.
+func (p *Plane) UpdateVPCAssociation(ctx context.Context, c *authpolicy.Caller, identifier string, ch VPCAssociationChange) (*trellis.VPCAssociation, trellis.Revision, error) {
+	const action = "vpc-lattice:UpdateServiceNetworkVpcAssociation"
+	var a *trellis.VPCAssociation
+	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
+		if a, err = findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, action); err != nil {
+			return err
+		}
+		if a.CreatedBy != account(c) {
+			return trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because only the account that created an association can update it",
+				c.Principal.ARN, action, a.ARN(p.Region, account(c)))
+		}
+		if a.Status != trellis.StatusActive && a.Status != trellis.StatusUpdateFailed {
+			return badStatus("SERVICE_NETWORK_VPC_ASSOCIATION", a.ID, a.Status)
+		}
+		if ch.SecurityGroupIDs != nil {
+			if err := p.replaceSecurityGroups(tx, a, ch.SecurityGroupIDs); err != nil {
+				return err
+			}
+		}
+		if ch.PrivateDNSEnabled != nil {
+			a.PrivateDNSEnabled = ch.PrivateDNSEnabled
+		}
+		if ch.DNSPreference != nil {
+			a.DNSPreference = *ch.DNSPreference
+		}
+		if ch.DNSDomains != nil {
+			a.DNSDomains = ch.DNSDomains
+		}
+		a.Status, a.UpdatedAt = trellis.StatusUpdateInProgress, p.now()
+		tx.Put(a)
+		return nil
+	})
+	return a, rev, err
+}
+
+// replaceSecurityGroups gives an association other security groups.
+func (p *Plane) replaceSecurityGroups(tx *store.Tx, a *trellis.VPCAssociation, ids []string) error {
+	if len(ids) == 0 {
+		return field("securityGroupIds", "securityGroupIds must hold at least one security group. Delete the association and create it again to have none.")
+	}
+	v, err := store.Get[*trellis.VPC](tx, a.VPC.Key())
+	if err != nil {
+		return err
+	}
+	if err := p.checkSecurityGroups(tx, v, ids); err != nil {
+		return err
+	}
+	for _, g := range a.SecurityGroupIDs {
+		tx.Unmark(securityGroupUse(v.Account+"/"+g), a.Key())
+	}
+	for _, g := range ids {
+		tx.Mark(securityGroupUse(v.Account+"/"+g), a.Key())
+	}
+	a.SecurityGroupIDs = ids
+	return nil
+}
+
+// DeleteVPCAssociation begins to part a VPC from a network. The owner of either side may do it.
+func (p *Plane) DeleteVPCAssociation(ctx context.Context, c *authpolicy.Caller, identifier string) (*trellis.VPCAssociation, trellis.Revision, error) {
+	var a *trellis.VPCAssociation
+	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
+		a, err = findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, "vpc-lattice:DeleteServiceNetworkVpcAssociation")
+		if err != nil || a.Status == trellis.StatusDeleteInProgress {
+			return err
+		}
+		if a.Status == trellis.StatusCreateInProgress || a.Status == trellis.StatusUpdateInProgress {
+			return badStatus("SERVICE_NETWORK_VPC_ASSOCIATION", a.ID, a.Status)
+		}
+		a.Status, a.UpdatedAt = trellis.StatusDeleteInProgress, p.now()
+		tx.Put(a)
+		return nil
+	})
+	return a, rev, err
+}
+
+// ListVPCAssociations lists the associations of a network, of a VPC of the caller's, or of both together, by id.
+func (p *Plane) ListVPCAssociations(ctx context.Context, c *authpolicy.Caller, network, vpc string, pg Page) ([]*VPCAssociation, string, error) {
+	const action = "vpc-lattice:ListServiceNetworkVpcAssociations"
+	if network == "" && vpc == "" {
+		return nil, "", trellis.InvalidOther("Either serviceNetworkIdentifier or vpcIdentifier must be given.")
+	}
+	if err := authorize(c, action, nil, "*"); err != nil {
+		return nil, "", err
+	}
+	var list []*VPCAssociation
+	var next string
+	err := p.read(ctx, func(tx *store.Tx) error {
+		var sides []side
+		if network != "" {
+			sides = append(sides, p.seeSide(tx, c, network, networkKind, networkVPCs))
+		}
+		if vpc != "" {
+			sides = append(sides, side{set: vpcNetworks(account(c) + "/" + vpc), account: account(c)})
+		}
+		items, err := listAssociations[*trellis.VPCAssociation](tx, sides)
+		if err != nil {
+			return err
+		}
+		items, next = paginate(items, func(a *trellis.VPCAssociation) string { return a.ID }, pg)
+		list = list[:0]
+		for _, a := range items {
+			v, err := p.viewVPCAssociation(tx, a)
+			if err != nil {
+				return err
+			}
+			list = append(list, v)
+		}
+		return nil
+	})
+	return list, next, err
+}
+
+// nextVPCAssociation moves an association on.
+func (p *Plane) nextVPCAssociation(a *trellis.VPCAssociation) *settling {
+	key, seen := a.Key(), a.Status
+	switch a.Status {
+	case trellis.StatusCreateInProgress, trellis.StatusUpdateInProgress:
+		return &settling{shown: a.Status, step: func(tx *store.Tx) (bool, error) {
+			return activate(tx, key, seen, func(a *trellis.VPCAssociation) *trellis.Status { return &a.Status })
+		}}
+	case trellis.StatusDeleteInProgress:
+		return &settling{step: func(tx *store.Tx) (bool, error) {
+			a, err := store.Get[*trellis.VPCAssociation](tx, key)
+			if err != nil || a.Status != trellis.StatusDeleteInProgress {
+				return false, err
+			}
+			for _, g := range a.SecurityGroupIDs {
+				tx.Unmark(securityGroupUse(a.VPC.Account+"/"+g), key)
+			}
+			tx.Release(slotClaim(a))
+			tx.Release("vpcassociation/" + a.ServiceNetwork.Key() + "/" + a.VPC.Key())
+			tx.Unmark(networkVPCs(a.ServiceNetwork.Key()), key)
+			tx.Unmark(vpcNetworks(a.VPC.Key()), key)
+			unmarkForeign(tx, &a.Meta, a.VPC, a.ServiceNetwork)
+			tx.Delete(a)
+			return false, nil
+		}}
+	}
+	return nil
+}
