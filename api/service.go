@@ -15,9 +15,6 @@ import (
 type Service struct {
 	Model      *wire.Model
 	Operations []Operation
-	// CommonErrors gives the generic errors (UnrecognizedClientException and so on) the codes that this
-	// service uses for them. It may be nil: the protocol's usual ones.
-	CommonErrors map[string]string
 }
 
 // Operation is one row of a service's table.

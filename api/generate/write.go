@@ -21,7 +21,6 @@ type writer struct {
 	types   map[string]bool // shapes that get a struct of their own
 	inputs  map[string]bool // shapes that an input holds, whose constraints are checked
 	time    bool            // a timestamp occurs
-	out     bytes.Buffer
 }
 
 // newWriter starts the files of a service.

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api/wire"
+)
+
+// Codes that every service has, as the JSON protocols name them. translate turns them into a service's own.
+const (
+	codeAccessDenied     = "AccessDeniedException"
+	codeExpiredToken     = "ExpiredTokenException"
+	codeIncomplete       = "IncompleteSignatureException"
+	codeInternal         = "InternalServerException"
+	codeInvalidSignature = "InvalidSignatureException"
+	codeMissingToken     = "MissingAuthenticationTokenException"
+	codeSerialization    = "SerializationException"
+	codeThrottling       = "ThrottlingException"
+	codeTooLarge         = "RequestEntityTooLargeException"
+	codeUnknownOperation = "UnknownOperationException"
+	codeUnrecognized     = "UnrecognizedClientException"
+	codeValidation       = "ValidationException"
+)
+
+// form is how a protocol's services put a common error: code, status, and a text that replaces the message.
+type form struct {
+	code    string
+	status  int
+	message string
+}
+
+// queryForms are the common errors of IAM and STS (IAM API reference, common errors).
+var queryForms = map[string]form{
+	codeAccessDenied:       {"AccessDenied", 403, ""},
+	codeExpiredToken:       {"ExpiredToken", 403, ""},
+	codeIncomplete:         {"IncompleteSignature", 400, ""},
+	codeInternal:           {"InternalFailure", 500, ""},
+	codeInvalidSignature:   {"SignatureDoesNotMatch", 403, ""},
+	codeMissingToken:       {"MissingAuthenticationToken", 403, "Request is missing Authentication Token"},
+	codeSerialization:      {"MalformedInput", 400, ""},
+	codeThrottling:         {"Throttling", 400, ""},
+	codeTooLarge:           {"RequestEntityTooLarge", 413, ""},
+	codeUnknownOperation:   {"InvalidAction", 400, ""},
+	codeUnrecognized:       {"InvalidClientTokenId", 403, ""},
+	codeValidation:         {"ValidationError", 400, ""},
+	"InvalidClientTokenId": {"InvalidClientTokenId", 403, ""},
+}
+
+// ec2Forms are the common errors of EC2 (EC2 API reference, error codes).
+var ec2Forms = map[string]form{
+	codeAccessDenied:       {"UnauthorizedOperation", 403, ""},
+	codeExpiredToken:       {"RequestExpired", 400, ""},
+	codeIncomplete:         {"IncompleteSignature", 400, ""},
+	codeInternal:           {"InternalError", 500, "An internal error has occurred"},
+	codeInvalidSignature:   {"AuthFailure", 401, "AWS was not able to validate the provided access credentials"},
+	codeMissingToken:       {"MissingAuthenticationToken", 403, "Request is missing Authentication Token"},
+	codeSerialization:      {"MalformedQueryString", 400, ""},
+	codeThrottling:         {"RequestLimitExceeded", 503, "Request limit exceeded."},
+	codeTooLarge:           {"RequestEntityTooLarge", 413, ""},
+	codeUnknownOperation:   {"InvalidAction", 400, ""},
+	codeUnrecognized:       {"AuthFailure", 401, "AWS was not able to validate the provided access credentials"},
+	codeValidation:         {"InvalidParameterValue", 400, ""},
+	"InvalidClientTokenId": {"AuthFailure", 401, "AWS was not able to validate the provided access credentials"},
+}
+
+// translate gives an error the code, status and text that the service's protocol has for it. The error itself
+// is left as it is.
+func (v *served) translate(e *trellis.Error) *trellis.Error {
+	t := *e
+	m := v.Model
+	switch m.Protocol {
+	case wire.Query, wire.EC2:
+		forms := queryForms
+		if m.Protocol == wire.EC2 {
+			forms = ec2Forms
+		}
+		f, common := forms[e.Code]
+		if common && m.ErrorStatus(e.Code) == 0 {
+			t.Code, t.Status = f.code, f.status
+			if f.message != "" {
+				t.Message = f.message
+			}
+			if t.Code == "UnauthorizedOperation" && !strings.HasPrefix(t.Message, "You are not authorized") {
+				t.Message = "You are not authorized to perform this operation. " + t.Message
+			}
+		}
+	default:
+		switch e.Code {
+		case codeInternal:
+			t.Code = v.modelled(codeInternal, "ServerInternalException", "ServiceException")
+			if m.ErrorStatus(t.Code) == 0 {
+				t.Code = "InternalFailure"
+			}
+		case codeValidation:
+			t.Code = v.modelled(codeValidation, "InvalidInputException", "InvalidParameterException")
+		case "InvalidClientTokenId":
+			t.Code = codeUnrecognized
+		}
+	}
+	if s := m.ErrorStatus(t.Code); s != 0 {
+		t.Status = s
+	}
+	if t.Status == 0 {
+		t.Status = http.StatusBadRequest
+	}
+	// Services of awsJson answer 400 to all that the client has done wrong.
+	if m.Protocol == wire.JSON && t.Status < 500 && t.Status != http.StatusRequestEntityTooLarge {
+		t.Status = http.StatusBadRequest
+	}
+	return &t
+}
+
+// modelled returns the first code that the service's model has, or the first of all.
+func (v *served) modelled(codes ...string) string {
+	for _, c := range codes {
+		if v.Model.ErrorStatus(c) != 0 {
+			return c
+		}
+	}
+	return codes[0]
+}
+
+// badInput makes one error of all bad fields, nil when there are none.
+func (v *served) badInput(m *wire.Message, problems []wire.Problem) error {
+	if v.Model.Protocol == wire.EC2 {
+		return v.badParameters(m, problems)
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	malformed := slices.IndexFunc(problems, func(p wire.Problem) bool { return p.Kind == wire.Malformed })
+	if malformed >= 0 && v.Model.Protocol == wire.JSON {
+		return trellis.NewError(http.StatusBadRequest, codeSerialization, "%s", problems[malformed].Message)
+	}
+	fields := make([]trellis.FieldError, len(problems))
+	for i, p := range problems {
+		fields[i] = trellis.FieldError{Name: p.Path, Message: p.Message}
+	}
+	e := trellis.Invalid(fields...)
+	if malformed >= 0 {
+		e.Reason = "cannotParse"
+	}
+	return e
+}
+
+// badParameters is badInput for EC2, which tells one bad parameter at a time.
+func (v *served) badParameters(m *wire.Message, problems []wire.Problem) error {
+	if len(problems) == 0 {
+		if unknown := v.codec.Unknown(m); len(unknown) > 0 {
+			return trellis.NewError(http.StatusBadRequest, "UnknownParameter", "The parameter %s is not recognized", printable(unknown[0]))
+		}
+		return nil
+	}
+	p := problems[0]
+	if p.Kind == wire.Missing {
+		return trellis.NewError(http.StatusBadRequest, "MissingParameter", "The request must contain the parameter %s", p.Path)
+	}
+	if p.Value == "" {
+		return trellis.NewError(http.StatusBadRequest, "InvalidParameterValue", "%s", p.Message)
+	}
+	_, must, _ := strings.Cut(p.Message, "constraint: ")
+	return trellis.NewError(http.StatusBadRequest, "InvalidParameterValue", "Value (%s) for parameter %s is invalid. %s", p.Value, p.Path, must)
+}
+
+// unreadable makes a client's error of a message that the codec could not read.
+func (v *served) unreadable(err error) error {
+	var unknown *wire.UnknownOperationError
+	if errors.As(err, &unknown) {
+		e := trellis.NewError(http.StatusNotFound, codeUnknownOperation, "Could not find operation %s", printable(unknown.Name))
+		if v.Model.Protocol == wire.Query || v.Model.Protocol == wire.EC2 {
+			e.Message = fmt.Sprintf("Could not find operation %s for version %s", printable(unknown.Name), v.Model.Version)
+		}
+		return e
+	}
+	if v.Model.ErrorStatus(codeValidation) != 0 {
+		e := trellis.InvalidOther("The request body cannot be parsed.")
+		e.Reason = "cannotParse"
+		return e
+	}
+	return trellis.NewError(http.StatusBadRequest, codeSerialization, "The request body cannot be parsed.")
+}
+
+// bodyError makes a client's error of a body that could not be read whole.
+func bodyError(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return trellis.NewError(http.StatusRequestEntityTooLarge, codeTooLarge, "The request body is larger than %d bytes.", large.Limit)
+	}
+	return trellis.NewError(http.StatusBadRequest, codeSerialization, "The request body could not be read to its end.")
+}
+
+// stranger is the service whose form an error takes that belongs to no service: restJson's.
+func stranger() *served {
+	m := &wire.Model{Protocol: wire.RESTJSON}
+	codec, _ := wire.NewCodec(m) // no operations, nothing to compile
+	return &served{Service: Service{Model: m}, codec: codec}
+}
+
+// printable shortens what a client sent to what an error repeats.
+func printable(s string) string {
+	const most = 128
+	if len(s) > most {
+		s = s[:most]
+	}
+	return strings.ToValidUTF8(s, "?")
+}

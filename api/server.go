@@ -1,0 +1,274 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api/wire"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/sigv4"
+)
+
+// Bounds of a request.
+const (
+	maxBody      = 1 << 20          // bytes of a request's body
+	callTimeout  = 30 * time.Second // of an operation
+	applyTimeout = 2 * time.Second  // how long an answer waits for this node to apply what was written
+)
+
+// Options is what a Server needs.
+type Options struct {
+	Services []Service
+	// Callers says who an access key id and session token belong to, and gives the key for the signature.
+	Callers func(accessKeyID, sessionToken string) (*authpolicy.Caller, *sigv4.Key, error)
+	// Applied returns when this node's traffic side has applied a revision, or the context ends. It may be nil.
+	Applied func(ctx context.Context, rev trellis.Revision)
+	// Ready is asked by /healthz: nil is 200, an error 503 with its text. It may be nil.
+	Ready func() error
+	// Region is what credential scopes must name; IAM, STS and Organizations, which are global, take any.
+	Region string
+	// TokenKey seals pagination tokens. Empty means a random one, so that tokens end with the process.
+	TokenKey []byte
+	Now      func() time.Time // time.Now by default
+	Log      *slog.Logger
+}
+
+// Server speaks all services at one endpoint. It is an http.Handler; see HTTPServer for the bounds that the
+// connection around it needs.
+type Server struct {
+	options  Options
+	services []*served
+	bySigner map[string]*served
+	tokens   *Tokens
+}
+
+// served is a service with its codec and table.
+type served struct {
+	Service
+	codec *wire.Codec
+	rows  map[string]*Operation
+}
+
+// NewServer compiles the services' models. It panics when a table is wrong, which is a mistake of the program
+// and which Service.Check tells without a panic.
+func NewServer(o Options) *Server {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if len(o.TokenKey) == 0 {
+		o.TokenKey = make([]byte, 32)
+		_, _ = rand.Read(o.TokenKey) // never fails
+	}
+	s := &Server{options: o, bySigner: map[string]*served{}, tokens: NewTokens(o.TokenKey)}
+	for _, service := range o.Services {
+		if err := service.Check(); err != nil {
+			panic(err)
+		}
+		codec, err := wire.NewCodec(service.Model)
+		if err != nil {
+			panic(err)
+		}
+		v := &served{Service: service, codec: codec, rows: map[string]*Operation{}}
+		for i := range service.Operations {
+			v.rows[service.Operations[i].Name] = &service.Operations[i]
+		}
+		s.services = append(s.services, v)
+		s.bySigner[service.Model.SigningName] = v
+	}
+	return s
+}
+
+// HTTPServer returns the http.Server that a handler of the API belongs into: it refuses slow and large heads,
+// slow bodies and connections that nobody uses.
+func HTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// exchange is one request on its way through the server.
+type exchange struct {
+	server  *Server
+	service *served // nil while it is not known
+	request wire.Request
+	signed  sigv4.Request
+	call    *Call
+	started time.Time
+}
+
+// ServeHTTP answers one request: which service, who calls, which operation, with what; serve it; write the
+// answer.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/healthz" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		s.health(w)
+		return
+	}
+	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: newRequestID(), UserAgent: r.UserAgent(), tokens: s.tokens}}
+	x.call.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
+	response, err := x.answer(w, r)
+	if err != nil {
+		response = x.refuse(r.Context(), err)
+	}
+	h := w.Header()
+	h.Set("X-Amzn-Requestid", x.call.RequestID)
+	for k, v := range response.Header {
+		h.Set(k, v)
+	}
+	if rev := x.call.revision.Load(); rev > 0 {
+		h.Set("X-Trellis-Revision", strconv.FormatInt(rev, 10))
+	}
+	h.Set("Content-Length", strconv.Itoa(len(response.Body)))
+	if response.Status == http.StatusNoContent {
+		h.Del("Content-Length")
+	}
+	w.WriteHeader(response.Status)
+	_, _ = w.Write(response.Body) // the client may be gone
+	s.options.Log.Debug("api call", "service", x.call.Service, "operation", x.call.Operation, "account", x.call.Account,
+		"status", response.Status, "request_id", x.call.RequestID, "duration", s.options.Now().Sub(x.started))
+}
+
+// answer is the way of a request that succeeds. Its errors are written by refuse.
+func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (*wire.Response, error) {
+	x.read(r)
+	body, bodyErr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	x.request.Body = body
+	auth, isSigned, err := sigv4.Parse(&x.signed)
+	x.service = x.server.serviceOf(&x.request, &auth, isSigned && err == nil)
+	if x.service != nil {
+		x.call.Service = x.service.Model.SigningName
+	}
+	if bodyErr != nil {
+		return nil, bodyError(bodyErr)
+	}
+	if err := x.authenticate(&auth, isSigned, err); err != nil {
+		return nil, err
+	}
+	if x.service == nil {
+		return nil, trellis.NewError(http.StatusNotFound, codeUnknownOperation, "The service %s is not served by Trellis", printable(auth.Service))
+	}
+	message, err := x.service.codec.Read(&x.request)
+	if message.Operation != nil {
+		x.call.Operation = message.Operation.Name
+	}
+	if err != nil {
+		return nil, x.service.unreadable(err)
+	}
+	row := x.service.rows[message.Operation.Name]
+	if !row.Served {
+		return nil, unserved(x.service.Model, row.Name)
+	}
+	in, problems := x.service.codec.Decode(message, row.unchecked)
+	if err := x.service.badInput(message, problems); err != nil {
+		return nil, err
+	}
+	out, err := x.serve(r.Context(), row, in)
+	if err != nil {
+		return nil, err
+	}
+	return x.service.codec.Encode(message.Operation, out, x.call.RequestID), nil
+}
+
+// read takes from an HTTP request what signature and codec need, raw as it was on the wire.
+func (x *exchange) read(r *http.Request) {
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(path, "/") { // absolute form, or made without a wire
+		path, query = r.URL.EscapedPath(), r.URL.RawQuery
+	}
+	x.request = wire.Request{Method: r.Method, Path: path, RawQuery: query, Header: r.Header}
+	x.signed = sigv4.Request{Method: r.Method, Path: path, RawQuery: query, Host: r.Host}
+	for name, values := range r.Header {
+		for _, v := range values {
+			x.signed.Headers = append(x.signed.Headers, sigv4.Field{Name: name, Value: v})
+		}
+	}
+	x.signed.Headers = append(x.signed.Headers, sigv4.Field{Name: "Host", Value: r.Host})
+}
+
+// serve runs the operation, bounded in time, and waits until this node has applied what it committed. A panic
+// becomes an error that no client sees the text of.
+func (x *exchange) serve(ctx context.Context, row *Operation, in any) (out any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p, stack: debug.Stack()}
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, callKey{}, x.call), callTimeout)
+	defer cancel()
+	if out, err = row.serve(ctx, x.call, in); err != nil {
+		return nil, err
+	}
+	if rev := x.call.revision.Load(); rev > 0 && x.server.options.Applied != nil {
+		ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+		defer cancel()
+		x.server.options.Applied(ctx, rev)
+	}
+	return out, nil
+}
+
+// panicError is a panic of an operation.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+// Error is the panic's value and stack, for the log.
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
+
+// refuse writes an error. What is not a *trellis.Error is internal: it is logged with its cause, and answered
+// without it.
+func (x *exchange) refuse(ctx context.Context, err error) *wire.Response {
+	var e *trellis.Error
+	if !errors.As(err, &e) {
+		if ctx.Err() == nil {
+			x.server.options.Log.Error("api call failed", "service", x.call.Service, "operation", x.call.Operation,
+				"account", x.call.Account, "request_id", x.call.RequestID, "error", err)
+		}
+		e = trellis.NewError(http.StatusInternalServerError, codeInternal, "The request processing has failed because of an unknown error, exception or failure.")
+	}
+	service := x.service
+	if service == nil {
+		service = stranger()
+	}
+	return service.codec.EncodeError(service.translate(e), x.call.RequestID)
+}
+
+// health answers /healthz.
+func (s *Server) health(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if s.options.Ready != nil {
+		if err := s.options.Ready(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = fmt.Fprintln(w, err)
+			return
+		}
+	}
+	_, _ = fmt.Fprintln(w, "ok")
+}
+
+// newRequestID makes a random UUID, as AWS's request ids are.
+func newRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
