@@ -1,12 +1,53 @@
 package vpc
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/trellis-project/trellis"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// childDir is the environment variable that makes the test program the child of TestKilledProcess: its value is the data directory.
+const childDir = "TRELLIS_VPC_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		fmt.Println(child(dir))
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// child makes two VPCs with an instance each and a process in it, says so, and waits to be killed. The VPCs are named in its
+// arguments: VPC, subnet, instance; each twice.
+func child(dir string) error {
+	st := trellis.NewState()
+	for n := range 2 {
+		id := os.Args[1+3*n:]
+		for _, noun := range killedNouns(id[0], id[1], id[2]) {
+			st.Put(noun)
+		}
+	}
+	m := New(Options{RunDir: dir})
+	if err := m.Apply(context.Background(), st); err != nil {
+		return err
+	}
+	for n := range 2 {
+		cmd := exec.Command("sleep", "60")
+		if err := Start(os.Args[3+3*n], cmd); err != nil {
+			return err
+		}
+		fmt.Println("process", cmd.Process.Pid)
+	}
+	fmt.Println("ready")
+	_, err := os.Stdin.Read(make([]byte, 1))
+	return err
+}
 
 func TestCheckFindsNothingHere(t *testing.T) {
 	for _, p := range Check() {

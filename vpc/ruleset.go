@@ -27,13 +27,13 @@ type setKind int
 
 // The kinds of sets.
 const (
-	addresses4   setKind = iota // IPv4 addresses
-	addresses6                  // IPv6 addresses
-	sources4                    // pairs of interface and IPv4 address
-	sources6                    // pairs of interface and IPv6 address
-	byInterface                 // interface to chain
-	byAddress4                  // IPv4 address to chain
-	byAddress6                  // IPv6 address to chain
+	addresses4  setKind = iota // IPv4 addresses
+	addresses6                 // IPv6 addresses
+	sources4                   // pairs of interface and IPv4 address
+	sources6                   // pairs of interface and IPv6 address
+	byInterface                // interface to chain
+	byAddress4                 // IPv4 address to chain
+	byAddress6                 // IPv6 address to chain
 )
 
 // set is a named set or map.

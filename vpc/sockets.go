@@ -126,17 +126,21 @@ func (m *Manager) Dial(ctx context.Context, vpcID string, to netip.AddrPort) (ne
 	if err != nil {
 		return nil, err
 	}
-	d := net.Dialer{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
+	d := net.Dialer{KeepAlive: -1, Control: func(_, address string, c syscall.RawConn) error {
 		if visit.left {
 			return errAgain
 		}
 		if err := visit.leave(); err != nil {
 			return err
 		}
+		// The source port is chosen at connect, so that one port serves many targets.
+		var err error
 		control := c.Control(func(fd uintptr) {
-			// The source port is chosen at connect, so that one port serves many targets.
 			err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 		})
+		if control == nil && err == nil && network == tcp6 {
+			return freebind(network, address, c) // an IPv6 local block is not enough to bind to
+		}
 		return errors.Join(control, err)
 	}}
 	conn, err := d.DialTCP(ctx, network, netip.AddrPortFrom(source, 0), to)
