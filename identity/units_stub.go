@@ -1,4 +1,0 @@
-package identity
-
-// maxUnitDepth is how deep organizational units nest below the root (Organizations quotas).
-const maxUnitDepth = 5
