@@ -2,26 +2,34 @@ package routing
 
 import (
 	"net/netip"
-	"time"
+	"strings"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 )
 
-// Options configures Build.
-type Options struct {
-	Region string
-}
+// Nowhere is the last byte of the link-local address that a managed name has in a VPC that cannot reach its
+// service: packets to it are dropped, so the client times out as it would on AWS.
+const Nowhere = 254
 
-// Table is everything that the data plane and DNS know, at one revision.
+// The slots that an association can have.
+const (
+	minSlot = 32
+	maxSlot = 223
+)
+
+// Table is everything that the data plane and DNS know, at one revision. It is never changed.
 type Table struct {
 	revision trellis.Revision
 	vpcs     map[string]*VPC
 	groups   map[string]*TargetGroup
-}
+	managed  map[string]bool // generated names of all services that live, in lower case
 
-// Build makes the Table of a state. What did not change since prev (nil at first) is taken from it.
-func Build(st *trellis.State, o Options, prev *Table) *Table { return &Table{revision: st.Revision} }
+	// What the next Build takes over when it did not change.
+	policies map[policyText]compiled
+	services map[string]*Service // by noun key
+	networks map[string]*members // by noun key
+}
 
 // Revision is the store revision that the Table was made at.
 func (t *Table) Revision() trellis.Revision { return t.revision }
@@ -32,89 +40,118 @@ func (t *Table) VPC(id string) *VPC { return t.vpcs[id] }
 // Group finds a target group by its id, nil when there is none.
 func (t *Table) Group(id string) *TargetGroup { return t.groups[id] }
 
-// Ports are the distinct ports of the HTTP listeners behind one association, sorted.
-func (t *Table) Ports(vpcID string, slot int) []int { return nil }
+// Ports are the distinct ports of the HTTP listeners behind one association, sorted. It is empty when the VPC
+// has no such association.
+func (t *Table) Ports(vpcID string, slot int) []int {
+	n := t.vpcs[vpcID].Network(slot)
+	if n == nil {
+		return nil
+	}
+	return n.members.ports
+}
 
-// Resolve is the DNS answer for a name inside a VPC.
-func (t *Table) Resolve(vpcID, name string) (v4, v6 netip.Addr, ok bool) { return }
+// Resolve is the DNS answer for a name inside a VPC: the name may be in any case and end in a dot. A managed or
+// custom name of a service that an association of the VPC reaches has that association's address, of several
+// the one with the lowest slot. A managed name of another service has the address that leads nowhere. Not ok
+// means that the name is none of ours.
+func (t *Table) Resolve(vpcID, name string) (v4, v6 netip.Addr, ok bool) {
+	var space [maxName]byte
+	b := lowered(space[:0], name)
+	if b == nil {
+		return v4, v6, false
+	}
+	slot, found := 0, false
+	if v := t.vpcs[vpcID]; v != nil {
+		slot, found = v.names[string(b)]
+	}
+	if !found {
+		if !t.managed[string(b)] {
+			return v4, v6, false
+		}
+		slot = Nowhere
+	}
+	v4, v6 = Addresses(slot)
+	return v4, v6, true
+}
+
+// Addresses are the link-local addresses of a slot: 169.254.171.slot and fd00:ec2:80::a9fe:ab followed by the
+// slot in hexadecimal, which is the same address in the low 32 bits (VPC Lattice user guide, security-groups,
+// has the ranges).
+func Addresses(slot int) (v4, v6 netip.Addr) {
+	return netip.AddrFrom4([4]byte{169, 254, 171, byte(slot)}),
+		netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x0e, 3: 0xc2, 5: 0x80, 12: 169, 13: 254, 14: 171, 15: byte(slot)})
+}
 
 // VPC is a VPC with its associations.
 type VPC struct {
 	ID, ARN, Account string
-	networks         [256]*Network // by slot
+	slots            [maxSlot + 1]*Network
+	names            map[string]int // managed and custom names that can be reached, in lower case, to slots
 }
 
-// Network is the network behind a slot, nil when there is none.
-func (v *VPC) Network(slot int) *Network { return nil }
+// Network is the network behind a slot, nil when there is none. v may be nil.
+func (v *VPC) Network(slot int) *Network {
+	if v == nil || slot < 0 || slot > maxSlot {
+		return nil
+	}
+	return v.slots[slot]
+}
 
 // Network is a service network as one VPC association reaches it.
 type Network struct {
-	ID, ARN, Account string
-	Name             string
-	Layer            authpolicy.Layer
-	AssociationID    string
-	Slot             int
+	ID, ARN, Account, Name string
+	Layer                  authpolicy.Layer
+	AssociationID          string
+	Slot                   int
+	members                *members
 }
 
-// Service finds a service of the network by a Host header's value, nil when there is none.
-func (n *Network) Service(host string) *Service { return nil }
-
-// Service is a service with its listeners.
-type Service struct {
-	ID, ARN, Name, Account       string
-	DomainName, CustomDomainName string
-	Layer                        authpolicy.Layer
-	IdleTimeout                  time.Duration
-	Tags                         map[string]string
+// members are the services of a network: the same for all of its associations.
+type members struct {
+	from   []*Service
+	byName map[string]*Service // by managed and custom name in lower case
+	ports  []int
 }
 
-// Listener finds the listener of a port, nil when there is none.
-func (s *Service) Listener(port int) *Listener { return nil }
-
-// Listener is a listener with its rules.
-type Listener struct {
-	ID, ARN, Name string
-	Protocol      trellis.Protocol
-	Port          int
+// Service finds a service of the network by a Host header's value, which may carry a port, be in any case and
+// end in a dot. Nil when there is none.
+func (n *Network) Service(host string) *Service {
+	var space [maxName]byte
+	return n.members.byName[string(lowered(space[:0], withoutPort(host)))]
 }
 
-// Field is one header field. It is an alias of a plain struct, so that the codec's fields pass unconverted.
-type Field = struct{ Name, Value string }
+// Services are the services of the network, sorted by id.
+func (n *Network) Services() []*Service { return n.members.from }
 
-// Request is what rules match.
-type Request struct {
-	Method  string
-	Path    string // raw, without the query
-	Headers []Field
+// maxName is how long a name may be (RFC 1035) with a last dot.
+const maxName = 254
+
+// lowered appends a domain name in lower case and without a last dot to b, which has room for maxName bytes. It
+// is nil for what is too long for a name.
+func lowered(b []byte, name string) []byte {
+	if len(name) > maxName || name == "" {
+		return nil
+	}
+	name = strings.TrimSuffix(name, ".")
+	for i := range len(name) {
+		b = append(b, lower(name[i]))
+	}
+	return b
 }
 
-// Match finds the rule of a request: the first by priority that matches, else the default rule.
-func (l *Listener) Match(r *Request) *Rule { return nil }
-
-// Rule is a rule, or the default action of a listener.
-type Rule struct {
-	ID, ARN, Name string
-	Priority      int // 0 for the default rule
-	Default       bool
-	Action        Action
+// withoutPort cuts :port from a Host header's value. Services are known by names, so an address in brackets is
+// of no interest.
+func withoutPort(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		return host[:i]
+	}
+	return host
 }
 
-// Action is what a rule does with a request.
-type Action struct {
-	// FixedStatus is the status to answer, 0 for a forward action.
-	FixedStatus int
-	// Groups are the target groups of a forward action with their weights.
-	Groups []trellis.WeightedTargetGroup
-}
-
-// Pick chooses a target group for the n-th request. Empty when the weights are all zero.
-func (a *Action) Pick(n uint64) (targetGroupID string) { return "" }
-
-// TargetGroup is what the data plane says of a target group in its records.
-type TargetGroup struct {
-	ID, ARN, Name, Account, VPCID string
-	Type                          trellis.TargetGroupType
-	Protocol                      trellis.Protocol
-	ProtocolVersion               string
-	Port                          int
+// lower is the small form of an ASCII letter.
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
 }

@@ -1,0 +1,64 @@
+package routing
+
+import (
+	"time"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+)
+
+// Service is a service with its listeners.
+type Service struct {
+	ID, ARN, Name, Account       string
+	DomainName, CustomDomainName string
+	Layer                        authpolicy.Layer
+	IdleTimeout                  time.Duration
+	Tags                         map[string]string
+	listeners                    []*Listener // HTTP ones, by port
+
+	from []trellis.Noun // what the service was made of; nouns never change, so equal pointers are equal values
+}
+
+// Listener finds the HTTP listener of a port, nil when there is none.
+func (s *Service) Listener(port int) *Listener {
+	for _, l := range s.listeners {
+		if l.Port == port {
+			return l
+		}
+	}
+	return nil
+}
+
+// Listeners are the HTTP listeners of the service, sorted by port.
+func (s *Service) Listeners() []*Listener { return s.listeners }
+
+// Listener is a listener with its rules.
+type Listener struct {
+	ID, ARN, Name string
+	Protocol      trellis.Protocol
+	Port          int
+	rules         []Rule // by priority, the default rule last
+}
+
+// Rules are the rules in the order in which they are asked, the default rule last.
+func (l *Listener) Rules() []Rule { return l.rules }
+
+// Rule is a rule, or the default action of a listener.
+type Rule struct {
+	ID, ARN, Name string
+	Priority      int  // 0 for the default rule
+	Default       bool // it matches everything
+	Action        Action
+	match         match
+}
+
+// TargetGroup is what the data plane says of a target group in headers and records.
+type TargetGroup struct {
+	ID, ARN, Name, Account, VPCID string
+	Type                          trellis.TargetGroupType
+	Protocol                      trellis.Protocol
+	ProtocolVersion               string
+	Port                          int
+
+	from *trellis.TargetGroup
+}
