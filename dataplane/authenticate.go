@@ -1,0 +1,176 @@
+package dataplane
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/http1"
+	"github.com/trellis-project/trellis/sigv4"
+)
+
+// signingName is the service that callers sign for (VPC Lattice user guide, sigv4-authenticated-requests).
+const signingName = "vpc-lattice-svcs"
+
+// denial is why a request goes no further: what to answer and what to log.
+type denial struct {
+	status int
+	body   string // the whole text; empty for the usual one of the status
+	reason string // failureReason
+	layer  string // authDeniedReason
+	close  bool   // the rest of the connection cannot be trusted or is not worth reading
+}
+
+// authenticate finds out who calls. A request that is signed is verified, whatever the auth types are; one that
+// is not is anonymous (VPC Lattice user guide, sigv4-authenticated-requests).
+func (x *exchange) authenticate() *denial {
+	x.sig = sigv4.Request{Method: x.req.Method, Path: x.req.Path, RawQuery: x.req.RawQuery, Headers: x.req.Fields, Host: x.req.Host}
+	a, signed, err := sigv4.Parse(&x.sig)
+	if !signed {
+		x.rec.ResolvedUser = "Anonymous"
+		return nil
+	}
+	x.rec.ResolvedUser = "Unknown"
+	if err != nil {
+		return refusedSignature(err)
+	}
+	caller, key, err := x.c.l.s.Callers(a.AccessKeyID, a.SessionToken)
+	if err != nil {
+		return refusedSignature(err)
+	}
+	check := sigv4.Check{Region: x.c.l.s.Region, Service: signingName, Now: x.c.l.s.Now(), DoubleEncode: true}
+	if a.PayloadHash != sigv4.UnsignedPayload {
+		if denied := x.payload(&a, key, &check); denied != nil {
+			return denied
+		}
+	} else if x.c.l.s.Strict && !a.PayloadHashSigned {
+		return refusedSignature(errMissingHash)
+	}
+	if err := key.Verify(&x.sig, &a, check, &x.scratch); err != nil {
+		return refusedSignature(err)
+	}
+	x.setCaller(caller)
+	return nil
+}
+
+// AWS's sentences about payload hashes, as real VPC Lattice answers them.
+var (
+	errMissingHash   = &sigv4.Error{Code: sigv4.CodeIncomplete, Message: "Missing the 'x-amz-content-sha256' in canonical headers."}
+	errSignedPayload = &sigv4.Error{Code: sigv4.CodeInvalid, Message: "Signed payloads are not supported"}
+)
+
+// payload prepares the check of a request whose payload is signed: the body is read and held until it is
+// verified. AWS refuses such requests, and so does strict mode.
+func (x *exchange) payload(a *sigv4.Authorization, key *sigv4.Key, check *sigv4.Check) *denial {
+	if x.c.l.s.Strict {
+		if a.PayloadHash == "" {
+			return refusedSignature(errMissingHash)
+		}
+		return refusedSignature(errSignedPayload)
+	}
+	if x.body.Done() {
+		check.PayloadHash = sigv4.EmptyPayloadHash
+		return nil
+	}
+	if a.PayloadHash != "" {
+		// The signature names the hash: nobody's megabyte is read before it has been verified.
+		if err := key.Verify(&x.sig, a, *check, &x.scratch); err != nil {
+			return refusedSignature(err)
+		}
+	}
+	hash, denied := x.hold()
+	check.PayloadHash = hash
+	return denied
+}
+
+// hold reads the whole body and returns the hexadecimal SHA-256 of its content.
+func (x *exchange) hold() (string, *denial) {
+	c, h := x.c, sha256.New()
+	x.held, x.signed = true, make([]byte, 0, min(max(x.req.Length, headBuffer), maxSigned))
+	if x.req.Framing == http1.ByLength && x.req.Length > maxSigned {
+		return "", &denial{status: 413, reason: failClientProtocol, close: true}
+	}
+	if x.req.Continue && x.inPos == x.inEnd {
+		if err := c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), x.idle); err != nil {
+			return "", &denial{status: 400, reason: failClientClosed, close: true}
+		}
+	}
+	buf, n := x.rb, 0
+	p := x.in[x.inPos:x.inEnd]
+	x.inPos = x.inEnd
+	for {
+		for {
+			part, n, err := x.body.Step(p)
+			if err != nil {
+				return "", &denial{status: statusOf(err), reason: failClientProtocol, close: true}
+			}
+			if n == 0 {
+				break
+			}
+			if part == http1.Data {
+				h.Write(p[:n])
+			}
+			if part != http1.Dropped {
+				x.signed = append(x.signed, p[:n]...)
+			}
+			p = p[n:]
+		}
+		if len(x.signed) > maxSigned {
+			return "", &denial{status: 413, reason: failClientProtocol, close: true}
+		}
+		if x.body.Done() {
+			x.ahead = append([]byte(nil), p...)
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		n = copy(buf, p)
+		c.arm(readClient, x.idle)
+		m, err := c.nc.Read(buf[n:])
+		c.rest(readClient)
+		x.rec.BytesReceived += int64(m)
+		if m == 0 && err != nil {
+			if c.late(readClient) {
+				return "", &denial{status: 408, reason: failClientProtocol, close: true}
+			}
+			return "", &denial{status: 400, reason: failClientClosed, close: true}
+		}
+		p = buf[:n+m]
+	}
+}
+
+// refusedSignature is the answer to a signature, or to credentials, that are no good.
+func refusedSignature(err error) *denial {
+	d := &denial{status: 403, reason: failClientAccessDenied}
+	var bad *sigv4.Error
+	var known *trellis.Error
+	switch {
+	case errors.As(err, &bad):
+		d.body = bad.Error()
+	case errors.As(err, &known):
+		d.body = known.Error()
+	default:
+		// Why is not the caller's business; that it cannot be told who they are is enough to refuse.
+		d.status, d.reason = 500, failInternal
+	}
+	return d
+}
+
+// statusOf is the status of a codec's error.
+func statusOf(err error) int {
+	var bad *http1.Error
+	if errors.As(err, &bad) {
+		return bad.Status
+	}
+	return 400
+}
+
+// setCaller notes who calls.
+func (x *exchange) setCaller(c *authpolicy.Caller) {
+	x.caller = c
+	p := &c.Principal
+	x.rec.ResolvedUser, x.rec.CallerPrincipal, x.rec.CallerPrincipalOrgID = p.ARN, p.ARN, p.OrgID
+	if len(p.Tags) > 0 {
+		x.rec.CallerPrincipalTags = tagsJSON(p.Tags)
+	}
+}

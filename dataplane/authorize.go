@@ -1,0 +1,37 @@
+package dataplane
+
+import (
+	"unsafe"
+
+	"github.com/trellis-project/trellis/authpolicy"
+)
+
+// authorize asks the policies of the network, the service and the caller. An anonymous request to a service and
+// through a network without authorization has nobody to ask.
+func (x *exchange) authorize() *denial {
+	if x.caller == nil && !x.network.Layer.Enforced && !x.service.Layer.Enforced {
+		return nil
+	}
+	x.resource = append(append(x.resource[:0], x.service.ARN...), x.req.Path...)
+	x.policy = authpolicy.Request{
+		Action: authpolicy.ActionInvoke, Resource: unsafe.String(unsafe.SliceData(x.resource), len(x.resource)), Caller: x.caller,
+		Method: x.req.Method, Path: x.req.Path, RawQuery: x.req.RawQuery, Headers: x.req.Fields, Port: x.c.l.port,
+		ServiceARN: x.service.ARN, ServiceNetworkARN: x.network.ARN,
+		SourceVPC: x.vpc.ID, SourceVPCOwner: x.vpc.Account, SourceIP: x.c.remote.Addr(),
+		Now: x.c.l.s.Now(), ResourceTags: x.service.Tags,
+	}
+	d := authpolicy.Invoke(&x.policy, x.network.Layer, x.service.Layer)
+	if d.Allowed {
+		return nil
+	}
+	denied := &denial{status: 403, body: d.Message(&x.policy), reason: failClientAccessDenied}
+	switch d.Layer {
+	case authpolicy.LayerNetwork:
+		denied.layer = "Network"
+	case authpolicy.LayerService:
+		denied.layer = "Service"
+	default:
+		denied.layer = "Identity"
+	}
+	return denied
+}

@@ -1,0 +1,139 @@
+package dataplane
+
+import (
+	"sync"
+	"time"
+
+	"github.com/trellis-project/trellis/accesslog"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/http1"
+	"github.com/trellis-project/trellis/routing"
+	"github.com/trellis-project/trellis/sigv4"
+	"github.com/trellis-project/trellis/targetgroup"
+)
+
+// Sizes of buffers.
+const (
+	headBuffer = 16 << 10
+	bigBuffer  = 64 << 10 // for heads that need it (http1.MaxHead is less), and for bodies
+	maxSigned  = 1 << 20  // of a body whose hash is signed: it is held until it is verified
+)
+
+// exchange is one request and its answer. It is used again and again; what it holds is its own, so that a
+// request allocates nothing.
+type exchange struct {
+	c     *conn
+	start time.Time
+
+	// in holds what came from the client: the head at the start (the strings of req are views of it), read
+	// up to inPos, filled up to inEnd.
+	in           []byte
+	inPos, inEnd int
+	headLen      int
+	ahead        []byte // what upload read of the next request
+	small        []byte // the buffer that in is, unless a head was big
+
+	req      http1.Head
+	body     http1.Body
+	resp     http1.Head
+	respBody http1.Body
+	rb       []byte // what came from the target
+	out      []byte // what is about to be written
+
+	// What the pipeline found.
+	vpc      *routing.VPC
+	network  *routing.Network
+	service  *routing.Service
+	listener *routing.Listener
+	rule     *routing.Rule
+	group    *targetgroup.Group
+	caller   *authpolicy.Caller
+	idle     time.Duration
+	signed   []byte // a body that was held to be verified, as it came
+	held     bool
+
+	match    routing.Request
+	policy   authpolicy.Request
+	sig      sigv4.Request
+	scratch  []byte // of sigv4
+	resource []byte
+	reqID    [36]byte
+
+	rec       accesslog.Record
+	answered  time.Time         // when the first byte of the answer came from the target
+	uploading bool              // a goroutine of its own sends the body; it owns body
+	sent      uploadResult      // how that went
+	uploaded  chan uploadResult // capacity 1
+	unread    bool              // the client may send more of what nobody reads
+	begun     bool              // the answer to the client has begun
+}
+
+// exchanges are those not in use.
+var exchanges = sync.Pool{New: func() any {
+	x := &exchange{small: make([]byte, headBuffer), rb: make([]byte, headBuffer), out: make([]byte, 0, headBuffer+4<<10), uploaded: make(chan uploadResult, 1)}
+	x.in = x.small
+	return x
+}}
+
+// bigs are buffers of bigBuffer bytes not in use.
+var bigs = sync.Pool{New: func() any { b := make([]byte, bigBuffer); return &b }}
+
+// newExchange returns an empty exchange of a connection.
+func newExchange(c *conn) *exchange {
+	x := exchanges.Get().(*exchange)
+	x.c = c
+	x.reset()
+	return x
+}
+
+// reset empties the exchange for the next request. The bytes of in stay.
+func (x *exchange) reset() {
+	x.req.Reset()
+	x.vpc, x.network, x.service, x.listener, x.rule, x.group, x.caller = nil, nil, nil, nil, nil, nil, nil
+	x.idle = defaultIdle
+	x.signed, x.held, x.uploading, x.unread, x.begun, x.sent = nil, false, false, false, false, uploadResult{}
+	x.headLen, x.answered = 0, time.Time{}
+	x.rec = accesslog.Record{}
+}
+
+// free gives the exchange back.
+func (x *exchange) free() {
+	if &x.in[0] != &x.small[0] {
+		b := x.in
+		x.in = x.small
+		bigs.Put(&b)
+	}
+	if cap(x.out) > 4*bigBuffer {
+		x.out = make([]byte, 0, headBuffer+4<<10)
+	}
+	x.inPos, x.inEnd, x.ahead, x.signed, x.c = 0, 0, nil, nil, nil
+	exchanges.Put(x)
+}
+
+// growIn moves what came from the client to a big buffer. The strings of req are parsed anew afterwards.
+func (x *exchange) growIn() {
+	if len(x.in) >= bigBuffer {
+		return // cannot be: a head of this size is refused before
+	}
+	b := *bigs.Get().(*[]byte)
+	copy(b, x.in[:x.inEnd])
+	x.in = b
+}
+
+// next prepares for a request that the client has sent ahead. It returns false when there is none.
+func (x *exchange) next() bool {
+	rest := x.in[x.inPos:x.inEnd]
+	if len(x.ahead) > 0 {
+		rest = x.ahead // the body went through all of in
+	}
+	if len(rest) == 0 {
+		return false
+	}
+	if len(rest) > len(x.in) {
+		x.growIn()
+	}
+	x.inEnd = copy(x.in, rest)
+	x.inPos, x.ahead = 0, nil
+	x.reset()
+	return true
+}

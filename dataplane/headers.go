@@ -1,0 +1,127 @@
+package dataplane
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/trellis-project/trellis/http1"
+)
+
+// toTarget are the kinds of fields that the network itself writes for a target.
+const toTarget = http1.Mask(1<<http1.ForwardedFor | 1<<http1.ForwardedPort | 1<<http1.ForwardedProto | 1<<http1.RequestID)
+
+// toClient are the kinds of fields that the network itself writes for a client.
+const toClient = http1.Mask(1 << http1.RequestID)
+
+// appendRequest writes the head that the target gets (VPC Lattice user guide, http-targets).
+func (x *exchange) appendRequest(out []byte) []byte {
+	h := &x.req
+	out = http1.AppendRequestLine(out, h)
+	drop := toTarget
+	if !h.Continue || x.held {
+		drop |= 1 << http1.Expect
+	}
+	out = http1.AppendFields(out, h, drop)
+	if h.Absolute && h.Of(http1.Host) == "" {
+		out = http1.AppendField(out, "Host", h.Host)
+	}
+	out = http1.AppendFraming(out, h)
+
+	out = append(out, "x-forwarded-for: "...)
+	for i, k := range h.Kinds {
+		if k == http1.ForwardedFor && h.Fields[i].Value != "" {
+			out = append(out, h.Fields[i].Value...)
+			out = append(out, ", "...)
+		}
+	}
+	if a := x.c.remote.Addr(); a.IsValid() {
+		out = a.AppendTo(out)
+	} else {
+		out = append(out, "unknown"...)
+	}
+	out = append(out, "\r\nx-forwarded-port: "...)
+	out = strconv.AppendInt(out, int64(x.c.l.port), 10)
+	out = append(out, "\r\nx-forwarded-proto: http\r\n"...)
+
+	if x.caller != nil {
+		out = x.appendIdentity(out)
+	}
+	out = append(out, "x-amzn-lattice-network: SourceVpcArn="...)
+	out = append(out, x.vpc.ARN...)
+	out = append(out, "\r\nx-amzn-lattice-target: ServiceArn="...)
+	out = append(out, x.service.ARN...)
+	out = append(out, ";ServiceNetworkArn="...)
+	out = append(out, x.network.ARN...)
+	out = append(out, ";TargetGroupArn="...)
+	out = append(out, x.group.ARN...)
+	out = append(out, "\r\n"...)
+	out = http1.AppendField(out, "x-amzn-requestid", x.rec.RequestID)
+	return append(out, "\r\n"...)
+}
+
+// appendIdentity writes who called.
+func (x *exchange) appendIdentity(out []byte) []byte {
+	p := &x.caller.Principal
+	out = append(out, "x-amzn-lattice-identity: Principal="...)
+	out = appendSafe(out, p.ARN)
+	out = append(out, ";PrincipalOrgID="...)
+	out = appendSafe(out, p.OrgID)
+	out = append(out, ";PrincipalOrgPath="...)
+	out = appendSafe(out, p.OrgPath)
+	out = append(out, ";SessionName="...)
+	out = appendSafe(out, p.SessionName)
+	out = append(out, ";Type=AWS_IAM\r\nx-amzn-lattice-identity-tags: principal="...)
+	out = appendSafe(out, p.ARN)
+	out = append(out, ";principalorgid="...)
+	out = appendSafe(out, p.OrgID)
+	out = append(out, ";principalorgpath="...)
+	out = appendSafe(out, p.OrgPath)
+	if len(p.Tags) > 0 {
+		for _, k := range slices.Sorted(maps.Keys(p.Tags)) {
+			out = append(out, ';')
+			out = appendSafe(out, k)
+			out = append(out, '=')
+			out = appendSafe(out, p.Tags[k])
+		}
+	}
+	return append(out, "\r\n"...)
+}
+
+// appendSafe writes a value so that it stays one value: semicolons are escaped by a backslash, and control
+// characters, which no field may hold, become '?'.
+func appendSafe(out []byte, s string) []byte {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < 0x20 || c == 0x7f:
+			out = append(out, '?')
+		case c == ';':
+			out = append(out, '\\', ';')
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// appendResponse writes the head that the client gets of a target's answer.
+func (x *exchange) appendResponse(out []byte) []byte {
+	h := &x.resp
+	out = http1.AppendStatusLine(out, h.Status, h.Reason)
+	out = http1.AppendFields(out, h, toClient)
+	if !h.Coded || x.req.Minor > 0 {
+		out = http1.AppendFraming(out, h)
+	}
+	if !h.HasDate {
+		out = appendDate(out, x.start)
+	}
+	out = x.appendAnswerFields(out)
+	return append(out, "\r\n"...)
+}
+
+// appendInterim writes the head of a 1xx answer.
+func (x *exchange) appendInterim(out []byte) []byte {
+	out = http1.AppendStatusLine(out, x.resp.Status, x.resp.Reason)
+	out = http1.AppendFields(out, &x.resp, 0)
+	return append(out, "\r\n"...)
+}

@@ -1,0 +1,124 @@
+package dataplane
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+
+	"github.com/trellis-project/trellis/routing"
+)
+
+// serve serves one request whose head has been read: everything that decides about it stands here, in order.
+func (x *exchange) serve() {
+	x.begin()
+	defer x.account()
+
+	// Where to? One table for the whole request.
+	table := x.c.l.s.Table()
+	if !x.locate(table) {
+		x.answer(404, failNone)
+		return
+	}
+	x.rule = x.listener.Match(&x.match)
+
+	// Who, and may they?
+	if denied := x.authenticate(); denied != nil {
+		x.deny(denied)
+		return
+	}
+	if denied := x.authorize(); denied != nil {
+		x.deny(denied)
+		return
+	}
+
+	// What does the rule say?
+	if x.rule == nil {
+		x.answer(404, failNone)
+		return
+	}
+	if s := x.rule.Action.FixedStatus; s != 0 {
+		x.answer(s, failNone)
+		return
+	}
+	id := x.pickGroup()
+	if id != "" {
+		x.group = x.c.l.s.Groups(id)
+	}
+	if x.group == nil {
+		x.answer(503, failTargetConnection)
+		return
+	}
+	x.rec.TargetGroupARN, x.rec.DestinationVPCID = x.group.ARN, x.group.VPCID
+	if x.group.ProtocolVersion != "HTTP1" && x.group.ProtocolVersion != "" {
+		x.answer(502, failTargetProtocol) // a request of HTTP/1.1 cannot go to an HTTP/2 or gRPC target
+		return
+	}
+	x.forward()
+}
+
+// begin prepares what the stages share.
+func (x *exchange) begin() {
+	h := &x.req
+	x.body.Start(h)
+	x.c.last = h.Close || x.c.l.draining.Load() || x.c.tooOld(x.start)
+	x.match.Method, x.match.Path, x.match.Headers = h.Method, h.Path, h.Fields
+	x.beginRecord()
+}
+
+// tooOld tells whether a connection may take no further request: a request that begins now could be cut.
+func (c *conn) tooOld(now time.Time) bool {
+	return c.l.s.Strict && now.Sub(c.born) > strictLifetime-headTimeout
+}
+
+// locate finds the service by its host and the listener by its port, in the network that the connection came
+// through.
+func (x *exchange) locate(t *routing.Table) bool {
+	l := x.c.l
+	if t == nil {
+		return false
+	}
+	if x.vpc = t.VPC(l.vpcID); x.vpc == nil {
+		return false
+	}
+	x.rec.SourceVPCARN = x.vpc.ARN
+	if x.network = x.vpc.Network(l.slot); x.network == nil {
+		return false
+	}
+	x.rec.ServiceNetworkARN = x.network.ARN
+	if x.service = x.network.Service(x.req.Host); x.service == nil {
+		return false
+	}
+	x.rec.ServiceARN = x.service.ARN
+	if x.service.IdleTimeout > 0 {
+		x.idle = x.service.IdleTimeout
+	}
+	x.c.idleIn = x.idle
+	if x.listener = x.service.Listener(l.port); x.listener == nil {
+		return false
+	}
+	x.rec.ListenerID, x.rec.ListenerType = x.listener.ID, string(x.listener.Protocol)
+	return true
+}
+
+// pickGroup chooses a target group by weight. The requests of a rule are dealt out evenly: of 10 requests at
+// weights 90 and 10, one goes to the second group.
+func (x *exchange) pickGroup() string {
+	a := &x.rule.Action
+	if len(a.Groups) == 1 {
+		return a.Pick(0)
+	}
+	var sum uint64
+	for _, g := range a.Groups {
+		sum += uint64(g.Weight)
+	}
+	if sum == 0 {
+		return ""
+	}
+	turn, ok := x.c.l.s.turns.Load(x.rule.ID)
+	if !ok {
+		turn, _ = x.c.l.s.turns.LoadOrStore(x.rule.ID, new(atomic.Uint64))
+	}
+	// Multiples of the golden ratio spread evenly, in whatever order and number they are taken.
+	share, _ := bits.Mul64(turn.(*atomic.Uint64).Add(1)*0x9e3779b97f4a7c15, sum)
+	return a.Pick(share)
+}
