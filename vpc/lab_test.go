@@ -101,7 +101,7 @@ func (l *lab) instance(s *trellis.Subnet, address string, groups ...*trellis.Sec
 	a := netip.MustParseAddr(address)
 	b := a.As4()
 	i := &trellis.Instance{Meta: meta("i"), VPCID: s.VPCID, SubnetID: s.ID, PrivateIP: a, State: "running",
-		IPv6: netip.MustParseAddr(fmt.Sprintf("2001:db8:0:100::%x", b[3])),
+		IPv6: netip.MustParseAddr(fmt.Sprintf("2001:db8:0:100::%d", b[3])),
 		MAC:  fmt.Sprintf("06:00:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3])}
 	for _, g := range groups {
 		i.SecurityGroupIDs = append(i.SecurityGroupIDs, g.ID)

@@ -137,7 +137,11 @@ func prepareVPC(ns *namespace, n *network) error {
 	if err != nil {
 		return fmt.Errorf("find interface lo: %w", err)
 	}
-	if err := errors.Join(h.LinkSetUp(lo), h.LinkSetUp(void)); err != nil {
+	peer, err := h.LinkByName(deadEndPeer) // up as well: some settings leave out ways without a carrier
+	if err != nil {
+		return fmt.Errorf("find interface %s: %w", deadEndPeer, err)
+	}
+	if err := errors.Join(h.LinkSetUp(lo), h.LinkSetUp(void), h.LinkSetUp(peer)); err != nil {
 		return fmt.Errorf("bring interfaces up: %w", err)
 	}
 	blocks, ways := []netip.Prefix{latticeBlock4}, []netip.Prefix{everywhere4}
