@@ -70,7 +70,8 @@ var ec2Forms = map[string]form{
 
 // translate gives an error the code, status and text that the service's protocol has for it. The error itself
 // is left as it is.
-func (v *served) translate(e *trellis.Error) *trellis.Error {
+// op is the operation, nil while it is not known.
+func (v *served) translate(e *trellis.Error, op *wire.Operation) *trellis.Error {
 	t := *e
 	m := v.Model
 	switch m.Protocol {
@@ -92,12 +93,12 @@ func (v *served) translate(e *trellis.Error) *trellis.Error {
 	default:
 		switch e.Code {
 		case codeInternal:
-			t.Code = v.modelled(codeInternal, "ServerInternalException", "ServiceException")
+			t.Code = v.modelled(op, codeInternal, "ServerInternalException", "ServiceException")
 			if m.ErrorStatus(t.Code) == 0 {
 				t.Code = "InternalFailure"
 			}
 		case codeValidation:
-			t.Code = v.modelled(codeValidation, "InvalidInputException", "InvalidParameterException")
+			t.Code = v.modelled(op, codeValidation, "InvalidInputException", "InvalidParameterException")
 		case "InvalidClientTokenId":
 			t.Code = codeUnrecognized
 		}
@@ -115,8 +116,15 @@ func (v *served) translate(e *trellis.Error) *trellis.Error {
 	return &t
 }
 
-// modelled returns the first code that the service's model has, or the first of all.
-func (v *served) modelled(codes ...string) string {
+// modelled returns the first code that the operation has by its model, or else the service, or the first of all.
+func (v *served) modelled(op *wire.Operation, codes ...string) string {
+	if op != nil {
+		for _, c := range codes {
+			if slices.Contains(op.Errors, c) {
+				return c
+			}
+		}
+	}
 	for _, c := range codes {
 		if v.Model.ErrorStatus(c) != 0 {
 			return c
@@ -137,6 +145,9 @@ func (v *served) badInput(m *wire.Message, problems []wire.Problem) error {
 	if malformed >= 0 && v.Model.Protocol == wire.JSON {
 		return trellis.NewError(http.StatusBadRequest, codeSerialization, "%s", problems[malformed].Message)
 	}
+	if v.Model.Protocol == wire.Query {
+		lowerPaths(problems)
+	}
 	fields := make([]trellis.FieldError, len(problems))
 	for i, p := range problems {
 		fields[i] = trellis.FieldError{Name: p.Path, Message: p.Message}
@@ -146,6 +157,23 @@ func (v *served) badInput(m *wire.Message, problems []wire.Problem) error {
 		e.Reason = "cannotParse"
 	}
 	return e
+}
+
+// lowerPaths gives the paths of problems the form that the services of awsQuery have in errors: UserName is
+// userName there.
+func lowerPaths(problems []wire.Problem) {
+	for i := range problems {
+		p := &problems[i]
+		parts := strings.Split(p.Path, ".")
+		for j, part := range parts {
+			if part != "" {
+				parts[j] = strings.ToLower(part[:1]) + part[1:]
+			}
+		}
+		path := strings.Join(parts, ".")
+		p.Message = strings.Replace(p.Message, "at '"+p.Path+"'", "at '"+path+"'", 1)
+		p.Path = path
+	}
 }
 
 // badParameters is badInput for EC2, which tells one bad parameter at a time.
@@ -177,7 +205,7 @@ func (v *served) unreadable(err error) error {
 		}
 		return e
 	}
-	if v.Model.ErrorStatus(codeValidation) != 0 {
+	if v.Model.Protocol == wire.RESTJSON && v.Model.ErrorStatus(codeValidation) != 0 {
 		e := trellis.InvalidOther("The request body cannot be parsed.")
 		e.Reason = "cannotParse"
 		return e

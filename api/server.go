@@ -108,12 +108,13 @@ func HTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 
 // exchange is one request on its way through the server.
 type exchange struct {
-	server  *Server
-	service *served // nil while it is not known
-	request wire.Request
-	signed  sigv4.Request
-	call    *Call
-	started time.Time
+	server    *Server
+	service   *served // nil while it is not known
+	request   wire.Request
+	signed    sigv4.Request
+	operation *wire.Operation // nil while it is not known
+	call      *Call
+	started   time.Time
 }
 
 // ServeHTTP answers one request: which service, who calls, which operation, with what; serve it; write the
@@ -167,8 +168,8 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (*wire.Respons
 		return nil, trellis.NewError(http.StatusNotFound, codeUnknownOperation, "The service %s is not served by Trellis", printable(auth.Service))
 	}
 	message, err := x.service.codec.Read(&x.request)
-	if message.Operation != nil {
-		x.call.Operation = message.Operation.Name
+	if x.operation = message.Operation; x.operation != nil {
+		x.call.Operation = x.operation.Name
 	}
 	if err != nil {
 		return nil, x.service.unreadable(err)
@@ -249,7 +250,7 @@ func (x *exchange) refuse(ctx context.Context, err error) *wire.Response {
 	if service == nil {
 		service = stranger()
 	}
-	return service.codec.EncodeError(service.translate(e), x.call.RequestID)
+	return service.codec.EncodeError(service.translate(e, x.operation), x.call.RequestID)
 }
 
 // health answers /healthz.

@@ -21,8 +21,8 @@ func (c *Codec) EncodeInput(op *Operation, in any) *Request {
 	case JSON:
 		r.Header["Content-Type"] = []string{"application/x-amz-json-1.1"}
 		r.Header["X-Amz-Target"] = []string{c.Model.TargetPrefix + "." + op.Name}
-		w := &jsonWriter{time: unixTimestamp}
-		w.structure(o.in, v, false)
+		w := &jsonWriter{time: unixTimestamp, client: true}
+		w.structure(o.in, v, true)
 		r.Body = w.out.Bytes()
 	default:
 		r.Header["Content-Type"] = []string{"application/x-www-form-urlencoded; charset=utf-8"}
@@ -37,6 +37,9 @@ func (c *Codec) EncodeInput(op *Operation, in any) *Request {
 // the first letter does not matter: what JSON input of the aws CLI has. token fills members that want a random
 // token. Constraints are left to the server, names of members that do not exist are an error.
 func (c *Codec) InputOf(op *Operation, m map[string]any, token func() string) (any, error) {
+	if m == nil {
+		m = map[string]any{}
+	}
 	b, err := json.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("input of %s: %w", op.Name, err)

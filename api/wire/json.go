@@ -35,8 +35,9 @@ func readJSON(body []byte) (map[string]any, error) {
 
 // jsonWriter writes structs as JSON.
 type jsonWriter struct {
-	out  bytes.Buffer
-	time string // the protocol's format of timestamps
+	out    bytes.Buffer
+	time   string // the protocol's format of timestamps
+	client bool   // writes a request
 }
 
 // structure writes the members of a struct that belong to the body. top says that it is an operation's side:
@@ -46,7 +47,7 @@ func (w *jsonWriter) structure(sh *shape, v reflect.Value, top bool) {
 	first := true
 	for _, f := range sh.fields {
 		fv := v.Field(f.index)
-		if f.in != "" || absent(f, fv, top) {
+		if f.in != "" || absent(f, fv, top && !w.client) || top && w.client && unset(f, fv) {
 			continue
 		}
 		if !first {
@@ -71,6 +72,12 @@ func absent(f *field, v reflect.Value, top bool) bool {
 		return v.IsNil() && !f.required
 	}
 	return false
+}
+
+// unset tells whether a required text at the top of a client's request was not given: it is left out, so that
+// the server says that it is missing.
+func unset(f *field, v reflect.Value) bool {
+	return f.required && f.shape.kind == kindString && v.Len() == 0
 }
 
 // value writes one value.

@@ -127,7 +127,7 @@ type formWriter struct {
 // structure writes a struct's members under a prefix.
 func (w *formWriter) structure(sh *shape, v reflect.Value, prefix string) {
 	for _, f := range sh.fields {
-		if fv := v.Field(f.index); !absent(f, fv, false) {
+		if fv := v.Field(f.index); !absent(f, fv, false) && (prefix != "" || !unset(f, fv)) {
 			w.value(f, f.shape, fv, join(prefix, w.codec.paramName(f)))
 		}
 	}

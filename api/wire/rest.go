@@ -145,13 +145,13 @@ func (c *Codec) encodeRESTInput(r *Request, o *compiled, v reflect.Value) {
 	path, query := "", url.Values{}
 	labels := map[string]string{}
 	hasBody := false
-	w := &jsonWriter{time: unixTimestamp}
+	w := &jsonWriter{time: unixTimestamp, client: true}
 	for _, f := range o.in.fields {
 		fv := v.Field(f.index)
 		if f.in == "" || f.in == "payload" {
 			hasBody = true
 		}
-		if absent(f, fv, false) {
+		if absent(f, fv, false) || unset(f, fv) {
 			continue
 		}
 		if fv.Kind() == reflect.Pointer {
@@ -183,7 +183,7 @@ func (c *Codec) encodeRESTInput(r *Request, o *compiled, v reflect.Value) {
 	}
 	r.Path, r.RawQuery = path, strings.ReplaceAll(query.Encode(), "+", "%20")
 	if hasBody {
-		w.structure(o.in, v, false)
+		w.structure(o.in, v, true)
 		r.Header["Content-Type"] = []string{"application/json"}
 		r.Body = w.out.Bytes()
 	}
