@@ -1,0 +1,147 @@
+// Package vpclattice serves the API of Amazon VPC Lattice (2022-11-30): its operations in the words of the
+// wire. What they mean is in package controlplane.
+package vpclattice
+
+import (
+	"time"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/controlplane"
+)
+
+// handler translates between the wire and the control plane.
+type handler struct {
+	plane  *controlplane.Plane
+	region string
+}
+
+// New returns the service with its complete table.
+func New(plane *controlplane.Plane) api.Service {
+	h := &handler{plane, plane.Region}
+	getRule, updateRule := api.Op("GetRule", h.getRule), api.Op("UpdateRule", h.updateRule)
+	if !plane.Strict {
+		// "default" is shorter than the model's least length of a rule identifier.
+		getRule, updateRule = getRule.Unchecked("ruleIdentifier"), updateRule.Unchecked("ruleIdentifier")
+	}
+	return api.Service{Model: Model(), Operations: []api.Operation{
+		api.Op("BatchUpdateRule", h.batchUpdateRule),
+		api.Op("CreateAccessLogSubscription", h.createAccessLogSubscription),
+		api.Op("CreateListener", h.createListener),
+		api.Unserved("CreateResourceConfiguration"),
+		api.Unserved("CreateResourceGateway"),
+		api.Op("CreateRule", h.createRule),
+		api.Op("CreateService", h.createService),
+		api.Op("CreateServiceNetwork", h.createServiceNetwork),
+		api.Unserved("CreateServiceNetworkResourceAssociation"),
+		api.Op("CreateServiceNetworkServiceAssociation", h.createServiceAssociation),
+		api.Op("CreateServiceNetworkVpcAssociation", h.createVPCAssociation),
+		api.Op("CreateTargetGroup", h.createTargetGroup),
+		api.Op("DeleteAccessLogSubscription", h.deleteAccessLogSubscription),
+		api.Op("DeleteAuthPolicy", h.deleteAuthPolicy),
+		api.Unserved("DeleteDomainVerification"),
+		api.Op("DeleteListener", h.deleteListener),
+		api.Unserved("DeleteResourceConfiguration"),
+		api.Unserved("DeleteResourceEndpointAssociation"),
+		api.Unserved("DeleteResourceGateway"),
+		api.Unserved("DeleteResourcePolicy"),
+		api.Op("DeleteRule", h.deleteRule),
+		api.Op("DeleteService", h.deleteService),
+		api.Op("DeleteServiceNetwork", h.deleteServiceNetwork),
+		api.Unserved("DeleteServiceNetworkResourceAssociation"),
+		api.Op("DeleteServiceNetworkServiceAssociation", h.deleteServiceAssociation),
+		api.Op("DeleteServiceNetworkVpcAssociation", h.deleteVPCAssociation),
+		api.Op("DeleteTargetGroup", h.deleteTargetGroup),
+		api.Op("DeregisterTargets", h.deregisterTargets),
+		api.Op("GetAccessLogSubscription", h.getAccessLogSubscription),
+		api.Op("GetAuthPolicy", h.getAuthPolicy),
+		api.Unserved("GetDomainVerification"),
+		api.Op("GetListener", h.getListener),
+		api.Unserved("GetResourceConfiguration"),
+		api.Unserved("GetResourceGateway"),
+		api.Unserved("GetResourcePolicy"),
+		getRule,
+		api.Op("GetService", h.getService),
+		api.Op("GetServiceNetwork", h.getServiceNetwork),
+		api.Unserved("GetServiceNetworkResourceAssociation"),
+		api.Op("GetServiceNetworkServiceAssociation", h.getServiceAssociation),
+		api.Op("GetServiceNetworkVpcAssociation", h.getVPCAssociation),
+		api.Op("GetTargetGroup", h.getTargetGroup),
+		api.Op("ListAccessLogSubscriptions", h.listAccessLogSubscriptions),
+		api.Unserved("ListDomainVerifications"),
+		api.Op("ListListeners", h.listListeners),
+		api.Unserved("ListResourceConfigurations"),
+		api.Unserved("ListResourceEndpointAssociations"),
+		api.Unserved("ListResourceGateways"),
+		api.Op("ListRules", h.listRules),
+		api.Unserved("ListServiceNetworkResourceAssociations"),
+		api.Op("ListServiceNetworkServiceAssociations", h.listServiceAssociations),
+		api.Op("ListServiceNetworkVpcAssociations", h.listVPCAssociations),
+		api.Unserved("ListServiceNetworkVpcEndpointAssociations"),
+		api.Op("ListServiceNetworks", h.listServiceNetworks),
+		api.Op("ListServices", h.listServices),
+		api.Op("ListTagsForResource", h.listTagsForResource),
+		api.Op("ListTargetGroups", h.listTargetGroups),
+		api.Op("ListTargets", h.listTargets),
+		api.Op("PutAuthPolicy", h.putAuthPolicy),
+		api.Unserved("PutResourcePolicy"),
+		api.Op("RegisterTargets", h.registerTargets),
+		api.Unserved("StartDomainVerification"),
+		api.Op("TagResource", h.tagResource),
+		api.Op("UntagResource", h.untagResource),
+		api.Op("UpdateAccessLogSubscription", h.updateAccessLogSubscription),
+		api.Op("UpdateListener", h.updateListener),
+		api.Unserved("UpdateResourceConfiguration"),
+		api.Unserved("UpdateResourceGateway"),
+		updateRule,
+		api.Op("UpdateService", h.updateService),
+		api.Op("UpdateServiceNetwork", h.updateServiceNetwork),
+		api.Op("UpdateServiceNetworkVpcAssociation", h.updateVPCAssociation),
+		api.Op("UpdateTargetGroup", h.updateTargetGroup),
+	}}
+}
+
+// page reads the page that a list is asked for.
+func page(c *api.Call, maxResults *int32, token *string) (controlplane.Page, error) {
+	after, err := c.After(token)
+	return controlplane.Page{Max: int(or(maxResults, 0)), After: after}, err
+}
+
+// or is what p points to, or without one the given value.
+func or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+// some is a pointer to v, or nil for the zero value: the member is absent then.
+func some[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// text is some of a type of text.
+func text[T ~string](v T) *string { return some(string(v)) }
+
+// number is some of a number on the wire.
+func number(v int) *int32 { return some(int32(v)) }
+
+// at is a time of the wire.
+func at(t time.Time) *time.Time { return some(t) }
+
+// integer converts an optional number of the wire.
+func integer(p *int32) *int {
+	if p == nil {
+		return nil
+	}
+	return new(int(*p))
+}
+
+// dnsEntry is the generated domain name of a service and its hosted zone.
+func (h *handler) dnsEntry(s *trellis.Service) *DnsEntry {
+	return &DnsEntry{DomainName: new(s.DomainName(h.region)), HostedZoneId: new(controlplane.HostedZoneID(h.region))}
+}
