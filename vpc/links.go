@@ -47,6 +47,7 @@ var vpcSysctls = []sysctl{
 	{"ipv4/conf/all/send_redirects", "0"}, {"ipv4/conf/default/send_redirects", "0"},
 	{"ipv4/conf/all/accept_redirects", "0"}, {"ipv4/conf/default/accept_redirects", "0"},
 	{"ipv4/ip_local_port_range", "1024 65535"}, // source ports to targets
+	{"ipv6/conf/all/disable_ipv6", "0"}, {"ipv6/conf/default/disable_ipv6", "0"},
 	{"ipv6/conf/all/accept_ra", "0"}, {"ipv6/conf/default/accept_ra", "0"},
 	{"ipv6/conf/default/accept_dad", "0"}, {"ipv6/conf/default/addr_gen_mode", "1"},
 	{"ipv4/ip_forward", "1"}, {"ipv6/conf/all/forwarding", "1"},
@@ -54,6 +55,7 @@ var vpcSysctls = []sysctl{
 
 // hostSysctls are the settings of an instance's namespace.
 var hostSysctls = []sysctl{
+	{"ipv6/conf/all/disable_ipv6", "0"}, {"ipv6/conf/default/disable_ipv6", "0"},
 	{"ipv6/conf/all/accept_ra", "0"}, {"ipv6/conf/default/accept_ra", "0"},
 	{"ipv6/conf/default/accept_dad", "0"},
 }

@@ -53,10 +53,11 @@ type openVPC struct {
 
 // madeVPC is a VPC as Apply left it.
 type madeVPC struct {
-	ns      *namespace
-	network *network            // as it was last wanted; nil when that was not reached
-	text    string              // of the rules in the kernel, empty when unknown
-	hosts   map[string]madeHost // by instance id
+	ns        *namespace
+	local     []netip.Addr // the node's own addresses; nil when unknown
+	text      string       // of the rules in the kernel, empty when unknown
+	hosts     map[string]madeHost
+	instances map[netip.Addr]string // as wanted, for look-ups
 }
 
 // madeHost is an instance as Apply left it.
@@ -114,8 +115,9 @@ func (m *Manager) Apply(ctx context.Context, st *trellis.State) error {
 	if m.unchanged(st) {
 		return nil
 	}
+	m.seen = nil
 	if m.home.Load() == nil {
-		f, err := os.Open("/proc/self/ns/net")
+		f, err := os.Open("/proc/thread-self/ns/net")
 		if err != nil {
 			return fmt.Errorf("open own network namespace: %w", err)
 		}
@@ -139,10 +141,9 @@ func (m *Manager) Apply(ctx context.Context, st *trellis.State) error {
 	}
 	m.publish()
 	if !m.swept {
-		errs = append(errs, m.sweep(networks))
+		m.sweep(networks)
 	}
 	if err := errors.Join(errs...); err != nil {
-		m.seen = nil
 		return err
 	}
 	m.seen = nounsOf(st)
@@ -224,10 +225,13 @@ func (m *Manager) updateVPC(v *madeVPC, n *network, fresh bool) error {
 		}
 		v.text = n.text
 	}
-	if v.network == nil || !slices.Equal(v.network.local, n.local) {
+	v.instances = n.instances
+	if !slices.Equal(v.local, n.local) {
+		v.local = nil
 		if err := prepareVPC(v.ns, n); err != nil {
 			return err
 		}
+		v.local = n.local
 	}
 	var errs []error
 	wanted := map[string]host{}
@@ -250,13 +254,7 @@ func (m *Manager) updateVPC(v *madeVPC, n *network, fresh bool) error {
 			errs = append(errs, fmt.Errorf("make instance %s: %w", h.id, err))
 		}
 	}
-	err := errors.Join(errs...)
-	if err == nil {
-		v.network = n
-	} else {
-		v.network = nil
-	}
-	return err
+	return errors.Join(errs...)
 }
 
 // take opens or makes the namespace of a VPC or instance and marks it as this process'.
@@ -327,8 +325,10 @@ func (m *Manager) removeVPC(id string) error {
 	return errors.Join(append(errs, removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id)))...)
 }
 
-// sweep removes what a killed Trellis left and no noun wants.
-func (m *Manager) sweep(networks map[string]*network) error {
+// sweep removes what a killed Trellis left and no noun wants. What cannot be removed is logged and stays: it is in
+// nobody's way.
+func (m *Manager) sweep(networks map[string]*network) {
+	m.swept = true
 	wanted := map[string]bool{}
 	for id, n := range networks {
 		wanted[id] = true
@@ -338,7 +338,7 @@ func (m *Manager) sweep(networks map[string]*network) error {
 	}
 	ids, err := m.self.leftovers(func(id string) bool { return wanted[id] })
 	if err != nil {
-		return fmt.Errorf("look for leftovers: %w", err)
+		m.log.Warn("leftovers not found", "error", err)
 	}
 	for _, id := range ids {
 		var kill error
@@ -347,25 +347,18 @@ func (m *Manager) sweep(networks map[string]*network) error {
 			ns.close()
 		}
 		if err := errors.Join(kill, removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id))); err != nil {
-			return fmt.Errorf("remove leftover %s: %w", id, err)
+			m.log.Warn("leftover not removed", "id", id, "error", err)
+			continue
 		}
 		m.log.Info("leftover removed", "id", id)
 	}
-	m.swept = true
-	return nil
 }
 
 // publish shows the VPCs to sockets and look-ups.
 func (m *Manager) publish() {
 	open := make(map[string]*openVPC, len(m.applied))
 	for id, v := range m.applied {
-		o := &openVPC{ns: v.ns}
-		if v.network != nil {
-			o.instances = v.network.instances
-		} else if before := (*m.open.Load())[id]; before != nil {
-			o.instances = before.instances
-		}
-		open[id] = o
+		open[id] = &openVPC{ns: v.ns, instances: v.instances}
 	}
 	m.open.Store(&open)
 }

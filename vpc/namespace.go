@@ -98,6 +98,14 @@ func prepareNetnsDir() error {
 	if err := os.MkdirAll(netnsDir, 0o755); err != nil {
 		return fmt.Errorf("make %s: %w", netnsDir, err)
 	}
+	dir, err := os.Open(netnsDir)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", netnsDir, err)
+	}
+	defer dir.Close()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil { // ip-netns(8) takes the same lock
+		return fmt.Errorf("lock %s: %w", netnsDir, err)
+	}
 	if err := unix.Mount("", netnsDir, "", unix.MS_SHARED|unix.MS_REC, ""); err == nil {
 		return nil
 	}
@@ -163,7 +171,7 @@ func (v *visit) leave() error {
 		return nil
 	}
 	v.left = true
-	v.ns.mu.RUnlock()
+	defer v.ns.mu.RUnlock() // not before it is home: Run closes home when no namespace has visitors
 	var err error
 	for range 3 {
 		if err = unix.Setns(v.home, unix.CLONE_NEWNET); err == nil {
@@ -190,11 +198,19 @@ func (n *namespace) within(fn func() error) error {
 }
 
 // onOwnThread runs fn on a thread that ends after it, whatever fn did to the thread.
+//
+// A process' first thread never ends: Go would park it, in the namespace where fn left it, and whoever looks at the process
+// would take that for the namespace of all of it. So fn runs on another one.
 func onOwnThread(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		done <- fn()
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			done <- onOwnThread(fn) // on another thread, since this one is taken
+			runtime.UnlockOSThread()
+			return
+		}
+		done <- fn() // never unlocked: the thread ends with the goroutine
 	}()
 	return <-done
 }

@@ -13,6 +13,9 @@ import (
 // nameServices are sockets by which C libraries ask the host's name services past /etc/resolv.conf.
 var nameServices = []string{"/run/systemd/resolve/io.systemd.Resolve", "/run/nscd/socket"}
 
+// maxMounts bounds how many mounts may lie on netnsDir: other programs have put several there.
+const maxMounts = 64
+
 // Start starts a command inside an instance: in its network namespace, with its /etc/resolv.conf and /sys. It works
 // from any process with root's rights, and needs a Manager on this machine that has made the instance.
 //
@@ -51,8 +54,14 @@ func ownMounts(instanceID string) error {
 		return fmt.Errorf("part from the host's mounts: %w", err)
 	}
 	// Names of namespaces are kept here as mounts, each of which would keep its namespace as long as this command runs.
-	if err := unix.Unmount(netnsDir, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("unmount %s: %w", netnsDir, err)
+	for range maxMounts {
+		err := unix.Unmount(netnsDir, unix.MNT_DETACH)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("unmount %s: %w", netnsDir, err)
+		}
 	}
 	path, err := filepath.EvalSymlinks("/etc/resolv.conf")
 	if err != nil {
