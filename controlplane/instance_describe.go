@@ -211,3 +211,13 @@ func ipv6Text(i *trellis.Instance) string {
 	}
 	return i.IPv6.String()
 }
+
+// DescribeLaunched describes the instances that RunInstances has just made, for its answer: whoever may make
+// them may see them there.
+func (p *Plane) DescribeLaunched(ctx context.Context, account string, ids []string) (out []DescribedInstance, err error) {
+	err = p.read(ctx, func(tx *store.Tx) error {
+		out, err = p.instances(tx, account, Query{IDs: ids}, p.instanceAttributes)
+		return err
+	})
+	return out, err
+}

@@ -157,7 +157,7 @@ func (p *Plane) AssociateShare(ctx context.Context, c *authpolicy.Caller, arn st
 	if err != nil {
 		return nil, 0, err
 	}
-	return slices.DeleteFunc(associationsOf(s), func(a ShareAssociation) bool {
+	return slices.DeleteFunc(shareAssociationsOf(s), func(a ShareAssociation) bool {
 		return !slices.Contains(resources, a.Entity) && !slices.Contains(principals, a.Entity)
 	}), rev, nil
 }
@@ -169,7 +169,7 @@ func (p *Plane) DisassociateShare(ctx context.Context, c *authpolicy.Caller, arn
 	}
 	var out []ShareAssociation
 	s, rev, err := p.changeShare(ctx, c, "DisassociateResourceShare", arn, func(_ *store.Tx, s *trellis.ResourceShare) error {
-		out = slices.DeleteFunc(associationsOf(s), func(a ShareAssociation) bool {
+		out = slices.DeleteFunc(shareAssociationsOf(s), func(a ShareAssociation) bool {
 			return !slices.Contains(resources, a.Entity) && !slices.Contains(principals, a.Entity)
 		})
 		for _, entity := range slices.Concat(resources, principals) {
@@ -187,8 +187,8 @@ func (p *Plane) DisassociateShare(ctx context.Context, c *authpolicy.Caller, arn
 	return out, rev, err
 }
 
-// associationsOf lists the resources, then the principals, of a share.
-func associationsOf(s *trellis.ResourceShare) []ShareAssociation {
+// shareAssociationsOf lists the resources, then the principals, of a share.
+func shareAssociationsOf(s *trellis.ResourceShare) []ShareAssociation {
 	deleted := s.Status != ShareActive
 	var out []ShareAssociation
 	for _, arn := range s.Resources {

@@ -56,7 +56,7 @@ func (p *Plane) ShareAssociations(ctx context.Context, c *authpolicy.Caller, typ
 	shares, err := p.Shares(ctx, c, "GetResourceShareAssociations", false)
 	var out []ShareAssociation
 	for _, s := range shares {
-		for _, a := range associationsOf(s) {
+		for _, a := range shareAssociationsOf(s) {
 			if a.Type == typ {
 				out = append(out, a)
 			}

@@ -182,7 +182,7 @@ func (p *Plane) Subnets(ctx context.Context, c EC2Call, q Query) ([]DescribedSub
 			"availability-zone": {s.AvailabilityZone}, "availabilityZone": {s.AvailabilityZone}, "availability-zone-id": {p.zoneID(s.AvailabilityZone)},
 			"default-for-az": flag(false), "defaultForAz": flag(false), "map-public-ip-on-launch": flag(s.MapPublicIP),
 			"subnet-arn": {s.ARN(p.Region)}, "ipv6-native": flag(false),
-			"available-ip-address-count":                  {strconv.Itoa(usableAddresses(s.CIDR) - count(tx)[s.ID])},
+			"available-ip-address-count":                  {strconv.Itoa(UsableAddresses(s.CIDR) - count(tx)[s.ID])},
 			"ipv6-cidr-block-association.ipv6-cidr-block": nil, "ipv6-cidr-block-association.association-id": nil, "ipv6-cidr-block-association.state": nil,
 		}
 		if s.IPv6CIDR.IsValid() {
@@ -194,13 +194,13 @@ func (p *Plane) Subnets(ctx context.Context, c EC2Call, q Query) ([]DescribedSub
 	})
 	out := make([]DescribedSubnet, len(subnets))
 	for i, s := range subnets {
-		out[i] = DescribedSubnet{s, usableAddresses(s.CIDR) - used[s.ID]}
+		out[i] = DescribedSubnet{s, UsableAddresses(s.CIDR) - used[s.ID]}
 	}
 	return out, err
 }
 
-// usableAddresses is how many instances fit into an IPv4 block: AWS keeps the first four addresses and the last.
-func usableAddresses(b netip.Prefix) int {
+// UsableAddresses is how many instances fit into an IPv4 block: AWS keeps the first four addresses and the last.
+func UsableAddresses(b netip.Prefix) int {
 	if !b.IsValid() {
 		return 0
 	}

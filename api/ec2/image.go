@@ -1,0 +1,107 @@
+package ec2
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/controlplane"
+)
+
+// labImage is the id of the one image. RunInstances takes any: a lab instance is an empty host whatever it
+// is made of.
+const labImage = "ami-07e111500000000ab"
+
+// labImageDate is when the lab image says that it was made.
+const labImageDate = "2024-01-01T00:00:00.000Z"
+
+// describeImages is DescribeImages. There is one image. So that configurations which look an image up by id
+// or name pattern go on, it answers to every id and takes the name that a pattern asks for.
+func (h *handler) describeImages(_ context.Context, c *api.Call, in *DescribeImagesInput) (*DescribeImagesOutput, error) {
+	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeImages"); err != nil {
+		return nil, err
+	}
+	name := "trellis-lab"
+	for _, f := range in.Filters {
+		if value(f.Name) == "name" && len(f.Values) > 0 {
+			name = strings.NewReplacer("*", "trellis-lab", "?", "0", `\`, "").Replace(f.Values[0])
+		}
+	}
+	ids := slices.Clone(in.ImageIds)
+	for _, id := range ids {
+		if err := controlplane.CheckImageID(id); err != nil {
+			return nil, err
+		}
+	}
+	if len(ids) == 0 {
+		ids = []string{labImage}
+	}
+	ids, err := controlplane.MatchEC2(ids, filters(in.Filters), func(id string) (map[string][]string, map[string]string) {
+		return map[string][]string{"image-id": {id}, "name": {name}, "architecture": {"x86_64", "arm64"}, "root-device-type": {"ebs"}, "root-device-name": {"/dev/xvda"},
+			"virtualization-type": {"hvm"}, "hypervisor": {"xen"}, "state": {"available"}, "owner-alias": {"amazon"}, "owner-id": {labImageOwner}, "is-public": {"true"},
+			"image-type": {"machine"}, "ena-support": {"true"}, "description": {"A network namespace"}, "creation-date": {labImageDate}, "platform": nil, "platform-details": {"Linux/UNIX"},
+			"manifest-location": nil, "block-device-mapping.volume-type": {"gp2", "gp3"}, "block-device-mapping.encrypted": {"false"}, "block-device-mapping.device-name": {"/dev/xvda"}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &DescribeImagesOutput{Images: each(ids, func(id string) Image {
+		return Image{Architecture: text("x86_64"), CreationDate: text(labImageDate), Description: text("A network namespace"), EnaSupport: yes(), Hypervisor: text("xen"), ImageId: &id,
+			ImageLocation: text("amazon/" + name), ImageOwnerAlias: text("amazon"), ImageType: text("machine"), Name: &name, OwnerId: text(labImageOwner), PlatformDetails: text("Linux/UNIX"),
+			Public: yes(), RootDeviceName: text("/dev/xvda"), RootDeviceType: text("ebs"), State: text("available"), UsageOperation: text("RunInstances"), VirtualizationType: text("hvm")}
+	})}, nil
+}
+
+// labImageOwner is the account that owns the lab image, as Amazon's own images have one.
+const labImageOwner = "137112412989"
+
+// instanceTypeSize is an instance type as it is described. The sizes mean nothing on a node.
+type instanceTypeSize struct {
+	name string
+	cpus int
+	mib  int64
+}
+
+// instanceTypes are the types that DescribeInstanceTypes knows. RunInstances takes any name.
+func instanceTypes() []instanceTypeSize {
+	return []instanceTypeSize{{"c5.large", 2, 4096}, {"m5.large", 2, 8192}, {"t2.micro", 1, 1024}, {"t3.large", 2, 8192}, {"t3.medium", 2, 4096}, {"t3.micro", 2, 1024}, {"t3.nano", 2, 512}, {"t3.small", 2, 2048}}
+}
+
+// describeInstanceTypes is DescribeInstanceTypes.
+func (h *handler) describeInstanceTypes(_ context.Context, c *api.Call, in *DescribeInstanceTypesInput) (*DescribeInstanceTypesOutput, error) {
+	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeInstanceTypes"); err != nil {
+		return nil, err
+	}
+	all := instanceTypes()
+	for _, name := range in.InstanceTypes {
+		if !slices.ContainsFunc(all, func(t instanceTypeSize) bool { return t.name == name }) {
+			return nil, trellis.NewError(400, "InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
+		}
+	}
+	all, err := controlplane.MatchEC2(all, filters(in.Filters), func(t instanceTypeSize) (map[string][]string, map[string]string) {
+		current := "true"
+		if strings.HasPrefix(t.name, "t2.") {
+			current = "false"
+		}
+		return map[string][]string{"instance-type": {t.name}, "current-generation": {current}, "processor-info.supported-architecture": {"x86_64"}, "supported-virtualization-type": {"hvm"},
+			"supported-usage-class": {"on-demand"}, "bare-metal": {"false"}, "hypervisor": {"nitro"}, "supported-root-device-type": {"ebs"}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(t instanceTypeSize) bool {
+		return len(in.InstanceTypes) > 0 && !slices.Contains(in.InstanceTypes, t.name)
+	})
+	all, next, err := page(c, all, func(t instanceTypeSize) string { return t.name }, in.MaxResults, in.NextToken)
+	return &DescribeInstanceTypesOutput{NextToken: next, InstanceTypes: each(all, func(t instanceTypeSize) InstanceTypeInfo {
+		burstable := strings.HasPrefix(t.name, "t")
+		return InstanceTypeInfo{AutoRecoverySupported: yes(), BareMetal: new(bool), BurstablePerformanceSupported: &burstable, CurrentGeneration: yes(), DedicatedHostsSupported: new(bool),
+			FreeTierEligible: new(bool), HibernationSupported: new(bool), Hypervisor: text("nitro"), InstanceStorageSupported: new(bool), InstanceType: &t.name, MemoryInfo: &MemoryInfo{SizeInMiB: &t.mib},
+			NetworkInfo:   &NetworkInfo{Ipv4AddressesPerInterface: count(1), Ipv6AddressesPerInterface: count(1), Ipv6Supported: yes(), MaximumNetworkCards: count(1), MaximumNetworkInterfaces: count(1), EnaSupport: text("supported")},
+			ProcessorInfo: &ProcessorInfo{SupportedArchitectures: []string{"x86_64"}}, SupportedBootModes: []string{"legacy-bios", "uefi"}, SupportedRootDeviceTypes: []string{"ebs"},
+			SupportedUsageClasses: []string{"on-demand"}, SupportedVirtualizationTypes: []string{"hvm"},
+			VCpuInfo: &VCpuInfo{DefaultCores: count(1), DefaultThreadsPerCore: count(t.cpus), DefaultVCpus: count(t.cpus)}}
+	})}, err
+}

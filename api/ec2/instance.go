@@ -1,0 +1,309 @@
+package ec2
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/controlplane"
+)
+
+// runInstances is RunInstances. What has no meaning for a namespace (keys, disks, user data) is taken and dropped.
+func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstancesInput) (*RunInstancesOutput, error) {
+	t, err := tagSpecs(in.TagSpecifications, "instance", "volume", "network-interface", "spot-instances-request", "elastic-gpu")
+	if err != nil {
+		return nil, err
+	}
+	n := controlplane.NewInstances{ImageID: value(in.ImageId), InstanceType: value(in.InstanceType), SubnetID: value(in.SubnetId), SecurityGroupIDs: in.SecurityGroupIds,
+		SecurityGroupNames: in.SecurityGroups, PrivateIP: value(in.PrivateIpAddress), MinCount: int(in.MinCount), MaxCount: int(in.MaxCount), ClientToken: value(in.ClientToken),
+		IPv6Count: int(value(in.Ipv6AddressCount)), Tags: t, DisableAPITermination: value(in.DisableApiTermination)}
+	if in.IamInstanceProfile != nil {
+		n.ProfileARN, n.ProfileName = value(in.IamInstanceProfile.Arn), value(in.IamInstanceProfile.Name)
+	}
+	if len(in.Ipv6Addresses) > 0 {
+		n.IPv6 = value(in.Ipv6Addresses[0].Ipv6Address)
+	}
+	if err := oneInterface(&n, in.NetworkInterfaces); err != nil {
+		return nil, err
+	}
+	instances, rev, err := h.plane.RunInstances(ctx, caller(c, in.DryRun), n)
+	if err != nil {
+		return nil, err
+	}
+	c.Committed(rev)
+	ids := make([]string, len(instances))
+	for i, n := range instances {
+		ids[i] = n.ID
+	}
+	all, err := h.plane.DescribeLaunched(ctx, c.Account, ids)
+	if err != nil {
+		return nil, err
+	}
+	r := h.reservations(all)[0]
+	for i := range r.Instances {
+		if value(r.Instances[i].State.Name) == controlplane.StateRunning {
+			r.Instances[i].State = instanceState(controlplane.StatePending) // the answer shows what was asked for, not what came of it since
+		}
+	}
+	return &RunInstancesOutput{Groups: r.Groups, Instances: r.Instances, OwnerId: r.OwnerId, ReservationId: r.ReservationId}, nil
+}
+
+// oneInterface takes subnet, groups and addresses from the only network interface specification, if there is one.
+func oneInterface(n *controlplane.NewInstances, in []InstanceNetworkInterfaceSpecification) error {
+	if len(in) == 0 {
+		return nil
+	}
+	if len(in) > 1 {
+		return trellis.NewError(400, "AttachmentLimitExceeded", "Interface count %d exceeds the limit for the instance type: 1", len(in))
+	}
+	s := in[0]
+	if s.NetworkInterfaceId != nil {
+		return trellis.NewError(400, "InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist", *s.NetworkInterfaceId)
+	}
+	if n.SubnetID != "" || len(n.SecurityGroupIDs) > 0 {
+		return trellis.NewError(400, "InvalidParameterCombination", "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request")
+	}
+	n.SubnetID, n.SecurityGroupIDs = value(s.SubnetId), s.Groups
+	if s.PrivateIpAddress != nil {
+		n.PrivateIP = *s.PrivateIpAddress
+	}
+	for _, a := range s.PrivateIpAddresses {
+		if value(a.Primary) {
+			n.PrivateIP = value(a.PrivateIpAddress)
+		}
+	}
+	if len(s.Ipv6Addresses) > 0 {
+		n.IPv6 = value(s.Ipv6Addresses[0].Ipv6Address)
+	}
+	n.IPv6Count = max(n.IPv6Count, int(value(s.Ipv6AddressCount)))
+	return nil
+}
+
+// instanceState is a state as the wire has it.
+func instanceState(name string) *InstanceState {
+	return &InstanceState{Code: count(controlplane.InstanceStateCode(name)), Name: &name}
+}
+
+// groups are the security groups of an instance as the wire has them.
+func groups(d controlplane.DescribedInstance) []GroupIdentifier {
+	return each(d.Groups, func(g *trellis.SecurityGroup) GroupIdentifier {
+		return GroupIdentifier{GroupId: &g.ID, GroupName: &g.Name}
+	})
+}
+
+// instance is an instance as the wire has it. A terminated one has no network left.
+func (h *handler) instance(d controlplane.DescribedInstance) Instance {
+	out := Instance{
+		AmiLaunchIndex: count(d.LaunchIndex), Architecture: text("x86_64"), BootMode: text("uefi"), CurrentInstanceBootMode: text("uefi"), EbsOptimized: new(bool),
+		EnaSupport: yes(), Hypervisor: text("xen"), ImageId: &d.ImageID, InstanceId: &d.ID, InstanceType: &d.InstanceType, LaunchTime: &d.CreatedAt,
+		Monitoring: &Monitoring{State: text("disabled")}, Placement: &Placement{AvailabilityZone: &d.AvailabilityZone, GroupName: new(string), Tenancy: text("default")},
+		PlatformDetails: text("Linux/UNIX"), RootDeviceName: text("/dev/xvda"), RootDeviceType: text("ebs"), State: instanceState(d.State), Tags: tags(d.Tags),
+		UsageOperation: text("RunInstances"), VirtualizationType: text("hvm"), StateTransitionReason: new(string), PublicDnsName: new(string), PrivateDnsName: new(string),
+		CpuOptions:      &CpuOptions{CoreCount: count(1), ThreadsPerCore: count(2)},
+		EnclaveOptions:  &EnclaveOptions{Enabled: new(bool)},
+		MetadataOptions: &InstanceMetadataOptionsResponse{State: text("applied"), HttpEndpoint: text("enabled"), HttpTokens: text("required"), HttpPutResponseHopLimit: count(2), HttpProtocolIpv6: text("disabled"), InstanceMetadataTags: text("disabled")},
+	}
+	switch d.State {
+	case controlplane.StateShuttingDown, controlplane.StateTerminated:
+		out.StateReason = &StateReason{Code: text("Client.UserInitiatedShutdown"), Message: text("Client.UserInitiatedShutdown: User initiated shutdown")}
+		out.StateTransitionReason = text("User initiated (" + d.StateChangedAt.Format("2006-01-02 15:04:05 MST") + ")")
+	}
+	if d.State == controlplane.StateTerminated {
+		return out
+	}
+	out.PrivateDnsName, out.PrivateIpAddress = text(h.plane.PrivateDNSName(d.Instance)), text(d.PrivateIP.String())
+	out.SecurityGroups, out.SourceDestCheck, out.SubnetId, out.VpcId = groups(d), yes(), &d.SubnetID, &d.VPCID
+	if d.RoleARN != "" {
+		out.IamInstanceProfile = &IamInstanceProfile{Arn: text(controlplane.InstanceProfileARN(d.Instance)), Id: text("AIPA" + profileID(d.RoleARN))}
+	}
+	nic := InstanceNetworkInterface{
+		Attachment:  &InstanceNetworkInterfaceAttachment{AttachTime: &d.CreatedAt, AttachmentId: text(attachmentID(d)), DeleteOnTermination: yes(), DeviceIndex: count(0), NetworkCardIndex: count(0), Status: text("attached")},
+		Description: new(string), Groups: groups(d), InterfaceType: text("interface"), MacAddress: &d.MAC, NetworkInterfaceId: &d.InterfaceID, OwnerId: &d.Account,
+		PrivateDnsName: out.PrivateDnsName, PrivateIpAddress: out.PrivateIpAddress, SourceDestCheck: yes(), Status: text("in-use"), SubnetId: &d.SubnetID, VpcId: &d.VPCID,
+		PrivateIpAddresses: []InstancePrivateIpAddress{{Primary: yes(), PrivateDnsName: out.PrivateDnsName, PrivateIpAddress: out.PrivateIpAddress}},
+	}
+	if d.IPv6.IsValid() {
+		out.Ipv6Address = text(d.IPv6.String())
+		nic.Ipv6Addresses = []InstanceIpv6Address{{Ipv6Address: out.Ipv6Address}}
+	}
+	out.NetworkInterfaces = []InstanceNetworkInterface{nic}
+	return out
+}
+
+// yes is a pointer to true.
+func yes() *bool {
+	v := true
+	return &v
+}
+
+// attachmentID is the id of the interface's attachment, which follows from the interface's.
+func attachmentID(d controlplane.DescribedInstance) string {
+	return controlplane.DerivedID("eni-attach", d.InterfaceID)
+}
+
+// profileID is the part of an instance profile's id behind AIPA, which follows from the role.
+func profileID(role string) string {
+	b := []byte(controlplane.DerivedID("", role))
+	for i, c := range b {
+		b[i] = "ABCDEFGHIJKLMNOP"[min(c&0x0f+9*(c>>6), 15)]
+	}
+	return string(b)
+}
+
+// reservations groups instances as they were launched.
+func (h *handler) reservations(all []controlplane.DescribedInstance) []Reservation {
+	slices.SortStableFunc(all, func(a, b controlplane.DescribedInstance) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ReservationID, b.ReservationID), cmp.Compare(a.LaunchIndex, b.LaunchIndex))
+	})
+	var out []Reservation
+	for _, d := range all {
+		if n := len(out); n == 0 || *out[n-1].ReservationId != d.ReservationID {
+			out = append(out, Reservation{OwnerId: &d.Account, ReservationId: &d.ReservationID})
+		}
+		r := &out[len(out)-1]
+		r.Instances = append(r.Instances, h.instance(d))
+	}
+	return out
+}
+
+// instanceID is the id of a described instance.
+func instanceID(d controlplane.DescribedInstance) string { return d.ID }
+
+// describeInstances is DescribeInstances.
+func (h *handler) describeInstances(ctx context.Context, c *api.Call, in *DescribeInstancesInput) (*DescribeInstancesOutput, error) {
+	all, err := h.plane.Instances(ctx, caller(c, in.DryRun), "DescribeInstances", query(in.InstanceIds, in.Filters))
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := page(c, all, instanceID, in.MaxResults, in.NextToken)
+	return &DescribeInstancesOutput{NextToken: next, Reservations: h.reservations(all)}, err
+}
+
+// describeInstanceStatus is DescribeInstanceStatus: of running instances only, unless all are asked for.
+func (h *handler) describeInstanceStatus(ctx context.Context, c *api.Call, in *DescribeInstanceStatusInput) (*DescribeInstanceStatusOutput, error) {
+	all, err := h.plane.Instances(ctx, caller(c, in.DryRun), "DescribeInstanceStatus", query(in.InstanceIds, in.Filters))
+	if err != nil {
+		return nil, err
+	}
+	if !value(in.IncludeAllInstances) {
+		all = slices.DeleteFunc(all, func(d controlplane.DescribedInstance) bool { return d.State != controlplane.StateRunning })
+	}
+	all, next, err := page(c, all, instanceID, in.MaxResults, in.NextToken)
+	return &DescribeInstanceStatusOutput{NextToken: next, InstanceStatuses: each(all, func(d controlplane.DescribedInstance) InstanceStatus {
+		status := func() *InstanceStatusSummary {
+			switch d.State {
+			case controlplane.StateRunning:
+				return &InstanceStatusSummary{Status: text("ok"), Details: []InstanceStatusDetails{{Name: text("reachability"), Status: text("passed")}}}
+			case controlplane.StatePending:
+				return &InstanceStatusSummary{Status: text("initializing"), Details: []InstanceStatusDetails{{Name: text("reachability"), Status: text("initializing")}}}
+			}
+			return &InstanceStatusSummary{Status: text("not-applicable")}
+		}
+		return InstanceStatus{AvailabilityZone: &d.AvailabilityZone, InstanceId: &d.ID, InstanceState: instanceState(d.State), InstanceStatus: status(), SystemStatus: status()}
+	})}, err
+}
+
+// changes are state changes as the wire has them.
+func changes(in []controlplane.StateChange) []InstanceStateChange {
+	return each(in, func(s controlplane.StateChange) InstanceStateChange {
+		return InstanceStateChange{InstanceId: &s.ID, PreviousState: instanceState(s.Previous), CurrentState: instanceState(s.Current)}
+	})
+}
+
+// startInstances is StartInstances.
+func (h *handler) startInstances(ctx context.Context, c *api.Call, in *StartInstancesInput) (*StartInstancesOutput, error) {
+	s, rev, err := h.plane.StartInstances(ctx, caller(c, in.DryRun), in.InstanceIds)
+	return done(c, &StartInstancesOutput{StartingInstances: changes(s)}, rev, err)
+}
+
+// stopInstances is StopInstances.
+func (h *handler) stopInstances(ctx context.Context, c *api.Call, in *StopInstancesInput) (*StopInstancesOutput, error) {
+	s, rev, err := h.plane.StopInstances(ctx, caller(c, in.DryRun), in.InstanceIds)
+	return done(c, &StopInstancesOutput{StoppingInstances: changes(s)}, rev, err)
+}
+
+// terminateInstances is TerminateInstances.
+func (h *handler) terminateInstances(ctx context.Context, c *api.Call, in *TerminateInstancesInput) (*TerminateInstancesOutput, error) {
+	s, rev, err := h.plane.TerminateInstances(ctx, caller(c, in.DryRun), in.InstanceIds)
+	return done(c, &TerminateInstancesOutput{TerminatingInstances: changes(s)}, rev, err)
+}
+
+// describeInstanceAttribute is DescribeInstanceAttribute.
+func (h *handler) describeInstanceAttribute(ctx context.Context, c *api.Call, in *DescribeInstanceAttributeInput) (*DescribeInstanceAttributeOutput, error) {
+	all, err := h.plane.Instances(ctx, caller(c, in.DryRun), "DescribeInstanceAttribute", query([]string{in.InstanceId}, nil))
+	if err != nil {
+		return nil, err
+	}
+	d := all[0]
+	out := &DescribeInstanceAttributeOutput{InstanceId: &d.ID}
+	no := &AttributeBooleanValue{Value: new(bool)}
+	switch in.Attribute {
+	case "instanceType":
+		out.InstanceType = &AttributeValue{Value: &d.InstanceType}
+	case "disableApiTermination":
+		out.DisableApiTermination = &AttributeBooleanValue{Value: &d.DisableAPITermination}
+	case "disableApiStop":
+		out.DisableApiStop = no
+	case "instanceInitiatedShutdownBehavior":
+		out.InstanceInitiatedShutdownBehavior = &AttributeValue{Value: text("stop")}
+	case "rootDeviceName":
+		out.RootDeviceName = &AttributeValue{Value: text("/dev/xvda")}
+	case "sourceDestCheck":
+		out.SourceDestCheck = &AttributeBooleanValue{Value: yes()}
+	case "groupSet":
+		out.Groups = groups(d)
+	case "ebsOptimized":
+		out.EbsOptimized = no
+	case "enaSupport":
+		out.EnaSupport = &AttributeBooleanValue{Value: yes()}
+	case "enclaveOptions":
+		out.EnclaveOptions = &EnclaveOptions{Enabled: new(bool)}
+	case "userData":
+		out.UserData = &AttributeValue{}
+	}
+	return out, nil
+}
+
+// modifyInstanceAttribute is ModifyInstanceAttribute, of the security groups and the termination protection.
+// Another attribute is refused, so that nobody believes that it has changed.
+func (h *handler) modifyInstanceAttribute(ctx context.Context, c *api.Call, in *ModifyInstanceAttributeInput) (*ModifyInstanceAttributeOutput, error) {
+	var protect *bool
+	switch {
+	case in.DisableApiTermination != nil:
+		protect = in.DisableApiTermination.Value
+	case value(in.Attribute) == "disableApiTermination":
+		on := value(in.Value) == "true"
+		protect = &on
+	case in.DisableApiStop != nil && !value(in.DisableApiStop.Value), in.SourceDestCheck != nil && value(in.SourceDestCheck.Value):
+		// these are so already
+	case len(in.Groups) == 0:
+		return nil, trellis.NewError(400, "InvalidParameterCombination", "Only the attributes groupSet and disableApiTermination can be modified")
+	}
+	rev, err := h.plane.ModifyInstance(ctx, caller(c, in.DryRun), in.InstanceId, in.Groups, protect)
+	return done(c, &ModifyInstanceAttributeOutput{}, rev, err)
+}
+
+// describeNetworkInterfaces is DescribeNetworkInterfaces: one for each instance that is not terminated.
+func (h *handler) describeNetworkInterfaces(ctx context.Context, c *api.Call, in *DescribeNetworkInterfacesInput) (*DescribeNetworkInterfacesOutput, error) {
+	all, err := h.plane.NetworkInterfaces(ctx, caller(c, in.DryRun), query(in.NetworkInterfaceIds, in.Filters))
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := page(c, all, func(d controlplane.DescribedInstance) string { return d.InterfaceID }, in.MaxResults, in.NextToken)
+	return &DescribeNetworkInterfacesOutput{NextToken: next, NetworkInterfaces: each(all, func(d controlplane.DescribedInstance) NetworkInterface {
+		name, address := text(h.plane.PrivateDNSName(d.Instance)), text(d.PrivateIP.String())
+		out := NetworkInterface{
+			Attachment:       &NetworkInterfaceAttachment{AttachTime: &d.CreatedAt, AttachmentId: text(attachmentID(d)), DeleteOnTermination: yes(), DeviceIndex: count(0), InstanceId: &d.ID, InstanceOwnerId: &d.Account, NetworkCardIndex: count(0), Status: text("attached")},
+			AvailabilityZone: &d.AvailabilityZone, Description: new(string), Groups: groups(d), InterfaceType: text("interface"), MacAddress: &d.MAC, NetworkInterfaceId: &d.InterfaceID, OwnerId: &d.Account,
+			PrivateDnsName: name, PrivateIpAddress: address, PrivateIpAddresses: []NetworkInterfacePrivateIpAddress{{Primary: yes(), PrivateDnsName: name, PrivateIpAddress: address}},
+			RequesterManaged: new(bool), SourceDestCheck: yes(), Status: text("in-use"), SubnetId: &d.SubnetID, VpcId: &d.VPCID,
+		}
+		if d.IPv6.IsValid() {
+			out.Ipv6Address = text(d.IPv6.String())
+			out.Ipv6Addresses = []NetworkInterfaceIpv6Address{{Ipv6Address: out.Ipv6Address}}
+		}
+		return out
+	})}, err
+}

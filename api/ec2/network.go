@@ -1,0 +1,142 @@
+package ec2
+
+import (
+	"context"
+	"slices"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/controlplane"
+)
+
+// describeRouteTables is DescribeRouteTables: the main table of each VPC, with its own blocks and, while a
+// service network is associated, what goes to VPC Lattice (VPC Lattice user guide, resource-configuration).
+func (h *handler) describeRouteTables(ctx context.Context, c *api.Call, in *DescribeRouteTablesInput) (*DescribeRouteTablesOutput, error) {
+	all, err := h.plane.RouteTables(ctx, caller(c, in.DryRun), query(in.RouteTableIds, in.Filters))
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := page(c, all, func(v controlplane.VPCNetwork) string { return v.RouteTableID }, in.MaxResults, in.NextToken)
+	return &DescribeRouteTablesOutput{NextToken: next, RouteTables: each(all, routeTable)}, err
+}
+
+// routeTable is the main route table of a VPC.
+func routeTable(v controlplane.VPCNetwork) RouteTable {
+	entry := func(cidr, gateway, origin string) Route {
+		return Route{DestinationCidrBlock: &cidr, GatewayId: &gateway, Origin: &origin, State: text("active")}
+	}
+	entry6 := func(cidr, gateway, origin string) Route {
+		return Route{DestinationIpv6CidrBlock: &cidr, GatewayId: &gateway, Origin: &origin, State: text("active")}
+	}
+	out := RouteTable{
+		Associations: []RouteTableAssociation{{AssociationState: &RouteTableAssociationState{State: text("associated")}, Main: yes(),
+			RouteTableAssociationId: text(controlplane.DerivedID("rtbassoc", v.ID)), RouteTableId: &v.RouteTableID}},
+		OwnerId: &v.Account, RouteTableId: &v.RouteTableID, VpcId: &v.ID, Routes: []Route{entry(v.CIDR.String(), "local", "CreateRouteTable")},
+	}
+	for _, b := range v.MoreCIDRs {
+		out.Routes = append(out.Routes, entry(b.String(), "local", "CreateRouteTable"))
+	}
+	if v.IPv6CIDR.IsValid() {
+		out.Routes = append(out.Routes, entry6(v.IPv6CIDR.String(), "local", "CreateRouteTable"))
+	}
+	if v.Associated {
+		out.Routes = append(out.Routes, entry("169.254.171.0/24", "VpcLattice", "CreateRoute"), entry("129.224.0.0/17", "VpcLattice", "CreateRoute"),
+			entry6("fd00:ec2:80::/64", "VpcLattice", "CreateRoute"))
+	}
+	return out
+}
+
+// describeNetworkAcls is DescribeNetworkAcls: the default one of each VPC, which allows everything.
+func (h *handler) describeNetworkAcls(ctx context.Context, c *api.Call, in *DescribeNetworkAclsInput) (*DescribeNetworkAclsOutput, error) {
+	all, err := h.plane.NetworkACLs(ctx, caller(c, in.DryRun), query(in.NetworkAclIds, in.Filters))
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := page(c, all, func(v controlplane.VPCNetwork) string { return v.NetworkACLID }, in.MaxResults, in.NextToken)
+	return &DescribeNetworkAclsOutput{NextToken: next, NetworkAcls: each(all, networkACL)}, err
+}
+
+// networkACL is the default network ACL of a VPC.
+func networkACL(v controlplane.VPCNetwork) NetworkAcl {
+	out := NetworkAcl{IsDefault: yes(), NetworkAclId: &v.NetworkACLID, OwnerId: &v.Account, VpcId: &v.ID}
+	for _, egress := range []bool{true, false} {
+		entry := func(number int, action string) NetworkAclEntry {
+			return NetworkAclEntry{CidrBlock: text("0.0.0.0/0"), Egress: &egress, Protocol: text("-1"), RuleAction: &action, RuleNumber: count(number)}
+		}
+		out.Entries = append(out.Entries, entry(100, "allow"), entry(32767, "deny"))
+		if v.IPv6CIDR.IsValid() {
+			for number, action := range map[int]string{101: "allow", 32768: "deny"} {
+				e := entry(number, action)
+				e.CidrBlock, e.Ipv6CidrBlock = nil, text("::/0")
+				out.Entries = append(out.Entries, e)
+			}
+		}
+	}
+	slices.SortStableFunc(out.Entries, func(a, b NetworkAclEntry) int { return int(*a.RuleNumber - *b.RuleNumber) })
+	for _, s := range v.Subnets {
+		out.Associations = append(out.Associations, NetworkAclAssociation{NetworkAclAssociationId: text(controlplane.DerivedID("aclassoc", s.ID)), NetworkAclId: &v.NetworkACLID, SubnetId: &s.ID})
+	}
+	return out
+}
+
+// describeAvailabilityZones is DescribeAvailabilityZones.
+func (h *handler) describeAvailabilityZones(_ context.Context, c *api.Call, in *DescribeAvailabilityZonesInput) (*DescribeAvailabilityZonesOutput, error) {
+	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeAvailabilityZones"); err != nil {
+		return nil, err
+	}
+	all, err := controlplane.MatchEC2(h.plane.Zones(), filters(in.Filters), func(z controlplane.Zone) (map[string][]string, map[string]string) {
+		return map[string][]string{"zone-name": {z.Name}, "zone-id": {z.ID}, "region-name": {h.region}, "state": {"available"}, "zone-type": {"availability-zone"},
+			"group-name": {h.region + "-zg-1"}, "opt-in-status": {"opt-in-not-required"}, "message": nil, "parent-zone-id": nil, "parent-zone-name": nil, "group-long-name": nil}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range in.ZoneNames {
+		if !slices.ContainsFunc(all, func(z controlplane.Zone) bool { return z.Name == name }) {
+			return nil, trellis.NewError(400, "InvalidParameterValue", "Invalid availability zone: [%s]", name)
+		}
+	}
+	all = slices.DeleteFunc(all, func(z controlplane.Zone) bool {
+		return len(in.ZoneNames) > 0 && !slices.Contains(in.ZoneNames, z.Name) || len(in.ZoneIds) > 0 && !slices.Contains(in.ZoneIds, z.ID)
+	})
+	return &DescribeAvailabilityZonesOutput{AvailabilityZones: each(all, func(z controlplane.Zone) AvailabilityZone {
+		return AvailabilityZone{GroupName: text(h.region + "-zg-1"), NetworkBorderGroup: &h.region, OptInStatus: text("opt-in-not-required"), RegionName: &h.region,
+			State: text("available"), ZoneId: &z.ID, ZoneName: &z.Name, ZoneType: text("availability-zone")}
+	})}, nil
+}
+
+// describeRegions is DescribeRegions: the one that this installation is.
+func (h *handler) describeRegions(_ context.Context, c *api.Call, in *DescribeRegionsInput) (*DescribeRegionsOutput, error) {
+	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeRegions"); err != nil {
+		return nil, err
+	}
+	endpoint := "ec2." + h.region + ".amazonaws.com"
+	all, err := controlplane.MatchEC2([]string{h.region}, filters(in.Filters), func(name string) (map[string][]string, map[string]string) {
+		return map[string][]string{"region-name": {name}, "endpoint": {endpoint}, "opt-in-status": {"opt-in-not-required"}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range in.RegionNames {
+		if name != h.region {
+			return nil, trellis.NewError(400, "InvalidParameterValue", "Invalid region: [%s]", name)
+		}
+	}
+	return &DescribeRegionsOutput{Regions: each(all, func(name string) Region {
+		return Region{Endpoint: &endpoint, OptInStatus: text("opt-in-not-required"), RegionName: &name}
+	})}, nil
+}
+
+// describeAccountAttributes is DescribeAccountAttributes.
+func (h *handler) describeAccountAttributes(_ context.Context, c *api.Call, in *DescribeAccountAttributesInput) (*DescribeAccountAttributesOutput, error) {
+	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeAccountAttributes"); err != nil {
+		return nil, err
+	}
+	out := &DescribeAccountAttributesOutput{}
+	for _, a := range [][2]string{{"supported-platforms", "VPC"}, {"default-vpc", "none"}, {"vpc-max-security-groups-per-interface", "5"}, {"max-instances", "1000"}, {"max-elastic-ips", "0"}, {"vpc-max-elastic-ips", "0"}} {
+		if len(in.AttributeNames) == 0 || slices.Contains(in.AttributeNames, a[0]) {
+			out.AccountAttributes = append(out.AccountAttributes, AccountAttribute{AttributeName: &a[0], AttributeValues: []AccountAttributeValue{{AttributeValue: &a[1]}}})
+		}
+	}
+	return out, nil
+}

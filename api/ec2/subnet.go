@@ -1,0 +1,70 @@
+package ec2
+
+import (
+	"context"
+
+	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/controlplane"
+)
+
+// subnet is a subnet as the wire has it.
+func (h *handler) subnet(s controlplane.DescribedSubnet) Subnet {
+	out := Subnet{
+		AssignIpv6AddressOnCreation: new(bool), AvailabilityZone: &s.AvailabilityZone, AvailableIpAddressCount: count(s.AvailableAddresses),
+		CidrBlock: text(s.CIDR.String()), DefaultForAz: new(bool), EnableDns64: new(bool), Ipv6Native: new(bool), MapCustomerOwnedIpOnLaunch: new(bool),
+		MapPublicIpOnLaunch: &s.MapPublicIP, OwnerId: &s.Account, State: text("available"), SubnetArn: text(s.ARN(h.region)), SubnetId: &s.ID,
+		Tags: tags(s.Tags), VpcId: &s.VPCID,
+		PrivateDnsNameOptionsOnLaunch: &PrivateDnsNameOptionsOnLaunch{HostnameType: text("ip-name"), EnableResourceNameDnsARecord: new(bool), EnableResourceNameDnsAAAARecord: new(bool)},
+	}
+	for _, z := range h.plane.Zones() {
+		if z.Name == s.AvailabilityZone {
+			out.AvailabilityZoneId = &z.ID
+		}
+	}
+	if s.IPv6CIDR.IsValid() {
+		out.Ipv6CidrBlockAssociationSet = []SubnetIpv6CidrBlockAssociation{{AssociationId: text(controlplane.CIDRAssociationID(s.ID, s.IPv6CIDR)),
+			Ipv6CidrBlock: text(s.IPv6CIDR.String()), Ipv6CidrBlockState: &SubnetCidrBlockState{State: text("associated")}}}
+	}
+	return out
+}
+
+// createSubnet is CreateSubnet.
+func (h *handler) createSubnet(ctx context.Context, c *api.Call, in *CreateSubnetInput) (*CreateSubnetOutput, error) {
+	t, err := tagSpecs(in.TagSpecifications, "subnet")
+	if err != nil {
+		return nil, err
+	}
+	s, rev, err := h.plane.CreateSubnet(ctx, caller(c, in.DryRun), controlplane.NewSubnet{VPCID: in.VpcId, CIDR: value(in.CidrBlock), IPv6CIDR: value(in.Ipv6CidrBlock),
+		AvailabilityZone: value(in.AvailabilityZone), AvailabilityZoneID: value(in.AvailabilityZoneId), Tags: t})
+	if err != nil {
+		return nil, err
+	}
+	w := h.subnet(controlplane.DescribedSubnet{Subnet: s, AvailableAddresses: controlplane.UsableAddresses(s.CIDR)})
+	return done(c, &CreateSubnetOutput{Subnet: &w}, rev, nil)
+}
+
+// describeSubnets is DescribeSubnets.
+func (h *handler) describeSubnets(ctx context.Context, c *api.Call, in *DescribeSubnetsInput) (*DescribeSubnetsOutput, error) {
+	all, err := h.plane.Subnets(ctx, caller(c, in.DryRun), query(in.SubnetIds, in.Filters))
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := page(c, all, func(s controlplane.DescribedSubnet) string { return s.ID }, in.MaxResults, in.NextToken)
+	return &DescribeSubnetsOutput{NextToken: next, Subnets: each(all, h.subnet)}, err
+}
+
+// deleteSubnet is DeleteSubnet.
+func (h *handler) deleteSubnet(ctx context.Context, c *api.Call, in *DeleteSubnetInput) (*DeleteSubnetOutput, error) {
+	rev, err := h.plane.DeleteSubnet(ctx, caller(c, in.DryRun), in.SubnetId)
+	return done(c, &DeleteSubnetOutput{}, rev, err)
+}
+
+// modifySubnetAttribute is ModifySubnetAttribute. The attributes that have no meaning here are taken and dropped.
+func (h *handler) modifySubnetAttribute(ctx context.Context, c *api.Call, in *ModifySubnetAttributeInput) (*ModifySubnetAttributeOutput, error) {
+	var public *bool
+	if in.MapPublicIpOnLaunch != nil {
+		public = in.MapPublicIpOnLaunch.Value
+	}
+	rev, err := h.plane.ModifySubnet(ctx, caller(c, nil), in.SubnetId, public)
+	return done(c, &ModifySubnetAttributeOutput{}, rev, err)
+}

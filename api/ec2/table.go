@@ -1,0 +1,221 @@
+// Package ec2 serves the part of EC2's API that makes networks for VPC Lattice: VPCs, subnets, security
+// groups, instances, prefix lists and their tags. Package controlplane holds what the operations mean.
+//
+// An instance is a network namespace on the node, in which `trellis exec` runs commands. An extension lets
+// the tag trellis:id in TagSpecifications choose the id of a VPC, subnet, security group, instance or prefix
+// list, so that written examples with literal ids can be played.
+package ec2
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/controlplane"
+)
+
+// handler holds what the operations need.
+type handler struct {
+	plane  *controlplane.Plane
+	region string
+}
+
+// New returns the service with its table.
+func New(plane *controlplane.Plane) api.Service {
+	h := &handler{plane: plane, region: plane.Region}
+	return api.Service{
+		Model: Model(),
+		Operations: []api.Operation{
+			api.Op("AssociateVpcCidrBlock", h.associateVpcCidrBlock),
+			api.Op("AuthorizeSecurityGroupEgress", h.authorizeSecurityGroupEgress),
+			api.Op("AuthorizeSecurityGroupIngress", h.authorizeSecurityGroupIngress),
+			api.Op("CreateManagedPrefixList", h.createManagedPrefixList),
+			api.Op("CreateSecurityGroup", h.createSecurityGroup),
+			api.Op("CreateSubnet", h.createSubnet),
+			api.Op("CreateTags", h.createTags),
+			api.Op("CreateVpc", h.createVpc),
+			api.Op("DeleteManagedPrefixList", h.deleteManagedPrefixList),
+			api.Op("DeleteSecurityGroup", h.deleteSecurityGroup),
+			api.Op("DeleteSubnet", h.deleteSubnet),
+			api.Op("DeleteTags", h.deleteTags),
+			api.Op("DeleteVpc", h.deleteVpc),
+			api.Op("DescribeAccountAttributes", h.describeAccountAttributes),
+			api.Op("DescribeAvailabilityZones", h.describeAvailabilityZones),
+			api.Op("DescribeImages", h.describeImages),
+			api.Op("DescribeInstanceAttribute", h.describeInstanceAttribute),
+			api.Op("DescribeInstanceStatus", h.describeInstanceStatus),
+			api.Op("DescribeInstanceTypes", h.describeInstanceTypes),
+			api.Op("DescribeInstances", h.describeInstances),
+			api.Op("DescribeManagedPrefixLists", h.describeManagedPrefixLists),
+			api.Op("DescribeNetworkAcls", h.describeNetworkAcls),
+			api.Op("DescribeNetworkInterfaces", h.describeNetworkInterfaces),
+			api.Op("DescribeRegions", h.describeRegions),
+			api.Op("DescribeRouteTables", h.describeRouteTables),
+			api.Op("DescribeSecurityGroupRules", h.describeSecurityGroupRules),
+			api.Op("DescribeSecurityGroups", h.describeSecurityGroups),
+			api.Op("DescribeSubnets", h.describeSubnets),
+			api.Op("DescribeTags", h.describeTags),
+			api.Op("DescribeVpcAttribute", h.describeVpcAttribute),
+			api.Op("DescribeVpcs", h.describeVpcs),
+			api.Op("DisassociateVpcCidrBlock", h.disassociateVpcCidrBlock),
+			api.Op("GetManagedPrefixListEntries", h.getManagedPrefixListEntries),
+			api.Op("ModifyInstanceAttribute", h.modifyInstanceAttribute),
+			api.Op("ModifyManagedPrefixList", h.modifyManagedPrefixList),
+			api.Op("ModifySecurityGroupRules", h.modifySecurityGroupRules),
+			api.Op("ModifySubnetAttribute", h.modifySubnetAttribute),
+			api.Op("ModifyVpcAttribute", h.modifyVpcAttribute),
+			api.Op("RevokeSecurityGroupEgress", h.revokeSecurityGroupEgress),
+			api.Op("RevokeSecurityGroupIngress", h.revokeSecurityGroupIngress),
+			api.Op("RunInstances", h.runInstances),
+			api.Op("StartInstances", h.startInstances),
+			api.Op("StopInstances", h.stopInstances),
+			api.Op("TerminateInstances", h.terminateInstances),
+		},
+	}
+}
+
+// caller is the call as package controlplane takes it.
+func caller(c *api.Call, dryRun *bool) controlplane.EC2Call {
+	return controlplane.EC2Call{Caller: c.Caller, DryRun: value(dryRun)}
+}
+
+// value is what a pointer points to, or the zero value.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// text is a pointer to s, or nil for an empty one, which the answer then leaves out.
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// count is a pointer to an int as the wire has it.
+func count(n int) *int32 {
+	v := int32(n)
+	return &v
+}
+
+// filters are the filters of a Describe operation.
+func filters(in []Filter) []controlplane.Filter {
+	var out []controlplane.Filter
+	for _, f := range in {
+		out = append(out, controlplane.Filter{Name: value(f.Name), Values: f.Values})
+	}
+	return out
+}
+
+// query are the ids and filters of a Describe operation.
+func query(ids []string, in []Filter) controlplane.Query {
+	return controlplane.Query{IDs: ids, Filters: filters(in)}
+}
+
+// tags are tags as the wire has them, sorted by key.
+func tags(m map[string]string) []Tag {
+	var out []Tag
+	for k, v := range m {
+		out = append(out, Tag{Key: &k, Value: &v})
+	}
+	slices.SortFunc(out, func(a, b Tag) int { return strings.Compare(*a.Key, *b.Key) })
+	return out
+}
+
+// tagSpecs are the tags that TagSpecifications give to a type of resource. A specification for another type
+// than those the operation makes is an error, as on AWS.
+func tagSpecs(specs []TagSpecification, resourceType string, others ...string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, s := range specs {
+		typ := value(s.ResourceType)
+		if typ != resourceType && !slices.Contains(others, typ) {
+			return nil, trellis.NewError(400, "InvalidParameterValue", "'%s' is not a valid taggable resource type for this operation.", typ)
+		}
+		for _, t := range s.Tags {
+			if typ == resourceType {
+				out[value(t.Key)] = value(t.Value)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// page cuts a page out of items by their ids. Without max it is all of the rest, as EC2 answers.
+func page[T any](c *api.Call, items []T, id func(T) string, max *int32, token *string) ([]T, *string, error) {
+	after, err := c.After(token)
+	if err != nil {
+		return nil, nil, trellis.NewError(400, "InvalidNextToken", "The token '%s' is invalid.", *token)
+	}
+	slices.SortStableFunc(items, func(a, b T) int { return strings.Compare(id(a), id(b)) })
+	if after != "" {
+		i := slices.IndexFunc(items, func(item T) bool { return id(item) > after })
+		if i < 0 {
+			return nil, nil, nil
+		}
+		items = items[i:]
+	}
+	if max == nil || int(*max) >= len(items) || *max < 1 {
+		return items, nil, nil
+	}
+	items = items[:*max]
+	return items, c.NextToken(id(items[len(items)-1])), nil
+}
+
+// each turns nouns into their wire form.
+func each[T, W any](items []T, wire func(T) W) []W {
+	out := make([]W, len(items))
+	for i, item := range items {
+		out[i] = wire(item)
+	}
+	return out
+}
+
+// done notes the revision of a change, and passes its error on.
+func done[Out any](c *api.Call, out *Out, rev trellis.Revision, err error) (*Out, error) {
+	if err != nil {
+		return nil, err
+	}
+	c.Committed(rev)
+	return out, nil
+}
+
+// createTags is CreateTags.
+func (h *handler) createTags(ctx context.Context, c *api.Call, in *CreateTagsInput) (*CreateTagsOutput, error) {
+	m := map[string]string{}
+	for _, t := range in.Tags {
+		m[value(t.Key)] = value(t.Value)
+	}
+	rev, err := h.plane.CreateTags(ctx, caller(c, in.DryRun), in.Resources, m)
+	return done(c, &CreateTagsOutput{}, rev, err)
+}
+
+// deleteTags is DeleteTags.
+func (h *handler) deleteTags(ctx context.Context, c *api.Call, in *DeleteTagsInput) (*DeleteTagsOutput, error) {
+	m := map[string]*string{}
+	for _, t := range in.Tags {
+		m[value(t.Key)] = t.Value
+	}
+	rev, err := h.plane.DeleteTags(ctx, caller(c, in.DryRun), in.Resources, m)
+	return done(c, &DeleteTagsOutput{}, rev, err)
+}
+
+// describeTags is DescribeTags.
+func (h *handler) describeTags(ctx context.Context, c *api.Call, in *DescribeTagsInput) (*DescribeTagsOutput, error) {
+	all, err := h.plane.Tags(ctx, caller(c, in.DryRun), filters(in.Filters))
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := page(c, all, func(t controlplane.ResourceTag) string { return t.ResourceID + " " + t.Key }, in.MaxResults, in.NextToken)
+	return &DescribeTagsOutput{NextToken: next, Tags: each(all, func(t controlplane.ResourceTag) TagDescription {
+		return TagDescription{Key: &t.Key, ResourceId: &t.ResourceID, ResourceType: &t.ResourceType, Value: &t.Value}
+	})}, err
+}
