@@ -84,8 +84,8 @@ func (i *Identity) readOrg(ctx context.Context, c *authpolicy.Caller, action str
 	})
 }
 
-// CreateOrganization makes the caller's account the management account of a new organization.
-func (i *Identity) CreateOrganization(ctx context.Context, c *authpolicy.Caller, featureSet string) (*trellis.Organization, trellis.Revision, error) {
+// CreateOrganization makes the caller's account the management account of a new organization, and returns both.
+func (i *Identity) CreateOrganization(ctx context.Context, c *authpolicy.Caller, featureSet string) (*trellis.Organization, *trellis.Account, trellis.Revision, error) {
 	if featureSet == "" {
 		featureSet = "ALL"
 	}
@@ -96,8 +96,9 @@ func (i *Identity) CreateOrganization(ctx context.Context, c *authpolicy.Caller,
 	if o.ID == "" {
 		o.ID = "o-" + trellis.RandomHex(10)
 	}
-	rev, err := i.commit(ctx, c, "organizations:CreateOrganization", "*", nil, func(tx *store.Tx) error {
-		a, err := get[*trellis.Account](tx, c.Principal.Account, errNotInUse())
+	var a *trellis.Account
+	rev, err := i.commit(ctx, c, "organizations:CreateOrganization", "*", nil, func(tx *store.Tx) (err error) {
+		a, err = get[*trellis.Account](tx, c.Principal.Account, errNotInUse())
 		if err != nil {
 			return err
 		}
@@ -113,9 +114,9 @@ func (i *Identity) CreateOrganization(ctx context.Context, c *authpolicy.Caller,
 		return nil
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
-	return o, rev, nil
+	return o, a, rev, nil
 }
 
 // DescribeOrganization returns the organization of the caller's account, and the management account. Members

@@ -1,0 +1,44 @@
+// Package organizations serves AWS Organizations on the wire. What its operations mean is package identity's
+// matter.
+//
+// CreateAccount takes the new account's id from the tag trellis:account-id, which AWS does not have.
+package organizations
+
+import (
+	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/identity"
+)
+
+// handlers serve the operations; each translates between the wire and identity.
+type handlers struct{ identity *identity.Identity }
+
+// New returns Organizations with its table of operations.
+func New(i *identity.Identity) api.Service {
+	h := &handlers{i}
+	return api.Service{Model: Model(), Operations: []api.Operation{
+		api.Op("CreateAccount", h.createAccount),
+		api.Op("CreateOrganization", h.createOrganization),
+		api.Op("CreateOrganizationalUnit", h.createOrganizationalUnit),
+		api.Op("DeleteOrganization", h.deleteOrganization),
+		api.Op("DeleteOrganizationalUnit", h.deleteOrganizationalUnit),
+		api.Op("DescribeAccount", h.describeAccount),
+		api.Op("DescribeCreateAccountStatus", h.describeCreateAccountStatus),
+		api.Op("DescribeOrganization", h.describeOrganization),
+		api.Op("DescribeOrganizationalUnit", h.describeOrganizationalUnit),
+		api.Op("DisableAWSServiceAccess", h.disableAWSServiceAccess),
+		api.Op("EnableAWSServiceAccess", h.enableAWSServiceAccess),
+		api.Op("ListAWSServiceAccessForOrganization", h.listAWSServiceAccessForOrganization),
+		api.Op("ListAccounts", h.listAccounts),
+		api.Op("ListAccountsForParent", h.listAccountsForParent),
+		api.Op("ListChildren", h.listChildren),
+		api.Op("ListCreateAccountStatus", h.listCreateAccountStatus),
+		api.Op("ListOrganizationalUnitsForParent", h.listOrganizationalUnitsForParent),
+		api.Op("ListParents", h.listParents),
+		api.Op("ListRoots", h.listRoots),
+		api.Op("ListTagsForResource", h.listTagsForResource),
+		api.Op("MoveAccount", h.moveAccount),
+		api.Op("TagResource", h.tagResource),
+		api.Op("UntagResource", h.untagResource),
+		api.Op("UpdateOrganizationalUnit", h.updateOrganizationalUnit),
+	}}
+}
