@@ -42,7 +42,7 @@ var allowedImports = map[string]struct {
 	"dataplane":    {[]string{"routing", "authpolicy", "sigv4", "targetgroup", "accesslog", "http1"}, "the request path has no store, no control plane and no Linux"},
 	"api":          {[]string{"controlplane", "identity", "sigv4", "telemetry", "authpolicy", "store", "api"}, "the API is the outermost layer of control and never imports traffic"},
 	"daemon":       {[]string{anything}, "the daemon joins control and traffic"},
-	"trellistest":  {[]string{"daemon", "api", "sigv4", "vpc"}, "a whole Trellis for tests is a daemon and clients of it"},
+	"trellistest":  {[]string{"daemon", "api", "sigv4", "vpc", "lab"}, "a whole Trellis for tests is a daemon and clients of it"},
 	"cmd/trellis":  {[]string{"daemon", "api", "sigv4", "vpc", "lab"}, "the CLI's verbs are clients of the wire API"},
 	"lab":          {[]string{"api", "vpc"}, "scenarios are data that call the public API"},
 	"bench":        {[]string{anything}, "benchmarks measure what they need"},

@@ -86,15 +86,15 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	tele, err := telemetry.New(telemetry.Options{Dir: filepath.Join(c.Data, "telemetry"), Log: log})
+	tele, err := telemetry.New(telemetry.Options{Dir: filepath.Join(c.Data, "telemetry"), Region: c.Region, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	d := &Daemon{config: c, log: log, store: st, telemetry: tele,
-		sessionKey: st.Key("sts session tokens"),
+		sessionKey: st.Key(identity.SessionKeyPurpose),
 		applied:    newApplied(), endpoint: make(chan string, 1), ready: make(chan struct{}),
 		health: make(chan trellis.TargetHealth, 4096)}
-	d.identity = identity.New(identity.Options{Store: st, Region: c.Region})
+	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Log: log})
 	strict := c.Compatibility == Strict
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup})
@@ -102,21 +102,24 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups.Group,
-		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log})
-	d.resolver = dns.New(dns.Options{Table: d.table.Load, Forward: c.DNSForward, Region: c.Region,
+		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout})
+	forward := c.DNSForward
+	if len(forward) == 0 {
+		if forward, err = dns.HostServers("/etc/resolv.conf"); err != nil {
+			log.Warn("names that are not ours can't be forwarded", "error", err)
+		}
+	}
+	d.resolver = dns.New(dns.Options{Table: d.table.Load, Forward: forward,
 		Static: map[string]netip.Addr{APIName: apiAddr}, Log: log})
 	d.metadata = newMetadata(d)
 	d.presences = &presences{d: d, log: log, running: map[place]context.CancelFunc{}}
-	d.apiServer, err = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, Log: log, Ready: d.readiness,
-		Applied: func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
-		Tokens:  st.Key("pagination tokens"),
+	d.apiServer = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, Log: log, Ready: d.readiness,
+		Applied:  func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
+		TokenKey: st.Key("pagination tokens"),
 		Services: []api.Service{
-			ec2.New(d.plane), iam.New(d.identity), logs.New(d.telemetry), organizations.New(d.identity),
+			ec2.New(d.plane), iam.New(d.identity), logs.New(d.telemetry.Logs()), organizations.New(d.identity),
 			ram.New(d.plane), sts.New(d.identity), vpclattice.New(d.plane),
 		}})
-	if err != nil {
-		return nil, err
-	}
 	return d, nil
 }
 
@@ -157,7 +160,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return d.follow(ctx)
 	}})
 	d.announce(ctx, ln.Addr().String())
-	s.start(actor{"api", func(ctx context.Context) error { return serveHTTP(ctx, ln, d.apiServer) }})
+	s.start(actor{"api", func(ctx context.Context) error { return serveHTTP(ctx, ln, d.apiServer, d.log) }})
 	select {
 	case <-ctx.Done():
 		d.log.Info("draining")

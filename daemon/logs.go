@@ -2,45 +2,42 @@ package daemon
 
 import (
 	"context"
-	"strings"
+	"errors"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/accesslog"
 	"github.com/trellis-project/trellis/telemetry"
 )
 
-// logGroupName returns the account and the name of a CloudWatch log group's ARN.
-func logGroupName(arn string) (account, name string, ok bool) {
-	a, err := trellis.ParseARN(arn)
-	if err != nil || a.Service != "logs" {
-		return "", "", false
-	}
-	name, ok = strings.CutPrefix(strings.TrimSuffix(a.Resource, ":*"), "log-group:")
-	return a.Account, name, ok && name != ""
-}
+// accessLogStream is the log stream that access-log rows are written to.
+const accessLogStream = "VpcLattice_AccessLogs"
 
 // ensureLogGroup makes sure that an access log has somewhere to go: the log group must belong to the account,
 // and is made when it is missing, since the guide subscribes without creating one.
 func (d *Daemon) ensureLogGroup(_ context.Context, account, arn string) error {
-	owner, name, ok := logGroupName(arn)
-	if !ok {
-		return trellis.InvalidOther("%s is not the ARN of a log group", arn)
+	owner, name, err := telemetry.ParseGroupARN(arn)
+	if err != nil {
+		return trellis.Invalid(trellis.FieldError{Name: "destinationArn", Message: arn + " is not the ARN of a log group"})
 	}
 	if owner != account {
-		return trellis.Denied("The log group %s belongs to another account", arn)
+		return trellis.Denied("The log group %s does not belong to the account %s", arn, account)
 	}
-	return d.telemetry.EnsureLogGroup(account, name)
+	err = d.telemetry.Logs().CreateGroup(telemetry.LogGroup{Account: account, Name: name})
+	var e *trellis.Error
+	switch {
+	case errors.As(err, &e) && e.Code == "ResourceAlreadyExistsException":
+		return nil
+	case errors.As(err, &e):
+		return trellis.Invalid(trellis.FieldError{Name: "destinationArn", Message: e.Message})
+	}
+	return err
 }
 
-// deliver writes access-log records to their log group.
-func (d *Daemon) deliver(_ context.Context, destinationARN string, rows []accesslog.Row) error {
-	account, name, ok := logGroupName(destinationARN)
-	if !ok {
-		return trellis.InvalidOther("%s is not the ARN of a log group", destinationARN)
-	}
+// deliver writes access-log rows to their log group.
+func (d *Daemon) deliver(ctx context.Context, destinationARN string, rows []accesslog.Row) error {
 	events := make([]telemetry.Event, len(rows))
 	for i, r := range rows {
-		events[i] = telemetry.Event{Time: r.Time, Message: string(r.JSON)}
+		events[i] = telemetry.Event{Millis: r.Time.UnixMilli(), Message: r.JSON}
 	}
-	return d.telemetry.Append(account, name, "VpcLattice_AccessLogs", events)
+	return d.telemetry.Logs().Deliver(ctx, destinationARN, accessLogStream, events)
 }

@@ -194,8 +194,8 @@ func (m *metadata) credentials(w http.ResponseWriter, r *http.Request, in *trell
 	}
 	w.Write([]byte(jsonText(map[string]string{
 		"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": time.Now().UTC().Format(time.RFC3339),
-		"AccessKeyId": s.AccessKeyID, "SecretAccessKey": s.Secret.Reveal(), "Token": s.Token,
-		"Expiration": s.Expires.UTC().Format(time.RFC3339)})))
+		"AccessKeyId": s.AccessKeyID, "SecretAccessKey": s.SecretAccessKey.Reveal(), "Token": s.SessionToken,
+		"Expiration": s.Expiration.UTC().Format(time.RFC3339)})))
 }
 
 // roleName is the name at the end of a role's ARN.

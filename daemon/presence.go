@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/routing"
 )
 
@@ -133,9 +134,9 @@ func (p *presences) open(pl place) (context.CancelFunc, error) {
 		}
 		serve("resolver", func() error { return p.d.resolver.Serve(ctx, pl.vpc, pc, ln) })
 	case placeMetadata:
-		serve("metadata", func() error { return serveHTTP(ctx, ln, p.d.metadata.handler(pl.vpc)) })
+		serve("metadata", func() error { return serveHTTP(ctx, ln, p.d.metadata.handler(pl.vpc), p.log) })
 	case placeAPI:
-		serve("api", func() error { return serveHTTP(ctx, ln, p.d.apiServer) })
+		serve("api", func() error { return serveHTTP(ctx, ln, p.d.apiServer, p.log) })
 	}
 	return cancel, nil
 }
@@ -150,8 +151,8 @@ func (p *presences) close() {
 }
 
 // serveHTTP serves HTTP at a listener until ctx is done, then lets requests in flight end.
-func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler) error {
-	srv := newHTTPServer(h)
+func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := api.HTTPServer(h, log)
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)

@@ -30,7 +30,6 @@ type Player struct {
 	Accounts *Accounts // whose credentials each step uses
 	Program  string    // path of the trellis program, run in instances
 	Endpoint string    // where processes in a VPC reach the API
-	Region   string
 	Out      io.Writer
 	Quiet    bool // print failures only
 }
@@ -38,7 +37,7 @@ type Player struct {
 // Play plays a scenario's steps in order and returns its variables. The error joins everything that was not
 // as expected: a failed expectation doesn't end the scenario, a failed call does.
 func (p *Player) Play(ctx context.Context, s *Scenario) (map[string]string, error) {
-	vars := map[string]string{"region": p.Region}
+	vars := map[string]string{"region": p.Accounts.Region()}
 	maps.Copy(vars, s.Vars)
 	var unexpected []error
 	for i := range s.Steps {
@@ -223,7 +222,7 @@ func poll(ctx context.Context, try func() (bool, error), last func() string) err
 
 // environment is what a process in a VPC needs to find the API, and no credentials of ours.
 func (p *Player) environment() []string {
-	return append(Environment(os.Environ()), "AWS_ENDPOINT_URL="+p.Endpoint, "AWS_REGION="+p.Region, "AWS_DEFAULT_REGION="+p.Region)
+	return append(Environment(os.Environ()), "AWS_ENDPOINT_URL="+p.Endpoint, "AWS_REGION="+p.Accounts.Region(), "AWS_DEFAULT_REGION="+p.Accounts.Region())
 }
 
 // Environment removes from an environment what would give a process in a VPC somebody else's credentials.

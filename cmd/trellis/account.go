@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/trellis-project/trellis/api/client"
 )
 
 // accountTag is the tag that chooses the id of an account that is created: AWS's API has no member for it.
@@ -35,11 +33,11 @@ func accountCreateCommand() *cobra.Command {
 			if output != "text" && output != "json" {
 				return usage(fmt.Errorf("-o %q: want text or json", output))
 			}
-			o, err := reach.options()
+			ctx := cmd.Context()
+			c, err := reach.client(ctx)
 			if err != nil {
 				return err
 			}
-			c, ctx := client.New(o), cmd.Context()
 			if _, err := c.Call(ctx, "organizations", "DescribeOrganization", map[string]any{}); err != nil {
 				if _, err := c.Call(ctx, "organizations", "CreateOrganization", map[string]any{"FeatureSet": "ALL"}); err != nil {
 					return err

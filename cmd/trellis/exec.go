@@ -71,22 +71,19 @@ func (f *execFlags) run(ctx context.Context, args []string) (err error) {
 	if os.Geteuid() != 0 {
 		return &exitError{exitMachine, errors.New("exec enters a network namespace: run it as root")}
 	}
-	own, err := f.reach.options()
+	accounts, err := f.reach.accounts()
 	if err != nil {
 		return err
 	}
-	options := own
-	if f.account != "" {
-		if options, err = lab.Assume(ctx, client.New(own), own, trellis.IAMARN(f.account, "role/OrganizationAccountAccessRole"), "exec"); err != nil {
-			return err
-		}
+	c, err := accounts.Client(ctx, f.account)
+	if err != nil {
+		return err
 	}
-	c := client.New(options)
 	env := os.Environ() // nobody's credentials but yours, unless a role is named or the instance may have one
 	if f.role != "" || f.instance != "" {
 		env = lab.Environment(env)
 	}
-	env = append(env, "AWS_ENDPOINT_URL="+daemon.InsideEndpoint, "AWS_REGION="+options.Region, "AWS_DEFAULT_REGION="+options.Region)
+	env = append(env, "AWS_ENDPOINT_URL="+daemon.InsideEndpoint, "AWS_REGION="+accounts.Region(), "AWS_DEFAULT_REGION="+accounts.Region())
 	instance := f.instance
 	switch {
 	case instance == "":
@@ -106,7 +103,7 @@ func (f *execFlags) run(ctx context.Context, args []string) (err error) {
 			return err
 		}
 		if f.role != "" {
-			more, stop, err := lendRole(ctx, c, options, instance, f.roleARN(ctx, c))
+			more, stop, err := lendRole(ctx, c, instance, f.roleARN(ctx, c))
 			if err != nil {
 				return err
 			}
@@ -207,8 +204,8 @@ func (f *execFlags) roleARN(ctx context.Context, c *client.Client) string {
 
 // lendRole serves sessions of a role on the container-credentials protocol (AWS SDKs reference guide,
 // container credential provider), at a loopback address of the instance itself.
-func lendRole(ctx context.Context, c *client.Client, o client.Options, instance, arn string) (env []string, stop func(), err error) {
-	if _, err := lab.Assume(ctx, c, o, arn, "exec"); err != nil {
+func lendRole(ctx context.Context, c *client.Client, instance, arn string) (env []string, stop func(), err error) {
+	if _, err := lab.Assume(ctx, c, arn, "exec"); err != nil {
 		return nil, nil, err
 	}
 	token := trellis.RandomHex(32)
@@ -221,13 +218,13 @@ func lendRole(ctx context.Context, c *client.Client, o client.Options, instance,
 			http.Error(w, "Unauthorized", http.StatusUnauthorized)
 			return
 		}
-		s, err := lab.Assume(r.Context(), c, o, arn, "exec")
+		s, err := lab.Assume(r.Context(), c, arn, "exec")
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(map[string]string{"AccessKeyId": s.AccessKeyID, "SecretAccessKey": s.SecretAccessKey,
+		json.NewEncoder(w).Encode(map[string]string{"AccessKeyId": s.AccessKeyID, "SecretAccessKey": s.SecretAccessKey.Reveal(),
 			"Token": s.SessionToken, "Expiration": time.Now().Add(50 * time.Minute).UTC().Format(time.RFC3339)})
 	})}
 	go srv.Serve(inside)

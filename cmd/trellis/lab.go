@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/trellis-project/trellis/api/client"
 	"github.com/trellis-project/trellis/daemon"
 	"github.com/trellis-project/trellis/lab"
 )
@@ -26,11 +25,11 @@ func labCommand() *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
-			options, err := reach.options()
+			accounts, err := reach.accounts()
 			if err != nil {
 				return err
 			}
-			p, err := newPlayer(cmd.OutOrStdout(), options)
+			p, err := newPlayer(cmd.OutOrStdout(), accounts)
 			if err != nil {
 				return err
 			}
@@ -46,12 +45,12 @@ func labCommand() *cobra.Command {
 }
 
 // newPlayer returns a player of scenarios with the credentials of the management account.
-func newPlayer(out io.Writer, o client.Options) (*lab.Player, error) {
+func newPlayer(out io.Writer, accounts *lab.Accounts) (*lab.Player, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the trellis program: %w", err)
 	}
-	return &lab.Player{Accounts: lab.NewAccounts(o), Program: self, Endpoint: daemon.InsideEndpoint, Region: o.Region, Out: out}, nil
+	return &lab.Player{Accounts: accounts, Program: self, Endpoint: daemon.InsideEndpoint, Out: out}, nil
 }
 
 // program is how this program was called, for commands to copy.

@@ -1,19 +1,19 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api/client"
 	"github.com/trellis-project/trellis/daemon"
+	"github.com/trellis-project/trellis/lab"
 )
 
 // reachFlags is how a verb reaches the API: by flags, else by the environment that the aws CLI reads, else by
@@ -30,54 +30,35 @@ func (r *reachFlags) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.credentials, "credentials", "", "credentials file (default: AWS_ACCESS_KEY_ID…, AWS_SHARED_CREDENTIALS_FILE, else "+def.CredentialsFile()+")")
 }
 
-// options finds endpoint, region and credentials.
-func (r *reachFlags) options() (client.Options, error) {
+// accounts finds endpoint, region and credentials.
+func (r *reachFlags) accounts() (*lab.Accounts, error) {
 	def := daemon.DefaultConfig()
 	endpoint := cmp.Or(r.endpoint, os.Getenv("AWS_ENDPOINT_URL"), "http://"+def.Listen)
 	region := cmp.Or(r.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), def.Region)
 	if id := os.Getenv("AWS_ACCESS_KEY_ID"); r.credentials == "" && id != "" {
-		return client.Options{Endpoint: endpoint, Region: region, AccessKeyID: id,
-			SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}, nil
+		return lab.NewAccounts(endpoint, client.Credentials{AccessKeyID: id,
+			SecretAccessKey: trellis.NewSecret(os.Getenv("AWS_SECRET_ACCESS_KEY")), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}, region), nil
 	}
-	return clientOptions(endpoint, cmp.Or(r.credentials, os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), def.CredentialsFile()), region)
+	return accountsOf(endpoint, cmp.Or(r.credentials, os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), def.CredentialsFile()), region)
 }
 
-// clientOptions reads a credentials file for a client.
-func clientOptions(endpoint, file, region string) (client.Options, error) {
-	o := client.Options{Endpoint: endpoint, Region: region}
-	profile := cmp.Or(os.Getenv("AWS_PROFILE"), "default")
-	values, err := readProfile(file, profile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return o, fmt.Errorf("no credentials at %s: Trellis writes DIR/credentials at its first start; name the file with --credentials", file)
-	}
-	if err != nil {
-		return o, err
-	}
-	o.AccessKeyID, o.SecretAccessKey, o.SessionToken = values["aws_access_key_id"], values["aws_secret_access_key"], values["aws_session_token"]
-	if o.AccessKeyID == "" || o.SecretAccessKey == "" {
-		return o, fmt.Errorf("%s has no access key in profile %s", file, profile)
-	}
-	return o, nil
-}
-
-// readProfile reads one profile of a file in the AWS shared-credentials format.
-func readProfile(file, profile string) (map[string]string, error) {
-	f, err := os.Open(filepath.Clean(file))
+// client returns a client of one's own account.
+func (r *reachFlags) client(ctx context.Context) (*client.Client, error) {
+	a, err := r.accounts()
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	values, in := map[string]string{}, false
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if name, ok := strings.CutPrefix(line, "["); ok {
-			in = strings.TrimSuffix(name, "]") == profile
-			continue
-		}
-		if name, value, ok := strings.Cut(line, "="); ok && in && !strings.HasPrefix(line, "#") {
-			values[strings.TrimSpace(name)] = strings.TrimSpace(value)
-		}
+	return a.Client(ctx, "")
+}
+
+// accountsOf reads a credentials file.
+func accountsOf(endpoint, file, region string) (*lab.Accounts, error) {
+	c, err := client.LoadCredentials(file, cmp.Or(os.Getenv("AWS_PROFILE"), "default"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no credentials at %s: Trellis writes DIR/credentials at its first start; name the file with --credentials", file)
 	}
-	return values, lines.Err()
+	if err != nil {
+		return nil, err
+	}
+	return lab.NewAccounts(endpoint, c, region), nil
 }
