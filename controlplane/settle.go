@@ -35,6 +35,8 @@ func (p *Plane) next(n trellis.Noun) *settling {
 		return p.nextVPCAssociation(n)
 	case *trellis.Instance:
 		return p.nextInstance(n)
+	case *trellis.ResourceShare:
+		return p.nextShare(n)
 	}
 	return nil
 }
