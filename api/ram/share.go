@@ -1,0 +1,136 @@
+package ram
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/controlplane"
+)
+
+// share is a share as the wire has it. Others than its owner do not see its tags.
+func (h *handler) share(s *trellis.ResourceShare, owner bool) ResourceShare {
+	out := ResourceShare{AllowExternalPrincipals: &s.AllowExternalPrincipals, CreationTime: &s.CreatedAt, FeatureSet: ptr("STANDARD"), LastUpdatedTime: &s.UpdatedAt,
+		Name: &s.Name, OwningAccountId: &s.Account, ResourceShareArn: ptr(s.ARN(h.region)), Status: &s.Status,
+		ResourceShareConfiguration: &ResourceShareConfiguration{RetainSharingOnAccountLeaveOrganization: new(bool)}}
+	if owner {
+		for k, v := range s.Tags {
+			out.Tags = append(out.Tags, Tag{Key: &k, Value: &v})
+		}
+		slices.SortFunc(out.Tags, func(a, b Tag) int { return strings.Compare(*a.Key, *b.Key) })
+	}
+	return out
+}
+
+// tagMap is tags as nouns keep them.
+func tagMap(in []Tag) map[string]string {
+	if len(in) == 0 {
+		return nil
+	}
+	out := map[string]string{}
+	for _, t := range in {
+		out[value(t.Key)] = value(t.Value)
+	}
+	return out
+}
+
+// createResourceShare is CreateResourceShare.
+func (h *handler) createResourceShare(ctx context.Context, c *api.Call, in *CreateResourceShareInput) (*CreateResourceShareOutput, error) {
+	if len(in.Sources) > 0 {
+		return nil, trellis.NewError(400, "InvalidParameterException", "Sources are for service principals, with whom VPC Lattice resources cannot be shared.")
+	}
+	s, rev, err := h.plane.CreateShare(ctx, c.Caller, controlplane.NewShare{Name: in.Name, AllowExternalPrincipals: in.AllowExternalPrincipals == nil || *in.AllowExternalPrincipals,
+		Resources: in.ResourceArns, Principals: in.Principals, Permissions: in.PermissionArns, ClientToken: value(in.ClientToken), Tags: tagMap(in.Tags)})
+	if err != nil {
+		return nil, err
+	}
+	return done(c, &CreateResourceShareOutput{ClientToken: in.ClientToken, ResourceShare: ptr(h.share(s, true))}, rev, nil)
+}
+
+// updateResourceShare is UpdateResourceShare.
+func (h *handler) updateResourceShare(ctx context.Context, c *api.Call, in *UpdateResourceShareInput) (*UpdateResourceShareOutput, error) {
+	s, rev, err := h.plane.UpdateShare(ctx, c.Caller, in.ResourceShareArn, in.Name, in.AllowExternalPrincipals)
+	if err != nil {
+		return nil, err
+	}
+	return done(c, &UpdateResourceShareOutput{ClientToken: in.ClientToken, ResourceShare: ptr(h.share(s, true))}, rev, nil)
+}
+
+// deleteResourceShare is DeleteResourceShare.
+func (h *handler) deleteResourceShare(ctx context.Context, c *api.Call, in *DeleteResourceShareInput) (*DeleteResourceShareOutput, error) {
+	rev, err := h.plane.DeleteShare(ctx, c.Caller, in.ResourceShareArn)
+	return done(c, &DeleteResourceShareOutput{ClientToken: in.ClientToken, ReturnValue: ptr(true)}, rev, err)
+}
+
+// getResourceShares is GetResourceShares.
+func (h *handler) getResourceShares(ctx context.Context, c *api.Call, in *GetResourceSharesInput) (*GetResourceSharesOutput, error) {
+	all, err := h.plane.Shares(ctx, c.Caller, "GetResourceShares", in.ResourceOwner == "OTHER-ACCOUNTS")
+	if err != nil {
+		return nil, err
+	}
+	if err := h.known(all, in.ResourceShareArns); err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(s *trellis.ResourceShare) bool {
+		return !matches(in.ResourceShareArns, s.ARN(h.region)) || in.Name != nil && *in.Name != s.Name ||
+			in.ResourceShareStatus != nil && *in.ResourceShareStatus != s.Status ||
+			in.PermissionArn != nil && !slices.Contains(s.Permissions, *in.PermissionArn) || !tagged(s, in.TagFilters)
+	})
+	all, next, err := page(c, all, func(s *trellis.ResourceShare) string { return s.ID }, in.MaxResults, in.NextToken)
+	return &GetResourceSharesOutput{NextToken: next, ResourceShares: each(all, func(s *trellis.ResourceShare) ResourceShare {
+		return h.share(s, s.Account == c.Account)
+	})}, err
+}
+
+// known refuses ARNs of shares that are not among all.
+func (h *handler) known(all []*trellis.ResourceShare, arns []string) error {
+	for _, arn := range arns {
+		a, err := trellis.ParseARN(arn)
+		if err != nil || a.Service != "ram" {
+			return trellis.NewError(400, "MalformedArnException", "The specified Amazon Resource Name (ARN) is not valid: %s", arn)
+		}
+		if !slices.ContainsFunc(all, func(s *trellis.ResourceShare) bool { return s.ARN(h.region) == arn }) {
+			return trellis.NewError(400, "UnknownResourceException", "ResourceShare %s could not be found.", arn)
+		}
+	}
+	return nil
+}
+
+// tagged tells whether a share has all tags that filters ask for.
+func tagged(s *trellis.ResourceShare, in []TagFilter) bool {
+	for _, f := range in {
+		v, ok := s.Tags[value(f.TagKey)]
+		if !ok || !matches(f.TagValues, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// tagResource is TagResource.
+func (h *handler) tagResource(ctx context.Context, c *api.Call, in *TagResourceInput) (*TagResourceOutput, error) {
+	rev, err := h.plane.TagShare(ctx, c.Caller, shareARN(in.ResourceShareArn, in.ResourceArn), tagMap(in.Tags))
+	return done(c, &TagResourceOutput{}, rev, err)
+}
+
+// untagResource is UntagResource.
+func (h *handler) untagResource(ctx context.Context, c *api.Call, in *UntagResourceInput) (*UntagResourceOutput, error) {
+	rev, err := h.plane.UntagShare(ctx, c.Caller, shareARN(in.ResourceShareArn, in.ResourceArn), in.TagKeys)
+	return done(c, &UntagResourceOutput{}, rev, err)
+}
+
+// shareARN is the ARN of the share to tag, from whichever parameter has it.
+func shareARN(share, resource *string) string {
+	if share != nil {
+		return *share
+	}
+	return value(resource)
+}
+
+// enableSharing is EnableSharingWithAwsOrganization.
+func (h *handler) enableSharing(ctx context.Context, c *api.Call, _ *EnableSharingWithAwsOrganizationInput) (*EnableSharingWithAwsOrganizationOutput, error) {
+	rev, err := h.plane.EnableSharing(ctx, c.Caller)
+	return done(c, &EnableSharingWithAwsOrganizationOutput{ReturnValue: ptr(true)}, rev, err)
+}
