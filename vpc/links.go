@@ -46,7 +46,9 @@ var vpcSysctls = []sysctl{
 	{"ipv4/conf/all/rp_filter", "1"}, {"ipv4/conf/default/rp_filter", "1"},
 	{"ipv4/conf/all/send_redirects", "0"}, {"ipv4/conf/default/send_redirects", "0"},
 	{"ipv4/conf/all/accept_redirects", "0"}, {"ipv4/conf/default/accept_redirects", "0"},
-	{"ipv4/ip_local_port_range", "1024 65535"}, // source ports to targets
+	// Towards targets: all source ports, again while their last connection waits for its end, and no slow start for
+	// connections that were kept.
+	{"ipv4/ip_local_port_range", "1024 65535"}, {"ipv4/tcp_tw_reuse", "1"}, {"ipv4/tcp_slow_start_after_idle", "0"},
 	{"ipv6/conf/all/disable_ipv6", "0"}, {"ipv6/conf/default/disable_ipv6", "0"},
 	{"ipv6/conf/all/accept_ra", "0"}, {"ipv6/conf/default/accept_ra", "0"},
 	{"ipv6/conf/default/accept_dad", "0"}, {"ipv6/conf/default/addr_gen_mode", "1"},

@@ -62,8 +62,8 @@ func (r *ruleset) load(ns *namespace) error {
 		}
 		chains[c.name] = conn.AddChain(nc)
 	}
-	for _, s := range r.sets {
-		if err := s.add(conn, t); err != nil {
+	for i, s := range r.sets {
+		if err := s.add(conn, t, uint32(i+1)); err != nil {
 			return fmt.Errorf("add set %s of %s: %w", s.name, ns.name, err)
 		}
 	}
@@ -78,9 +78,10 @@ func (r *ruleset) load(ns *namespace) error {
 	return nil
 }
 
-// add queues a set and its elements.
-func (s *set) add(conn *nftables.Conn, t *nftables.Table) error {
-	ns := &nftables.Set{Table: t, Name: s.name, KeyType: setTypes[s.kind], Concatenation: s.kind == sources4 || s.kind == sources6}
+// add queues a set and its elements. The id is the set's within this batch; without one the nftables package counts in a variable
+// that concurrent batches race for.
+func (s *set) add(conn *nftables.Conn, t *nftables.Table, id uint32) error {
+	ns := &nftables.Set{Table: t, ID: id, Name: s.name, KeyType: setTypes[s.kind], Concatenation: s.kind == sources4 || s.kind == sources6}
 	if s.kind >= byInterface {
 		ns.IsMap, ns.DataType = true, nftables.TypeVerdict
 	}

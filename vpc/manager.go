@@ -135,7 +135,7 @@ func (m *Manager) Apply(ctx context.Context, st *trellis.State) error {
 		if ctx.Err() != nil {
 			return errors.Join(append(errs, ctx.Err())...)
 		}
-		if err := m.applyVPC(networks[id]); err != nil {
+		if err := m.applyVPC(ctx, networks[id]); err != nil {
 			errs = append(errs, fmt.Errorf("make VPC %s: %w", id, err))
 		}
 	}
@@ -198,7 +198,7 @@ func same[T trellis.Noun](st *trellis.State, seen nounsOfKind) bool {
 }
 
 // applyVPC makes one VPC as it is wanted.
-func (m *Manager) applyVPC(n *network) error {
+func (m *Manager) applyVPC(ctx context.Context, n *network) error {
 	v := m.applied[n.id]
 	fresh := v == nil
 	if fresh {
@@ -209,7 +209,7 @@ func (m *Manager) applyVPC(n *network) error {
 		v = &madeVPC{ns: ns, hosts: map[string]madeHost{}}
 		m.applied[n.id] = v
 	}
-	err := m.updateVPC(v, n, fresh)
+	err := m.updateVPC(ctx, v, n, fresh)
 	if err != nil && fresh && len(v.hosts) == 0 {
 		return errors.Join(err, m.removeVPC(n.id))
 	}
@@ -217,7 +217,7 @@ func (m *Manager) applyVPC(n *network) error {
 }
 
 // updateVPC changes what differs: rules first, so that nothing is ever open that should not be.
-func (m *Manager) updateVPC(v *madeVPC, n *network, fresh bool) error {
+func (m *Manager) updateVPC(ctx context.Context, v *madeVPC, n *network, fresh bool) error {
 	if v.text != n.text {
 		if err := n.rules.load(v.ns); err != nil {
 			v.text = ""
@@ -249,6 +249,9 @@ func (m *Manager) updateVPC(v *madeVPC, n *network, fresh bool) error {
 	for _, h := range n.hosts {
 		if made, ok := v.hosts[h.id]; ok && made.want == h {
 			continue
+		}
+		if ctx.Err() != nil {
+			return errors.Join(append(errs, ctx.Err())...)
 		}
 		if err := m.makeHost(v, h); err != nil {
 			errs = append(errs, fmt.Errorf("make instance %s: %w", h.id, err))
