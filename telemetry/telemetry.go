@@ -1,0 +1,43 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"time"
+)
+
+// Options is what a Telemetry needs.
+type Options struct {
+	Dir    string // everything is kept below it; made when it does not exist
+	Region string // of ARNs
+	Now    func() time.Time
+	Log    *slog.Logger // discards when nil
+}
+
+// Telemetry is all that is kept. It is safe for concurrent use.
+type Telemetry struct {
+	logs *Logs
+}
+
+// New opens what Dir holds. It starts nothing.
+func New(o Options) (*Telemetry, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	logs, err := openLogs(filepath.Join(o.Dir, "logs"), o)
+	if err != nil {
+		return nil, err
+	}
+	return &Telemetry{logs}, nil
+}
+
+// Logs are the log groups of all accounts.
+func (t *Telemetry) Logs() *Logs { return t.logs }
+
+// Run synchronizes the disk and removes what is past its retention until ctx is done; then it ends running
+// queries and closes the files. Nothing can be put after that.
+func (t *Telemetry) Run(ctx context.Context) error { return t.logs.run(ctx) }
