@@ -29,6 +29,7 @@ const (
 	historyKept     = "1h" // a follower that falls back further starts from a snapshot
 	startTimeout    = time.Minute
 	stopTimeout     = 10 * time.Second
+	deadTimeout     = time.Second // to stop an etcd that has failed
 )
 
 // engine is a running etcd, inside the process or elsewhere.
@@ -70,7 +71,7 @@ func startEngine(ctx context.Context, o Options) (*engine, error) {
 		err = e.embed(ctx, o)
 	}
 	if err != nil {
-		e.stop()
+		e.stop(deadTimeout)
 		return nil, err
 	}
 	return e, nil
@@ -153,7 +154,7 @@ func (e *engine) gone() <-chan struct{} {
 
 // stop ends etcd and gives the data directory back. An etcd that hangs is left behind: what it has
 // acknowledged is on disk, and the process is about to end.
-func (e *engine) stop() {
+func (e *engine) stop(timeout time.Duration) {
 	e.once.Do(func() {
 		done := make(chan struct{})
 		go func() {
@@ -165,14 +166,14 @@ func (e *engine) stop() {
 				e.etcd.Close()
 			}
 		}()
-		timer := time.NewTimer(stopTimeout)
+		timer := time.NewTimer(timeout)
 		defer timer.Stop()
 		select {
 		case <-done:
 			e.lock.Close()
 		case <-timer.C:
 			// The lock stays with the process: etcd may still have the files open.
-			e.log.Error("etcd does not stop", "timeout", stopTimeout)
+			e.log.Error("etcd does not stop", "timeout", timeout)
 		}
 	})
 }

@@ -85,3 +85,38 @@ func TestKill(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// childRead is the environment variable that makes the child print how many accounts a store holds.
+const childRead = "TRELLIS_STORE_TEST_READ"
+
+// reader is a process of its own that counts a store's accounts. The store of this process may hold the
+// directory still, when its etcd could not be stopped.
+func reader(dir string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childRead+"="+dir)
+	return cmd
+}
+
+// count prints how many accounts a store holds.
+func count(dir string) {
+	s, err := store.New(store.Options{Dir: dir})
+	if err != nil {
+		fmt.Println("new:", err)
+		os.Exit(1)
+	}
+	ctx := context.Background()
+	go func() {
+		fmt.Println("run:", s.Run(ctx))
+		os.Exit(1)
+	}()
+	<-s.Ready()
+	err = s.Read(ctx, func(tx *store.Tx) error {
+		all, err := store.List[*trellis.Account](tx, "")
+		fmt.Println("found", len(all))
+		return err
+	})
+	if err != nil {
+		fmt.Println("read:", err)
+		os.Exit(1)
+	}
+}

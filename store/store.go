@@ -92,7 +92,8 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("store: %w", err)
 	}
-	defer e.stop()
+	patience := stopTimeout
+	defer func() { e.stop(patience) }()
 	s.mu.Lock()
 	s.client = e.client
 	s.mu.Unlock()
@@ -109,6 +110,7 @@ func (s *Store) Run(ctx context.Context) error {
 		s.stop(ErrUnavailable)
 		return nil
 	case err := <-e.dead:
+		patience = deadTimeout
 		s.stop(err)
 		return fmt.Errorf("store: etcd failed: %w", err)
 	case <-e.gone():

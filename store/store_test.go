@@ -23,6 +23,14 @@ func TestMain(m *testing.M) {
 		child(dir)
 		return
 	}
+	if dir := os.Getenv(childFull); dir != "" {
+		commitUntilFull(dir)
+		return
+	}
+	if dir := os.Getenv(childRead); dir != "" {
+		count(dir)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
