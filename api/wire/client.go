@@ -146,11 +146,15 @@ func (c *Codec) DecodeOutput(op *Operation, r *Response) (any, error) {
 	return out.Interface(), nil
 }
 
-// Map turns an output struct into a map under AWS's member names, as the aws CLI prints it: timestamps are
+// Map turns an operation's output, or its input, into a map under AWS's member names, as the aws CLI prints it:
 // texts, members that are absent are left out.
 func (c *Codec) Map(op *Operation, out any) map[string]any {
 	o := c.operations[op.Name]
-	return c.plain(nil, o.out, reflect.ValueOf(out)).(map[string]any)
+	sh, v := o.out, reflect.ValueOf(out).Elem()
+	if v.Type() == op.In {
+		sh = o.in
+	}
+	return c.plain(nil, sh, v).(map[string]any)
 }
 
 // plain turns a value into maps, lists and scalars.
