@@ -210,10 +210,9 @@ var dateForms = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04Z
 
 // parseDate reads a date or the seconds since 1970. Fractions of a second are cut off.
 func parseDate(t string) (int64, bool) {
-	if len(t) != 4 { // four digits are a year, not seconds
-		if n, err := strconv.ParseInt(t, 10, 64); err == nil {
-			return n, true
-		}
+	if len(t) != 4 && strings.Trim(t, "0123456789") == "" { // four digits are a year, not seconds
+		n, err := strconv.ParseInt(t, 10, 64)
+		return n, err == nil
 	}
 	for _, form := range dateForms {
 		if d, err := time.Parse(form, t); err == nil {
