@@ -31,6 +31,9 @@ func Check() []Problem {
 	found := func(code, fix, what string, err error) {
 		problems = append(problems, Problem{code, fmt.Sprintf("%s: %v", what, err), fix})
 	}
+	if err := unix.Access("/run", unix.W_OK); err != nil {
+		found("no_run", "mount /run writable", "cannot keep names of namespaces in /run", err)
+	}
 	_ = onOwnThread(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			found("no_namespaces", "use a kernel with CONFIG_NET_NS, outside of a sandbox that forbids unshare", "cannot make a network namespace", err)

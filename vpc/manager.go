@@ -262,6 +262,9 @@ func (m *Manager) updateVPC(ctx context.Context, v *madeVPC, n *network, fresh b
 
 // take opens or makes the namespace of a VPC or instance and marks it as this process'.
 func (m *Manager) take(id string) (*namespace, error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
 	other, err := readOwner(id)
 	if err != nil {
 		return nil, err

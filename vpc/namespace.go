@@ -36,6 +36,19 @@ type namespace struct {
 // namespacePath is where a namespace's name lies.
 func namespacePath(id string) string { return filepath.Join(netnsDir, NamespaceName(id)) }
 
+// checkID refuses what cannot be an id of EC2's: ids become parts of paths.
+func checkID(id string) error {
+	for _, c := range id {
+		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return fmt.Errorf("%q is not an id", id)
+		}
+	}
+	if id == "" {
+		return errors.New("an id is empty")
+	}
+	return nil
+}
+
 // openNamespace opens an existing namespace. The error is os.ErrNotExist when there is none, which a plain file that a killed
 // process left without a namespace counts as.
 func openNamespace(id string) (*namespace, error) {

@@ -24,6 +24,9 @@ func Start(instanceID string, cmd *exec.Cmd) error {
 	if cmd.SysProcAttr != nil && cmd.SysProcAttr.Pdeathsig != 0 {
 		return errors.New("start in instance: a parent death signal is not possible")
 	}
+	if err := checkID(instanceID); err != nil {
+		return fmt.Errorf("start in instance: %w", err)
+	}
 	ns, err := openNamespace(instanceID)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("instance %s does not run on this machine", instanceID)

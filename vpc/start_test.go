@@ -21,8 +21,16 @@ func TestStartSeesTheInstance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var cgroups strings.Builder
+	entries, err := os.ReadDir("/sys/fs/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		cgroups.WriteString(e.Name() + "\n")
+	}
 	var out strings.Builder
-	cmd := exec.Command("sh", "-c", "cat /etc/resolv.conf; ls /sys/class/net; cat /sys/class/net/eth0/address; grep /run/netns /proc/self/mountinfo; ls -d /sys/fs/cgroup")
+	cmd := exec.Command("env", "LC_ALL=C", "sh", "-c", "cat /etc/resolv.conf; ls /sys/class/net; cat /sys/class/net/eth0/address; grep /run/netns /proc/self/mountinfo; ls /sys/fs/cgroup")
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := Start(i.ID, cmd); err != nil {
 		t.Fatal(err)
@@ -37,8 +45,7 @@ options ndots:1 timeout:2 attempts:5
 eth0
 lo
 06:00:0a:14:00:0a
-/sys/fs/cgroup
-`)
+`+cgroups.String())
 	after, err := os.ReadFile("/etc/resolv.conf")
 	if err != nil {
 		t.Fatal(err)
