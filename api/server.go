@@ -23,6 +23,7 @@ import (
 // Bounds of a request.
 const (
 	maxBody      = 1 << 20          // bytes of a request's body
+	maxUnsigned  = 64 << 10         // bytes of a body that is read only to tell the service of an unsigned request
 	callTimeout  = 30 * time.Second // of an operation
 	applyTimeout = 2 * time.Second  // how long an answer waits for this node to apply what was written
 )
@@ -151,9 +152,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer is the way of a request that succeeds. Its errors are written by refuse.
 func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (*wire.Response, error) {
 	x.read(r)
-	body, bodyErr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	x.request.Body = body
 	auth, isSigned, err := sigv4.Parse(&x.signed)
+	limit := int64(maxBody)
+	if !isSigned || err != nil {
+		limit = maxUnsigned
+	}
+	var bodyErr error
+	x.request.Body, bodyErr = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	x.service = x.server.serviceOf(&x.request, &auth, isSigned && err == nil)
 	if x.service != nil {
 		x.call.Service = x.service.Model.SigningName

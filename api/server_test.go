@@ -1,14 +1,17 @@
 package api_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -312,8 +315,7 @@ func TestAuthentication(t *testing.T) {
 			_, err := c.Call(t.Context(), call.service, call.operation, nil)
 			var e *trellis.Error
 			if errors.As(err, &e) {
-				got = http.StatusText(e.Status)
-				got = strings.TrimSpace(map[int]string{400: "400", 401: "401", 403: "403"}[e.Status] + " " + e.Code)
+				got = strconv.Itoa(e.Status) + " " + e.Code
 			} else if err != nil {
 				t.Error(err)
 			}
@@ -418,6 +420,49 @@ func TestTamperedBody(t *testing.T) {
 		if got := response.Header.Get("x-amzn-ErrorType"); response.StatusCode != 403 || got != "InvalidSignatureException" {
 			t.Errorf("hash named %t: got %d %s", named, response.StatusCode, got)
 		}
+	}
+}
+
+// TestBodies sends bodies in chunks, with a bad chunk, and too large ones, over a bare connection.
+func TestBodies(t *testing.T) {
+	address := strings.TrimPrefix(start(t, io.Discard, new(atomic.Int64)), "http://")
+	const body = `{"name":"orders"}`
+	head := "POST /services HTTP/1.1\r\nHost: " + address + "\r\n"
+	for _, f := range sigv4.Sign(&sigv4.Request{Method: "POST", Path: "/services", Host: address}, testKey, testSecret, "", testRegion,
+		"vpc-lattice", sigv4.HashPayload([]byte(body)), time.Now()) {
+		head += f.Name + ": " + f.Value + "\r\n"
+	}
+	for name, test := range map[string]struct {
+		rest   string
+		status int
+	}{
+		"chunked":        {"Transfer-Encoding: chunked\r\n\r\n11\r\n" + body + "\r\n0\r\n\r\n", 201},
+		"bad chunk":      {"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},
+		"announced size": {"Content-Length: 1048577\r\n\r\n" + strings.Repeat(" ", 1<<20+1), 413},
+		"chunked size":   {"Transfer-Encoding: chunked\r\n\r\n100001\r\n" + strings.Repeat(" ", 1<<20+1) + "\r\n0\r\n\r\n", 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, head+test.rest); err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			text, err := io.ReadAll(response.Body)
+			if err != nil || response.StatusCode != test.status {
+				t.Errorf("got %d %s, %v, want %d", response.StatusCode, text, err, test.status)
+			}
+		})
 	}
 }
 
