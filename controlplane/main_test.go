@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	stop := func() error { return nil }
+	var stop func() error
 	if shared, stop, err = open(dir); err != nil {
 		panic(err)
 	}

@@ -116,30 +116,23 @@ func visible[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, kind resourc
 	if err != nil {
 		return nil, err
 	}
-	shares, err := store.List[*trellis.ResourceShare](tx, "")
+	arns, err := p.SharedResources(tx, account(c), "")
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
-	for _, s := range shares {
-		if s.Account == account(c) {
+	for _, arn := range arns {
+		ref, err := p.ref(c, arn, kind)
+		if err != nil || !p.SharedWith(tx, account(c), arn, kind.describe) {
+			continue // of another kind or region, or not to be seen
+		}
+		n, err := store.Get[T](tx, ref.Key())
+		if errors.Is(err, trellis.ErrNotExist) {
 			continue
 		}
-		for _, arn := range s.Resources {
-			ref, err := p.ref(c, arn, kind)
-			if err != nil || ref.Account == account(c) || seen[arn] || !p.SharedWith(tx, account(c), arn, kind.describe) {
-				continue
-			}
-			seen[arn] = true
-			n, err := store.Get[T](tx, ref.Key())
-			if errors.Is(err, trellis.ErrNotExist) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			items = append(items, n)
+		if err != nil {
+			return nil, err
 		}
+		items = append(items, n)
 	}
 	slices.SortFunc(items, func(a, b T) int { return strings.Compare(a.Common().ID, b.Common().ID) })
 	return items, nil
