@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +99,53 @@ func TestEstablishedConnectionOutlivesItsRule(t *testing.T) {
 		t.Errorf("read on the tracked connection: %v", err)
 	}
 	l.call("a new one", client, "10.20.0.10:8080", timedOut)
+}
+
+// tracked is how many connections conntrack knows in a VPC's namespace.
+func (l *lab) tracked(v *trellis.VPC) (n int) {
+	l.t.Helper()
+	ns, err := openNamespace(v.ID)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer ns.close()
+	err = ns.within(func() error {
+		b, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_count")
+		if err == nil {
+			n, err = strconv.Atoi(strings.TrimSpace(string(b)))
+		}
+		return err
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return n
+}
+
+func TestOnlyTrafficBetweenInstancesIsTracked(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	v, s := l.vpc("10.20.0.0/16")
+	g := l.group(v, everything(true), everything(false))
+	client, server := l.instance(s, "10.20.0.10", g), l.instance(s, "10.20.0.11", g)
+	l.associate(v, 40)
+	l.apply()
+	l.serve(server, "10.20.0.11:8080")
+	l.listen(v, "169.254.171.40:80")
+	l.echo(v, "10.20.0.2:53")
+	l.call("service", client, "169.254.171.40:80", "10.20.0.10")
+	l.dial("target", v, "10.20.0.11:8080", "169.254.171.1")
+	l.call("nowhere", client, "169.254.171.254:80", timedOut)
+	if !l.asks(client, "10.20.0.2:53", certainty) {
+		t.Error("the resolver does not answer")
+	}
+	if n := l.tracked(v); n != 0 {
+		t.Errorf("%d connections of the node are tracked", n)
+	}
+	l.call("neighbour", client, "10.20.0.11:8080", "10.20.0.10")
+	if n := l.tracked(v); n != 1 {
+		t.Errorf("%d connections between instances are tracked, want 1", n)
+	}
 }
 
 func TestTargetGroupsSourceIsThePrefixList(t *testing.T) {

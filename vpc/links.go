@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -278,10 +279,38 @@ func joinHost(vpc, instance *namespace, w host) error {
 	if err := giveAddress(outer, inner, near, far, w, w.address, w.gateway, everywhere4); err != nil {
 		return err
 	}
-	if !w.address6.IsValid() || !hasIPv6() {
-		return nil
+	if w.address6.IsValid() && hasIPv6() {
+		if err := giveAddress(outer, inner, near, far, w, w.address6, gateway6, everywhere6); err != nil {
+			return err
+		}
 	}
-	return giveAddress(outer, inner, near, far, w, w.address6, gateway6, everywhere6)
+	return errors.Join(awaitUp(inner, far), awaitUp(outer, near))
+}
+
+const (
+	// upTimeout bounds how long an interface may take to come up.
+	upTimeout = 5 * time.Second
+	// upInterval is how often it is looked at meanwhile.
+	upInterval = time.Millisecond
+)
+
+// awaitUp waits until an interface carries packets. The end of a pair that was brought up first learns of the other in a
+// work queue of the kernel, and loses packets until then; a lost SYN would be a client's second lost.
+func awaitUp(h *netlink.Handle, l netlink.Link) error {
+	tick := time.NewTicker(upInterval)
+	defer tick.Stop()
+	for deadline := time.Now().Add(upTimeout); ; <-tick.C {
+		now, err := h.LinkByIndex(l.Attrs().Index)
+		if err != nil {
+			return fmt.Errorf("look at interface %s: %w", l.Attrs().Name, err)
+		}
+		if now.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("interface %s stays %s", l.Attrs().Name, now.Attrs().OperState)
+		}
+	}
 }
 
 // findPair finds an instance's pair if it is as wanted, and removes it otherwise.

@@ -179,6 +179,25 @@ func BenchmarkDial(b *testing.B) {
 	}
 }
 
+// BenchmarkVisit is what a socket inside of a namespace costs more than one outside.
+func BenchmarkVisit(b *testing.B) {
+	l := benchLab(b)
+	v, home, err := l.m.find(l.vpcID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		visit, err := v.ns.enter(home)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := visit.leave(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkDialLoopback is what package net takes outside of namespaces, to hold BenchmarkDial against.
 func BenchmarkDialLoopback(b *testing.B) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")

@@ -1,6 +1,7 @@
 package vpc
 
 import (
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -51,6 +52,24 @@ lo
 		t.Fatal(err)
 	}
 	expect(t, "the host's resolv.conf", string(after), string(host))
+}
+
+func TestListenInsideIsInside(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	_, s := l.vpc("10.20.0.0/16")
+	i, other := l.instance(s, "10.20.0.10"), l.instance(s, "10.20.0.11")
+	l.apply()
+	ln, err := ListenInside(i.ID, netip.MustParseAddrPort("127.0.0.1:8080"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.greet(ln)
+	l.call("its own loopback", i, "127.0.0.1:8080", "127.0.0.1")
+	l.call("the loopback of another", other, "127.0.0.1:8080", refused)
+	if _, err := ListenInside("i-0123456789abcdef0", netip.MustParseAddrPort("127.0.0.1:8080")); err == nil {
+		t.Error("an instance that does not run was listened in")
+	}
 }
 
 func TestStartErrors(t *testing.T) {
