@@ -65,7 +65,6 @@ type exchange struct {
 	sent      uploadResult      // how that went
 	uploaded  chan uploadResult // capacity 1
 	unread    bool              // the client may send more of what nobody reads
-	begun     bool              // the answer to the client has begun
 }
 
 // exchanges are those not in use.
@@ -91,7 +90,7 @@ func (x *exchange) reset() {
 	x.req.Reset()
 	x.vpc, x.network, x.service, x.listener, x.rule, x.group, x.caller = nil, nil, nil, nil, nil, nil, nil
 	x.idle = defaultIdle
-	x.signed, x.held, x.uploading, x.unread, x.begun, x.sent = nil, false, false, false, false, uploadResult{}
+	x.signed, x.held, x.uploading, x.unread, x.sent = nil, false, false, false, uploadResult{}
 	x.headLen, x.answered = 0, time.Time{}
 	x.rec = accesslog.Record{}
 }

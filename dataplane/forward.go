@@ -109,20 +109,18 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 	if c.l.draining.Load() {
 		c.last = true
 	}
-	out := x.appendResponse(x.out[:0])
-	x.begun = true
 
 	// The head goes out with as much of the body as came along.
 	p := x.rb[head:n]
 	keep, used, err := x.respBody.Next(p, contentOnly)
-	out = append(out, p[:keep]...)
-	x.out = out
-	if werr := c.write(out, x.idle); werr != nil {
-		x.clientGone()
+	if err != nil {
+		x.targetFailed(502, failTargetProtocol)
 		return false
 	}
-	if err != nil {
-		x.cutShort(failTargetProtocol)
+	out := append(x.appendResponse(x.out[:0]), p[:keep]...)
+	x.out = out
+	if err := c.write(out, x.idle); err != nil {
+		x.clientGone()
 		return false
 	}
 	rest := p[used:]

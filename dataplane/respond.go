@@ -63,7 +63,7 @@ func (x *exchange) respond(status int, body, reason string) {
 	if x.req.Method != "HEAD" {
 		out = append(out, body...)
 	}
-	x.out, x.begun = out, true
+	x.out = out
 	if err := c.write(out, x.idle); err != nil {
 		c.last = true
 		return

@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"math/bits"
 	"sync/atomic"
 	"time"
 
@@ -100,25 +99,16 @@ func (x *exchange) locate(t *routing.Table) bool {
 	return true
 }
 
-// pickGroup chooses a target group by weight. The requests of a rule are dealt out evenly: of 10 requests at
-// weights 90 and 10, one goes to the second group.
+// pickGroup chooses a target group by weight. The requests of a rule are dealt out by a counter, so that of
+// every hundred at weights 90 and 10, ten go to the second group.
 func (x *exchange) pickGroup() string {
 	a := &x.rule.Action
 	if len(a.Groups) == 1 {
 		return a.Pick(0)
 	}
-	var sum uint64
-	for _, g := range a.Groups {
-		sum += uint64(g.Weight)
-	}
-	if sum == 0 {
-		return ""
-	}
 	turn, ok := x.c.l.s.turns.Load(x.rule.ID)
 	if !ok {
 		turn, _ = x.c.l.s.turns.LoadOrStore(x.rule.ID, new(atomic.Uint64))
 	}
-	// Multiples of the golden ratio spread evenly, in whatever order and number they are taken.
-	share, _ := bits.Mul64(turn.(*atomic.Uint64).Add(1)*0x9e3779b97f4a7c15, sum)
-	return a.Pick(share)
+	return a.Pick(turn.(*atomic.Uint64).Add(1) - 1)
 }

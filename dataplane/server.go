@@ -89,7 +89,9 @@ type listener struct {
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
 	watching bool
-	running  sync.WaitGroup // connections and the watch
+	running  sync.WaitGroup // connections
+	watches  sync.WaitGroup
+	over     chan struct{} // closed when no connection is left and none will come
 }
 
 // Serve takes connections from ln, all of which come from the clients of one VPC to the address of one
@@ -100,7 +102,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, vpcID string, slot,
 	defer s.serving.Done()
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	l := &listener{s: s, ctx: life, vpcID: vpcID, slot: slot, port: port, conns: map[*conn]struct{}{}}
+	l := &listener{s: s, ctx: life, vpcID: vpcID, slot: slot, port: port, conns: map[*conn]struct{}{}, over: make(chan struct{})}
 	l.clock.Store(time.Now().UnixNano())
 
 	stopping := make(chan struct{})
@@ -168,7 +170,7 @@ func (l *listener) start(nc net.Conn) {
 	if !l.watching {
 		l.watching = true
 		l.clock.Store(time.Now().UnixNano())
-		l.running.Add(1)
+		l.watches.Add(1)
 		go l.watch()
 	}
 	l.mu.Unlock()
@@ -200,17 +202,24 @@ func (l *listener) drain(end func()) {
 	defer t.Stop()
 	select {
 	case <-done:
-		return
 	case <-t.C:
+		l.cut(end)
 	case <-l.s.kill:
+		l.cut(end)
 	}
+	<-done
+	close(l.over)
+	l.watches.Wait()
+}
+
+// cut ends what the connections do.
+func (l *listener) cut(end func()) {
 	end()
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	for c := range l.conns {
 		c.cut()
 	}
-	l.mu.Unlock()
-	<-done
 }
 
 // Drain makes all Serve calls stop taking connections and finish the requests in flight. It returns when they

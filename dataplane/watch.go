@@ -50,10 +50,15 @@ func (c *conn) late(wait int) bool { return c.guards[wait].due.Load() < 0 }
 
 // watch ends waits that last too long, as long as there are connections.
 func (l *listener) watch() {
-	defer l.running.Done()
+	defer l.watches.Done()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	for range tick.C {
+	for {
+		select {
+		case <-tick.C:
+		case <-l.over:
+			return
+		}
 		now := time.Now().UnixNano()
 		l.clock.Store(now)
 		l.mu.Lock()

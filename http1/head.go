@@ -78,7 +78,10 @@ func ParseRequest(buf []byte, h *Head) (int, error) {
 	if err := h.fields(buf[i+1 : end-2]); err != nil {
 		return 0, err
 	}
-	return end, h.frameRequest()
+	if err := h.frameRequest(); err != nil {
+		return 0, err
+	}
+	return end, nil
 }
 
 // ParseResponse is ParseRequest for the head of a response. toHead tells that the request was a HEAD.
@@ -94,7 +97,10 @@ func ParseResponse(buf []byte, h *Head, toHead bool) (int, error) {
 	if err := h.fields(buf[i+1 : end-2]); err != nil {
 		return 0, err
 	}
-	return end, h.frameResponse(toHead)
+	if err := h.frameResponse(toHead); err != nil {
+		return 0, err
+	}
+	return end, nil
 }
 
 // end finds the end of the head, and refuses as early as it can: a client with a bad first line shall

@@ -50,6 +50,8 @@ func unescape(t testing.TB, s string) []byte {
 func describe(h *Head, n int, err error) string {
 	var e *Error
 	switch {
+	case err != nil && n != 0:
+		return "an error and a length"
 	case errors.As(err, &e):
 		return fmt.Sprintf("refused %d %s", e.Status, e.Reason)
 	case err != nil:
