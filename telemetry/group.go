@@ -48,11 +48,11 @@ type group struct {
 	streams  map[string]*stream // by name
 	numbers  map[uint64]*stream
 	lastNum  uint64
-	segments []*segment // oldest first; the last one is open for appending, none before the first Put
+	segments []*segment // oldest first; the last one is open for appending, if it is whole
 	closed   bool
 }
 
-// openGroup opens the group in a folder: it reads every segment once and removes a torn end of the newest.
+// openGroup opens the group in a folder: it reads every segment once and removes a record that was cut off from the end of the newest.
 func openGroup(dir string, log *slog.Logger) (*group, error) {
 	g := &group{dir: dir, log: log, streams: map[string]*stream{}, numbers: map[uint64]*stream{}}
 	b, err := os.ReadFile(filepath.Join(dir, groupFile))
@@ -93,14 +93,18 @@ func (g *group) load(s *segment, newest bool) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if errors.Is(err, errTorn) {
-			g.log.Warn("log segment has a damaged record", "log_group", g.meta.Name, "segment", s.path, "whole_bytes", rr.at, "removed", newest)
-			if newest {
-				if err := f.Truncate(rr.at); err != nil {
-					f.Close()
-					return err
-				}
+		if errors.Is(err, errTorn) && newest {
+			g.log.Info("cut-off log record removed", "log_group", g.meta.Name, "segment", s.path, "whole_bytes", rr.at)
+			if err := f.Truncate(rr.at); err != nil {
+				f.Close()
+				return err
 			}
+			break
+		}
+		if errors.Is(err, errTorn) || errors.Is(err, errDamaged) {
+			// The file stays as it is, for who wants to look; what comes next goes into a new one.
+			g.log.Warn("log segment is damaged", "log_group", g.meta.Name, "segment", s.path, "whole_bytes", rr.at)
+			newest = false
 			break
 		}
 		if err != nil {
@@ -157,7 +161,7 @@ func (g *group) write(records []record) error {
 	if g.closed {
 		return noGroup()
 	}
-	if n := len(g.segments); n == 0 || g.segments[n-1].size >= segmentBytes {
+	if n := len(g.segments); n == 0 || g.segments[n-1].size >= segmentBytes || g.segments[n-1].file == nil {
 		if err := g.roll(); err != nil {
 			return fmt.Errorf("write log events: %w", err)
 		}

@@ -94,7 +94,7 @@ func (s *segment) scan(in span, names map[uint64]string, each func(r record, str
 	rr := newRecordReader(io.LimitReader(f, s.size))
 	for {
 		r, err := rr.next()
-		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
+		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) || errors.Is(err, errDamaged) {
 			return nil // a damaged end was told of at the start
 		}
 		if err != nil {

@@ -31,8 +31,13 @@ const (
 // castagnoli is the polynomial of the records' checksums.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// errTorn says that a record is cut off or damaged. What lies before it is whole.
-var errTorn = errors.New("record is cut off or damaged")
+var (
+	// errTorn says that a record is cut off: the process or machine ended while it was written. What lies
+	// before it is whole, and nothing lies behind it.
+	errTorn = errors.New("record is cut off")
+	// errDamaged says that a record is not as it was written. What lies before it is whole.
+	errDamaged = errors.New("record is damaged")
+)
 
 // segment is one file of a log group. Each begins by naming all streams of the group, so that older segments
 // can be removed.
@@ -86,10 +91,10 @@ func appendRecord(b []byte, r record) []byte {
 	return b
 }
 
-// decodeRecord decodes a record's body. It returns errTorn for what appendRecord cannot have written.
+// decodeRecord decodes a record's body. It returns errDamaged for what appendRecord cannot have written.
 func decodeRecord(body []byte) (record, error) {
 	if len(body) == 0 {
-		return record{}, errTorn
+		return record{}, errDamaged
 	}
 	r := record{kind: body[0]}
 	body = body[1:]
@@ -105,7 +110,7 @@ func decodeRecord(body []byte) (record, error) {
 	}
 	stream, n := binary.Uvarint(body)
 	if n <= 0 {
-		return record{}, errTorn
+		return record{}, errDamaged
 	}
 	r.stream, body = stream, body[n:]
 	switch r.kind {
@@ -116,10 +121,10 @@ func decodeRecord(body []byte) (record, error) {
 		r.time = next()
 	case recordGone:
 	default:
-		return record{}, errTorn
+		return record{}, errDamaged
 	}
 	if bad {
-		return record{}, errTorn
+		return record{}, errDamaged
 	}
 	r.text = body
 	return r, nil
@@ -137,7 +142,7 @@ func newRecordReader(r io.Reader) *recordReader {
 	return &recordReader{r: bufio.NewReaderSize(r, 64<<10)}
 }
 
-// next returns the next record, io.EOF at the end, or errTorn. at is then the end of the last whole record.
+// next returns the next record, io.EOF at the end, errTorn or errDamaged. at is then the end of the last whole record.
 func (rr *recordReader) next() (record, error) {
 	var head [recordHead]byte
 	if _, err := io.ReadFull(rr.r, head[:]); err != nil {
@@ -148,7 +153,7 @@ func (rr *recordReader) next() (record, error) {
 	}
 	n := binary.LittleEndian.Uint32(head[:4])
 	if n > maxRecord {
-		return record{}, errTorn
+		return record{}, errDamaged
 	}
 	if cap(rr.buf) < int(n) {
 		rr.buf = make([]byte, n, max(int(n), 4096))
@@ -161,7 +166,7 @@ func (rr *recordReader) next() (record, error) {
 		return record{}, err
 	}
 	if crc32.Checksum(rr.buf, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
-		return record{}, errTorn
+		return record{}, errDamaged
 	}
 	r, err := decodeRecord(rr.buf)
 	if err != nil {
