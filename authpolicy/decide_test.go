@@ -40,8 +40,8 @@ func callers() map[string]*Caller {
 		"payments":  inOrg(role("222233334444", "payments-api", "pod", "AROAPAYMENTSAPI000001"), ""),
 		"starred":   inOrg(role("222233334444", "starred", "x", "AROASTARRED0000000001"), "*"),
 		"outsider":  {Principal: role("999900001111", "payments-api", "x", "AROAOUTSIDER000000001")},
-		"ada":       {Principal: user("/eng/", "ada")},
-		"bob":       {Principal: user("/", "bob")},
+		"operator":  {Principal: user("/eng/", "operator")},
+		"auditor":   {Principal: user("/", "auditor")},
 		"root":      {Principal: trellis.Principal{Type: trellis.PrincipalAccount, Account: "111122223333", ARN: "arn:aws:iam::111122223333:root", UserID: "111122223333"}},
 		"ec2":       {Principal: trellis.Principal{Type: trellis.PrincipalService, Service: "ec2.amazonaws.com", Account: "111122223333"}},
 	}

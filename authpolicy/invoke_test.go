@@ -116,21 +116,21 @@ func TestInvoke(t *testing.T) {
 func TestAuthorize(t *testing.T) {
 	const arn = "arn:aws:vpc-lattice:eu-west-1:111122223333:service/svc-0123456789abcdef0"
 	lacks := " is not authorized to perform: vpc-lattice:GetService on resource: " + arn + " because no %s policy allows the vpc-lattice:GetService action"
-	ada := callers()["ada"].Principal
+	operator := callers()["operator"].Principal
 	for name, tt := range map[string]struct {
 		caller *Caller
 		want   string
 	}{
-		"allowed":            {&Caller{Principal: ada, Identity: []*Policy{compile(t, mayRead, Identity)}}, ""},
-		"no policy":          {&Caller{Principal: ada}, "User: " + ada.ARN + fmt.Sprintf(lacks, "identity-based")},
+		"allowed":            {&Caller{Principal: operator, Identity: []*Policy{compile(t, mayRead, Identity)}}, ""},
+		"no policy":          {&Caller{Principal: operator}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
 		"root":               {callers()["root"], ""},
 		"nobody":             {nil, "User: anonymous" + fmt.Sprintf(lacks, "identity-based")},
 		"service":            {callers()["ec2"], "User: ec2.amazonaws.com" + fmt.Sprintf(lacks, "identity-based")},
-		"broken":             {&Caller{Principal: ada, Identity: []*Policy{compile(t, mayRead, Identity)}, Broken: errors.New("x")}, "User: " + ada.ARN + fmt.Sprintf(lacks, "identity-based")},
-		"session allows":     {&Caller{Principal: ada, Identity: []*Policy{compile(t, mayRead, Identity)}, Session: compile(t, mayRead, Session)}, ""},
-		"session is silent":  {&Caller{Principal: ada, Identity: []*Policy{compile(t, mayRead, Identity)}, Session: compile(t, mayInvoke, Session)}, "User: " + ada.ARN + fmt.Sprintf(lacks, "session")},
-		"only the session":   {&Caller{Principal: ada, Session: compile(t, mayRead, Session)}, "User: " + ada.ARN + fmt.Sprintf(lacks, "identity-based")},
-		"session of nothing": {&Caller{Principal: ada, Session: compile(t, mayInvoke, Session)}, "User: " + ada.ARN + fmt.Sprintf(lacks, "identity-based")},
+		"broken":             {&Caller{Principal: operator, Identity: []*Policy{compile(t, mayRead, Identity)}, Broken: errors.New("x")}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
+		"session allows":     {&Caller{Principal: operator, Identity: []*Policy{compile(t, mayRead, Identity)}, Session: compile(t, mayRead, Session)}, ""},
+		"session is silent":  {&Caller{Principal: operator, Identity: []*Policy{compile(t, mayRead, Identity)}, Session: compile(t, mayInvoke, Session)}, "User: " + operator.ARN + fmt.Sprintf(lacks, "session")},
+		"only the session":   {&Caller{Principal: operator, Session: compile(t, mayRead, Session)}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
+		"session of nothing": {&Caller{Principal: operator, Session: compile(t, mayInvoke, Session)}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := tt.caller.Authorize("vpc-lattice:GetService", arn, nil)
@@ -146,7 +146,7 @@ func TestAuthorize(t *testing.T) {
 			}
 		})
 	}
-	c := &Caller{Principal: ada, Identity: []*Policy{compile(t, `{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`, Identity)}}
+	c := &Caller{Principal: operator, Identity: []*Policy{compile(t, `{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`, Identity)}}
 	if err := c.Authorize("a:b", "*", nil); err == nil || !strings.HasSuffix(err.Error(), "with an explicit deny in an identity-based policy") {
 		t.Error(err)
 	}
