@@ -126,16 +126,16 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 // Run runs Trellis until ctx is done. Then it drains: no new work, requests in flight end, what was made in
 // the kernel is removed, the store is closed.
 func (d *Daemon) Run(ctx context.Context) (err error) {
-	s := newStages()
-	defer func() {
-		s.stop()
-		err = errors.Join(err, s.failure())
-	}()
 	ln, err := net.Listen("tcp", d.config.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w (does another Trellis run? choose another address with --listen)", err)
 	}
 	defer ln.Close()
+	s := newStages()
+	defer func() {
+		s.stop()
+		err = errors.Join(err, s.failure())
+	}()
 	s.start(actor{"store", d.store.Run})
 	select {
 	case <-d.store.Ready():

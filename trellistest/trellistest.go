@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api/client"
 	"github.com/trellis-project/trellis/daemon"
 	"github.com/trellis-project/trellis/lab"
@@ -129,25 +129,21 @@ func (tr *Trellis) Try(t testing.TB, account, service, operation string, in map[
 	return c.Call(t.Context(), service, operation, in)
 }
 
-// Play plays a scenario with some of its variables set anew, and fails the test unless all was as expected.
-// VPCs get ids of their own: other Trellises may run on the same machine.
-func (tr *Trellis) Play(t testing.TB, name string, out io.Writer) map[string]string {
+// Play plays a scenario and fails the test unless all was as expected. vars set variables anew: VPCs of a
+// known id need ids of their own here, since other Trellises may run on the same machine.
+func (tr *Trellis) Play(t testing.TB, name string, vars map[string]string, out io.Writer) map[string]string {
 	t.Helper()
 	s, err := lab.Load(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for v := range s.Vars {
-		if strings.HasSuffix(v, "_vpc") {
-			s.Vars[v] = trellis.NewID("vpc")
-		}
-	}
+	maps.Copy(s.Vars, vars)
 	p := &lab.Player{Accounts: tr.Accounts, Program: Program(t), Endpoint: daemon.InsideEndpoint, Out: out}
-	vars, err := p.Play(t.Context(), s)
+	got, err := p.Play(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vars
+	return got
 }
 
 // program builds the trellis program once for all tests of a process.

@@ -75,9 +75,9 @@ session = boto3.Session(c["AccessKeyId"], c["SecretAccessKey"], c["SessionToken"
 assert session.client("sts").get_caller_identity()["Arn"] == f"arn:aws:sts::{member}:assumed-role/OrganizationAccountAccessRole/drive"
 theirs = session.client("vpc-lattice")
 assert theirs.list_service_networks()["items"] == []
-a = refused("AccessDeniedException", theirs.get_service_network, serviceNetworkIdentifier=first["arn"])
-b = refused("AccessDeniedException", theirs.get_service_network, serviceNetworkIdentifier=first["arn"][:-17] + "0" * 17)
-assert a["Error"]["Message"].replace(first["arn"][-17:], "") == b["Error"]["Message"].replace("0" * 17, ""), (a, b)
+a = refused("ResourceNotFoundException", theirs.get_service_network, serviceNetworkIdentifier=first["arn"])
+b = refused("ResourceNotFoundException", theirs.get_service_network, serviceNetworkIdentifier=first["arn"][:-17] + "0" * 17)
+assert a["Error"]["Message"].replace(first["id"], "") == b["Error"]["Message"].replace("sn-" + "0" * 17, ""), (a, b)
 
 miam = session.client("iam")
 miam.create_user(UserName="reader")
