@@ -122,6 +122,9 @@ func isLowerToken(s string) bool {
 // appendFolded appends a header value without spaces and tabs at its ends, and with runs of them as one space.
 func appendFolded(b []byte, v string) []byte {
 	v = trim(v)
+	if strings.IndexByte(v, '\t') < 0 && !strings.Contains(v, "  ") { // nearly all values
+		return append(b, v...)
+	}
 	gap := false
 	for i := range len(v) {
 		c := v[i]
