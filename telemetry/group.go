@@ -49,7 +49,7 @@ type group struct {
 	numbers  map[uint64]*stream
 	lastNum  uint64
 	segments []*segment // oldest first; the last one is open for appending, if it is whole
-	closed   bool
+	deleted  bool
 }
 
 // openGroup opens the group in a folder: it reads every segment once and removes a record that was cut off from the end of the newest.
@@ -158,7 +158,7 @@ func (st *stream) note(at, ingested int64, size int) {
 
 // write appends records to the newest segment, and begins a new one when that is full. The caller holds mu.
 func (g *group) write(records []record) error {
-	if g.closed {
+	if g.deleted {
 		return noGroup()
 	}
 	if n := len(g.segments); n == 0 || g.segments[n-1].size >= segmentBytes || g.segments[n-1].file == nil {
@@ -254,9 +254,9 @@ func (g *group) expire(before int64) error {
 	return errors.Join(errs...)
 }
 
-// shut closes the group's files; nothing is written after that. The caller holds mu.
+// shut synchronizes and closes the group's file. A later write, by whoever ends later, begins a new segment.
+// The caller holds mu.
 func (g *group) shut() error {
-	g.closed = true
 	if n := len(g.segments); n > 0 {
 		return g.segments[n-1].close()
 	}

@@ -111,6 +111,7 @@ func (l *Logs) DeleteGroup(account, name string) error {
 		return invalid("The log group is protected from deletion: %s", name)
 	}
 	delete(l.groups[account], name)
+	g.deleted = true
 	if err := g.shut(); err != nil {
 		l.log.Warn("log segment not closed", "log_group", name, "error", err)
 	}
@@ -213,7 +214,7 @@ func (l *Logs) changeMeta(account, name string, change func(*groupMeta) error) e
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed {
+	if g.deleted {
 		return noGroup()
 	}
 	m := g.meta

@@ -39,5 +39,5 @@ func New(o Options) (*Telemetry, error) {
 func (t *Telemetry) Logs() *Logs { return t.logs }
 
 // Run synchronizes the disk and removes what is past its retention until ctx is done; then it ends running
-// queries and closes the files. Nothing can be put after that.
+// queries and closes the files. What is put by others who end later is still written, but not synchronized.
 func (t *Telemetry) Run(ctx context.Context) error { return t.logs.run(ctx) }
