@@ -8,3 +8,4 @@
 package api
 
 //go:generate go run ./generate -root ..
+//go:generate go run ./compatibility ../docs/compatibility.md
