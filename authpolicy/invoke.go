@@ -2,6 +2,7 @@ package authpolicy
 
 import (
 	"strings"
+	"time"
 
 	"github.com/trellis-project/trellis"
 )
@@ -121,9 +122,10 @@ func (d Decision) sentence(r *Request) string {
 }
 
 // Authorize asks the identity layer alone, for the control plane: whether the caller may do action on resource.
-// extra are condition keys by lower-case name. A refusal is a *trellis.Error with AWS's sentence.
+// extra are condition keys by lower-case name; the time is the present. A refusal is a *trellis.Error with AWS's
+// sentence.
 func (c *Caller) Authorize(action, resource string, extra map[string][]string) error {
-	return c.AuthorizeRequest(&Request{Action: action, Resource: resource, Extra: extra})
+	return c.AuthorizeRequest(&Request{Action: action, Resource: resource, Extra: extra, Now: time.Now()})
 }
 
 // AuthorizeRequest is Authorize for a request with more context. It sets r.Caller to c.

@@ -217,3 +217,24 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 }
+
+// TestContext decides by what the API knows of a request: a Deny must not fall asleep because a key is absent.
+func TestContext(t *testing.T) {
+	c := &Caller{Principal: callers()["operator"].Principal, Identity: []*Policy{compile(t, `{"Statement":[
+		{"Effect":"Allow","Action":"*","Resource":"*"},
+		{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}}},
+		{"Effect":"Deny","Action":"a:Old","Resource":"*","Condition":{"DateGreaterThan":{"aws:CurrentTime":"2020-01-01"}}}]}`, Identity)}}
+	if err := c.Authorize("a:b", "*", nil); err == nil {
+		t.Error("allowed without an address")
+	}
+	c.Context = map[string][]string{"aws:sourceip": {"10.1.2.3"}}
+	if err := c.Authorize("a:b", "*", nil); err != nil {
+		t.Error(err)
+	}
+	if err := c.Authorize("a:b", "*", map[string][]string{"aws:sourceip": {"192.0.2.1"}}); err == nil {
+		t.Error("the request's own key must win")
+	}
+	if err := c.Authorize("a:Old", "*", nil); err == nil {
+		t.Error("allowed after the date")
+	}
+}

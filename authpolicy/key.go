@@ -14,7 +14,7 @@ import (
 type keyKind int
 
 // The condition keys that a Request answers by its own fields (VPC Lattice user guide, auth-policies; IAM user
-// guide, reference_policies_condition-keys). All others come from Request.Extra.
+// guide, reference_policies_condition-keys). All others come from Request.Extra and Caller.Context.
 const (
 	extraKey keyKind = iota
 	portKey
@@ -174,7 +174,11 @@ func (k *key) value(r *Request, pos int) (v value, next int, ok bool) {
 			return v, 1, pos == 0
 		}
 	}
-	if vs := r.Extra[k.extra]; pos < len(vs) {
+	vs := r.Extra[k.extra]
+	if vs == nil && r.Caller != nil {
+		vs = r.Caller.Context[k.extra]
+	}
+	if pos < len(vs) {
 		return text(vs[pos]), pos + 1, true
 	}
 	return value{}, pos, false

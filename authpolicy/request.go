@@ -47,6 +47,10 @@ type Caller struct {
 	// Session is the policy that was given when the session was made, nil for none. It allows nothing by
 	// itself: both it and Identity must allow.
 	Session *Policy
+	// Context holds condition keys by lower-case name that hold for everything the caller does in one request to
+	// the API, for example aws:sourceip and aws:useragent. They answer for keys that a Request leaves absent.
+	// Callers are shared: set it on a copy.
+	Context map[string][]string
 	// Broken says why the policies could not be compiled. It denies everything.
 	Broken error
 }

@@ -27,6 +27,7 @@ var targets = []string{"/", "/v1/orders/42", "/a%20b", "/a%2Fb/c", "/a:b@c!$&'()
 	"/x?a=1", "/x?b=2&a=1", "/x?a=2&a=1&a=10", "/x?a-b=1&a=2&ab=3&a.b=4", "/x?list&acl=", "/x?q=%C3%A9%20%26%3D&p=a%2Fb", "/x?t=12:30&u=a/b", "/x?q=a+b",
 	"/x?q=100%25", "/x?B=1&a=2&A=3&b=4"}
 
+// main signs every target twice: with the payload unsigned and signed.
 func main() {
 	at := time.Date(2026, 11, 22, 19, 17, 23, 0, time.UTC)
 	creds := aws.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
