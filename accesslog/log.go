@@ -22,8 +22,7 @@ const (
 	shardBytes = 4 << 20
 	// batchRows and batchBytes bound one Deliver, within what CloudWatch Logs takes at once
 	// (10,000 events, 1 MiB with 26 bytes for each event).
-	batchRows  = 5000
-	batchBytes = 768 << 10
+	batchRows, batchBytes = 5000, 768 << 10
 	// deliverTimeout bounds one Deliver.
 	deliverTimeout = 5 * time.Second
 	// deliverAtOnce is how many destinations are served at the same time.

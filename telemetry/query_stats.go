@@ -54,17 +54,23 @@ var aggregates = map[string]func(percent float64) accumulator{
 // counter counts.
 type counter struct{ n float64 }
 
+// add counts one more.
 func (c *counter) add(value, *row) { c.n++ }
-func (c *counter) result() value   { return numberValue(c.n) }
+
+// result is how many there were.
+func (c *counter) result() value { return numberValue(c.n) }
 
 // distinct counts different values.
 type distinct struct{ seen map[string]bool }
 
+// add notes the value.
 func (d *distinct) add(v value, _ *row) {
 	if len(d.seen) < maxSamples {
 		d.seen[v.String()] = true
 	}
 }
+
+// result is how many different values there were.
 func (d *distinct) result() value { return numberValue(float64(len(d.seen))) }
 
 // moment is a sum, mean or standard deviation (of the population).
@@ -73,6 +79,7 @@ type moment struct {
 	n, total, sumSq float64
 }
 
+// add takes the value if it is a number.
 func (m *moment) add(v value, _ *row) {
 	if f, ok := v.asNumber(); ok {
 		m.n++
@@ -81,6 +88,7 @@ func (m *moment) add(v value, _ *row) {
 	}
 }
 
+// result is the sum, mean or deviation; missing without numbers.
 func (m *moment) result() value {
 	switch {
 	case m.n == 0:
@@ -100,11 +108,14 @@ type edge struct {
 	best value
 }
 
+// add keeps the value if it is beyond the one before.
 func (e *edge) add(v value, _ *row) {
 	if !e.best.present || compareValues(v, e.best)*e.sign > 0 {
 		e.best = v
 	}
 }
+
+// result is the value that was kept.
 func (e *edge) result() value { return e.best }
 
 // samples is a percentile.
@@ -113,12 +124,14 @@ type samples struct {
 	all     []float64
 }
 
+// add keeps the value if it is a number.
 func (s *samples) add(v value, _ *row) {
 	if f, ok := v.asNumber(); ok && len(s.all) < maxSamples {
 		s.all = append(s.all, f)
 	}
 }
 
+// result is the percentile by nearest rank.
 func (s *samples) result() value {
 	if len(s.all) == 0 {
 		return value{}
@@ -135,11 +148,14 @@ type byTime struct {
 	best value
 }
 
+// add keeps the value if its event is earlier, or later.
 func (b *byTime) add(v value, r *row) {
 	if !b.best.present || r.at.compare(b.at)*b.sign > 0 {
 		b.at, b.best = r.at, v
 	}
 }
+
+// result is the value that was kept.
 func (b *byTime) result() value { return b.best }
 
 // statistic parses what follows stats.
