@@ -182,6 +182,7 @@ func TestSpoofedSourceIsDropped(t *testing.T) {
 	server, liar := l.instance(s, "10.20.0.10", g), l.instance(s, "10.20.0.11", g)
 	l.instance(s, "10.20.0.12", g)
 	l.apply()
+	l.withoutReversePath(s.VPCID, liar)
 	var p net.PacketConn
 	l.inside(server, func() (err error) { p, err = net.ListenPacket("udp4", "10.20.0.10:5000"); return err })
 	defer p.Close()
@@ -194,6 +195,22 @@ func TestSpoofedSourceIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, "the only packet's source", from.(*net.UDPAddr).IP.String(), "10.20.0.11")
+}
+
+// withoutReversePath switches the second guard against spoofing off, which would hide that the first one fails.
+func (l *lab) withoutReversePath(vpcID string, i *trellis.Instance) {
+	l.t.Helper()
+	ns, err := openNamespace(vpcID)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer ns.close()
+	err = ns.within(func() error {
+		return writeSysctls([]sysctl{{"ipv4/conf/all/rp_filter", "0"}, {"ipv4/conf/" + interfaceName(i.ID) + "/rp_filter", "0"}})
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // sendFrom sends a UDP packet from an address that the sender need not have.

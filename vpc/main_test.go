@@ -15,6 +15,9 @@ import (
 // childDir is the environment variable that makes the test program the child of TestKilledProcess: its value is the data directory.
 const childDir = "TRELLIS_VPC_TEST_CHILD"
 
+// childRestless is the environment variable that makes the child make and remove its VPCs until it is killed.
+const childRestless = "TRELLIS_VPC_TEST_RESTLESS"
+
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		fmt.Println(child(dir))
@@ -34,6 +37,16 @@ func child(dir string) error {
 		}
 	}
 	m := New(Options{RunDir: dir})
+	if os.Getenv(childRestless) != "" {
+		fmt.Println("ready")
+		for {
+			for _, next := range []*trellis.State{st, trellis.NewState()} {
+				if err := m.Apply(context.Background(), next); err != nil {
+					return err
+				}
+			}
+		}
+	}
 	if err := m.Apply(context.Background(), st); err != nil {
 		return err
 	}

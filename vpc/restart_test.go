@@ -2,6 +2,7 @@ package vpc
 
 import (
 	"bufio"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -108,6 +110,44 @@ func TestKilledProcess(t *testing.T) {
 	if running(processes[0]) {
 		t.Error("a process of an instance goes on after Run has ended")
 	}
+}
+
+// TestKilledAtAnyTime kills a process in the midst of making and removing VPCs, again and again, and lets a new one go on
+// from what it finds.
+func TestKilledAtAnyTime(t *testing.T) {
+	t.Parallel()
+	ids := []string{trellis.NewID("vpc"), trellis.NewID("subnet"), trellis.NewID("i"), trellis.NewID("vpc"), trellis.NewID("subnet"), trellis.NewID("i")}
+	dir := t.TempDir()
+	for range 6 {
+		cmd := exec.Command(os.Args[0], ids...)
+		cmd.Env = append(os.Environ(), childDir+"="+dir, childRestless+"=1")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		lines.Scan()
+		expect(t, "the child", lines.Text(), "ready")
+		time.AfterFunc(rand.N(60*time.Millisecond), func() { cmd.Process.Kill() })
+		for lines.Scan() {
+			t.Errorf("child: %s", lines.Text())
+		}
+		cmd.Wait()
+	}
+	l := newLabIn(t, dir)
+	nouns := killedNouns(ids[0], ids[1], ids[2])
+	for _, n := range nouns {
+		l.st.Put(n)
+	}
+	l.apply()
+	i, v := nouns[3].(*trellis.Instance), nouns[0].(*trellis.VPC)
+	l.serve(i, "10.20.0.10:8080")
+	l.dial("dial after all", v, "10.20.0.10:8080", "169.254.171.1")
+	l.gone(ids[3])
+	l.gone(ids[5])
 }
 
 func TestAdoptionRepairsWhatDiffers(t *testing.T) {
