@@ -25,6 +25,7 @@ const (
 	maxBody      = 1 << 20          // bytes of a request's body
 	maxUnsigned  = 64 << 10         // bytes of a body that is read only to tell the service of an unsigned request
 	callTimeout  = 30 * time.Second // of an operation
+	maxCalls     = 256              // operations served at once; more wait
 	applyTimeout = 2 * time.Second  // how long an answer waits for this node to apply what was written
 )
 
@@ -52,6 +53,7 @@ type Server struct {
 	services []*served
 	bySigner map[string]*served
 	tokens   *Tokens
+	slots    chan struct{} // one for each operation that is being served
 }
 
 // served is a service with its codec and table.
@@ -74,7 +76,7 @@ func NewServer(o Options) *Server {
 		o.TokenKey = make([]byte, 32)
 		_, _ = rand.Read(o.TokenKey) // never fails
 	}
-	s := &Server{options: o, bySigner: map[string]*served{}, tokens: NewTokens(o.TokenKey)}
+	s := &Server{options: o, bySigner: map[string]*served{}, tokens: NewTokens(o.TokenKey), slots: make(chan struct{}, maxCalls)}
 	for _, service := range o.Services {
 		if err := service.Check(); err != nil {
 			panic(err)
@@ -150,23 +152,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer is the way of a request that succeeds. Its errors are written by refuse.
-func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (*wire.Response, error) {
+// A panic becomes an error, whose text no client sees.
+func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wire.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p, stack: debug.Stack()}
+		}
+	}()
 	x.read(r)
-	auth, isSigned, err := sigv4.Parse(&x.signed)
+	auth, isSigned, parseErr := sigv4.Parse(&x.signed)
 	limit := int64(maxBody)
-	if !isSigned || err != nil {
+	if !isSigned || parseErr != nil {
 		limit = maxUnsigned
 	}
 	var bodyErr error
 	x.request.Body, bodyErr = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	x.service = x.server.serviceOf(&x.request, &auth, isSigned && err == nil)
+	x.service = x.server.serviceOf(&x.request, &auth, isSigned && parseErr == nil)
 	if x.service != nil {
 		x.call.Service = x.service.Model.SigningName
 	}
 	if bodyErr != nil {
 		return nil, bodyError(bodyErr)
 	}
-	if err := x.authenticate(&auth, isSigned, err); err != nil {
+	if err := x.authenticate(&auth, isSigned, parseErr); err != nil {
 		return nil, err
 	}
 	if x.service == nil {
@@ -210,17 +218,18 @@ func (x *exchange) read(r *http.Request) {
 	x.signed.Headers = append(x.signed.Headers, sigv4.Field{Name: "Host", Value: r.Host})
 }
 
-// serve runs the operation, bounded in time, and waits until this node has applied what it committed. A panic
-// becomes an error that no client sees the text of.
-func (x *exchange) serve(ctx context.Context, row *Operation, in any) (out any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{value: p, stack: debug.Stack()}
-		}
-	}()
+// serve runs the operation, bounded in time and number, and waits until this node has applied what it committed.
+func (x *exchange) serve(ctx context.Context, row *Operation, in any) (any, error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, callKey{}, x.call), callTimeout)
 	defer cancel()
-	if out, err = row.serve(ctx, x.call, in); err != nil {
+	select {
+	case x.server.slots <- struct{}{}:
+		defer func() { <-x.server.slots }()
+	case <-ctx.Done():
+		return nil, trellis.NewError(http.StatusTooManyRequests, codeThrottling, "Rate exceeded")
+	}
+	out, err := row.serve(ctx, x.call, in)
+	if err != nil {
 		return nil, err
 	}
 	if rev := x.call.revision.Load(); rev > 0 && x.server.options.Applied != nil {

@@ -96,6 +96,9 @@ func services() []api.Service {
 		api.Op("DeleteService", func(context.Context, *api.Call, *vpclattice.DeleteServiceInput) (*vpclattice.DeleteServiceOutput, error) {
 			panic("broken")
 		}),
+		api.Op("DeleteListener", func(context.Context, *api.Call, *vpclattice.DeleteListenerInput) (*vpclattice.DeleteListenerOutput, error) {
+			return nil, nil
+		}),
 		api.Op("GetTargetGroup", func(context.Context, *api.Call, *vpclattice.GetTargetGroupInput) (*vpclattice.GetTargetGroupOutput, error) {
 			return nil, errors.New("the store says no")
 		}),
@@ -200,6 +203,7 @@ func TestCalls(t *testing.T) {
 		{"vpc-lattice", "GetRule", map[string]any{"serviceIdentifier": arn, "listenerIdentifier": "listener-0123456789abcdef0", "ruleIdentifier": "default"},
 			map[string]any{"name": "default", "match": map[string]any{"httpMatch": map[string]any{"headerMatches": []any{}}}}},
 		{"vpc-lattice", "DeleteRule", map[string]any{"serviceIdentifier": arn, "listenerIdentifier": "listener-0123456789abcdef0", "ruleIdentifier": "rule-0123456789abcdef0"}, map[string]any{}},
+		{"vpc-lattice", "DeleteListener", map[string]any{"serviceIdentifier": arn, "listenerIdentifier": "listener-0123456789abcdef0"}, map[string]any{}},
 		{"sts", "GetCallerIdentity", nil, map[string]any{"Account": testAccount, "Arn": "arn:aws:iam::111122223333:user/administrator"}},
 		{"iam", "CreateUser", map[string]any{"UserName": "alice", "Tags": []any{map[string]any{"Key": "team", "Value": "a+b"}}},
 			map[string]any{"User": map[string]any{"UserName": "alice", "Path": "/", "UserId": "", "Arn": "", "CreateDate": "2026-07-29T21:47:02.906Z",
@@ -463,6 +467,29 @@ func TestBodies(t *testing.T) {
 				t.Errorf("got %d %s, %v, want %d", response.StatusCode, text, err, test.status)
 			}
 		})
+	}
+}
+
+// TestCheck finds what is wrong with a table.
+func TestCheck(t *testing.T) {
+	good := complete(sts.Model())
+	row := api.Op("GetCallerIdentity", func(context.Context, *api.Call, *sts.AssumeRoleInput) (*sts.GetCallerIdentityOutput, error) {
+		return nil, nil
+	})
+	for want, s := range map[string]api.Service{
+		"":                   good,
+		"without a model":    {},
+		"is missing":         {Model: sts.Model(), Operations: good.Operations[:1]},
+		"not sorted":         {Model: sts.Model(), Operations: []api.Operation{good.Operations[1], good.Operations[0]}},
+		"stands twice":       {Model: sts.Model(), Operations: []api.Operation{good.Operations[0], good.Operations[0], good.Operations[1]}},
+		"has no operation":   {Model: sts.Model(), Operations: []api.Operation{api.Unserved("Nothing")}},
+		"the model says":     {Model: sts.Model(), Operations: []api.Operation{good.Operations[0], row}},
+		"to leave unchecked": {Model: sts.Model(), Operations: []api.Operation{good.Operations[0].Unchecked("nothing"), good.Operations[1]}},
+	} {
+		err := s.Check()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("want %q, got %v", want, err)
+		}
 	}
 }
 

@@ -27,13 +27,16 @@ type Operation struct {
 }
 
 // Op is a row for an operation that is served. In and Out are the generated structs of its sides; the input
-// that serve gets is decoded and has been checked.
+// that serve gets is decoded and has been checked. A nil output is an empty one.
 func Op[In, Out any](name string, serve func(ctx context.Context, c *Call, in *In) (*Out, error)) Operation {
 	return Operation{Name: name, Served: true, in: reflect.TypeFor[In](),
 		serve: func(ctx context.Context, c *Call, in any) (any, error) {
 			out, err := serve(ctx, c, in.(*In))
 			if err != nil {
 				return nil, err
+			}
+			if out == nil {
+				out = new(Out)
 			}
 			return out, nil
 		}}
@@ -64,6 +67,11 @@ func (s *Service) Check() error {
 		if o.Served && o.in != m.In {
 			return fmt.Errorf("%s: %s takes %s, the model says %s", s.Model.Folder, o.Name, o.in, m.In)
 		}
+		for _, name := range o.unchecked {
+			if !hasMember(m.In, name) {
+				return fmt.Errorf("%s: %s has no member %s to leave unchecked", s.Model.Folder, o.Name, name)
+			}
+		}
 	}
 	if !slices.IsSortedFunc(names, strings.Compare) {
 		return fmt.Errorf("%s: the table of operations is not sorted", s.Model.Folder)
@@ -77,6 +85,16 @@ func (s *Service) Check() error {
 		return fmt.Errorf("%s: an operation stands twice in the table", s.Model.Folder)
 	}
 	return nil
+}
+
+// hasMember tells whether an input struct has a member of a wire name.
+func hasMember(in reflect.Type, name string) bool {
+	for i := range in.NumField() {
+		if in.Field(i).Tag.Get("wire") == name {
+			return true
+		}
+	}
+	return false
 }
 
 // unserved is the error of an operation that is known but not served.
