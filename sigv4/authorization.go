@@ -82,7 +82,7 @@ func presigned(q string) bool {
 func (a *Authorization) parseHeader(v string) error {
 	v = trim(v)
 	algorithm, rest, _ := strings.Cut(v, " ")
-	if algorithm != Algorithm {
+	if !a.setAlgorithm(algorithm) {
 		return unsupported(algorithm)
 	}
 	var credential string
@@ -134,19 +134,31 @@ func missing(prefix, credential, signedHeaders, signature string) error {
 	return &Error{CodeIncomplete, strings.TrimSuffix(b.String(), " ")}
 }
 
+// setAlgorithm takes one of the two algorithms.
+func (a *Authorization) setAlgorithm(name string) bool {
+	a.Asymmetric = name == Asymmetric
+	return a.Asymmetric || name == Algorithm
+}
+
 // unsupported refuses an algorithm.
 func unsupported(algorithm string) error {
 	return &Error{CodeIncomplete, "Unsupported AWS 'algorithm': '" + printable(algorithm) + "'."}
 }
 
-// parseCredential splits keyid/date/region/service/aws4_request.
+// parseCredential splits keyid/date/region/service/aws4_request, which of SigV4A has no region.
 func (a *Authorization) parseCredential(c string) error {
 	whole, ok := c, true
 	var part [5]string
 	for i := range part {
+		if i == 2 && a.Asymmetric {
+			continue
+		}
 		var found bool
 		part[i], c, found = strings.Cut(c, "/")
 		ok = ok && found == (i < 4) && part[i] != ""
+	}
+	if !ok && a.Asymmetric {
+		return &Error{CodeIncomplete, "Credential must have exactly 4 slash-delimited elements, e.g. keyid/date/service/term, got '" + printable(whole) + "'"}
 	}
 	if !ok {
 		return &Error{CodeIncomplete, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '" + printable(whole) + "'"}
@@ -184,6 +196,8 @@ func (a *Authorization) parseQuery(q string) error {
 			to = &a.SessionToken
 		case "X-Amz-Content-Sha256":
 			to = &a.PayloadHash
+		case "X-Amz-Region-Set":
+			to = &a.RegionSet
 		default:
 			continue
 		}
@@ -194,7 +208,7 @@ func (a *Authorization) parseQuery(q string) error {
 		*to = v
 	}
 	a.PayloadHashSigned = a.PayloadHash != ""
-	if algorithm != Algorithm {
+	if !a.setAlgorithm(algorithm) {
 		return unsupported(algorithm)
 	}
 	if credential == "" || a.SignedHeaders == "" || a.Signature == "" {
@@ -225,6 +239,11 @@ func (a *Authorization) parseFields(r *Request) error {
 		a.PayloadHash = trim(hash)
 		a.PayloadHashSigned = listed(a.SignedHeaders, "x-amz-content-sha256")
 	}
+	if a.Asymmetric {
+		if err := a.parseRegionSet(r); err != nil {
+			return err
+		}
+	}
 	if _, n := find(r.Headers, "host"); n > 1 {
 		return repeated("Host")
 	}
@@ -238,6 +257,19 @@ func (a *Authorization) parseFields(r *Request) error {
 		return &Error{CodeIncomplete, "Date must be in ISO-8601 'basic format'. Got '" + printable(a.Timestamp) + "'. See http://en.wikipedia.org/wiki/ISO_8601"}
 	}
 	a.Time = t
+	return nil
+}
+
+// parseRegionSet finds the regions of SigV4A, which must be signed.
+func (a *Authorization) parseRegionSet(r *Request) error {
+	if a.Presigned && a.RegionSet != "" {
+		return nil
+	}
+	set, n := find(r.Headers, regionSetHeader)
+	if n != 1 || !listed(a.SignedHeaders, regionSetHeader) {
+		return &Error{CodeIncomplete, "Request must contain exactly one signed 'X-Amz-Region-Set' header."}
+	}
+	a.RegionSet = trim(set)
 	return nil
 }
 

@@ -14,6 +14,14 @@ type form struct {
 	rawQuery bool // sort the query's parameters but leave their encoding, as botocore does with a URL's query
 }
 
+// forms are the forms that Verify tries, the usual one first.
+var forms = [...]form{{}, {rawQuery: true}, {rawPath: true}}
+
+// same tells whether the form writes a request as the usual form does, without looking closely.
+func (f form) same(r *Request) bool {
+	return f.rawQuery && r.RawQuery == "" || f.rawPath && !needsNormalizing(r.Path)
+}
+
 // param is one parameter of a query, as offsets into the buffer that holds it encoded: key [k:e], value [v:w].
 type param struct{ k, e, v, w int }
 

@@ -16,10 +16,11 @@ func FuzzAuthHeader(f *testing.F) {
 	f.Add("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261122/eu-west-1/vpc-lattice-svcs/aws4_request, SignedHeaders=host;x-amz-date, Signature=fafa60be892f5b66f6d323b082de6be2c55534b72f4bc32e910e4a7a387f8ce9", "")
 	f.Add("Bearer abc", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2Fb%2Fc%2Fd%2Faws4_request")
 	f.Add("AWS4-HMAC-SHA256 ,,=,Credential=", "X-Amz-Expires=1&X-Amz-Signature=&X-Amz-Date=20261122T191723Z")
+	f.Add("AWS4-ECDSA-P256-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261122/vpc-lattice-svcs/aws4_request, SignedHeaders=host;x-amz-date;x-amz-region-set, Signature=30060201010201", "")
 	k := NewKey(testSecret)
 	f.Fuzz(func(t *testing.T, header, query string) {
 		r := &Request{Method: "GET", Path: "/", RawQuery: query,
-			Headers: []Field{{"Host", "another.example"}, {"X-Amz-Date", "20261122T191723Z"}, {"Authorization", header}}}
+			Headers: []Field{{"Host", "another.example"}, {"X-Amz-Date", "20261122T191723Z"}, {"X-Amz-Region-Set", "*"}, {"Authorization", header}}}
 		got, err := verify(k, r, latticeCheck)
 		if got == "ok" || got == "not an Error" {
 			t.Fatalf("%s: %v", got, err)
@@ -54,7 +55,7 @@ func FuzzCanonicalRequest(f *testing.F) {
 		if n == 0 {
 			return
 		}
-		before := forms(r, &a)
+		before := written(r, &a)
 		at %= uint(n)
 		for _, p := range parts {
 			if at < uint(len(*p)) {
@@ -66,7 +67,7 @@ func FuzzCanonicalRequest(f *testing.F) {
 			at -= uint(len(*p))
 		}
 		same := false
-		for _, after := range forms(r, &a) {
+		for _, after := range written(r, &a) {
 			same = same || bytes.Equal(after, before[0])
 		}
 		if presigned(r.RawQuery) {
@@ -78,16 +79,38 @@ func FuzzCanonicalRequest(f *testing.F) {
 	})
 }
 
-// forms are the canonical requests that a verifier takes for a request, the one that Sign uses first.
-func forms(r *Request, a *Authorization) [][]byte {
+// written are the canonical requests that a verifier takes for a request, the one that Sign uses first.
+func written(r *Request, a *Authorization) [][]byte {
 	var out [][]byte
-	for _, f := range []form{{}, {rawQuery: true}, {rawPath: true}} {
+	for _, f := range forms {
 		b, start, err := appendCanonical(nil, r, a, a.PayloadHash, true, f)
 		if err == nil {
 			out = append(out, b[start:])
 		}
 	}
 	return out
+}
+
+// BenchmarkVerifyAsymmetric is the cost of a SigV4A signature.
+func BenchmarkVerifyAsymmetric(b *testing.B) {
+	vs := readVectors(b, "crt.json", 70)
+	k := NewKey(vs.Secret)
+	for _, v := range vs.Cases {
+		r := v.request()
+		a, _, err := Parse(r)
+		if err != nil || !a.Asymmetric || v.Want != "ok" {
+			continue
+		}
+		var buf []byte
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := k.Verify(r, &a, latticeCheck, &buf); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return
+	}
+	b.Fatal("crt.json has no SigV4A request")
 }
 
 // BenchmarkVerify is the cost of a request of the data plane, with a session token of usual length.

@@ -21,6 +21,7 @@ const derivedKept = 4
 type Key struct {
 	secret  string
 	derived atomic.Pointer[[]*signingKey] // newest first, never changed, only replaced
+	pair    atomic.Pointer[keyPair]       // of SigV4A
 }
 
 // signingKey is the key of one credential scope in the form that HMAC uses: xored into the two pads.
@@ -110,7 +111,7 @@ func (s *signingKey) sign(b []byte, timestamp string, canonical [sha256.Size]byt
 
 // Verify returns nil when the request bears the signature that this key makes of it, else an *Error. The
 // result of Parse must be of the same request. *buf is scratch of any size, grown as needed and kept for the
-// next call; with a buffer that has grown to the requests, success allocates nothing.
+// next call; with a buffer that has grown to the requests, success allocates nothing (SigV4A does).
 //
 // It does not decide which payload hash is acceptable: see Authorization.PayloadHash and Check.PayloadHash. A
 // request that names no hash is verified with Check.PayloadHash or, when that is empty, as one without a body.
@@ -125,33 +126,56 @@ func (k *Key) Verify(r *Request, a *Authorization, c Check, buf *[]byte) error {
 	if err != nil {
 		return err
 	}
+	if a.Asymmetric {
+		return k.verifyAsymmetric(r, a, &c, payload, buf)
+	}
 	if len(a.Signature) != 2*sha256.Size {
 		return mismatch()
 	}
 	var want [2 * sha256.Size]byte
 	copy(want[:], a.Signature)
 	key := k.signing(a.Date, a.Region, a.Service)
-	b := *buf
-	for _, f := range [...]form{{}, {rawQuery: true}, {rawPath: true}} {
-		if f.rawQuery && r.RawQuery == "" || f.rawPath && !needsNormalizing(r.Path) {
+	for _, f := range forms {
+		if f.same(r) {
 			continue
 		}
-		var start int
-		b, start, err = appendCanonical(b[:0], r, a, payload, c.DoubleEncode, f)
+		b, start, err := appendCanonical((*buf)[:0], r, a, payload, c.DoubleEncode, f)
+		*buf = b
 		if err != nil {
-			break
+			return err
 		}
-		sum := sha256.Sum256(b[start:])
 		var sig [2 * sha256.Size]byte
-		b, sig = key.sign(b[:0], a.Timestamp, sum)
+		*buf, sig = key.sign(b[:0], a.Timestamp, sha256.Sum256(b[start:]))
 		if subtle.ConstantTimeCompare(sig[:], want[:]) == 1 {
-			*buf = b
 			return nil
 		}
 	}
-	*buf = b
+	return mismatch()
+}
+
+// verifyAsymmetric is the second half of Verify for SigV4A.
+func (k *Key) verifyAsymmetric(r *Request, a *Authorization, c *Check, payload string, buf *[]byte) error {
+	signature, err := hex.DecodeString(a.Signature)
+	if err != nil || strings.ToLower(a.Signature) != a.Signature {
+		return mismatch()
+	}
+	public, err := k.publicKey(a.AccessKeyID)
 	if err != nil {
-		return err
+		return mismatch()
+	}
+	for _, f := range forms {
+		if f.same(r) {
+			continue
+		}
+		b, start, err := appendCanonical((*buf)[:0], r, a, payload, c.DoubleEncode, f)
+		*buf = b
+		if err != nil {
+			return err
+		}
+		if verifyAsymmetric(public, a, signature, sha256.Sum256(b[start:])) {
+			a.Region = c.Region
+			return nil
+		}
 	}
 	return mismatch()
 }
@@ -164,7 +188,7 @@ func mismatch() error {
 
 // checkScope compares the credential scope with what the verifier is for.
 func (a *Authorization) checkScope(c *Check) error {
-	if a.Region != c.Region {
+	if a.Asymmetric && !inRegionSet(a.RegionSet, c.Region) || !a.Asymmetric && a.Region != c.Region {
 		return &Error{CodeInvalid, "Credential should be scoped to a valid region."}
 	}
 	if a.Service != c.Service {

@@ -5,7 +5,7 @@ import "time"
 // Field is one header field. It is an alias of a plain struct, so that the codec's fields pass unconverted.
 type Field = struct{ Name, Value string }
 
-// Algorithm is the only algorithm that is verified.
+// Algorithm is the usual algorithm. The other one is Asymmetric.
 const Algorithm = "AWS4-HMAC-SHA256"
 
 // UnsignedPayload stands for the payload's hash where the payload is not signed.
@@ -32,11 +32,13 @@ type Request struct {
 // Authorization is what a request claims about its signature. Its strings are parts of the request's own.
 type Authorization struct {
 	AccessKeyID   string
+	Asymmetric    bool   // SigV4A; Region is empty until Verify has found the verifier's in RegionSet
+	RegionSet     string // of SigV4A, for example eu-west-1,us-* or *
 	Date          string // of the credential scope, YYYYMMDD
 	Region        string // of the credential scope
 	Service       string // of the credential scope
 	SignedHeaders string // lower-case names, sorted, joined by semicolons
-	Signature     string // 64 hexadecimal digits
+	Signature     string // hexadecimal
 	SessionToken  string // empty for long-lived keys
 	// PayloadHash is the value of x-amz-content-sha256, empty when the request has none.
 	PayloadHash string

@@ -85,7 +85,7 @@ func TestVectors(t *testing.T) {
 	for _, f := range []struct {
 		name  string
 		least int
-	}{{"signing.json", 40}, {"crt.json", 35}, {"gosdk.json", 50}, {"verifying.json", 130}} {
+	}{{"signing.json", 40}, {"crt.json", 70}, {"gosdk.json", 50}, {"verifying.json", 130}} {
 		vs := readVectors(t, f.name, f.least)
 		key := NewKey(vs.Secret)
 		for _, v := range vs.Cases {

@@ -26,7 +26,7 @@ HEADERS = [[("X-Team", "  a   b  ")], [("X-Team", "b"), ("X-Team", "a")], [("X-T
            [("Content-Type", "application/json; charset=utf-8")]]
 
 
-def sign(method, path, query, headers, presigned, token):
+def sign(method, path, query, headers, presigned, token, regions=None):
     req = http.HttpRequest(method, path + ("?" + query if query else ""))
     req.headers.add("Host", HOST)
     for k, v in headers:
@@ -34,14 +34,15 @@ def sign(method, path, query, headers, presigned, token):
     where = auth.AwsSignatureType.HTTP_REQUEST_QUERY_PARAMS if presigned else auth.AwsSignatureType.HTTP_REQUEST_HEADERS
     body = auth.AwsSignedBodyHeaderType.NONE if presigned else auth.AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256
     config = auth.AwsSigningConfig(
-        algorithm=auth.AwsSigningAlgorithm.V4, signature_type=where, region="eu-west-1", service="vpc-lattice-svcs", date=AT,
+        algorithm=auth.AwsSigningAlgorithm.V4_ASYMMETRIC if regions else auth.AwsSigningAlgorithm.V4,
+        signature_type=where, region=regions or "eu-west-1", service="vpc-lattice-svcs", date=AT,
         credentials_provider=auth.AwsCredentialsProvider.new_static(KEY, SECRET, TOKEN if token else None),
         use_double_uri_encode=True, should_normalize_uri_path=True, signed_body_header_type=body,
         signed_body_value=None if presigned else auth.AwsSignedBodyValue.UNSIGNED_PAYLOAD,
         expiration_in_seconds=600 if presigned else None)
     out = auth.aws_sign_request(req, config).result(10)
     p, _, q = out.path.partition("?")
-    name = f"{method} {path}" + (f" ? {query}" if query else "") + (f" {headers}" if headers else "") + " presigned" * presigned + " token" * token
+    name = f"{method} {path}" + (f" ? {query}" if query else "") + (f" {headers}" if headers else "") + " presigned" * presigned + " token" * token + (f" regions {regions}" if regions else "")
     return {"name": name, "method": method, "path": p, "query": q, "headers": [[k, v] for k, v in out.headers], "body": "",
             "service": "vpc-lattice-svcs", "region": "eu-west-1", "now": "2026-11-22T19:17:23Z", "want": "ok"}
 
@@ -50,6 +51,23 @@ cases = [sign("GET", p, "", [], False, i % 2 == 1) for i, p in enumerate(PATHS)]
 cases += [sign("POST", "/v1", q, [], False, i % 2 == 1) for i, q in enumerate(QUERIES)]
 cases += [sign("PUT", "/v1", "", h, False, False) for h in HEADERS]
 cases += [sign("GET", p, "a=1", [], True, i % 2 == 1) for i, p in enumerate(PATHS[:4])]
+cases += [sign("GET", p, "b=2&a=1", [], i % 3 == 2, i % 2 == 1, "*") for i, p in enumerate(PATHS)]
+cases += [sign("GET", "/", "", [], False, False, s) for s in ["eu-west-1", "us-east-1,eu-west-1", "eu-*", "us-*,eu-west-*"]]
+refused = [sign("GET", "/", "", [], False, False, s) for s in ["us-east-1", "us-*,eu-west-2", "eu-west", "eu-west-1*2"]]
+for c in refused:
+    c["want"] = "InvalidSignatureException"
+other = sign("GET", "/v1", "a=1", [], False, True, "*")
+for name, change in {"another path": {"path": "/v2"}, "another query": {"query": "a=2"}, "another method": {"method": "PUT"}}.items():
+    refused.append({**other, **change, "name": "SigV4A, " + name, "want": "InvalidSignatureException"})
+for name, old, new in [("scope with a region", "/vpc-lattice-svcs/", "/eu-west-1/vpc-lattice-svcs/"), ("region set not signed", ";x-amz-region-set", "")]:
+    headers = [[k, v.replace(old, new, 1) if k == "Authorization" else v] for k, v in other["headers"]]
+    refused.append({**other, "headers": headers, "name": "SigV4A, " + name, "want": "IncompleteSignatureException"})
+for name, field, value in [("another region set", "X-Amz-Region-Set", "eu-west-1"), ("another token", "X-Amz-Security-Token", "x"),
+                           ("another date", "X-Amz-Date", "20261122T191724Z")]:
+    headers = [[k, value if k == field else v] for k, v in other["headers"]]
+    assert headers != other["headers"], field
+    refused.append({**other, "headers": headers, "name": "SigV4A, " + name, "want": "InvalidSignatureException"})
+cases += refused
 lines = ",\n".join(json.dumps(c) for c in cases)
 (pathlib.Path(__file__).parent / "crt.json").write_text(
     '{"generator": "awscrt %s",\n "key": "%s", "secret": "%s",\n"cases": [\n%s\n]}\n' % (awscrt.__version__, KEY, SECRET, lines))
