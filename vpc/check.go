@@ -23,7 +23,11 @@ type Problem struct {
 // Check tells what keeps VPCs from working on this machine, by making one in a scratch namespace that ends with
 // the call. No problems: an empty list.
 func Check() []Problem {
-	if missing := missingCapabilities(); len(missing) > 0 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return []Problem{{"no_proc", fmt.Sprintf("cannot learn of this process: %v", err), "mount /proc"}}
+	}
+	if missing := missingCapabilities(string(status)); len(missing) > 0 {
 		return []Problem{{"not_root", "this process lacks " + strings.Join(missing, " and "),
 			"run as root, or with these capabilities"}}
 	}
@@ -66,15 +70,14 @@ func Check() []Problem {
 	return problems
 }
 
-// missingCapabilities are those of the needed capabilities that this process has not (capabilities(7)).
-func missingCapabilities() []string {
+// missingCapabilities are those of the needed capabilities that a process has not, by its /proc/…/status (capabilities(7)).
+func missingCapabilities(status string) []string {
 	needed := []struct {
 		name string
 		bit  int
 	}{{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN}, {"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN}}
-	status, _ := os.ReadFile("/proc/self/status")
 	var effective uint64
-	for line := range strings.Lines(string(status)) {
+	for line := range strings.Lines(status) {
 		if value, ok := strings.CutPrefix(line, "CapEff:"); ok {
 			effective, _ = strconv.ParseUint(strings.TrimSpace(value), 16, 64)
 		}

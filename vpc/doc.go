@@ -21,4 +21,17 @@
 // pass because conntrack knows them). Traffic to and from the node's own addresses is not tracked, since it is the data path
 // and conntrack would be paid for each packet. There the first packet of a TCP connection (SYN without ACK) is held
 // against the security groups, and what is not a first packet passes: without a SYN that passed there is no socket for it.
+//
+// What that leaves to see: a packet that is not a first one, sent to a slot without such a connection, is answered with a reset.
+//
+// Rules are replaced in one nftables batch for each VPC, before interfaces appear and connections open, so nothing is ever open that
+// should not be. Connections that were allowed go on when their rule goes, as AWS's tracked ones do.
+//
+// /run/trellis/ID/owner names the process that made a VPC or instance and its data directory. A Trellis that was killed leaves
+// everything in place, commands in instances go on, and the next one with the same data directory takes over what its nouns want and
+// removes the rest. What belongs to another Trellis that runs, or that may come back, is left alone. One that ends in order removes
+// what it made and ends the commands inside.
+//
+// Sockets are made by package net on a thread that is inside the namespace for exactly that long; see [Manager.Dial]. Two
+// system calls are what this costs.
 package vpc

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -65,5 +66,20 @@ func child(dir string) error {
 func TestCheckFindsNothingHere(t *testing.T) {
 	for _, p := range Check() {
 		t.Errorf("%s: %s (%s)", p.Code, p.Text, p.Fix)
+	}
+}
+
+func TestMissingCapabilities(t *testing.T) {
+	for _, c := range []struct{ status, want string }{
+		{"Name:\ttrellis\nCapPrm:\t000001ffffffffff\nCapEff:\t000001ffffffffff\n", ""},
+		{"CapEff:\t0000000000000000\n", "CAP_NET_ADMIN CAP_SYS_ADMIN"},
+		{"CapEff:\t0000000000201000\n", ""},
+		{"CapEff:\t00000000a80425fb\n", "CAP_NET_ADMIN CAP_SYS_ADMIN"}, // a container's
+		{"CapEff:\t0000000000001000\n", "CAP_SYS_ADMIN"},
+		{"", "CAP_NET_ADMIN CAP_SYS_ADMIN"},
+	} {
+		if got := strings.Join(missingCapabilities(c.status), " "); got != c.want {
+			t.Errorf("%q: got %q, want %q", c.status, got, c.want)
+		}
 	}
 }

@@ -56,14 +56,8 @@ type madeVPC struct {
 	ns        *namespace
 	local     []netip.Addr // the node's own addresses; nil when unknown
 	text      string       // of the rules in the kernel, empty when unknown
-	hosts     map[string]madeHost
+	hosts     map[string]host
 	instances map[netip.Addr]string // as wanted, for look-ups
-}
-
-// madeHost is an instance as Apply left it.
-type madeHost struct {
-	ns   *namespace
-	want host
 }
 
 // errEnded says that Run has returned.
@@ -200,17 +194,18 @@ func same[T trellis.Noun](st *trellis.State, seen nounsOfKind) bool {
 // applyVPC makes one VPC as it is wanted.
 func (m *Manager) applyVPC(ctx context.Context, n *network) error {
 	v := m.applied[n.id]
-	fresh := v == nil
+	fresh, created := v == nil, false
 	if fresh {
-		ns, err := m.take(n.id)
-		if err != nil {
+		var ns *namespace
+		var err error
+		if ns, created, err = m.take(n.id); err != nil {
 			return err
 		}
-		v = &madeVPC{ns: ns, hosts: map[string]madeHost{}}
+		v = &madeVPC{ns: ns, hosts: map[string]host{}}
 		m.applied[n.id] = v
 	}
 	err := m.updateVPC(ctx, v, n, fresh)
-	if err != nil && fresh && len(v.hosts) == 0 {
+	if err != nil && created && len(v.hosts) == 0 {
 		return errors.Join(err, m.removeVPC(n.id))
 	}
 	return err
@@ -240,14 +235,14 @@ func (m *Manager) updateVPC(ctx context.Context, v *madeVPC, n *network, fresh b
 	}
 	for _, id := range slices.Sorted(maps.Keys(v.hosts)) {
 		if _, ok := wanted[id]; !ok {
-			errs = append(errs, removeLink(v.ns, v.hosts[id].want.iface), m.removeHost(v, id))
+			errs = append(errs, removeLink(v.ns, v.hosts[id].iface), m.removeHost(v, id))
 		}
 	}
 	if fresh {
 		errs = append(errs, removeStrangers(v.ns, n))
 	}
 	for _, h := range n.hosts {
-		if made, ok := v.hosts[h.id]; ok && made.want == h {
+		if v.hosts[h.id] == h {
 			continue
 		}
 		if ctx.Err() != nil {
@@ -260,62 +255,71 @@ func (m *Manager) updateVPC(ctx context.Context, v *madeVPC, n *network, fresh b
 	return errors.Join(errs...)
 }
 
-// take opens or makes the namespace of a VPC or instance and marks it as this process'.
-func (m *Manager) take(id string) (*namespace, error) {
+// take opens or makes the namespace of a VPC or instance and marks it as this process'. It tells which of the two it did.
+func (m *Manager) take(id string) (ns *namespace, created bool, err error) {
 	if err := checkID(id); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	other, err := readOwner(id)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !m.self.mayTake(other) {
-		return nil, fmt.Errorf("%s belongs to the Trellis that runs as process %d with %s", id, other.pid, other.dir)
+		return nil, false, fmt.Errorf("%s belongs to the Trellis that runs as process %d with %s", id, other.pid, other.dir)
 	}
 	if err := m.self.write(id); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	ns, err := openNamespace(id)
+	ns, err = openNamespace(id)
 	if errors.Is(err, os.ErrNotExist) {
+		created = true
 		ns, err = createNamespace(id)
 	}
 	if err != nil {
 		os.RemoveAll(filepath.Join(stateDir, id))
-		return nil, err
+		return nil, false, err
 	}
-	return ns, nil
+	return ns, created, nil
 }
 
-// makeHost makes one instance, or changes it to what is wanted. What it made is undone when it fails.
+// makeHost makes one instance, or changes it to what is wanted. One that is new and fails is undone; one that was there stays
+// as it is, since processes may run in it.
 func (m *Manager) makeHost(v *madeVPC, h host) error {
-	made, ok := v.hosts[h.id]
-	if !ok {
-		ns, err := m.take(h.id)
-		if err != nil {
-			return err
-		}
-		made.ns = ns
+	ns, created, err := m.take(h.id)
+	if err != nil {
+		return err
 	}
-	made.want = h
-	v.hosts[h.id] = made
-	err := writeResolvConf(h)
-	if err == nil {
-		err = joinHost(v.ns, made.ns, h)
+	defer ns.close()
+	if err = writeResolvConf(h); err == nil {
+		err = joinHost(v.ns, ns, h)
 	}
-	if err != nil && !ok {
+	switch {
+	case err == nil:
+		v.hosts[h.id] = h
+		return nil
+	case created:
 		return errors.Join(err, m.removeHost(v, h.id))
 	}
-	if err != nil {
-		v.hosts[h.id] = madeHost{ns: made.ns} // so that the next Apply tries again
-	}
+	v.hosts[h.id] = host{iface: h.iface} // unlike any that is wanted, so that the next Apply tries again
 	return err
 }
 
 // removeHost removes an instance and the processes in it.
 func (m *Manager) removeHost(v *madeVPC, id string) error {
-	err := v.hosts[id].ns.killProcesses()
-	v.hosts[id].ns.close()
 	delete(v.hosts, id)
+	return removeAll(id)
+}
+
+// removeAll removes the namespace of a VPC or instance, the processes in it, and what is known of it.
+func removeAll(id string) error {
+	ns, err := openNamespace(id)
+	switch {
+	case err == nil:
+		err = ns.killProcesses()
+		ns.close()
+	case errors.Is(err, os.ErrNotExist):
+		err = nil
+	}
 	return errors.Join(err, removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id)))
 }
 
@@ -328,7 +332,7 @@ func (m *Manager) removeVPC(id string) error {
 	}
 	v.ns.close()
 	delete(m.applied, id)
-	return errors.Join(append(errs, removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id)))...)
+	return errors.Join(append(errs, removeAll(id))...)
 }
 
 // sweep removes what a killed Trellis left and no noun wants. What cannot be removed is logged and stays: it is in
@@ -347,12 +351,7 @@ func (m *Manager) sweep(networks map[string]*network) {
 		m.log.Warn("leftovers not found", "error", err)
 	}
 	for _, id := range ids {
-		var kill error
-		if ns, err := openNamespace(id); err == nil {
-			kill = ns.killProcesses()
-			ns.close()
-		}
-		if err := errors.Join(kill, removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id))); err != nil {
+		if err := removeAll(id); err != nil {
 			m.log.Warn("leftover not removed", "id", id, "error", err)
 			continue
 		}

@@ -30,6 +30,7 @@ func (m *Manager) Listen(vpcID string, at netip.AddrPort) (net.Listener, error) 
 	if err != nil {
 		return nil, err
 	}
+	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 	lc := net.ListenConfig{KeepAlive: -1, Control: freebind}
 	lc.SetMultipathTCP(false)
 	l, err := lc.Listen(context.Background(), choose(at.Addr(), tcp4, tcp6), at.String())
@@ -90,6 +91,7 @@ func (m *Manager) ListenPacket(vpcID string, at netip.AddrPort) (net.PacketConn,
 	if err != nil {
 		return nil, err
 	}
+	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 	lc := net.ListenConfig{Control: freebind}
 	p, err := lc.ListenPacket(context.Background(), choose(at.Addr(), udp4, udp6), at.String())
 	if err := visit.leave(); err != nil {
