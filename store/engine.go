@@ -79,7 +79,11 @@ func startEngine(ctx context.Context, o Options) (*engine, error) {
 
 // connect makes a client of an etcd that others run.
 func (e *engine) connect(o Options) error {
-	c, err := clientv3.New(clientv3.Config{Endpoints: o.Endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+	c, err := clientv3.New(clientv3.Config{
+		Endpoints: o.Endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
+		// A member that hangs is left for another one.
+		DialKeepAliveTime: 5 * time.Second, DialKeepAliveTimeout: 3 * time.Second,
+	})
 	if err != nil {
 		return fmt.Errorf("connect to etcd: %w", err)
 	}
