@@ -33,8 +33,9 @@ var (
 	gatewayMAC = net.HardwareAddr{0x02, 0x00, 0xa9, 0xfe, 0xa9, 0x01}
 	// gateway6 is the IPv6 gateway of every instance.
 	gateway6 = netip.MustParseAddr("fe80::1")
-	// everywhere4 and everywhere6 are default routes' destinations.
+	// everywhere4 is the destination of IPv4's default way.
 	everywhere4 = netip.MustParsePrefix("0.0.0.0/0")
+	// everywhere6 is IPv6's.
 	everywhere6 = netip.MustParsePrefix("::/0")
 )
 
