@@ -69,7 +69,7 @@ type exchange struct {
 
 // exchanges are those not in use.
 var exchanges = sync.Pool{New: func() any {
-	x := &exchange{small: make([]byte, headBuffer), rb: make([]byte, headBuffer), out: make([]byte, 0, headBuffer+4<<10), uploaded: make(chan uploadResult, 1)}
+	x := &exchange{small: make([]byte, headBuffer), rb: make([]byte, headBuffer), out: make([]byte, 0, headBuffer+4<<10)}
 	x.in = x.small
 	return x
 }}

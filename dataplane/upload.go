@@ -18,7 +18,7 @@ type uploadResult struct {
 func (x *exchange) startUpload(t *targetgroup.Conn) {
 	b := bigs.Get().(*[]byte)
 	n := copy(*b, x.in[x.inPos:x.inEnd])
-	x.inPos, x.uploading = x.inEnd, true
+	x.inPos, x.uploading, x.uploaded = x.inEnd, true, make(chan uploadResult, 1)
 	go x.upload(t, b, n)
 }
 
