@@ -235,8 +235,13 @@ func parsePrefix(t string) (netip.Prefix, bool) {
 	return p.Masked(), err == nil
 }
 
-// holds evaluates the condition.
-func (c *condition) holds(r *Request) bool {
+// maxValues is how many values of one key are looked at. Each is compared with each of the policy's, so a query
+// of thousands of equal names must not be able to keep a node busy.
+const maxValues = 128
+
+// holds evaluates the condition of a statement that denies or allows. A key with too many values to look at is
+// held against the caller: it meets the condition of a Deny, and not that of an Allow.
+func (c *condition) holds(r *Request, deny bool) bool {
 	v, next, ok := c.key.value(r, 0)
 	if c.op.class == nullClass {
 		for i := range c.values {
@@ -250,7 +255,10 @@ func (c *condition) holds(r *Request) bool {
 		return c.ifExists || c.set == forAllValues || c.set == anyOfOne && c.op.negated
 	}
 	matched := false
-	for ; ok; v, next, ok = c.key.value(r, next) {
+	for n := 0; ok; v, next, ok = c.key.value(r, next) {
+		if n++; n > maxValues {
+			return deny
+		}
 		m := c.matches(r, &v)
 		switch c.set {
 		case forAllValues:

@@ -238,3 +238,27 @@ func TestContext(t *testing.T) {
 		t.Error("allowed after the date")
 	}
 }
+
+// TestManyValues holds a key with more values than are looked at against the caller.
+func TestManyValues(t *testing.T) {
+	const key = `"vpc-lattice-svcs:RequestQueryString/a"`
+	for _, op := range []string{"StringEquals", "StringNotEquals", "ForAllValues:StringEquals", "ForAllValues:StringNotEquals"} {
+		for effect, want := range map[string]Effect{"Allow": ImplicitDeny, "Deny": ExplicitDeny} {
+			value := "1"
+			if strings.Contains(op, "Not") != (effect == "Deny") {
+				value = "2"
+			}
+			p := compile(t, fmt.Sprintf(`{"Statement":{"Effect":%q,"Principal":"*","Action":"*","Resource":"*","Condition":{%q:{%s:%q}}}}`, effect, op, key, value), Resource)
+			r := &Request{Action: ActionInvoke, Resource: "*", RawQuery: strings.Repeat("a=1&", maxValues)}
+			few, _ := p.Decide(r)
+			r.RawQuery += "a=1"
+			many, _ := p.Decide(r)
+			if effect == "Deny" && strings.HasPrefix(op, "ForAll") {
+				continue // the first value has decided that not all of them meet it
+			}
+			if many != want || few == want {
+				t.Errorf("%s %s: %v with %d values, %v with one more", effect, op, few, maxValues, many)
+			}
+		}
+	}
+}

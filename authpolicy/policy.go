@@ -86,7 +86,7 @@ func (s *Statement) applies(r *Request) bool {
 		return false
 	}
 	for i := range s.conditions {
-		if !s.conditions[i].holds(r) {
+		if !s.conditions[i].holds(r, s.Deny) {
 			return false
 		}
 	}
