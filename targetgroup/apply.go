@@ -3,6 +3,7 @@ package targetgroup
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/trellis-project/trellis"
 )
@@ -12,14 +13,18 @@ import (
 func (m *Manager) Apply(st *trellis.State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !m.seen.changed(st) {
+		return
+	}
 	a := application{m: m, st: st, vpcs: map[string]*trellis.VPC{}, used: inUse(st),
-		members: map[string][]*trellis.Target{}, kept: make(map[string]*Target, len(m.targets))}
+		members: map[string][]registered{}, kept: make(map[string]*Target, len(m.targets))}
 	for v := range trellis.All[*trellis.VPC](st) {
 		a.vpcs[v.ID] = v
 	}
-	for _, t := range trellis.Sorted[*trellis.Target](st) {
-		key := t.Account + "/" + t.TargetGroupID
-		a.members[key] = append(a.members[key], t)
+	for t := range trellis.All[*trellis.Target](st) {
+		key := t.Key()
+		group := key[:len(t.Account)+1+len(t.TargetGroupID)]
+		a.members[group] = append(a.members[group], registered{key, t})
 	}
 	groups := make(map[string]*Group, st.Len(trellis.KindTargetGroup))
 	for n := range trellis.All[*trellis.TargetGroup](st) {
@@ -41,10 +46,16 @@ func (m *Manager) Apply(st *trellis.State) {
 type application struct {
 	m       *Manager
 	st      *trellis.State
-	vpcs    map[string]*trellis.VPC      // by id
-	used    map[string]bool              // keys of target groups
-	members map[string][]*trellis.Target // by key of the target group
-	kept    map[string]*Target           // every target of the new groups, by key
+	vpcs    map[string]*trellis.VPC // by id
+	used    map[string]bool         // keys of target groups
+	members map[string][]registered // by key of the target group
+	kept    map[string]*Target      // every target of the new groups, by key
+}
+
+// registered is a target with its key, which is not worked out more than once.
+type registered struct {
+	key  string
+	noun *trellis.Target
 }
 
 // group makes the Group of a noun, or keeps the running one when nothing of it changed.
@@ -53,6 +64,7 @@ func (a *application) group(n *trellis.TargetGroup) *Group {
 		Protocol: n.Protocol, ProtocolVersion: n.ProtocolVersion}
 	old := a.m.Group(n.ID)
 	members := a.members[n.Key()]
+	slices.SortFunc(members, func(a, b registered) int { return strings.Compare(a.key, b.key) })
 	g.Targets = make([]*Target, 0, len(members))
 	changed := false
 	for _, t := range members {
@@ -75,8 +87,9 @@ func (a *application) group(n *trellis.TargetGroup) *Group {
 
 // target finds or makes the running target of a noun and sets what the nouns decide of its health. It tells
 // whether that changed.
-func (a *application) target(g *trellis.TargetGroup, n *trellis.Target) (t *Target, moved bool) {
-	key, addr, secure := n.Key(), a.address(g, n), g.Protocol == trellis.ProtocolHTTPS
+func (a *application) target(g *trellis.TargetGroup, r registered) (t *Target, moved bool) {
+	key, n := r.key, r.noun
+	addr, secure := a.address(g, n), g.Protocol == trellis.ProtocolHTTPS
 	t = a.m.targets[key]
 	if known := t; t == nil || t.Addr != addr || t.VPCID != g.VPCID || t.secure != secure {
 		t = &Target{ID: n.ID, Addr: addr, Key: key, VPCID: g.VPCID, groupID: g.ID, m: a.m, secure: secure, live: map[*Conn]struct{}{}}

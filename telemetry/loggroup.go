@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -81,7 +82,8 @@ func (l *Logs) CreateGroup(g LogGroup) error {
 		return tooMany("An account has at most %d log groups", maxGroups)
 	}
 	dir := l.groupDir(g.Account, g.Name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	// What is there belongs to a group whose deletion was cut off.
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return fmt.Errorf("create log group: %w", err)
 	}
 	ng := &group{dir: dir, log: l.log, streams: map[string]*stream{}, numbers: map[uint64]*stream{}}

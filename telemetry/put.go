@@ -128,6 +128,11 @@ func (l *Logs) Deliver(ctx context.Context, groupARN, streamName string, events 
 	if err != nil {
 		return err
 	}
+	for _, e := range events {
+		if len(e.Message) > maxBatchBytes {
+			return invalid("Log event too large: %d bytes exceeds limit of %d", len(e.Message), maxBatchBytes)
+		}
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	st := g.streams[streamName]

@@ -7,8 +7,13 @@ import (
 	"slices"
 )
 
-// maxRows bounds the results of a query.
-const maxRows = 10_000
+const (
+	// maxRows bounds the results of a query.
+	maxRows = 10_000
+	// maxRowBytes bounds the messages that a query keeps at the same time; rows beyond it, at the end of the
+	// order asked for, are left out.
+	maxRowBytes = 64 << 20
+)
 
 // Field is one field of a result.
 type Field struct{ Name, Value string }
@@ -28,6 +33,7 @@ type execution struct {
 	display []column  // what results show
 	names   []string  // names in the results' order, when display is empty
 	rows    []*row
+	size    int // bytes of the rows' messages
 	stats   QueryStats
 }
 
@@ -117,7 +123,7 @@ func (x *execution) add(r *row) {
 	}
 	r.found = nil // found again for the few rows that stay to the end
 	x.rows = append(x.rows, r)
-	if len(x.rows) >= 2*x.top {
+	if x.size += len(r.message); len(x.rows) >= 2*x.top || x.size > maxRowBytes {
 		x.trim()
 	}
 }
@@ -125,10 +131,14 @@ func (x *execution) add(r *row) {
 // trim sorts the rows and keeps the first ones only.
 func (x *execution) trim() {
 	sortRows(x.rows, x.sort)
-	if len(x.rows) > x.top {
-		clear(x.rows[x.top:])
-		x.rows = x.rows[:x.top]
+	n := 0
+	x.size = 0
+	for n < len(x.rows) && n < x.top && x.size+len(x.rows[n].message) <= maxRowBytes/2 {
+		x.size += len(x.rows[n].message)
+		n++
 	}
+	clear(x.rows[n:])
+	x.rows = x.rows[:n]
 }
 
 // sortRows sorts by keys, the latest event first among equals or without keys. Rows that lack a key come last.
