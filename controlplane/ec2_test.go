@@ -352,7 +352,7 @@ func TestPrefixLists(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	aws := must[[]*trellis.PrefixList](t)(p.PrefixLists(ctx, c, controlplane.Query{Filters: []controlplane.Filter{{Name: "owner-id", Values: []string{"AWS"}}}}))
+	aws := must[[]*trellis.PrefixList](t)(p.PrefixLists(ctx, c, "DescribeManagedPrefixLists", controlplane.Query{Filters: []controlplane.Filter{{Name: "owner-id", Values: []string{"AWS"}}}}))
 	names := []string{aws[0].Name, aws[1].Name}
 	slices.Sort(names)
 	if len(aws) != 2 || names[0] != "com.amazonaws.eu-west-1.ipv6.vpc-lattice" || names[1] != "com.amazonaws.eu-west-1.vpc-lattice" {

@@ -238,9 +238,10 @@ func (p *Plane) DeletePrefixList(ctx context.Context, c EC2Call, id string) (out
 	return out, rev, err
 }
 
-// PrefixLists is DescribeManagedPrefixLists: the account's own and AWS's.
-func (p *Plane) PrefixLists(ctx context.Context, c EC2Call, q Query) ([]*trellis.PrefixList, error) {
-	if err := c.allow("DescribeManagedPrefixLists", nil, "*"); err != nil {
+// PrefixLists lists the account's own prefix lists and AWS's, for DescribeManagedPrefixLists and
+// DescribePrefixLists, whichever action says.
+func (p *Plane) PrefixLists(ctx context.Context, c EC2Call, action string, q Query) ([]*trellis.PrefixList, error) {
+	if err := c.allow(action, nil, "*"); err != nil {
 		return nil, err
 	}
 	attrs := func(l *trellis.PrefixList) attributes {

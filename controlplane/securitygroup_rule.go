@@ -309,6 +309,14 @@ func (p *Plane) DescribeRules(ctx context.Context, c EC2Call, groupID string, eg
 	if err := c.allow(action, nil, p.ec2ARN(c, "security-group/"+groupID)); err != nil {
 		return 0, err
 	}
+	if len(permissions)+len(byID) == 0 {
+		return 0, missingParameter("ipPermissions")
+	}
+	for _, description := range byID {
+		if len(description) > 255 {
+			return 0, invalidParameter("description", description, "It has more than 255 characters.")
+		}
+	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
 		g, err := find[*trellis.SecurityGroup](tx, idSecurityGroup, c.account(), groupID)
 		if err != nil {

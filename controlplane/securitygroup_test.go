@@ -54,7 +54,7 @@ func TestSecurityGroupRules(t *testing.T) {
 	if err := l.p.Bootstrap(ctx); err != nil {
 		t.Fatal(err)
 	}
-	lists := must[[]*trellis.PrefixList](t)(l.p.PrefixLists(ctx, l.c, controlplane.Query{}))
+	lists := must[[]*trellis.PrefixList](t)(l.p.PrefixLists(ctx, l.c, "DescribeManagedPrefixLists", controlplane.Query{}))
 	port := 8080
 	for _, x := range []struct {
 		in   controlplane.Permission

@@ -66,7 +66,7 @@ func (h *handler) deleteManagedPrefixList(ctx context.Context, c *api.Call, in *
 
 // describeManagedPrefixLists is DescribeManagedPrefixLists.
 func (h *handler) describeManagedPrefixLists(ctx context.Context, c *api.Call, in *DescribeManagedPrefixListsInput) (*DescribeManagedPrefixListsOutput, error) {
-	all, err := h.plane.PrefixLists(ctx, caller(c, in.DryRun), query(in.PrefixListIds, in.Filters))
+	all, err := h.plane.PrefixLists(ctx, caller(c, in.DryRun), "DescribeManagedPrefixLists", query(in.PrefixListIds, in.Filters))
 	if err != nil {
 		return nil, err
 	}
@@ -91,5 +91,19 @@ func (h *handler) getManagedPrefixListEntries(ctx context.Context, c *api.Call, 
 	all, next, err := page(c, l.Entries, func(e trellis.PrefixListEntry) string { return e.CIDR.String() }, in.MaxResults, in.NextToken)
 	return &GetManagedPrefixListEntriesOutput{NextToken: next, Entries: each(all, func(e trellis.PrefixListEntry) PrefixListEntry {
 		return PrefixListEntry{Cidr: text(e.CIDR.String()), Description: text(e.Description)}
+	})}, err
+}
+
+// describePrefixLists is DescribePrefixLists: AWS's lists alone, with their entries.
+func (h *handler) describePrefixLists(ctx context.Context, c *api.Call, in *DescribePrefixListsInput) (*DescribePrefixListsOutput, error) {
+	q := query(in.PrefixListIds, in.Filters)
+	q.Filters = append(q.Filters, controlplane.Filter{Name: "owner-id", Values: []string{"AWS"}})
+	all, err := h.plane.PrefixLists(ctx, caller(c, in.DryRun), "DescribePrefixLists", q)
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := page(c, all, func(l *trellis.PrefixList) string { return l.ID }, in.MaxResults, in.NextToken)
+	return &DescribePrefixListsOutput{NextToken: next, PrefixLists: each(all, func(l *trellis.PrefixList) PrefixList {
+		return PrefixList{PrefixListId: &l.ID, PrefixListName: &l.Name, Cidrs: each(l.Entries, func(e trellis.PrefixListEntry) string { return e.CIDR.String() })}
 	})}, err
 }

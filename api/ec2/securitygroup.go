@@ -184,8 +184,7 @@ func (h *handler) deleteSecurityGroup(ctx context.Context, c *api.Call, in *Dele
 		return nil, err
 	}
 	rev, err := h.plane.DeleteSecurityGroup(ctx, caller(c, in.DryRun), id)
-	yes := true
-	return done(c, &DeleteSecurityGroupOutput{GroupId: &id, Return: &yes}, rev, err)
+	return done(c, &DeleteSecurityGroupOutput{GroupId: &id, Return: yes()}, rev, err)
 }
 
 // authorize adds rules in one direction and answers them.
@@ -210,16 +209,14 @@ func (h *handler) authorizeSecurityGroupIngress(ctx context.Context, c *api.Call
 	}
 	p := permissions(in.IpPermissions, shortForm(in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId))
 	rules, err := h.authorize(ctx, c, in.DryRun, id, false, p, in.TagSpecifications)
-	yes := true
-	return &AuthorizeSecurityGroupIngressOutput{Return: &yes, SecurityGroupRules: rules}, err
+	return &AuthorizeSecurityGroupIngressOutput{Return: yes(), SecurityGroupRules: rules}, err
 }
 
 // authorizeSecurityGroupEgress is AuthorizeSecurityGroupEgress.
 func (h *handler) authorizeSecurityGroupEgress(ctx context.Context, c *api.Call, in *AuthorizeSecurityGroupEgressInput) (*AuthorizeSecurityGroupEgressOutput, error) {
 	p := permissions(in.IpPermissions, shortForm(in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId))
 	rules, err := h.authorize(ctx, c, in.DryRun, in.GroupId, true, p, in.TagSpecifications)
-	yes := true
-	return &AuthorizeSecurityGroupEgressOutput{Return: &yes, SecurityGroupRules: rules}, err
+	return &AuthorizeSecurityGroupEgressOutput{Return: yes(), SecurityGroupRules: rules}, err
 }
 
 // revoke removes rules in one direction and answers them.
@@ -244,16 +241,14 @@ func (h *handler) revokeSecurityGroupIngress(ctx context.Context, c *api.Call, i
 	}
 	p := permissions(in.IpPermissions, shortForm(in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId))
 	rules, err := h.revoke(ctx, c, in.DryRun, id, false, p, in.SecurityGroupRuleIds)
-	yes := true
-	return &RevokeSecurityGroupIngressOutput{Return: &yes, RevokedSecurityGroupRules: rules}, err
+	return &RevokeSecurityGroupIngressOutput{Return: yes(), RevokedSecurityGroupRules: rules}, err
 }
 
 // revokeSecurityGroupEgress is RevokeSecurityGroupEgress.
 func (h *handler) revokeSecurityGroupEgress(ctx context.Context, c *api.Call, in *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error) {
 	p := permissions(in.IpPermissions, shortForm(in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId))
 	rules, err := h.revoke(ctx, c, in.DryRun, in.GroupId, true, p, in.SecurityGroupRuleIds)
-	yes := true
-	return &RevokeSecurityGroupEgressOutput{Return: &yes, RevokedSecurityGroupRules: rules}, err
+	return &RevokeSecurityGroupEgressOutput{Return: yes(), RevokedSecurityGroupRules: rules}, err
 }
 
 // describeSecurityGroupRules is DescribeSecurityGroupRules.
@@ -281,6 +276,32 @@ func (h *handler) modifySecurityGroupRules(ctx context.Context, c *api.Call, in 
 		changes = append(changes, x)
 	}
 	rev, err := h.plane.ModifySecurityGroupRules(ctx, caller(c, in.DryRun), in.GroupId, changes)
-	yes := true
-	return done(c, &ModifySecurityGroupRulesOutput{Return: &yes}, rev, err)
+	return done(c, &ModifySecurityGroupRulesOutput{Return: yes()}, rev, err)
+}
+
+// describeRules changes descriptions of rules in one direction.
+func (h *handler) describeRules(ctx context.Context, c *api.Call, dryRun *bool, id, name *string, egress bool, p []IpPermission, byID []SecurityGroupRuleDescription) error {
+	group, err := groupID(id, name)
+	if err != nil {
+		return err
+	}
+	descriptions := map[string]string{}
+	for _, d := range byID {
+		descriptions[value(d.SecurityGroupRuleId)] = value(d.Description)
+	}
+	rev, err := h.plane.DescribeRules(ctx, caller(c, dryRun), group, egress, permissions(p, IpPermission{}), descriptions)
+	if err == nil {
+		c.Committed(rev)
+	}
+	return err
+}
+
+// updateRuleDescriptionsIngress is UpdateSecurityGroupRuleDescriptionsIngress.
+func (h *handler) updateRuleDescriptionsIngress(ctx context.Context, c *api.Call, in *UpdateSecurityGroupRuleDescriptionsIngressInput) (*UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
+	return &UpdateSecurityGroupRuleDescriptionsIngressOutput{Return: yes()}, h.describeRules(ctx, c, in.DryRun, in.GroupId, in.GroupName, false, in.IpPermissions, in.SecurityGroupRuleDescriptions)
+}
+
+// updateRuleDescriptionsEgress is UpdateSecurityGroupRuleDescriptionsEgress.
+func (h *handler) updateRuleDescriptionsEgress(ctx context.Context, c *api.Call, in *UpdateSecurityGroupRuleDescriptionsEgressInput) (*UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
+	return &UpdateSecurityGroupRuleDescriptionsEgressOutput{Return: yes()}, h.describeRules(ctx, c, in.DryRun, in.GroupId, in.GroupName, true, in.IpPermissions, in.SecurityGroupRuleDescriptions)
 }

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/controlplane"
@@ -22,10 +23,15 @@ func (h *handler) subnet(s controlplane.DescribedSubnet) Subnet {
 		}
 	}
 	if s.IPv6CIDR.IsValid() {
-		out.Ipv6CidrBlockAssociationSet = []SubnetIpv6CidrBlockAssociation{{AssociationId: text(controlplane.CIDRAssociationID(s.ID, s.IPv6CIDR)),
-			Ipv6CidrBlock: text(s.IPv6CIDR.String()), Ipv6CidrBlockState: &SubnetCidrBlockState{State: text("associated")}}}
+		out.Ipv6CidrBlockAssociationSet = []SubnetIpv6CidrBlockAssociation{*subnetBlock6(s.ID, s.IPv6CIDR, "associated")}
 	}
 	return out
+}
+
+// subnetBlock6 is the association of an IPv6 block with a subnet.
+func subnetBlock6(id string, b netip.Prefix, state string) *SubnetIpv6CidrBlockAssociation {
+	return &SubnetIpv6CidrBlockAssociation{AssociationId: text(controlplane.CIDRAssociationID(id, b)), Ipv6CidrBlock: text(b.String()),
+		Ipv6CidrBlockState: &SubnetCidrBlockState{State: &state}}
 }
 
 // createSubnet is CreateSubnet.
@@ -67,4 +73,22 @@ func (h *handler) modifySubnetAttribute(ctx context.Context, c *api.Call, in *Mo
 	}
 	rev, err := h.plane.ModifySubnet(ctx, caller(c, nil), in.SubnetId, public)
 	return done(c, &ModifySubnetAttributeOutput{}, rev, err)
+}
+
+// associateSubnetCidrBlock is AssociateSubnetCidrBlock.
+func (h *handler) associateSubnetCidrBlock(ctx context.Context, c *api.Call, in *AssociateSubnetCidrBlockInput) (*AssociateSubnetCidrBlockOutput, error) {
+	s, rev, err := h.plane.AssociateSubnetCIDR(ctx, caller(c, nil), in.SubnetId, value(in.Ipv6CidrBlock))
+	if err != nil {
+		return nil, err
+	}
+	return done(c, &AssociateSubnetCidrBlockOutput{Ipv6CidrBlockAssociation: subnetBlock6(s.ID, s.IPv6CIDR, "associating"), SubnetId: &s.ID}, rev, nil)
+}
+
+// disassociateSubnetCidrBlock is DisassociateSubnetCidrBlock.
+func (h *handler) disassociateSubnetCidrBlock(ctx context.Context, c *api.Call, in *DisassociateSubnetCidrBlockInput) (*DisassociateSubnetCidrBlockOutput, error) {
+	s, had, rev, err := h.plane.DisassociateSubnetCIDR(ctx, caller(c, nil), in.AssociationId)
+	if err != nil {
+		return nil, err
+	}
+	return done(c, &DisassociateSubnetCidrBlockOutput{Ipv6CidrBlockAssociation: subnetBlock6(s.ID, had, "disassociating"), SubnetId: &s.ID}, rev, nil)
 }

@@ -4,6 +4,20 @@ package ec2
 
 import "time"
 
+// AssociateSubnetCidrBlockInput is what AssociateSubnetCidrBlock takes.
+type AssociateSubnetCidrBlockInput struct {
+	Ipv6CidrBlock     *string `wire:"ipv6CidrBlock"`
+	Ipv6IpamPoolId    *string `wire:"Ipv6IpamPoolId"`
+	Ipv6NetmaskLength *int32  `wire:"Ipv6NetmaskLength"`
+	SubnetId          string  `wire:"subnetId" required:"true"`
+}
+
+// AssociateSubnetCidrBlockOutput is what AssociateSubnetCidrBlock answers.
+type AssociateSubnetCidrBlockOutput struct {
+	Ipv6CidrBlockAssociation *SubnetIpv6CidrBlockAssociation `wire:"ipv6CidrBlockAssociation"`
+	SubnetId                 *string                         `wire:"subnetId"`
+}
+
 // AssociateVpcCidrBlockInput is what AssociateVpcCidrBlock takes.
 type AssociateVpcCidrBlockInput struct {
 	AmazonProvidedIpv6CidrBlock     *bool   `wire:"amazonProvidedIpv6CidrBlock"`
@@ -280,6 +294,21 @@ type DescribeInstanceAttributeOutput struct {
 	UserData                          *AttributeValue              `wire:"userData"`
 }
 
+// DescribeInstanceCreditSpecificationsInput is what DescribeInstanceCreditSpecifications takes.
+type DescribeInstanceCreditSpecificationsInput struct {
+	DryRun      *bool    `wire:"DryRun"`
+	Filters     []Filter `wire:"Filter" item:"Filter"`
+	InstanceIds []string `wire:"InstanceId" item:"InstanceId"`
+	MaxResults  *int32   `wire:"MaxResults" range:"5:1000"`
+	NextToken   *string  `wire:"NextToken"`
+}
+
+// DescribeInstanceCreditSpecificationsOutput is what DescribeInstanceCreditSpecifications answers.
+type DescribeInstanceCreditSpecificationsOutput struct {
+	InstanceCreditSpecifications []InstanceCreditSpecification `wire:"instanceCreditSpecificationSet" item:"item"`
+	NextToken                    *string                       `wire:"nextToken"`
+}
+
 // DescribeInstanceStatusInput is what DescribeInstanceStatus takes.
 type DescribeInstanceStatusInput struct {
 	DryRun                  *bool    `wire:"dryRun"`
@@ -375,6 +404,21 @@ type DescribeNetworkInterfacesOutput struct {
 	NextToken         *string            `wire:"nextToken"`
 }
 
+// DescribePrefixListsInput is what DescribePrefixLists takes.
+type DescribePrefixListsInput struct {
+	DryRun        *bool    `wire:"DryRun"`
+	Filters       []Filter `wire:"Filter" item:"Filter"`
+	MaxResults    *int32   `wire:"MaxResults"`
+	NextToken     *string  `wire:"NextToken"`
+	PrefixListIds []string `wire:"PrefixListId" item:"item"`
+}
+
+// DescribePrefixListsOutput is what DescribePrefixLists answers.
+type DescribePrefixListsOutput struct {
+	NextToken   *string      `wire:"nextToken"`
+	PrefixLists []PrefixList `wire:"prefixListSet" item:"item"`
+}
+
 // DescribeRegionsInput is what DescribeRegions takes.
 type DescribeRegionsInput struct {
 	AllRegions  *bool    `wire:"AllRegions"`
@@ -463,6 +507,22 @@ type DescribeTagsOutput struct {
 	Tags      []TagDescription `wire:"tagSet" item:"item"`
 }
 
+// DescribeVolumesInput is what DescribeVolumes takes.
+type DescribeVolumesInput struct {
+	DryRun                  *bool    `wire:"dryRun"`
+	Filters                 []Filter `wire:"Filter" item:"Filter"`
+	IncludeManagedResources *bool    `wire:"IncludeManagedResources"`
+	MaxResults              *int32   `wire:"maxResults"`
+	NextToken               *string  `wire:"nextToken"`
+	VolumeIds               []string `wire:"VolumeId" item:"VolumeId"`
+}
+
+// DescribeVolumesOutput is what DescribeVolumes answers.
+type DescribeVolumesOutput struct {
+	NextToken *string  `wire:"nextToken"`
+	Volumes   []Volume `wire:"volumeSet" item:"item"`
+}
+
 // DescribeVpcAttributeInput is what DescribeVpcAttribute takes.
 type DescribeVpcAttributeInput struct {
 	Attribute string `wire:"Attribute" required:"true" enum:"enableDnsSupport|enableDnsHostnames|enableNetworkAddressUsageMetrics"`
@@ -478,6 +538,21 @@ type DescribeVpcAttributeOutput struct {
 	VpcId                            *string                `wire:"vpcId"`
 }
 
+// DescribeVpcEndpointsInput is what DescribeVpcEndpoints takes.
+type DescribeVpcEndpointsInput struct {
+	DryRun         *bool    `wire:"DryRun"`
+	Filters        []Filter `wire:"Filter" item:"Filter"`
+	MaxResults     *int32   `wire:"MaxResults"`
+	NextToken      *string  `wire:"NextToken"`
+	VpcEndpointIds []string `wire:"VpcEndpointId" item:"item"`
+}
+
+// DescribeVpcEndpointsOutput is what DescribeVpcEndpoints answers.
+type DescribeVpcEndpointsOutput struct {
+	NextToken    *string       `wire:"nextToken"`
+	VpcEndpoints []VpcEndpoint `wire:"vpcEndpointSet" item:"item"`
+}
+
 // DescribeVpcsInput is what DescribeVpcs takes.
 type DescribeVpcsInput struct {
 	DryRun     *bool    `wire:"dryRun"`
@@ -491,6 +566,17 @@ type DescribeVpcsInput struct {
 type DescribeVpcsOutput struct {
 	NextToken *string `wire:"nextToken"`
 	Vpcs      []Vpc   `wire:"vpcSet" item:"item"`
+}
+
+// DisassociateSubnetCidrBlockInput is what DisassociateSubnetCidrBlock takes.
+type DisassociateSubnetCidrBlockInput struct {
+	AssociationId string `wire:"associationId" required:"true"`
+}
+
+// DisassociateSubnetCidrBlockOutput is what DisassociateSubnetCidrBlock answers.
+type DisassociateSubnetCidrBlockOutput struct {
+	Ipv6CidrBlockAssociation *SubnetIpv6CidrBlockAssociation `wire:"ipv6CidrBlockAssociation"`
+	SubnetId                 *string                         `wire:"subnetId"`
 }
 
 // DisassociateVpcCidrBlockInput is what DisassociateVpcCidrBlock takes.
@@ -745,6 +831,34 @@ type TerminateInstancesOutput struct {
 	TerminatingInstances []InstanceStateChange `wire:"instancesSet" item:"item"`
 }
 
+// UpdateSecurityGroupRuleDescriptionsEgressInput is what UpdateSecurityGroupRuleDescriptionsEgress takes.
+type UpdateSecurityGroupRuleDescriptionsEgressInput struct {
+	DryRun                        *bool                          `wire:"DryRun"`
+	GroupId                       *string                        `wire:"GroupId"`
+	GroupName                     *string                        `wire:"GroupName"`
+	IpPermissions                 []IpPermission                 `wire:"IpPermissions" item:"item"`
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription `wire:"SecurityGroupRuleDescription" item:"item"`
+}
+
+// UpdateSecurityGroupRuleDescriptionsEgressOutput is what UpdateSecurityGroupRuleDescriptionsEgress answers.
+type UpdateSecurityGroupRuleDescriptionsEgressOutput struct {
+	Return *bool `wire:"return"`
+}
+
+// UpdateSecurityGroupRuleDescriptionsIngressInput is what UpdateSecurityGroupRuleDescriptionsIngress takes.
+type UpdateSecurityGroupRuleDescriptionsIngressInput struct {
+	DryRun                        *bool                          `wire:"DryRun"`
+	GroupId                       *string                        `wire:"GroupId"`
+	GroupName                     *string                        `wire:"GroupName"`
+	IpPermissions                 []IpPermission                 `wire:"IpPermissions" item:"item"`
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription `wire:"SecurityGroupRuleDescription" item:"item"`
+}
+
+// UpdateSecurityGroupRuleDescriptionsIngressOutput is what UpdateSecurityGroupRuleDescriptionsIngress answers.
+type UpdateSecurityGroupRuleDescriptionsIngressOutput struct {
+	Return *bool `wire:"return"`
+}
+
 // AccountAttribute is a structure of the API model.
 type AccountAttribute struct {
 	AttributeName   *string                 `wire:"attributeName"`
@@ -913,6 +1027,20 @@ type DiskInfo struct {
 	Count    *int32  `wire:"count"`
 	SizeInGB *int64  `wire:"sizeInGB"`
 	Type     *string `wire:"type"`
+}
+
+// DnsEntry is a structure of the API model.
+type DnsEntry struct {
+	DnsName      *string `wire:"dnsName"`
+	HostedZoneId *string `wire:"hostedZoneId"`
+}
+
+// DnsOptions is a structure of the API model.
+type DnsOptions struct {
+	DnsRecordIpType                          *string  `wire:"dnsRecordIpType"`
+	PrivateDnsOnlyForInboundResolverEndpoint *bool    `wire:"privateDnsOnlyForInboundResolverEndpoint"`
+	PrivateDnsPreference                     *string  `wire:"privateDnsPreference"`
+	PrivateDnsSpecifiedDomains               []string `wire:"privateDnsSpecifiedDomainSet" item:"item"`
 }
 
 // EbsBlockDevice is a structure of the API model.
@@ -1293,6 +1421,12 @@ type InstanceBlockDeviceMappingSpecification struct {
 	VirtualName *string                              `wire:"virtualName"`
 }
 
+// InstanceCreditSpecification is a structure of the API model.
+type InstanceCreditSpecification struct {
+	CpuCredits *string `wire:"cpuCredits"`
+	InstanceId *string `wire:"instanceId"`
+}
+
 // InstanceIpv4Prefix is a structure of the API model.
 type InstanceIpv4Prefix struct {
 	Ipv4Prefix *string `wire:"ipv4Prefix"`
@@ -1630,6 +1764,12 @@ type Ipv6Range struct {
 	Description *string `wire:"description"`
 }
 
+// LastError is a structure of the API model.
+type LastError struct {
+	Code    *string `wire:"code"`
+	Message *string `wire:"message"`
+}
+
 // LaunchTemplateSpecification is a structure of the API model.
 type LaunchTemplateSpecification struct {
 	LaunchTemplateId   *string `wire:"LaunchTemplateId"`
@@ -1878,6 +2018,12 @@ type OperatorResponse struct {
 	Principal       *string `wire:"principal"`
 }
 
+// PayerResponsibilityEntry is a structure of the API model.
+type PayerResponsibilityEntry struct {
+	PayerResponsibilityType *string `wire:"payerResponsibilityType"`
+	Scope                   *string `wire:"scope"`
+}
+
 // PerformanceStatusSummary is a structure of the API model.
 type PerformanceStatusSummary struct {
 	ImpairedSince *time.Time `wire:"impairedSince"`
@@ -1908,6 +2054,13 @@ type PlacementGroupInfo struct {
 type PortRange struct {
 	From *int32 `wire:"from"`
 	To   *int32 `wire:"to"`
+}
+
+// PrefixList is a structure of the API model.
+type PrefixList struct {
+	Cidrs          []string `wire:"cidrSet" item:"item"`
+	PrefixListId   *string  `wire:"prefixListId"`
+	PrefixListName *string  `wire:"prefixListName"`
 }
 
 // PrefixListEntry is a structure of the API model.
@@ -2112,6 +2265,12 @@ type SecurityGroup struct {
 	VpcId               *string        `wire:"vpcId"`
 }
 
+// SecurityGroupIdentifier is a structure of the API model.
+type SecurityGroupIdentifier struct {
+	GroupId   *string `wire:"groupId"`
+	GroupName *string `wire:"groupName"`
+}
+
 // SecurityGroupRule is a structure of the API model.
 type SecurityGroupRule struct {
 	CidrIpv4             *string                  `wire:"cidrIpv4"`
@@ -2128,6 +2287,12 @@ type SecurityGroupRule struct {
 	SecurityGroupRuleId  *string                  `wire:"securityGroupRuleId"`
 	Tags                 []Tag                    `wire:"tagSet" item:"item"`
 	ToPort               *int32                   `wire:"toPort"`
+}
+
+// SecurityGroupRuleDescription is a structure of the API model.
+type SecurityGroupRuleDescription struct {
+	Description         *string `wire:"Description"`
+	SecurityGroupRuleId *string `wire:"SecurityGroupRuleId"`
 }
 
 // SecurityGroupRuleRequest is a structure of the API model.
@@ -2196,6 +2361,12 @@ type SubnetCidrBlockState struct {
 	StatusMessage *string `wire:"statusMessage"`
 }
 
+// SubnetIpPrefixes is a structure of the API model.
+type SubnetIpPrefixes struct {
+	IpPrefixes []string `wire:"ipPrefixSet" item:"item"`
+	SubnetId   *string  `wire:"subnetId"`
+}
+
 // SubnetIpv6CidrBlockAssociation is a structure of the API model.
 type SubnetIpv6CidrBlockAssociation struct {
 	AssociationId        *string               `wire:"associationId"`
@@ -2243,6 +2414,46 @@ type VCpuInfo struct {
 	DefaultVCpus          *int32  `wire:"defaultVCpus"`
 	ValidCores            []int32 `wire:"validCores" item:"item"`
 	ValidThreadsPerCore   []int32 `wire:"validThreadsPerCore" item:"item"`
+}
+
+// Volume is a structure of the API model.
+type Volume struct {
+	Attachments              []VolumeAttachment `wire:"attachmentSet" item:"item"`
+	AvailabilityZone         *string            `wire:"availabilityZone"`
+	AvailabilityZoneId       *string            `wire:"availabilityZoneId"`
+	CreateTime               *time.Time         `wire:"createTime"`
+	Encrypted                *bool              `wire:"encrypted"`
+	FastRestored             *bool              `wire:"fastRestored"`
+	Iops                     *int32             `wire:"iops"`
+	KmsKeyId                 *string            `wire:"kmsKeyId"`
+	MultiAttachEnabled       *bool              `wire:"multiAttachEnabled"`
+	Operator                 *OperatorResponse  `wire:"operator"`
+	OutpostArn               *string            `wire:"outpostArn"`
+	OwnerId                  *string            `wire:"ownerId"`
+	Size                     *int32             `wire:"size"`
+	SnapshotId               *string            `wire:"snapshotId"`
+	SourceVolumeId           *string            `wire:"sourceVolumeId"`
+	SseType                  *string            `wire:"sseType"`
+	State                    *string            `wire:"status"`
+	Tags                     []Tag              `wire:"tagSet" item:"item"`
+	Throughput               *int32             `wire:"throughput"`
+	VolumeArn                *string            `wire:"volumeArn"`
+	VolumeId                 *string            `wire:"volumeId"`
+	VolumeInitializationRate *int32             `wire:"volumeInitializationRate"`
+	VolumeType               *string            `wire:"volumeType"`
+}
+
+// VolumeAttachment is a structure of the API model.
+type VolumeAttachment struct {
+	AssociatedResource    *string    `wire:"associatedResource"`
+	AttachTime            *time.Time `wire:"attachTime"`
+	DeleteOnTermination   *bool      `wire:"deleteOnTermination"`
+	Device                *string    `wire:"device"`
+	EbsCardIndex          *int32     `wire:"ebsCardIndex"`
+	InstanceId            *string    `wire:"instanceId"`
+	InstanceOwningService *string    `wire:"instanceOwningService"`
+	State                 *string    `wire:"status"`
+	VolumeId              *string    `wire:"volumeId"`
 }
 
 // Vpc is a structure of the API model.
@@ -2318,6 +2529,36 @@ type VpcEncryptionControlExclusions struct {
 	VirtualPrivateGateway     *VpcEncryptionControlExclusion `wire:"virtualPrivateGateway"`
 	VpcLattice                *VpcEncryptionControlExclusion `wire:"vpcLattice"`
 	VpcPeering                *VpcEncryptionControlExclusion `wire:"vpcPeering"`
+}
+
+// VpcEndpoint is a structure of the API model.
+type VpcEndpoint struct {
+	CreationTimestamp        *time.Time                 `wire:"creationTimestamp"`
+	DnsEntries               []DnsEntry                 `wire:"dnsEntrySet" item:"item"`
+	DnsOptions               *DnsOptions                `wire:"dnsOptions"`
+	FailureReason            *string                    `wire:"failureReason"`
+	Groups                   []SecurityGroupIdentifier  `wire:"groupSet" item:"item"`
+	IpAddressType            *string                    `wire:"ipAddressType"`
+	Ipv4Prefixes             []SubnetIpPrefixes         `wire:"ipv4PrefixSet" item:"item"`
+	Ipv6Prefixes             []SubnetIpPrefixes         `wire:"ipv6PrefixSet" item:"item"`
+	LastError                *LastError                 `wire:"lastError"`
+	NetworkInterfaceIds      []string                   `wire:"networkInterfaceIdSet" item:"item"`
+	OwnerId                  *string                    `wire:"ownerId"`
+	PayerResponsibilities    []PayerResponsibilityEntry `wire:"payerResponsibilitySet" item:"item"`
+	PolicyDocument           *string                    `wire:"policyDocument"`
+	PrivateDnsEnabled        *bool                      `wire:"privateDnsEnabled"`
+	RequesterManaged         *bool                      `wire:"requesterManaged"`
+	ResourceConfigurationArn *string                    `wire:"resourceConfigurationArn"`
+	RouteTableIds            []string                   `wire:"routeTableIdSet" item:"item"`
+	ServiceName              *string                    `wire:"serviceName"`
+	ServiceNetworkArn        *string                    `wire:"serviceNetworkArn"`
+	ServiceRegion            *string                    `wire:"serviceRegion"`
+	State                    *string                    `wire:"state"`
+	SubnetIds                []string                   `wire:"subnetIdSet" item:"item"`
+	Tags                     []Tag                      `wire:"tagSet" item:"item"`
+	VpcEndpointId            *string                    `wire:"vpcEndpointId"`
+	VpcEndpointType          *string                    `wire:"vpcEndpointType"`
+	VpcId                    *string                    `wire:"vpcId"`
 }
 
 // VpcIpv6CidrBlockAssociation is a structure of the API model.
