@@ -228,10 +228,11 @@ func (d *Daemon) bootstrap(ctx context.Context) error {
 // its owner alone. It is written whole or not at all.
 func (d *Daemon) writeCredentials(key trellis.AccessKey) error {
 	path := d.config.CredentialsFile()
-	if _, err := os.Stat(path); err == nil {
+	if _, err := os.Stat(path); err == nil || key.ID == "" { // written before, or nobody's: the administrator was deleted
 		return nil
 	}
-	text := "[default]\naws_access_key_id = " + key.ID + "\naws_secret_access_key = " + key.Secret.Reveal() + "\n"
+	// The region stands here too: version 1 of the aws CLI does not read AWS_REGION.
+	text := "[default]\naws_access_key_id = " + key.ID + "\naws_secret_access_key = " + key.Secret.Reveal() + "\nregion = " + d.config.Region + "\n"
 	tmp := path + ".new"
 	if err := os.WriteFile(tmp, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write credentials: %w", err)
