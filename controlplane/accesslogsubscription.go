@@ -64,7 +64,7 @@ func (p *Plane) CreateAccessLogSubscription(ctx context.Context, c *authpolicy.C
 		return nil, 0, err
 	}
 	// The resource is looked up before the log group is made, and again in the transaction.
-	if err := p.read(ctx, func(tx *store.Tx) error { _, err := p.guardedBy(tx, c, resource, action); return err }); err != nil {
+	if err := p.read(ctx, func(tx *store.Tx) error { _, err := p.subscribable(tx, c, resource, action); return err }); err != nil {
 		return nil, 0, err
 	}
 	if err := p.openDestination(ctx, c, shown, typ); err != nil {
@@ -72,7 +72,7 @@ func (p *Plane) CreateAccessLogSubscription(ctx context.Context, c *authpolicy.C
 	}
 	var s *trellis.AccessLogSubscription
 	rev, err := p.commit(ctx, func(tx *store.Tx) error {
-		g, err := p.guardedBy(tx, c, resource, action)
+		g, err := p.subscribable(tx, c, resource, action)
 		if err != nil {
 			return err
 		}
@@ -190,10 +190,14 @@ func (p *Plane) dropSubscription(tx *store.Tx, s *trellis.AccessLogSubscription)
 
 // ListAccessLogSubscriptions lists the subscriptions of a service or network, by id.
 func (p *Plane) ListAccessLogSubscriptions(ctx context.Context, c *authpolicy.Caller, resource string, pg Page) ([]*Subscription, string, error) {
+	const action = "vpc-lattice:ListAccessLogSubscriptions"
+	if err := authorize(c, action, nil, "*"); err != nil {
+		return nil, "", err
+	}
 	var list []*Subscription
 	var next string
 	err := p.read(ctx, func(tx *store.Tx) error {
-		g, err := p.guardedBy(tx, c, resource, "vpc-lattice:ListAccessLogSubscriptions")
+		g, err := p.subscribable(tx, c, resource, action)
 		if err != nil {
 			return err
 		}

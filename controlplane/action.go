@@ -93,3 +93,17 @@ func (p *Plane) useTargetGroups(tx *store.Tx, l *trellis.Listener, user string, 
 	}
 	return exceeds(len(groups)-1, p.Quotas.TargetGroupsPerService, "TARGET_GROUP", "L-3DEC3B9F", "target groups per service")
 }
+
+// targetGroupKeys are the condition keys of an action, which may be nil: the ARNs of its target groups.
+func (p *Plane) targetGroupKeys(c *authpolicy.Caller, a *trellis.Action) keys {
+	k := keys{}
+	if a == nil {
+		return k
+	}
+	for _, w := range a.Forward {
+		if ref, err := p.ref(c, w.TargetGroupID, targetGroupKind); err == nil {
+			k["vpc-lattice:targetgrouparns"] = append(k["vpc-lattice:targetgrouparns"], trellis.LatticeARN(p.Region, ref.Account, "targetgroup/"+ref.ID))
+		}
+	}
+	return k
+}

@@ -50,6 +50,30 @@ func (p *Plane) guardedBy(tx *store.Tx, c *authpolicy.Caller, identifier, action
 	return guarded{s.Ref(), s.AuthType, false}, nil
 }
 
+// subscribable is guardedBy for operations whose permission is not asked on the service or network, but on
+// what is attached to it.
+func (p *Plane) subscribable(tx *store.Tx, c *authpolicy.Caller, identifier, action string) (g guarded, err error) {
+	kind := serviceKind
+	if g.Network = strings.HasPrefix(trellis.LastPart(identifier), "sn-"); g.Network {
+		kind = networkKind
+	}
+	if g.Ref, err = p.ref(c, identifier, kind); err != nil {
+		return g, err
+	}
+	if err := p.reach(tx, c, g.Ref, g.arn(p.Region), kind, action); err != nil {
+		return g, err
+	}
+	if g.Account != account(c) {
+		return g, notOwner(c, action, g.arn(p.Region))
+	}
+	if g.Network {
+		_, err = get[*trellis.ServiceNetwork](tx, g.Ref, kind.typ)
+	} else {
+		_, err = get[*trellis.Service](tx, g.Ref, kind.typ)
+	}
+	return g, err
+}
+
 // state is the state of an auth policy of the resource.
 func (g guarded) state() string {
 	if g.AuthType == trellis.AuthIAM {

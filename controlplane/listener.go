@@ -36,8 +36,7 @@ func (p *Plane) serviceOf(tx *store.Tx, c *authpolicy.Caller, service, action st
 		if err := p.reach(tx, c, ref, arn, serviceKind, action); err != nil {
 			return nil, err
 		}
-		return nil, trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because it belongs to another account",
-			c.Principal.ARN, action, arn)
+		return nil, notOwner(c, action, arn)
 	}
 	return get[*trellis.Service](tx, ref, "SERVICE")
 }
@@ -84,7 +83,8 @@ func (p *Plane) CreateListener(ctx context.Context, c *authpolicy.Caller, servic
 	}
 	var made *trellis.Listener
 	rev, err := p.commit(ctx, func(tx *store.Tx) error {
-		k := tagKeys(keys{"vpc-lattice:protocol": {string(l.Protocol)}}, l.Tags, nil)
+		k := tagKeys(p.targetGroupKeys(c, &l.DefaultAction), l.Tags, nil)
+		k["vpc-lattice:protocol"] = []string{string(l.Protocol)}
 		s, err := p.serviceOf(tx, c, service, "vpc-lattice:CreateListener", k, func(s trellis.Ref) string { return "service/" + s.ID + "/listener/*" })
 		if err != nil {
 			return err
@@ -161,7 +161,7 @@ func (p *Plane) UpdateListener(ctx context.Context, c *authpolicy.Caller, servic
 	var l *trellis.Listener
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
 		var s *trellis.Service
-		if s, l, err = p.listenerOf(tx, c, service, listener, "vpc-lattice:UpdateListener", nil); err != nil {
+		if s, l, err = p.listenerOf(tx, c, service, listener, "vpc-lattice:UpdateListener", p.targetGroupKeys(c, &a)); err != nil {
 			return err
 		}
 		return p.setDefault(tx, c, s, l, a)

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -74,7 +75,7 @@ func resolve[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier s
 		return none, err
 	}
 	if !missing && ref.Account == account(c) {
-		k = tagKeys(k, nil, n.Common().Tags)
+		k = tagKeys(maps.Clone(k), nil, n.Common().Tags)
 	}
 	if err := authorize(c, action, k, arn); err != nil {
 		return none, err
@@ -104,10 +105,15 @@ func own[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier strin
 	n, err := resolve[T](p, tx, c, identifier, kind, action, k)
 	if err == nil && n.Common().Account != account(c) {
 		var none T
-		return none, trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because it belongs to another account",
-			c.Principal.ARN, action, n.ARN(p.Region))
+		return none, notOwner(c, action, n.ARN(p.Region))
 	}
 	return n, err
+}
+
+// notOwner refuses an operation that only the owner of a resource may do.
+func notOwner(c *authpolicy.Caller, action, arn string) error {
+	return trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because it belongs to another account",
+		c.Principal.ARN, action, arn)
 }
 
 // visible lists what the caller owns of a kind and what shares show to it, sorted by id.

@@ -29,8 +29,8 @@ func defaultRule(l *trellis.Listener) Rule {
 }
 
 // ruleOf returns a rule with its listener and service, after the caller's policies have allowed action.
-func (p *Plane) ruleOf(tx *store.Tx, c *authpolicy.Caller, service, listener, rule, action string) (s *trellis.Service, l *trellis.Listener, r Rule, err error) {
-	s, err = p.serviceOf(tx, c, service, action, nil, func(s trellis.Ref) string {
+func (p *Plane) ruleOf(tx *store.Tx, c *authpolicy.Caller, service, listener, rule, action string, k keys) (s *trellis.Service, l *trellis.Listener, r Rule, err error) {
+	s, err = p.serviceOf(tx, c, service, action, k, func(s trellis.Ref) string {
 		return "service/" + s.ID + "/listener/" + trellis.LastPart(listener) + "/rule/" + trellis.LastPart(rule)
 	})
 	if err == nil {
@@ -60,9 +60,13 @@ func (p *Plane) ruleIn(tx *store.Tx, c *authpolicy.Caller, l *trellis.Listener, 
 
 // CreateRule makes a rule of a listener. r gives name, priority, match, action and tags.
 func (p *Plane) CreateRule(ctx context.Context, c *authpolicy.Caller, service, listener, token string, r trellis.Rule) (*trellis.Rule, trellis.Revision, error) {
+	have, err := count[*trellis.Rule](ctx, p, account(c)+"/"+trellis.LastPart(service)+"/"+trellis.LastPart(listener)+"/")
+	if err != nil {
+		return nil, 0, err
+	}
 	var made *trellis.Rule
 	rev, err := p.commit(ctx, func(tx *store.Tx) error {
-		s, err := p.serviceOf(tx, c, service, "vpc-lattice:CreateRule", tagKeys(nil, r.Tags, nil), func(s trellis.Ref) string {
+		s, err := p.serviceOf(tx, c, service, "vpc-lattice:CreateRule", tagKeys(p.targetGroupKeys(c, &r.Action), r.Tags, nil), func(s trellis.Ref) string {
 			return "service/" + s.ID + "/listener/" + trellis.LastPart(listener) + "/rule/*"
 		})
 		if err != nil {
@@ -79,14 +83,14 @@ func (p *Plane) CreateRule(ctx context.Context, c *authpolicy.Caller, service, l
 		if err := p.validTags(r.Tags); err != nil {
 			return err
 		}
-		made, err = store.Once(tx, l.Key()+"/CreateRule", token, r, func() (*trellis.Rule, error) { return p.makeRule(tx, c, s, l, r) })
+		made, err = store.Once(tx, l.Key()+"/CreateRule", token, r, func() (*trellis.Rule, error) { return p.makeRule(tx, c, s, l, r, have) })
 		return err
 	})
 	return made, rev, err
 }
 
-// makeRule puts a new rule.
-func (p *Plane) makeRule(tx *store.Tx, c *authpolicy.Caller, s *trellis.Service, l *trellis.Listener, r trellis.Rule) (*trellis.Rule, error) {
+// makeRule puts a new rule. have is how many others there were before the transaction.
+func (p *Plane) makeRule(tx *store.Tx, c *authpolicy.Caller, s *trellis.Service, l *trellis.Listener, r trellis.Rule, have int) (*trellis.Rule, error) {
 	if err := p.ready("SERVICE", s.ID, s.Status); err != nil {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func (p *Plane) makeRule(tx *store.Tx, c *authpolicy.Caller, s *trellis.Service,
 		return nil, trellis.InvalidOther("A TLS_PASSTHROUGH listener has no rules but its default action.")
 	}
 	r.Meta, r.ServiceID, r.ListenerID = p.meta(c, "rule", r.Tags), s.ID, l.ID
-	have, err := store.List[*trellis.Rule](tx, l.Key()+"/")
+	have, err := recount[*trellis.Rule](tx, l.Key()+"/", have, p.Quotas.RulesPerListener)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +108,7 @@ func (p *Plane) makeRule(tx *store.Tx, c *authpolicy.Caller, s *trellis.Service,
 	if err := claimPriority(tx, l, &r); err != nil {
 		return nil, err
 	}
-	if err := exceeds(len(have), p.Quotas.RulesPerListener, "RULE", "L-CF78395E", "rules per listener"); err != nil {
+	if err := exceeds(have, p.Quotas.RulesPerListener, "RULE", "L-CF78395E", "rules per listener"); err != nil {
 		return nil, err
 	}
 	if err := p.checkAction(tx, c, l, &r.Action); err != nil {
@@ -189,7 +193,7 @@ func notPath(r rune) bool {
 func (p *Plane) GetRule(ctx context.Context, c *authpolicy.Caller, service, listener, rule string) (Rule, error) {
 	var r Rule
 	err := p.read(ctx, func(tx *store.Tx) (err error) {
-		_, _, r, err = p.ruleOf(tx, c, service, listener, rule, "vpc-lattice:GetRule")
+		_, _, r, err = p.ruleOf(tx, c, service, listener, rule, "vpc-lattice:GetRule", nil)
 		return err
 	})
 	return r, err
@@ -209,7 +213,7 @@ func (p *Plane) UpdateRule(ctx context.Context, c *authpolicy.Caller, service, l
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
 		var s *trellis.Service
 		var l *trellis.Listener
-		if s, l, r, err = p.ruleOf(tx, c, service, listener, ch.Rule, "vpc-lattice:UpdateRule"); err != nil {
+		if s, l, r, err = p.ruleOf(tx, c, service, listener, ch.Rule, "vpc-lattice:UpdateRule", p.targetGroupKeys(c, ch.Action)); err != nil {
 			return err
 		}
 		if r.Default {
@@ -285,7 +289,7 @@ func (p *Plane) changeRule(tx *store.Tx, c *authpolicy.Caller, l *trellis.Listen
 // DeleteRule removes a rule. The default rule stays as long as its listener.
 func (p *Plane) DeleteRule(ctx context.Context, c *authpolicy.Caller, service, listener, rule string) (trellis.Revision, error) {
 	return p.commit(ctx, func(tx *store.Tx) error {
-		s, l, r, err := p.ruleOf(tx, c, service, listener, rule, "vpc-lattice:DeleteRule")
+		s, l, r, err := p.ruleOf(tx, c, service, listener, rule, "vpc-lattice:DeleteRule", nil)
 		switch {
 		case err != nil:
 			return err

@@ -46,6 +46,10 @@ const (
 // RegisterTargets adds targets to a target group. Each stands for itself: the answer tells which were taken
 // and which not. Registering a target again changes nothing, but ends its draining.
 func (p *Plane) RegisterTargets(ctx context.Context, c *authpolicy.Caller, group string, ids []TargetID) (done []TargetID, failed []TargetFailure, rev trellis.Revision, err error) {
+	before, err := count[*trellis.Target](ctx, p, account(c)+"/"+trellis.LastPart(group)+"/")
+	if err != nil {
+		return nil, nil, 0, err
+	}
 	rev, err = p.commit(ctx, func(tx *store.Tx) error {
 		done, failed = nil, nil
 		g, err := p.targetGroupOf(tx, c, group, "vpc-lattice:RegisterTargets", ids)
@@ -55,13 +59,13 @@ func (p *Plane) RegisterTargets(ctx context.Context, c *authpolicy.Caller, group
 		if err := p.ready("TARGET_GROUP", g.ID, g.Status); err != nil {
 			return err
 		}
-		have, err := store.List[*trellis.Target](tx, g.Key()+"/")
+		limit := p.Quotas.TargetsPerTargetGroup
+		if g.Type == trellis.TargetsLambda || g.Type == trellis.TargetsALB {
+			limit = 1
+		}
+		have, err := recount[*trellis.Target](tx, g.Key()+"/", before+len(ids), limit)
 		if err != nil {
 			return err
-		}
-		known := map[string]*trellis.Target{}
-		for _, t := range have {
-			known[t.Key()] = t
 		}
 		for _, id := range ids {
 			t, why, err := p.newTarget(tx, g, id)
@@ -72,16 +76,20 @@ func (p *Plane) RegisterTargets(ctx context.Context, c *authpolicy.Caller, group
 				failed = append(failed, *why)
 				continue
 			}
-			old := known[t.Key()]
-			if old == nil {
-				if err := p.roomForTarget(g, len(known)); err != nil {
+			old, err := store.Get[*trellis.Target](tx, t.Key())
+			missing := errors.Is(err, trellis.ErrNotExist)
+			if err != nil && !missing {
+				return err
+			}
+			if missing {
+				if err := p.roomForTarget(g, have); err != nil {
 					return err
 				}
+				have++
 			}
-			if old == nil || old.DrainingSince != nil {
+			if missing || old.DrainingSince != nil {
 				tx.Delete(&trellis.TargetHealth{TargetKey: t.Key()})
 				tx.Put(t)
-				known[t.Key()] = t
 			}
 			done = append(done, TargetID{t.ID, t.Port})
 		}

@@ -93,3 +93,16 @@ func count[T trellis.Noun](ctx context.Context, p *Plane, prefix string) (n int,
 	})
 	return n, err
 }
+
+// nearLimit is how close to a quota a count must be to be taken inside of the transaction. Counting there
+// guards the whole range, so that creations below one parent wait for each other.
+const nearLimit = 100
+
+// recount is a count that was taken before the transaction, taken again in it when it is near to its limit.
+func recount[T trellis.Noun](tx *store.Tx, prefix string, have, limit int) (int, error) {
+	if have+nearLimit < limit {
+		return have, nil
+	}
+	items, err := store.List[T](tx, prefix)
+	return len(items), err
+}

@@ -40,7 +40,7 @@ func (p *Plane) CreateVPCAssociation(ctx context.Context, c *authpolicy.Caller, 
 			"vpc-lattice:servicenetworkarn": {trellis.LatticeARN(p.Region, nref.Account, "servicenetwork/"+nref.ID)},
 			"vpc-lattice:securitygroupids":  a.SecurityGroupIDs,
 		}, a.Tags, nil)
-		err = authorize(c, action, k, trellis.LatticeARN(p.Region, account(c), "servicenetworkvpcassociation/*"), trellis.EC2ARN(p.Region, account(c), "vpc/"+vpc))
+		err = authorize(c, action, k, trellis.LatticeARN(p.Region, account(c), "servicenetworkvpcassociation/*"))
 		if err != nil {
 			return err
 		}
