@@ -217,3 +217,22 @@ func BenchmarkEmit(b *testing.B) {
 	cancel()
 	<-done
 }
+
+func FuzzAppendJSON(f *testing.F) {
+	f.Add("/orders?x=\"1\"\\", "curl\x00\x1f\x7f", "\xff\xfe é 😀")
+	f.Fuzz(func(t *testing.T, path, agent, host string) {
+		var m map[string]any
+		if err := json.Unmarshal((&Record{Path: path, UserAgent: agent, Host: host}).AppendJSON(nil), &m); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{"requestPath": path, "userAgent": agent, "hostHeader": host} {
+			if want == "" {
+				want = "-"
+			}
+			// One character stands for each byte that is not UTF-8.
+			if m[name] != string([]rune(want)) {
+				t.Errorf("%s is %q, want %q", name, m[name], want)
+			}
+		}
+	})
+}

@@ -144,21 +144,33 @@ func addrPort(b []byte, name string, a netip.AddrPort) []byte {
 	return append(b, `",`...)
 }
 
+// clean tells for each byte whether it stands for itself inside of a JSON string.
+var clean = func() (t [256]bool) {
+	for c := 0x20; c < 0x7f; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
 // escape appends s as the inside of a JSON string. What is not UTF-8, as bytes of a request may be, becomes
 // the replacement character.
 func escape(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	for i := 0; i < len(s); {
-		c := s[i]
-		switch {
+		from := i
+		for i < len(s) && clean[s[i]] {
+			i++
+		}
+		b = append(b, s[from:i]...)
+		if i == len(s) {
+			break
+		}
+		switch c := s[i]; {
 		case c == '"' || c == '\\':
 			b = append(b, '\\', c)
 			i++
-		case c < 0x20 || c == 0x7f:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-			i++
 		case c < utf8.RuneSelf:
-			b = append(b, c)
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 			i++
 		default:
 			r, n := utf8.DecodeRuneInString(s[i:])
