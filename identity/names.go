@@ -27,9 +27,6 @@ const (
 	maxInlineOfRole     = 10240 // likewise
 	maxTrust            = 2048
 	maxManaged          = 6144
-	maxPoliciesOfOwner  = 1500
-	maxUsersOfAccount   = 5000
-	maxRolesOfAccount   = 1000
 	defaultSession      = 3600
 	minSession          = 900
 	maxChainedSession   = 3600

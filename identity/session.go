@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	trellis "github.com/trellis-project/trellis"
@@ -57,7 +58,7 @@ func openSession(key []byte, token string) (*session, error) {
 		return nil, err
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(token)
-	if err != nil || len(b) < 1+gcm.NonceSize() || b[0] != tokenVersion {
+	if err != nil || strings.ContainsAny(token, "\r\n") || len(b) < 1+gcm.NonceSize() || b[0] != tokenVersion {
 		return nil, errors.New("open session: not a session token")
 	}
 	b = b[1:]

@@ -182,9 +182,9 @@ func (e *engine) stop(timeout time.Duration) {
 	})
 }
 
-// zapLogger brings etcd's log to ours: its errors as warnings, its warnings as debug, nothing below. What
-// etcd calls fatal (a full disk, a damaged file) ends the goroutine that met it, and comes out of dead,
-// instead of ending the process.
+// zapLogger brings etcd's log to ours: its errors and warnings, which it also writes when all is well, for
+// debugging, and what it cannot live with as an error. What etcd calls fatal (a full disk, a damaged file)
+// ends the goroutine that met it, and comes out of dead, instead of ending the process.
 func zapLogger(log *slog.Logger, dead chan<- error) *zap.Logger {
 	hook := fatalHook{dead}
 	return zap.New(&zapCore{log: log}, zap.WithFatalHook(hook), zap.WithPanicHook(hook))
@@ -233,8 +233,8 @@ func (c *zapCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Chec
 // Write logs one entry.
 func (c *zapCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	level := slog.LevelDebug
-	if e.Level > zapcore.WarnLevel {
-		level = slog.LevelWarn
+	if e.Level > zapcore.ErrorLevel {
+		level = slog.LevelError
 	}
 	if !c.log.Enabled(context.Background(), level) {
 		return nil

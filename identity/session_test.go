@@ -1,0 +1,42 @@
+package identity
+
+import (
+	"bytes"
+	"testing"
+	"time"
+)
+
+// FuzzOpenSession opens tokens that others made up: none may open, and none may do harm.
+func FuzzOpenSession(f *testing.F) {
+	key := bytes.Repeat([]byte{7}, 32)
+	token, err := sealSession(key, &session{AccessKeyID: "ASIAEXAMPLE", Secret: "s", Account: "111122223333", Expires: time.Unix(1, 0)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if s, err := openSession(key, token); err != nil || s.AccessKeyID != "ASIAEXAMPLE" {
+		f.Fatalf("own token: %+v, %v", s, err)
+	}
+	for _, seed := range []string{"", "AQ==", token[:20], token[:len(token)-1], token + "A", token + "\n", "\x00", "AQ\nAA"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if s, err := openSession(key, text); err == nil && text != token {
+			t.Errorf("%q opened as %+v", text, s)
+		}
+	})
+}
+
+// TestRecentForgets fills a recent beyond its limit: it stays bounded and keeps what came last.
+func TestRecentForgets(t *testing.T) {
+	r := newRecent[int](8)
+	for i := range 100 {
+		key := string(rune('a' + i))
+		r.add(key, i)
+		if v, ok := r.get(key); !ok || v != i {
+			t.Fatalf("what was added last is gone: %d, %v", v, ok)
+		}
+		if n := len(*r.m.Load()); n > 8 {
+			t.Fatalf("%d values are remembered", n)
+		}
+	}
+}
