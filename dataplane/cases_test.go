@@ -3,7 +3,6 @@ package dataplane
 import (
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -170,7 +169,7 @@ func runCase(t *testing.T, c *testCase) {
 		if _, ok := c.sections["answer"]; !ok && strings.HasPrefix(head, "HEAD ") {
 			a = []byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
 		}
-		_, err := io.WriteString(conn, string(a))
+		_, err := conn.Write(a)
 		return err == nil && !closes
 	})
 	w := newWorld(t, g.addr())
@@ -190,7 +189,7 @@ func runCase(t *testing.T, c *testCase) {
 		if *update && !strings.Contains(string(got), "400") {
 			break
 		}
-		if *update && end.Sub(time.Now()) < 1900*time.Millisecond {
+		if *update && time.Until(end) < 1900*time.Millisecond {
 			break
 		}
 	}
