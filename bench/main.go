@@ -35,6 +35,7 @@ type contestant struct {
 	results    []result
 }
 
+// main reads the flags.
 func main() {
 	rounds := flag.Int("rounds", 5, "rounds; the medians are printed")
 	length := flag.Duration("time", 3*time.Second, "length of one measurement")

@@ -48,6 +48,7 @@ const policy = `{"Version":"2012-10-17","Statement":[
  {"Effect":"Deny","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*",
   "Condition":{"StringEquals":{"aws:PrincipalType":"Anonymous"}}}]}`
 
+// main reads the flags.
 func main() {
 	listen := flag.String("listen", "127.0.0.1:9400", "address to listen on")
 	target := flag.String("target", "127.0.0.1:9401", "address of the target")
@@ -56,7 +57,7 @@ func main() {
 	debug := flag.String("pprof", "", "address of net/http/pprof")
 	flag.Parse()
 	if *debug != "" {
-		go func() { log.Print(http.ListenAndServe(*debug, nil)) }()
+		go func() { log.Print(http.ListenAndServe(*debug, nil)) }() // ends with the process
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
@@ -83,13 +84,15 @@ func run(ctx context.Context, listen, target, logFile string, auth bool) error {
 			return d.DialContext(ctx, "tcp", to.String())
 		}})
 	groups.Apply(st)
+	var batch []byte
 	rows := accesslog.New(accesslog.Options{Region: region, Deliver: func(_ context.Context, _ string, rows []accesslog.Row) error {
+		// One destination, so one delivery at a time: the buffer is its own.
+		batch = batch[:0]
 		for _, r := range rows {
-			if _, err := out.Write(append(r.JSON[:len(r.JSON):len(r.JSON)], '\n')); err != nil {
-				return err
-			}
+			batch = append(append(batch, r.JSON...), '\n')
 		}
-		return nil
+		_, err := out.Write(batch)
+		return err
 	}})
 	rows.Apply(st)
 	table := routing.Build(st, routing.Options{Region: region}, nil)
