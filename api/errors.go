@@ -80,7 +80,11 @@ func (v *served) translate(e *trellis.Error, op *wire.Operation) *trellis.Error 
 		if m.Protocol == wire.EC2 {
 			forms = ec2Forms
 		}
-		f, common := forms[e.Code]
+		code := e.Code
+		if m.Protocol == wire.EC2 && code == codeInvalidSignature && strings.HasPrefix(e.Message, "Signature expired") {
+			code = codeExpiredToken // EC2 has one code for all that came too late, which clients set their clocks by
+		}
+		f, common := forms[code]
 		if common && m.ErrorStatus(e.Code) == 0 {
 			t.Code, t.Status = f.code, f.status
 			if f.message != "" {

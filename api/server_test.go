@@ -493,6 +493,30 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestLateSignature sends a signature of an hour ago.
+func TestLateSignature(t *testing.T) {
+	url := start(t, io.Discard, new(atomic.Int64))
+	for service, want := range map[string]string{"vpc-lattice": "403 InvalidSignatureException", "ec2": "400 <Code>RequestExpired</Code>", "iam": "403 <Code>SignatureDoesNotMatch</Code>"} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", url+"/services", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range sigv4.Sign(&sigv4.Request{Method: "GET", Path: "/services", Host: r.URL.Host}, testKey, testSecret, "", testRegion, service, sigv4.EmptyPayloadHash, time.Now().Add(-time.Hour)) {
+			r.Header.Set(f.Name, f.Value)
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		status, code, _ := strings.Cut(want, " ")
+		if text := response.Header.Get("x-amzn-ErrorType") + string(body); err != nil || strconv.Itoa(response.StatusCode) != status || !strings.Contains(text, code) {
+			t.Errorf("%s: got %d %s, want %s", service, response.StatusCode, text, want)
+		}
+	}
+}
+
 // TestHealth asks /healthz.
 func TestHealth(t *testing.T) {
 	var applied atomic.Int64
