@@ -24,8 +24,19 @@ func (c EC2Call) account() string { return c.Caller.Principal.Account }
 // UnauthorizedOperation, or DryRunOperation when the action is allowed and only that was asked
 // (EC2 API reference, common errors).
 func (c EC2Call) allow(action string, k keys, arns ...string) error {
+	if err := c.allowed("ec2:"+action, k, arns...); err != nil {
+		return err
+	}
+	if c.DryRun {
+		return trellis.NewError(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+	}
+	return nil
+}
+
+// allowed is allow for an action of any service, "iam:PassRole", that comes with the one that was called.
+func (c EC2Call) allowed(action string, k keys, arns ...string) error {
 	for _, arn := range arns {
-		err := c.Caller.Authorize("ec2:"+action, arn, k)
+		err := c.Caller.Authorize(action, arn, k)
 		if err == nil {
 			continue
 		}
@@ -35,13 +46,10 @@ func (c EC2Call) allow(action string, k keys, arns ...string) error {
 		}
 		return trellis.NewError(403, "UnauthorizedOperation", "You are not authorized to perform this operation. %s", e.Message)
 	}
-	if c.DryRun {
-		return trellis.NewError(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
-	}
 	return nil
 }
 
-// arn is the ARN of a resource of the caller's account, for example resource "vpc/*".
+// ec2ARN is the ARN of a resource of the caller's account, for example resource "vpc/*".
 func (p *Plane) ec2ARN(c EC2Call, resource string) string {
 	return trellis.EC2ARN(p.Region, c.account(), resource)
 }

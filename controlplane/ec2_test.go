@@ -171,6 +171,22 @@ func TestPoliciesAndDryRun(t *testing.T) {
 	wantCode(t, err, "UnauthorizedOperation")
 }
 
+// TestPassRole runs an instance with a role that the caller may or may not hand to it.
+func TestPassRole(t *testing.T) {
+	l := newLab(t)
+	account := l.c.Caller.Principal.Account
+	put(t, shared, &trellis.Role{Meta: trellis.Meta{Account: account, ID: "AROAY"}, Name: "orders", Path: "/apps/"})
+	for resource, want := range map[string]string{"role/apps/orders": "", "role/orders": "UnauthorizedOperation"} {
+		l.c.Caller = caller(t, account, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:*","Resource":"*"},
+			{"Effect":"Allow","Action":"iam:PassRole","Resource":"`+trellis.IAMARN(account, resource)+`","Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}}]}`)
+		i, err := l.run(t, controlplane.NewInstances{ProfileARN: trellis.IAMARN(account, "instance-profile/orders")})
+		wantCode(t, err, want)
+		if err == nil && i[0].RoleARN != trellis.IAMARN(account, "role/apps/orders") {
+			t.Errorf("role: %s", i[0].RoleARN)
+		}
+	}
+}
+
 func TestChosenIDs(t *testing.T) {
 	p, c := running(t, controlplane.Options{}), controlplane.EC2Call{Caller: admin(t)}
 	for id, want := range map[string]string{"vpc-0aa11bb22cc33dd44": "", "vpc-0client1111aaaa22": "", "vpc-1": "InvalidParameterValue", "subnet-0aa11bb22cc33dd44": "InvalidParameterValue"} {

@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -79,22 +80,13 @@ func (p *Plane) RunInstances(ctx context.Context, c EC2Call, in NewInstances) ([
 	return out, rev, err
 }
 
-// allowRun checks the caller's policies: ec2:RunInstances on all that the instances are made of, and
-// iam:PassRole on the role.
+// allowRun checks the caller's policies: ec2:RunInstances on all that the instances are made of.
 func (p *Plane) allowRun(c EC2Call, in NewInstances) error {
-	k := tagKeys(nil, in.Tags, nil)
-	if name := in.roleName(); name != "" {
-		pass := EC2Call{Caller: c.Caller}
-		if err := c.Caller.Authorize("iam:PassRole", trellis.IAMARN(c.account(), "role/"+name), keys{"iam:passedtoservice": {"ec2.amazonaws.com"}}); err != nil {
-			return trellis.NewError(403, "UnauthorizedOperation", "You are not authorized to perform this operation. User: %s is not authorized to perform: iam:PassRole on resource: %s",
-				pass.Caller.Principal.ARN, trellis.IAMARN(c.account(), "role/"+name))
-		}
-	}
 	arns := []string{p.ec2ARN(c, "instance/*"), p.ec2ARN(c, "subnet/"+in.SubnetID), trellis.EC2ARN(p.Region, "", "image/"+in.ImageID)}
 	for _, id := range in.SecurityGroupIDs {
 		arns = append(arns, p.ec2ARN(c, "security-group/"+id))
 	}
-	return c.allow("RunInstances", k, arns...)
+	return c.allow("RunInstances", tagKeys(nil, in.Tags, nil), arns...)
 }
 
 // roleName is the name of the role that the instance profile holds: Trellis gives every role a profile of
@@ -215,7 +207,8 @@ func groupsOfVPC(tx *store.Tx, account, vpcID string, ids []string) (out []strin
 	return out, nil
 }
 
-// launchRole finds the role of the instance profile, and returns its ARN or "".
+// launchRole finds the role of the instance profile, which the caller must be allowed to pass on, and returns
+// its ARN or "".
 func launchRole(tx *store.Tx, c EC2Call, in NewInstances) (string, error) {
 	name := in.roleName()
 	if name == "" {
@@ -230,10 +223,13 @@ func launchRole(tx *store.Tx, c EC2Call, in NewInstances) (string, error) {
 		}
 	}
 	role, err := store.Get[*trellis.Role](tx, c.account()+"/"+name)
-	if err != nil {
+	if errors.Is(err, trellis.ErrNotExist) {
 		return "", invalidParameter(parameter, value, "Invalid IAM Instance Profile name")
 	}
-	return role.ARN(), nil
+	if err != nil {
+		return "", err
+	}
+	return role.ARN(), c.allowed("iam:PassRole", keys{"iam:passedtoservice": {"ec2.amazonaws.com"}}, role.ARN())
 }
 
 // InstanceProfileARN is the ARN of the instance profile that stands for an instance's role, or "".
