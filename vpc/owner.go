@@ -92,13 +92,19 @@ func readOwner(id string) (owner, error) {
 // alive tells whether the process still runs.
 func (o owner) alive() bool { return o.pid > 0 && o.started != "" && startOf(o.pid) == o.started }
 
+// same tells whether other is the same Trellis, now or in a former life. Those that do not tell their data directory are only
+// the same while they live.
+func (o owner) same(other owner) bool {
+	return o == other || o.dir != "" && o.dir == other.dir
+}
+
 // mayTake tells whether what other made can become o's: other is the same Trellis, or has ended.
-func (o owner) mayTake(other owner) bool { return o.dir == other.dir || !other.alive() }
+func (o owner) mayTake(other owner) bool { return o.same(other) || !other.alive() }
 
 // mayRemove tells whether what other left, and o has no use for, can go: other is the same Trellis, or has ended and its
 // data directory is gone too, so that it will not come back for it.
 func (o owner) mayRemove(other owner) bool {
-	if o.dir == other.dir {
+	if o.same(other) {
 		return true
 	}
 	if other.alive() {

@@ -152,32 +152,3 @@ func TestLoadTellsOfABrokenRule(t *testing.T) {
 		return sampleRules().load(ns)
 	})
 }
-
-func TestOwners(t *testing.T) {
-	t.Parallel()
-	here, gone := t.TempDir(), t.TempDir()+"/gone"
-	me := self(here)
-	dead := func(dir string) owner { return owner{1 << 30, "1", dir} }
-	reborn := owner{os.Getpid(), "1", gone} // another process had this one's id
-	live := owner{os.Getpid(), startOf(os.Getpid()), gone}
-	for _, c := range []struct {
-		what         string
-		other        owner
-		take, remove bool
-	}{
-		{"nobody", owner{}, true, true},
-		{"itself", me, true, true},
-		{"its own former process", dead(here), true, true},
-		{"a live stranger", live, false, false},
-		{"a dead stranger that may come back", dead(t.TempDir()), true, false},
-		{"a dead stranger without data", dead(gone), true, true},
-		{"a dead stranger whose process id lives", reborn, true, true},
-	} {
-		if got := me.mayTake(c.other); got != c.take {
-			t.Errorf("take from %s: %v", c.what, got)
-		}
-		if got := me.mayRemove(c.other); got != c.remove {
-			t.Errorf("remove what %s left: %v", c.what, got)
-		}
-	}
-}
