@@ -198,7 +198,9 @@ func TestPermissions(t *testing.T) {
 		"by another tag":            {allow("vpc-lattice:*", `"*"`, `{"StringEquals":{"aws:ResourceTag/team":"payments"}}`), get(ctx, t, p, o, account), "AccessDeniedException"},
 		"all three of associations": {allow("vpc-lattice:Create*", quoted(link, o.service.ARN(region), other.ARN(region)), ""), associate(ctx, t, p, o, account, other.ID), ""},
 		"two of associations":       {allow("vpc-lattice:Create*", quoted(link, o.service.ARN(region)), ""), associate(ctx, t, p, o, account, other.ID), "AccessDeniedException"},
-		"the network lacks the tag": {allow("vpc-lattice:Create*", `"*"`, `{"StringEqualsIfExists":{"aws:ResourceTag/team":"orders"},"Null":{"aws:ResourceTag/team":"false"}}`),
+		"the network lacks the tag": {`{"Version":"2012-10-17","Statement":[` + strings.Join([]string{
+			fmt.Sprintf(`{"Effect":"Allow","Action":"*","Resource":%q}`, link),
+			`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"orders"}}}`}, ",") + `]}`,
 			associate(ctx, t, p, o, account, other.ID), "AccessDeniedException"},
 		"auth type must be IAM": {allow("vpc-lattice:CreateService", `"*"`, `{"StringEquals":{"vpc-lattice:AuthType":"AWS_IAM"}}`), createService(ctx, t, p, account), "AccessDeniedException"},
 	} {
