@@ -25,6 +25,8 @@ const (
 	batchRows, batchBytes = 5000, 768 << 10
 	// deliverTimeout bounds one Deliver.
 	deliverTimeout = 5 * time.Second
+	// complainEvery is how often it is said of a destination that its rows are lost.
+	complainEvery = time.Minute
 	// deliverAtOnce is how many destinations are served at the same time.
 	deliverAtOnce = 8
 )
@@ -64,6 +66,9 @@ type Log struct {
 
 	delivered, dropped, undeliverable atomic.Uint64
 
+	complaining sync.Mutex
+	complained  map[string]time.Time // by destination; guarded by complaining
+
 	applying sync.Mutex
 	warned   map[string]bool // destinations that it was said of that they are not served
 }
@@ -85,7 +90,7 @@ type pending struct {
 
 // New returns a Log without subscriptions. It starts nothing.
 func New(o Options) *Log {
-	l := &Log{deliver: o.Deliver, region: o.Region, log: o.Log, full: make(chan struct{}, 1), warned: map[string]bool{}}
+	l := &Log{deliver: o.Deliver, region: o.Region, log: o.Log, full: make(chan struct{}, 1), warned: map[string]bool{}, complained: map[string]time.Time{}}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
@@ -219,10 +224,25 @@ func (l *Log) deliverAll(ctx context.Context, destination string, rows []Row) {
 		cancel()
 		if err != nil {
 			l.dropped.Add(uint64(len(rows)))
-			l.log.Error("access log rows lost", "destination_arn", destination, "rows", len(rows), "error", err)
+			l.complain(destination, len(rows), err)
 			return // the rest would wait for the same trouble
 		}
 		l.delivered.Add(uint64(n))
 		rows = rows[n:]
 	}
+}
+
+// complain says that rows are lost, once in a while for each destination; Stats has the number.
+func (l *Log) complain(destination string, rows int, err error) {
+	l.complaining.Lock()
+	defer l.complaining.Unlock()
+	now := time.Now()
+	if now.Sub(l.complained[destination]) < complainEvery {
+		return
+	}
+	if len(l.complained) > 1000 {
+		clear(l.complained) // destinations that are long gone
+	}
+	l.complained[destination] = now
+	l.log.Error("access log rows lost", "destination_arn", destination, "rows", rows, "error", err)
 }
