@@ -6,10 +6,10 @@ import (
 	"github.com/trellis-project/trellis/authpolicy"
 )
 
-// authorize asks the policies of the network, the service and the caller. An anonymous request to a service and
-// through a network without authorization has nobody to ask.
+// authorize asks the policies of the network, the service and the caller. Where neither the network nor the service
+// authorizes (auth type NONE), nobody is asked, the caller's own policies neither.
 func (x *exchange) authorize() *denial {
-	if x.caller == nil && !x.network.Layer.Enforced && !x.service.Layer.Enforced {
+	if !x.network.Layer.Enforced && !x.service.Layer.Enforced {
 		return nil
 	}
 	x.resource = append(append(x.resource[:0], x.service.ARN...), x.req.Path...)

@@ -146,12 +146,12 @@ func (c *conn) setIdle(idle bool) {
 	c.mu.Lock()
 	c.idle = idle
 	c.mu.Unlock()
-	if c.l.draining.Load() {
-		if idle {
-			c.nc.SetReadDeadline(long)
-		} else {
-			c.nc.SetReadDeadline(time.Time{})
-		}
+	draining := c.l.draining.Load()
+	switch {
+	case idle && draining:
+		c.nc.SetReadDeadline(long)
+	case !idle && (draining || c.late(readClient)):
+		c.nc.SetReadDeadline(time.Time{}) // for a request that came in the last moment
 	}
 }
 
