@@ -253,6 +253,45 @@ func TestRestart(t *testing.T) {
 	wantCode(t, err, "")
 }
 
+// TestReopen stops the store with a service being created and a target that drains, and opens it again.
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	st, stop, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := admin(t)
+	ctx := t.Context()
+	now := time.Now()
+	target := &trellis.Target{Account: c.Principal.Account, TargetGroupID: "tg-00000000000000001", ID: "10.0.0.1", Port: 80, DrainingSince: &now}
+	put(t, st, target, &trellis.TargetGroup{Meta: trellis.Meta{Account: c.Principal.Account, ID: target.TargetGroupID}, Type: "IP", Status: trellis.StatusActive})
+	s, _, err := controlplane.New(controlplane.Options{Store: st, Region: region}).CreateService(ctx, c, "token", trellis.Service{Name: "kept"})
+	wantCode(t, err, "")
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if st, stop, err = open(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	p := running(t, controlplane.Options{Store: st, Draining: 20 * time.Millisecond})
+	await(t, "what was left in progress", func() bool {
+		targets, _, err := p.ListTargets(ctx, c, target.TargetGroupID, nil, controlplane.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(targets) == 0 && must[*trellis.Service](t)(p.GetService(ctx, c, s.ID)).Status == trellis.StatusActive
+	})
+	again, _, err := p.CreateService(ctx, c, "token", trellis.Service{Name: "kept"})
+	if err != nil || again.ID != s.ID {
+		t.Errorf("the client token is forgotten: %v %v", again, err)
+	}
+}
+
 // TestConcurrentNames has many creations of one name, port and priority at once: exactly one wins each.
 func TestConcurrentNames(t *testing.T) {
 	p := running(t, controlplane.Options{})

@@ -58,15 +58,15 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// serve runs a store, a control plane and the API, and returns a client of its administrator.
-func serve(t *testing.T) *client.Client {
+// serve runs a store, a control plane in one of the modes and the API, and returns a client of its administrator.
+func serve(t *testing.T, strict bool) *client.Client {
 	t.Helper()
 	st, err := store.New(store.Options{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	plane := controlplane.New(controlplane.Options{Store: st, Region: region})
+	plane := controlplane.New(controlplane.Options{Store: st, Region: region, Strict: strict})
 	done := make(chan error, 2)
 	go func() { done <- st.Run(ctx) }()
 	<-st.Ready()
@@ -108,6 +108,7 @@ func serve(t *testing.T) *client.Client {
 // TestScripts plays the scripts in testdata. A line that begins with a letter calls an operation with its
 // input; the answer follows, indented. "until VALUE Operation" calls again until the answer contains VALUE. Ids
 // and times differ from run to run: an answer shows them as <svc-1> and <time>, and an input may name them so.
+// A script whose name begins with strict is played in strict mode.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || files == nil {
@@ -119,7 +120,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &player{c: serve(t), names: map[string]string{}, counts: map[string]int{}}
+			p := &player{c: serve(t, strings.HasPrefix(filepath.Base(file), "strict")), names: map[string]string{}, counts: map[string]int{}}
 			got := p.play(t, string(text))
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
