@@ -73,9 +73,14 @@ func checkMaxSession(seconds int) error {
 }
 
 // GetRole returns a role of the caller's account.
-func (i *Identity) GetRole(ctx context.Context, c *authpolicy.Caller, name string) (r *trellis.Role, err error) {
+func (i *Identity) GetRole(ctx context.Context, c *authpolicy.Caller, name string) (*trellis.Role, error) {
+	return i.RoleFor(ctx, c, "iam:GetRole", name)
+}
+
+// RoleFor is GetRole for another reading action of IAM about the role.
+func (i *Identity) RoleFor(ctx context.Context, c *authpolicy.Caller, action, name string) (r *trellis.Role, err error) {
 	account := c.Principal.Account
-	err = i.read(ctx, c, "iam:GetRole", roleARN(account, name), func(tx *store.Tx) error {
+	err = i.read(ctx, c, action, roleARN(account, name), func(tx *store.Tx) error {
 		r, err = get[*trellis.Role](tx, account+"/"+name, noRole(name))
 		return err
 	})
@@ -172,14 +177,10 @@ func (i *Identity) UntagRole(ctx context.Context, c *authpolicy.Caller, name str
 }
 
 // ListRoleTags returns the tags of a role.
-func (i *Identity) ListRoleTags(ctx context.Context, c *authpolicy.Caller, name string) (tags map[string]string, err error) {
-	account := c.Principal.Account
-	err = i.read(ctx, c, "iam:ListRoleTags", roleARN(account, name), func(tx *store.Tx) error {
-		r, err := get[*trellis.Role](tx, account+"/"+name, noRole(name))
-		if err == nil {
-			tags = r.Tags
-		}
-		return err
-	})
-	return tags, err
+func (i *Identity) ListRoleTags(ctx context.Context, c *authpolicy.Caller, name string) (map[string]string, error) {
+	r, err := i.RoleFor(ctx, c, "iam:ListRoleTags", name)
+	if err != nil {
+		return nil, err
+	}
+	return r.Tags, nil
 }

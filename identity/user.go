@@ -65,9 +65,14 @@ func UserName(c *authpolicy.Caller, name string) (string, error) {
 }
 
 // GetUser returns a user of the caller's account.
-func (i *Identity) GetUser(ctx context.Context, c *authpolicy.Caller, name string) (u *trellis.User, err error) {
+func (i *Identity) GetUser(ctx context.Context, c *authpolicy.Caller, name string) (*trellis.User, error) {
+	return i.UserFor(ctx, c, "iam:GetUser", name)
+}
+
+// UserFor is GetUser for another reading action of IAM about the user.
+func (i *Identity) UserFor(ctx context.Context, c *authpolicy.Caller, action, name string) (u *trellis.User, err error) {
 	account := c.Principal.Account
-	err = i.read(ctx, c, "iam:GetUser", userARN(account, name), func(tx *store.Tx) error {
+	err = i.read(ctx, c, action, userARN(account, name), func(tx *store.Tx) error {
 		u, err = get[*trellis.User](tx, account+"/"+name, noUser(name))
 		return err
 	})
@@ -200,16 +205,12 @@ func (i *Identity) UntagUser(ctx context.Context, c *authpolicy.Caller, name str
 }
 
 // ListUserTags returns the tags of a user.
-func (i *Identity) ListUserTags(ctx context.Context, c *authpolicy.Caller, name string) (tags map[string]string, err error) {
-	account := c.Principal.Account
-	err = i.read(ctx, c, "iam:ListUserTags", userARN(account, name), func(tx *store.Tx) error {
-		u, err := get[*trellis.User](tx, account+"/"+name, noUser(name))
-		if err == nil {
-			tags = u.Tags
-		}
-		return err
-	})
-	return tags, err
+func (i *Identity) ListUserTags(ctx context.Context, c *authpolicy.Caller, name string) (map[string]string, error) {
+	u, err := i.UserFor(ctx, c, "iam:ListUserTags", name)
+	if err != nil {
+		return nil, err
+	}
+	return u.Tags, nil
 }
 
 // addTags merges tags. Keys that differ in case only are one key, as IAM has it.

@@ -72,7 +72,7 @@ func (h *handlers) listRoles(ctx context.Context, call *api.Call, in *ListRolesI
 // listInstanceProfilesForRole serves ListInstanceProfilesForRole: an instance names its role directly, so
 // there are no profiles.
 func (h *handlers) listInstanceProfilesForRole(ctx context.Context, call *api.Call, in *ListInstanceProfilesForRoleInput) (*ListInstanceProfilesForRoleOutput, error) {
-	if _, err := h.identity.GetRole(ctx, call.Caller, in.RoleName); err != nil {
+	if _, err := h.identity.RoleFor(ctx, call.Caller, "iam:ListInstanceProfilesForRole", in.RoleName); err != nil {
 		return nil, err
 	}
 	return &ListInstanceProfilesForRoleOutput{InstanceProfiles: []InstanceProfile{}, IsTruncated: new(false)}, nil

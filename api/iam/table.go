@@ -37,6 +37,7 @@ func New(i *identity.Identity) api.Service {
 		api.Op("ListAttachedRolePolicies", h.listAttachedRolePolicies),
 		api.Op("ListAttachedUserPolicies", h.listAttachedUserPolicies),
 		api.Op("ListEntitiesForPolicy", h.listEntitiesForPolicy),
+		api.Op("ListGroupsForUser", h.listGroupsForUser),
 		api.Op("ListInstanceProfilesForRole", h.listInstanceProfilesForRole),
 		api.Op("ListPolicies", h.listPolicies),
 		api.Op("ListPolicyVersions", h.listPolicyVersions),

@@ -284,6 +284,20 @@ type ListEntitiesForPolicyOutput struct {
 	PolicyUsers  []PolicyUser  `wire:"PolicyUsers"`
 }
 
+// ListGroupsForUserInput is what ListGroupsForUser takes.
+type ListGroupsForUserInput struct {
+	Marker   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `wire:"MaxItems" range:"1:1000"`
+	UserName string  `wire:"UserName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListGroupsForUserOutput is what ListGroupsForUser answers.
+type ListGroupsForUserOutput struct {
+	Groups      []Group `wire:"Groups" required:"true"`
+	IsTruncated *bool   `wire:"IsTruncated"`
+	Marker      *string `wire:"Marker"`
+}
+
 // ListInstanceProfilesForRoleInput is what ListInstanceProfilesForRole takes.
 type ListInstanceProfilesForRoleInput struct {
 	Marker   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
@@ -545,6 +559,15 @@ type AttachedPermissionsBoundary struct {
 type AttachedPolicy struct {
 	PolicyArn  *string `wire:"PolicyArn"`
 	PolicyName *string `wire:"PolicyName"`
+}
+
+// Group is a structure of the API model.
+type Group struct {
+	Arn        string    `wire:"Arn" required:"true"`
+	CreateDate time.Time `wire:"CreateDate" required:"true"`
+	GroupId    string    `wire:"GroupId" required:"true"`
+	GroupName  string    `wire:"GroupName" required:"true"`
+	Path       string    `wire:"Path" required:"true"`
 }
 
 // InstanceProfile is a structure of the API model.

@@ -111,3 +111,11 @@ func (h *handlers) listUserTags(ctx context.Context, call *api.Call, in *ListUse
 	}
 	return &ListUserTagsOutput{IsTruncated: p.truncated, Marker: p.marker, Tags: list}, nil
 }
+
+// listGroupsForUser serves ListGroupsForUser: there are no groups. Terraform asks before it deletes a user.
+func (h *handlers) listGroupsForUser(ctx context.Context, call *api.Call, in *ListGroupsForUserInput) (*ListGroupsForUserOutput, error) {
+	if _, err := h.identity.UserFor(ctx, call.Caller, "iam:ListGroupsForUser", in.UserName); err != nil {
+		return nil, err
+	}
+	return &ListGroupsForUserOutput{Groups: []Group{}, IsTruncated: new(false)}, nil
+}
