@@ -95,11 +95,17 @@ func (a *application) target(g *trellis.TargetGroup, r registered) (t *Target, m
 		t = &Target{ID: n.ID, Addr: addr, Key: key, VPCID: g.VPCID, groupID: g.ID, m: a.m, secure: secure, live: map[*Conn]struct{}{}}
 		h := Health{trellis.TargetInitial, reasonInitial}
 		if known == nil {
-			h = a.remembered(key)
+			h = a.remembered(r)
 		}
 		t.health.Store(&h)
 		moved = true
+	} else if !t.registered.Equal(n.RegisteredAt) {
+		// It was deregistered and registered again between two Applies: it begins anew, and what was told of
+		// it before is forgotten on the other side.
+		a.m.stopCheck(t)
+		delete(a.m.told, key)
 	}
+	t.registered = n.RegisteredAt
 	a.kept[key] = t
 	t.vpc.Store(a.vpcs[g.VPCID])
 	if n.DrainingSince != nil {
@@ -122,9 +128,10 @@ func (a *application) target(g *trellis.TargetGroup, r registered) (t *Target, m
 
 // remembered is the health that the store has of a target, so that a start of the node neither forgets who was
 // healthy nor tells what is known.
-func (a *application) remembered(key string) Health {
+func (a *application) remembered(r registered) Health {
+	key := r.key
 	h, ok := trellis.Get[*trellis.TargetHealth](a.st, key)
-	if !ok {
+	if !ok || h.At.Before(r.noun.RegisteredAt) {
 		delete(a.m.told, key)
 		return Health{trellis.TargetInitial, reasonInitial}
 	}

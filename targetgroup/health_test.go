@@ -208,3 +208,18 @@ func TestInstanceTargets(t *testing.T) {
 		t.Error("a target without an address was connected to")
 	}
 }
+
+func TestRegisteringAgainBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHosts()
+		h.answer("10.0.0.1", 200)
+		st := stateWith(trellis.TargetGroup{HealthCheck: quick()}, member("10.0.0.1"))
+		m := h.running(t, st)
+		expect(t, "checked", h.after(30*time.Second), "10.0.0.1:80 HEALTHY ", "10.0.0.1:80 INITIAL InitialHealthChecking")
+		again := member("10.0.0.1")
+		again.Account, again.TargetGroupID, again.RegisteredAt = testAccount, testGroup, time.Now()
+		st.Put(&again)
+		m.Apply(st)
+		expect(t, "registered again", h.after(2*time.Second), "10.0.0.1:80 HEALTHY ", "10.0.0.1:80 INITIAL InitialHealthChecking")
+	})
+}

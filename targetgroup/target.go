@@ -56,7 +56,9 @@ type Target struct {
 	closed bool               // nothing waits any more: what is put is closed
 	cut    *time.Timer        // closes what is still open when draining has taken too long
 
-	checking *checking // its running health check, guarded by Manager.mu
+	// Guarded by Manager.mu.
+	checking   *checking // its health check, nil when it is not checked
+	registered time.Time // its noun's RegisteredAt
 }
 
 // Health returns the target's status and the reason of it.
