@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -27,6 +28,8 @@ const (
 	maxConns = 64
 	// connIdle bounds how long a TCP connection may be silent.
 	connIdle = 10 * time.Second
+	// acceptPause is how long to wait after an error that may pass.
+	acceptPause = 200 * time.Millisecond
 	// maxUDP is the largest answer that is sent over UDP, whatever the client says that it takes.
 	maxUDP = 4096
 )
@@ -82,7 +85,7 @@ func HostServers(path string) ([]string, error) {
 }
 
 // Serve answers one VPC's questions on a UDP socket and a TCP listener until ctx is done or one of the two
-// fails. It closes both, and returns when everything that it started has ended.
+// is closed. It closes both, and returns when everything that it started has ended.
 func (s *Server) Serve(ctx context.Context, vpcID string, pc net.PacketConn, ln net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -122,6 +125,9 @@ func (v *serving) packets(pc net.PacketConn) error {
 	for {
 		n, from, err := pc.ReadFrom(buf)
 		if err != nil {
+			if v.wait(err) {
+				continue
+			}
 			return err
 		}
 		q, r := v.s.read(buf[:n])
@@ -170,6 +176,9 @@ func (v *serving) accept(ln net.Listener) error {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
+			if v.wait(err) {
+				continue
+			}
 			return err
 		}
 		select {
@@ -181,6 +190,20 @@ func (v *serving) accept(ln net.Listener) error {
 		default:
 			c.Close()
 		}
+	}
+}
+
+// wait waits a moment after an error that may pass, such as too many open files, and tells whether to go on.
+func (v *serving) wait(err error) bool {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || v.ctx.Err() != nil {
+		return false
+	}
+	v.s.log.Warn("resolver cannot take a question", "vpc_id", v.vpcID, "error", err)
+	select {
+	case <-v.ctx.Done():
+		return false
+	case <-time.After(acceptPause):
+		return true
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -219,4 +220,35 @@ func FuzzDNS(f *testing.F) {
 			t.Errorf("%d bytes over UDP", len(out))
 		}
 	})
+}
+
+// exhausted is a listener that has no descriptors for a while.
+type exhausted struct {
+	net.Listener
+	fails int
+}
+
+// Accept fails a few times before it accepts.
+func (l *exhausted) Accept() (net.Conn, error) {
+	if l.fails > 0 {
+		l.fails--
+		return nil, syscall.EMFILE
+	}
+	return l.Listener.Accept()
+}
+
+func TestServeOutlivesExhaustion(t *testing.T) {
+	tab := table()
+	s := New(Options{Table: func() *routing.Table { return tab }})
+	pc, ln := sockets(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Serve(ctx, ordersVPC, pc, &exhausted{ln, 2}) }()
+	if got, want := ask(t, "tcp", pc.LocalAddr().String(), orders, dns.TypeA), "NOERROR 60 169.254.171.33"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }
