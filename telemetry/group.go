@@ -227,14 +227,20 @@ func (s *segment) close() error {
 	return err
 }
 
-// sync synchronizes the disk with what was written.
+// sync synchronizes the disk with what was written. Writers do not wait for it.
 func (g *group) sync() error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	var file *os.File
 	if n := len(g.segments); n > 0 && g.segments[n-1].unsynced {
-		s := g.segments[n-1]
-		s.unsynced = false
-		return s.file.Sync()
+		g.segments[n-1].unsynced = false
+		file = g.segments[n-1].file
+	}
+	g.mu.Unlock()
+	if file == nil {
+		return nil
+	}
+	if err := file.Sync(); err != nil && !errors.Is(err, os.ErrClosed) { // closing it has synchronized it
+		return err
 	}
 	return nil
 }

@@ -2,10 +2,12 @@ package telemetry
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -461,4 +463,54 @@ func FuzzSegment(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestRunSynchronizesAndEnds(t *testing.T) {
+	tel, err := New(Options{Dir: t.TempDir(), Region: "eu-west-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := tel.Logs()
+	if err := l.CreateGroup(LogGroup{Account: account, Name: group1}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- tel.Run(ctx) }()
+	var writers sync.WaitGroup
+	for i := range 4 {
+		writers.Go(func() {
+			for n := range 200 {
+				if err := l.Deliver(t.Context(), l.GroupARN(account, group1), fmt.Sprint(i), []Event{{l.millis(), []byte(fmt.Sprint(n))}}); err != nil {
+					t.Error(err)
+				}
+				if n%50 == 0 {
+					if _, _, err := l.Filter(account, group1, FilterQuery{Limit: 10}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	writers.Wait()
+	g, err := l.find(account, group1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.sync(); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := l.Deliver(t.Context(), l.GroupARN(account, group1), "late", []Event{{l.millis(), []byte("after the end")}}); err != nil {
+		t.Errorf("a late row: %v", err)
+	}
+	if events, _, err := l.Filter(account, group1, FilterQuery{Limit: 10_000}); err != nil || len(events) != 801 {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+	if err := l.shut(); err != nil {
+		t.Error(err)
+	}
 }
