@@ -16,7 +16,8 @@ import (
 )
 
 // AccountIDTag is the tag of CreateAccount by which a client chooses the new account's id. AWS has no such
-// choice and its API no member for it. The tag itself is not kept.
+// choice and its API no member for it. The tag stays, so that Terraform finds what it has asked for; changing
+// it later changes nothing else.
 const AccountIDTag = "trellis:account-id"
 
 // errNoAccount is for an account that a caller named.
@@ -43,13 +44,11 @@ type CreateAccountStatus struct {
 // account's administrators may assume. An email that is taken is not an error but a failed status, which is
 // not kept.
 func (i *Identity) CreateAccount(ctx context.Context, c *authpolicy.Caller, in NewAccount) (*CreateAccountStatus, trellis.Revision, error) {
-	tags := maps.Clone(in.Tags)
-	chosen, choose := tags[AccountIDTag]
-	delete(tags, AccountIDTag)
+	chosen, choose := in.Tags[AccountIDTag]
 	if choose && !accountForm.MatchString(chosen) {
 		return nil, 0, orgError("InvalidInputException", "The tag %s must be an account id of 12 digits.", AccountIDTag)
 	}
-	if err := checkOrgTags(tags); err != nil {
+	if err := checkOrgTags(in.Tags); err != nil {
 		return nil, 0, err
 	}
 	if in.RoleName == "" {
@@ -62,7 +61,7 @@ func (i *Identity) CreateAccount(ctx context.Context, c *authpolicy.Caller, in N
 	rev, err := i.changeOrg(ctx, c, "CreateAccount", tagKeys(in.Tags), func(tx *store.Tx, o *trellis.Organization) error {
 		a := &trellis.Account{
 			ID: chosen, Name: in.Name, Email: in.Email, Status: AccountActive, CreatedAt: i.now(),
-			OrgID: o.ID, ParentID: o.RootID, RequestID: "car-" + trellis.RandomHex(32), Tags: tags,
+			OrgID: o.ID, ParentID: o.RootID, RequestID: "car-" + trellis.RandomHex(32), Tags: maps.Clone(in.Tags),
 		}
 		status = &CreateAccountStatus{RequestID: a.RequestID, Account: a}
 		if a.ID == "" {
