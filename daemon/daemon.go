@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -147,8 +149,8 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	if err := d.bootstrap(ctx); err != nil {
 		return err
 	}
+	s.start(actor{"telemetry", d.telemetry.Run})
 	s.start(
-		actor{"telemetry", d.telemetry.Run},
 		actor{"vpc", d.vpcs.Run},
 		actor{"access log", d.accessLog.Run},
 		actor{"target groups", d.groups.Run},
@@ -250,28 +252,34 @@ func (d *Daemon) reportHealth(h trellis.TargetHealth) {
 	}
 }
 
-// writeHealth writes changes of target health to the store, many at a time.
+// writeHealth writes changes of target health to the store, many at a time. While the store is away the newest
+// of each target is kept.
 func (d *Daemon) writeHealth(ctx context.Context) error {
+	pending := map[string]trellis.TargetHealth{}
+	var retry <-chan time.Time
 	for {
-		var batch []trellis.TargetHealth
 		select {
 		case h := <-d.health:
-			batch = append(batch, h)
+			pending[h.TargetKey] = h
+		case <-retry:
+			retry = nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		for len(batch) < 100 && len(d.health) > 0 {
-			batch = append(batch, <-d.health)
+		for len(pending) < 100 && len(d.health) > 0 {
+			h := <-d.health
+			pending[h.TargetKey] = h
 		}
-		if err := d.plane.ReportHealth(ctx, batch); err != nil && ctx.Err() == nil {
-			d.log.Warn("can't write target health", "error", err)
-			for _, h := range batch {
-				d.reportHealth(h)
-			}
-			select { // the store is away: ask again soon, not at once
-			case <-time.After(time.Second):
-			case <-ctx.Done():
-			}
+		if retry != nil {
+			continue
 		}
+		if err := d.plane.ReportHealth(ctx, slices.Collect(maps.Values(pending))); err != nil {
+			if ctx.Err() == nil {
+				d.log.Warn("can't write target health", "targets", len(pending), "error", err)
+			}
+			retry = time.After(time.Second)
+			continue
+		}
+		clear(pending)
 	}
 }
