@@ -238,6 +238,48 @@ func (i *Identity) MoveAccount(ctx context.Context, c *authpolicy.Caller, id, fr
 	})
 }
 
+// CloseAccount suspends an account for good: nothing that it signs is accepted any more.
+func (i *Identity) CloseAccount(ctx context.Context, c *authpolicy.Caller, id string) (trellis.Revision, error) {
+	return i.changeMember(ctx, c, "CloseAccount", id, func(a *trellis.Account) error {
+		if a.Status != AccountActive {
+			return orgError("AccountAlreadyClosedException", "You attempted to close an account that is already closed.")
+		}
+		a.Status = AccountSuspended
+		return nil
+	})
+}
+
+// RemoveAccount takes an account out of the organization. It goes on by itself.
+func (i *Identity) RemoveAccount(ctx context.Context, c *authpolicy.Caller, id string) (trellis.Revision, error) {
+	return i.changeMember(ctx, c, "RemoveAccountFromOrganization", id, func(a *trellis.Account) error {
+		a.OrgID, a.ParentID = "", ""
+		return nil
+	})
+}
+
+// changeMember changes an account of the organization other than the management account.
+func (i *Identity) changeMember(ctx context.Context, c *authpolicy.Caller, action, id string, change func(*trellis.Account) error) (trellis.Revision, error) {
+	return i.changeOrg(ctx, c, action, nil, func(tx *store.Tx, o *trellis.Organization) error {
+		a, err := get[*trellis.Account](tx, id, errNoAccount())
+		if err != nil {
+			return err
+		}
+		switch {
+		case a.OrgID != o.ID:
+			return errNoAccount()
+		case a.ID == o.ManagementAccountID && action == "CloseAccount":
+			return orgError("ConstraintViolationException", "You cannot close the management account.")
+		case a.ID == o.ManagementAccountID:
+			return orgError("MasterCannotLeaveOrganizationException", "You can't remove the management account from its organization.")
+		}
+		if err := change(a); err != nil {
+			return err
+		}
+		tx.Put(a)
+		return nil
+	})
+}
+
 // JoinedAt is when an account joined its organization: with the organization for the management account, with
 // its own making for the others.
 func JoinedAt(a *trellis.Account, o *trellis.Organization) time.Time {

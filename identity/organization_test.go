@@ -108,6 +108,24 @@ func TestOrganization(t *testing.T) {
 	if services, err := i.ListServiceAccess(ctx, admin); err != nil || len(services) != 1 || services[0] != identity.RAMService {
 		t.Errorf("services %v, %v", services, err)
 	}
+	_, err = i.CloseAccount(ctx, admin, "111122223333")
+	wantCode(t, "close the management account", err, "ConstraintViolationException")
+	_, err = i.RemoveAccount(ctx, admin, "111122223333")
+	wantCode(t, "remove the management account", err, "MasterCannotLeaveOrganizationException")
+	_, err = i.RemoveAccount(ctx, admin, status.Account.ID)
+	w.must(err)
+	_, err = i.RemoveAccount(ctx, admin, status.Account.ID)
+	wantCode(t, "removed twice", err, "AccountNotFoundException")
+	role := identity.AssumeRole{RoleARN: "arn:aws:iam::444455556666:role/OrganizationAccountAccessRole", SessionName: "admin"}
+	session, err := i.AssumeRole(ctx, admin, role)
+	w.must(err)
+	w.session(session)
+	_, err = i.CloseAccount(ctx, admin, "444455556666")
+	w.must(err)
+	_, _, err = w.directory().Caller(session.AccessKeyID, session.SessionToken)
+	wantCode(t, "session of a closed account", err, "UnrecognizedClientException")
+	_, err = i.AssumeRole(ctx, admin, role)
+	wantCode(t, "role of a closed account", err, "AccessDenied")
 	_, err = i.DeleteOrganization(ctx, admin)
 	wantCode(t, "organization with accounts", err, "OrganizationNotEmptyException")
 }

@@ -132,3 +132,15 @@ func (h *handlers) moveAccount(ctx context.Context, call *api.Call, in *MoveAcco
 	rev, err := h.identity.MoveAccount(ctx, call.Caller, in.AccountId, in.SourceParentId, in.DestinationParentId)
 	return done[MoveAccountOutput](call, rev, err)
 }
+
+// closeAccount serves CloseAccount.
+func (h *handlers) closeAccount(ctx context.Context, call *api.Call, in *CloseAccountInput) (*CloseAccountOutput, error) {
+	rev, err := h.identity.CloseAccount(ctx, call.Caller, in.AccountId)
+	return done[CloseAccountOutput](call, rev, err)
+}
+
+// removeAccountFromOrganization serves RemoveAccountFromOrganization.
+func (h *handlers) removeAccountFromOrganization(ctx context.Context, call *api.Call, in *RemoveAccountFromOrganizationInput) (*RemoveAccountFromOrganizationOutput, error) {
+	rev, err := h.identity.RemoveAccount(ctx, call.Caller, in.AccountId)
+	return done[RemoveAccountFromOrganizationOutput](call, rev, err)
+}

@@ -16,6 +16,7 @@ type handlers struct{ identity *identity.Identity }
 func New(i *identity.Identity) api.Service {
 	h := &handlers{i}
 	return api.Service{Model: Model(), Operations: []api.Operation{
+		api.Op("CloseAccount", h.closeAccount),
 		api.Op("CreateAccount", h.createAccount),
 		api.Op("CreateOrganization", h.createOrganization),
 		api.Op("CreateOrganizationalUnit", h.createOrganizationalUnit),
@@ -37,6 +38,7 @@ func New(i *identity.Identity) api.Service {
 		api.Op("ListRoots", h.listRoots),
 		api.Op("ListTagsForResource", h.listTagsForResource),
 		api.Op("MoveAccount", h.moveAccount),
+		api.Op("RemoveAccountFromOrganization", h.removeAccountFromOrganization),
 		api.Op("TagResource", h.tagResource),
 		api.Op("UntagResource", h.untagResource),
 		api.Op("UpdateOrganizationalUnit", h.updateOrganizationalUnit),

@@ -4,6 +4,15 @@ package organizations
 
 import "time"
 
+// CloseAccountInput is what CloseAccount takes.
+type CloseAccountInput struct {
+	AccountId string `wire:"AccountId" required:"true" len:":12" pattern:"^\\d{12}$"`
+}
+
+// CloseAccountOutput is what CloseAccount answers.
+type CloseAccountOutput struct {
+}
+
 // CreateAccountInput is what CreateAccount takes.
 type CreateAccountInput struct {
 	AccountName            string  `wire:"AccountName" required:"true" sensitive:"true" len:"1:50" pattern:"[\\u0020-\\u007E]+"`
@@ -237,6 +246,15 @@ type MoveAccountInput struct {
 
 // MoveAccountOutput is what MoveAccount answers.
 type MoveAccountOutput struct {
+}
+
+// RemoveAccountFromOrganizationInput is what RemoveAccountFromOrganization takes.
+type RemoveAccountFromOrganizationInput struct {
+	AccountId string `wire:"AccountId" required:"true" len:":12" pattern:"^\\d{12}$"`
+}
+
+// RemoveAccountFromOrganizationOutput is what RemoveAccountFromOrganization answers.
+type RemoveAccountFromOrganizationOutput struct {
 }
 
 // TagResourceInput is what TagResource takes.
