@@ -36,6 +36,8 @@ type conn struct {
 	outlived atomic.Bool
 	mu       sync.Mutex        // guards the following
 	idle     bool              // waits for a next request
+	since    int64             // of that wait, Unix nanoseconds by the coarse clock
+	woken    bool              // that wait was ended from outside
 	ended    bool              // cut: deadlines in the past are set
 	target   *targetgroup.Conn // in use, known to the watch
 }
@@ -144,13 +146,15 @@ func (c *conn) first() bool {
 // setIdle says whether the connection waits for a next request. While it drains, such a wait ends at once.
 func (c *conn) setIdle(idle bool) {
 	c.mu.Lock()
-	c.idle = idle
+	c.idle, c.since = idle, c.l.clock.Load()
+	woken := c.woken
+	c.woken = false
 	c.mu.Unlock()
 	draining := c.l.draining.Load()
 	switch {
 	case idle && draining:
 		c.nc.SetReadDeadline(long)
-	case !idle && (draining || c.late(readClient)):
+	case !idle && (woken || draining || c.late(readClient)):
 		c.nc.SetReadDeadline(time.Time{}) // for a request that came in the last moment
 	}
 }

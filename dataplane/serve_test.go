@@ -356,3 +356,19 @@ func TestRecord(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// TestRoom checks that idle connections make room for new ones when there are too many.
+func TestRoom(t *testing.T) {
+	w := newWorld(t, okTarget(t, "ok").addr())
+	w.serve(Options{MaxConnections: 8})
+	for i := range 50 {
+		c := w.dial()
+		defer c.Close()
+		c.Write(request("GET", "/", "-", "", time.Now()))
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("connection %d: %v %v", i, resp, err)
+		}
+		io.Copy(io.Discard, resp.Body)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/trellis-project/trellis/accesslog"
@@ -42,6 +43,10 @@ type Options struct {
 	Strict bool
 	Now    func() time.Time // for signatures and policies; time.Now when nil
 	Logger *slog.Logger     // discards when nil
+	// MaxConnections bounds the clients' connections of all listeners together. When it is reached, idle
+	// connections are closed to make room. 0 is two thirds of the descriptors that the process may have beyond
+	// what it needs for itself: a connection in use needs a second one, to its target.
+	MaxConnections int
 	// DrainTimeout bounds how long requests in flight may go on after Serve's context is done; 60 s when 0.
 	DrainTimeout time.Duration
 }
@@ -51,6 +56,7 @@ type Server struct {
 	Options
 	turns sync.Map // rule id → *atomic.Uint64: how many requests the rule has given to its target groups
 
+	room     chan struct{} // holds one element for each connection
 	stop     chan struct{} // closed by Drain: no new connections
 	kill     chan struct{} // closed by Drain when its time is up
 	stopOnce sync.Once
@@ -72,7 +78,22 @@ func New(o Options) *Server {
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = defaultDrain
 	}
-	return &Server{Options: o, stop: make(chan struct{}), kill: make(chan struct{})}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = defaultConnections()
+	}
+	return &Server{Options: o, room: make(chan struct{}, o.MaxConnections), stop: make(chan struct{}), kill: make(chan struct{})}
+}
+
+// ownDescriptors is how many descriptors are left to the rest of the process.
+const ownDescriptors = 64
+
+// defaultConnections is MaxConnections as the limits of the process suggest it.
+func defaultConnections() int {
+	var r syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
+		return 1024
+	}
+	return max(int(min(r.Cur, 1<<20)-ownDescriptors)*2/3, 16)
 }
 
 // listener is one listening socket: one VPC, one association's slot, one port.
@@ -134,7 +155,13 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, vpcID string, slot,
 func (l *listener) accept(ln net.Listener, stopping <-chan struct{}) error {
 	var wait time.Duration
 	for {
+		if !l.makeRoom(stopping) {
+			return nil
+		}
 		nc, err := ln.Accept()
+		if err != nil {
+			<-l.s.room
+		}
 		if err == nil {
 			wait = 0
 			l.start(nc)
@@ -161,6 +188,45 @@ func (l *listener) accept(ln net.Listener, stopping <-chan struct{}) error {
 	}
 }
 
+// makeRoom waits until one more connection may be taken. When there are too many, those of the listener that have
+// been idle for longest are closed. It returns false when stopping is closed before.
+func (l *listener) makeRoom(stopping <-chan struct{}) bool {
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, maxBackOff) {
+		select {
+		case l.s.room <- struct{}{}:
+			return true
+		default:
+		}
+		l.shed()
+		t := time.NewTimer(wait)
+		select {
+		case l.s.room <- struct{}{}:
+			t.Stop()
+			return true
+		case <-t.C:
+		case <-stopping:
+			t.Stop()
+			return false
+		}
+	}
+}
+
+// shed closes the connection that has waited longest for a next request.
+func (l *listener) shed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var oldest *conn
+	var since int64
+	for c := range l.conns {
+		if at := c.waiting(); at != 0 && (oldest == nil || at < since) {
+			oldest, since = c, at
+		}
+	}
+	if oldest != nil {
+		oldest.wake()
+	}
+}
+
 // start begins to serve a connection.
 func (l *listener) start(nc net.Conn) {
 	c := newConn(l, nc)
@@ -182,6 +248,7 @@ func (l *listener) ended(c *conn) {
 	l.mu.Lock()
 	delete(l.conns, c)
 	l.mu.Unlock()
+	<-l.s.room
 	l.running.Done()
 }
 

@@ -111,11 +111,22 @@ func (c *conn) outlive() {
 	}
 }
 
+// waiting is since when a connection waits for a next request, 0 when it does not or is being woken.
+func (c *conn) waiting() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.idle || c.woken {
+		return 0
+	}
+	return c.since
+}
+
 // wake ends the wait for a next request; a request that is being served goes on.
 func (c *conn) wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.idle {
+		c.woken = true
 		c.nc.SetReadDeadline(long)
 	}
 }
