@@ -72,6 +72,7 @@ type Daemon struct {
 	directory atomic.Pointer[identity.Directory]
 	table     atomic.Pointer[routing.Table]
 	applied   *applied
+	outage    atomic.Pointer[error] // what the store died of, nil while it lives
 	endpoint  chan string   // the API's address once it listens, capacity 1
 	ready     chan struct{} // closed when the first revision is carried
 }
@@ -138,7 +139,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		s.stop()
 		err = errors.Join(err, s.failure())
 	}()
-	s.start(actor{"store", d.store.Run})
+	s.start(actor{"store", d.outlive(d.store.Run)})
 	select {
 	case <-d.store.Ready():
 	case err := <-s.failed:
@@ -155,11 +156,11 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		actor{"access log", d.accessLog.Run},
 		actor{"target groups", d.groups.Run},
 		actor{"health", d.writeHealth},
-		actor{"control plane", d.plane.Run},
+		actor{"control plane", d.outlive(d.plane.Run)},
 	)
 	s.start(actor{"follow", func(ctx context.Context) error {
 		defer d.presences.close()
-		return d.follow(ctx)
+		return d.outlive(d.follow)(ctx)
 	}})
 	d.announce(ctx, ln.Addr().String())
 	s.start(actor{"api", func(ctx context.Context) error { return serveHTTP(ctx, ln, d.apiServer, d.log) }})
@@ -169,6 +170,28 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return nil
 	case err := <-s.failed:
 		return err
+	}
+}
+
+// outlive runs an actor that needs the store, and keeps its stage up when a store that was ready fails: the
+// data plane goes on with what it has, the API answers errors, and /healthz says why. The store of a process
+// is not started twice, since an etcd that failed may still hold its files: Trellis must be restarted.
+func (d *Daemon) outlive(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := run(ctx)
+		select {
+		case <-d.store.Ready():
+		default:
+			return err
+		}
+		if ctx.Err() != nil || err == nil {
+			return err
+		}
+		if !errors.Is(err, store.ErrUnavailable) && d.outage.CompareAndSwap(nil, &err) {
+			d.log.Error("the store has failed: traffic goes on as it is, nothing can be changed until Trellis is restarted", "error", err)
+		}
+		<-ctx.Done()
+		return ctx.Err()
 	}
 }
 
@@ -199,10 +222,13 @@ func (d *Daemon) Endpoint(ctx context.Context) (string, error) {
 func (d *Daemon) readiness() error {
 	select {
 	case <-d.ready:
-		return nil
 	default:
 		return errors.New("starting")
 	}
+	if err := d.outage.Load(); err != nil {
+		return fmt.Errorf("the store has failed, restart Trellis: %w", *err)
+	}
+	return nil
 }
 
 // caller finds who owns an access key, on the data plane and for the API alike.

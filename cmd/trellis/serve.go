@@ -61,11 +61,11 @@ func fitMachine() error {
 	if len(problems) == 0 {
 		return nil
 	}
-	err := errors.New("this machine can't carry VPCs:")
+	text := "this machine can't carry VPCs"
 	for _, p := range problems {
-		err = fmt.Errorf("%w\n  %s: %s\n    %s", err, p.Code, p.Text, p.Fix)
+		text += fmt.Sprintf("\n  %s: %s\n    %s", p.Code, p.Text, p.Fix)
 	}
-	return &exitError{exitMachine, err}
+	return &exitError{exitMachine, errors.New(text)}
 }
 
 // checkCommand is `trellis check`: what this machine can do.
