@@ -34,8 +34,9 @@ func sharePermissions() []SharePermission {
 		{"AWSRAMPermissionVpcLatticeServiceNetworkReadWrite", ShareServiceNetwork, true, append(slices.Clone(readNetwork),
 			"vpc-lattice:CreateServiceNetworkVpcAssociation", "vpc-lattice:CreateServiceNetworkServiceAssociation",
 			"vpc-lattice:CreateServiceNetworkResourceAssociation", "vpc-lattice:CreateServiceNetworkVpcEndpointAssociation")},
+		// The guide's share names this one alone, and its producers associate services by it too.
 		{"AWSRAMPermissionVpcLatticeServiceNetworkVpcAssociation", ShareServiceNetwork, false, append(slices.Clone(readNetwork),
-			"vpc-lattice:CreateServiceNetworkVpcAssociation")},
+			"vpc-lattice:CreateServiceNetworkVpcAssociation", "vpc-lattice:CreateServiceNetworkServiceAssociation")},
 		{"AWSRAMPermissionVpcLatticeServiceNetworkServiceAssociation", ShareServiceNetwork, false, append(slices.Clone(readNetwork),
 			"vpc-lattice:CreateServiceNetworkServiceAssociation")},
 		{"AWSRAMPermissionVpcLatticeServiceReadWrite", ShareService, true, []string{"vpc-lattice:GetService", "vpc-lattice:ListServices",

@@ -99,7 +99,8 @@ func TestShareWithAnOrganizationalUnit(t *testing.T) {
 	}{
 		{co.inEU, "GetServiceNetwork", true}, // a unit below the unit
 		{co.inEU, "CreateServiceNetworkVpcAssociation", true},
-		{co.inEU, "CreateServiceNetworkServiceAssociation", false}, // not in the permission
+		{co.inEU, "CreateServiceNetworkServiceAssociation", true},   // as the guide's producers need it
+		{co.inEU, "CreateServiceNetworkResourceAssociation", false}, // not in the permission
 		{co.inEU, "DeleteServiceNetwork", false},
 		{co.root, "GetServiceNetwork", false},
 		{admin(t), "GetServiceNetwork", false},
