@@ -102,6 +102,9 @@ func TestAuthorization(t *testing.T) {
 		{"old signature", "NONE", "NONE", request("GET", "/", sigv4.UnsignedPayload, "", now.Add(-time.Hour)), false, 403, "InvalidSignatureException: Signature expired", "", "Unknown"},
 		{"signed body", "NONE", allowCheckout, request("POST", "/", sha("hello"), "hello", now), false, 200, "ok", "", callerARN},
 		{"signed body that was changed", "NONE", allowCheckout, request("POST", "/", sha("hello"), "jello", now), false, 403, "InvalidSignatureException: ", "", "Unknown"},
+		{"signed body in chunks", "NONE", allowCheckout, bytes.Replace(request("POST", "/", sha("hello"), "", now), []byte("\r\n\r\n"), []byte("\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"), 1), false, 200, "ok", "", callerARN},
+		{"signed body in chunks that was changed", "NONE", allowCheckout, bytes.Replace(request("POST", "/", sha("hello"), "", now), []byte("\r\n\r\n"), []byte("\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nxo\r\n0\r\n\r\n"), 1), false, 403, "InvalidSignatureException: ", "", "Unknown"},
+		{"body that is signed as none", "NONE", allowCheckout, request("POST", "/", "", "hello", now), false, 403, "InvalidSignatureException: ", "", "Unknown"},
 		{"signed body too large", "NONE", allowCheckout, request("POST", "/", sha("x"), strings.Repeat("a", maxSigned+1), now), false, 413, "Request Entity Too Large", "", "Unknown"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
