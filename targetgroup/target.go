@@ -18,8 +18,10 @@ const (
 	// idleTimeout is less than the keep-alive of common servers (nginx 75 s, Node and gunicorn less, which
 	// the look before reuse catches), so that it is rarely the target that closes first.
 	idleTimeout = 55 * time.Second
-	// lookAfter is how long a connection may wait before it is looked at when it is taken again.
-	lookAfter = time.Second
+	// lookAfter is how long a connection may wait before it is looked at when it is taken again. Under load a
+	// connection is taken again sooner, so that looking costs nothing then; a target that closes an idle
+	// connection and has it taken within this time costs a request, which is not retried.
+	lookAfter = 10 * time.Millisecond
 	// dialTimeout bounds connecting to a target, the TLS handshake included.
 	dialTimeout = 5 * time.Second
 	// drainTime is how long connections of a deregistered target may go on.
