@@ -23,7 +23,7 @@ import (
 type Options struct {
 	Store  *store.Store
 	Region string
-	// Strict refuses what AWS refuses although the guide shows it (docs/compatibility.md).
+	// Strict refuses what AWS refuses although the guide shows it (docs/modes.md).
 	Strict bool
 	// Now is the clock, time.Now when nil.
 	Now func() time.Time

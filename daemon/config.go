@@ -21,7 +21,7 @@ type Config struct {
 	Etcd          []string      // endpoints of an etcd cluster to use instead of the embedded one
 }
 
-// The two compatibility modes (docs/compatibility.md).
+// The two compatibility modes (docs/modes.md).
 const (
 	Extended = "extended" // takes what AWS takes and what the guide shows
 	Strict   = "strict"   // refuses what AWS refuses
