@@ -32,7 +32,8 @@ type contestant struct {
 	name, addr string
 	pid        int // 0: nobody's CPU is counted
 	signed     bool
-	results    []result
+	full       []result // with as many connections as fill the proxy's core
+	alone      []result // with one connection: what the proxy adds to a call
 }
 
 // main reads the flags.
@@ -70,31 +71,38 @@ func run(rounds int, length time.Duration, conns int) error {
 	}
 	for round := range rounds {
 		for _, c := range all {
-			r, err := measure(dir, c, length, conns)
+			full, err := measure(dir, c, length, conns)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
-			c.results = append(c.results, r)
-			log.Printf("round %d  %-24s %8.0f rps  %6.1f µs CPU", round+1, c.name, r.rps, r.cpu)
+			alone, err := measure(dir, c, length, 1)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			c.full, c.alone = append(c.full, full), append(c.alone, alone)
+			log.Printf("round %d of %d  %-24s %8.0f rps  %6.1f µs CPU  alone p50 %4.0f µs", round+1, rounds, c.name, full.rps, full.cpu, alone.p50)
 		}
 	}
-	print(all)
+	fmt.Printf("\n%d connections, the proxy's core full:\n", conns)
+	print(all, func(c *contestant) []result { return c.full })
+	fmt.Println("\none connection, one request at a time:")
+	print(all, func(c *contestant) []result { return c.alone })
 	return nil
 }
 
-// print writes the medians and the ratios to nginx.
-func print(all []*contestant) {
+// print writes the medians of one kind of measurement and their ratios to nginx.
+func print(all []*contestant, of func(*contestant) []result) {
 	var nginx result
 	for _, c := range all {
 		if c.name == "nginx" {
-			nginx = median(c.results)
+			nginx = median(of(c))
 		}
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\t\trequests/s\tCPU µs/request\tp50 µs\tp99 µs\tCPU ÷ nginx\trps ÷ nginx\tp99 ÷ nginx\t")
+	fmt.Fprintln(w, "\t\trequests/s\tCPU µs/request\tp50 µs\tp99 µs\tCPU ÷ nginx\trps ÷ nginx\tp50 ÷ nginx\tp99 ÷ nginx\t")
 	for _, c := range all {
-		m := median(c.results)
-		fmt.Fprintf(w, "%s\t\t%.0f\t%.1f\t%.0f\t%.0f\t%.2f\t%.2f\t%.2f\t\n", c.name, m.rps, m.cpu, m.p50, m.p99, m.cpu/nginx.cpu, m.rps/nginx.rps, m.p99/nginx.p99)
+		m := median(of(c))
+		fmt.Fprintf(w, "%s\t\t%.0f\t%.1f\t%.0f\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", c.name, m.rps, m.cpu, m.p50, m.p99, m.cpu/nginx.cpu, m.rps/nginx.rps, m.p50/nginx.p50, m.p99/nginx.p99)
 	}
 	w.Flush()
 }

@@ -73,8 +73,8 @@ type Daemon struct {
 	table     atomic.Pointer[routing.Table]
 	applied   *applied
 	outage    atomic.Pointer[error] // what the store died of, nil while it lives
-	endpoint  chan string   // the API's address once it listens, capacity 1
-	ready     chan struct{} // closed when the first revision is carried
+	endpoint  chan string           // the API's address once it listens, capacity 1
+	ready     chan struct{}         // closed when the first revision is carried
 }
 
 // New checks the configuration and makes a Trellis. It starts nothing.
@@ -113,7 +113,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		}
 	}
 	d.resolver = dns.New(dns.Options{Table: d.table.Load, Forward: forward,
-		Static: map[string]netip.Addr{APIName: apiAddr}, Log: log})
+		Static: map[string]netip.Addr{APIName: trellis.APIAddr4}, Log: log})
 	d.metadata = newMetadata(d)
 	d.presences = &presences{d: d, log: log, running: map[place]context.CancelFunc{}}
 	d.apiServer = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, Log: log, Ready: d.readiness,

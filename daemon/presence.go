@@ -14,14 +14,6 @@ import (
 	"github.com/trellis-project/trellis/routing"
 )
 
-// Addresses inside every VPC that this node answers at.
-var (
-	resolverV4   = netip.MustParseAddr("169.254.169.253") // the VPC's resolver, as on AWS
-	resolverV6   = netip.MustParseAddr("fd00:ec2::253")
-	metadataAddr = netip.MustParseAddr("169.254.169.254") // instance metadata, as on AWS
-	apiAddr      = netip.MustParseAddr("169.254.170.10")  // api.trellis.internal
-)
-
 // apiPort is the port of the API inside of VPCs, whatever port the host's endpoint has.
 const apiPort = 4780
 
@@ -52,15 +44,6 @@ type presences struct {
 	wg      sync.WaitGroup
 }
 
-// slotAddrs are the addresses of a service network inside a VPC: 169.254.171.slot and its IPv6 form
-// fd00:ec2:80::a9fe:abXX.
-func slotAddrs(slot int) (v4, v6 netip.Addr) {
-	v4 = netip.AddrFrom4([4]byte{169, 254, 171, byte(slot)})
-	b := netip.MustParseAddr("fd00:ec2:80::a9fe:ab00").As16()
-	b[15] = byte(slot)
-	return v4, netip.AddrFrom16(b)
-}
-
 // want lists the places of a state.
 func (p *presences) want(st *trellis.State, t *routing.Table) map[place]bool {
 	places := map[place]bool{}
@@ -70,13 +53,12 @@ func (p *presences) want(st *trellis.State, t *routing.Table) map[place]bool {
 				places[place{v.ID, netip.AddrPortFrom(a, port), kind, slot}] = true
 			}
 		}
-		base := v.CIDR.Masked().Addr()
-		add(placeResolver, 0, 53, resolverV4, resolverV6, base.Next().Next())
-		add(placeMetadata, 0, 80, metadataAddr)
-		add(placeAPI, 0, apiPort, apiAddr)
+		add(placeResolver, 0, 53, trellis.ResolverAddr4, trellis.ResolverAddr6, v.ResolverAddr())
+		add(placeMetadata, 0, 80, trellis.MetadataAddr4)
+		add(placeAPI, 0, apiPort, trellis.APIAddr4)
 	}
 	for a := range trellis.All[*trellis.VPCAssociation](st) {
-		v4, v6 := slotAddrs(a.Slot)
+		v4, v6 := trellis.SlotAddrs(a.Slot)
 		for _, port := range t.Ports(a.VPC.ID, a.Slot) {
 			places[place{a.VPC.ID, netip.AddrPortFrom(v4, uint16(port)), placeNetwork, a.Slot}] = true
 			places[place{a.VPC.ID, netip.AddrPortFrom(v6, uint16(port)), placeNetwork, a.Slot}] = true
