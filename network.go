@@ -92,7 +92,7 @@ type VPCAssociation struct {
 	FailureMessage    string   `json:"failureMessage,omitempty"`
 	// Slot is the last byte of the link-local address that stands for this association's network inside
 	// the VPC: 169.254.171.Slot. It is unique among the VPC's associations, so that each association's
-	// security groups guard exactly the services of its network. 32 to 223.
+	// security groups guard exactly the services of its network. FirstSlot to LastSlot.
 	Slot int `json:"slot"`
 }
 

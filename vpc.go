@@ -38,6 +38,9 @@ func (v *VPC) Contains(a netip.Addr) bool {
 	return false
 }
 
+// ResolverAddr is where instances ask for names: the VPC's first address + 2, as on AWS.
+func (v *VPC) ResolverAddr() netip.Addr { return v.CIDR.Masked().Addr().Next().Next() }
+
 // Subnet is a part of a VPC.
 type Subnet struct {
 	Meta

@@ -42,16 +42,16 @@ func (p *Plane) Bootstrap(ctx context.Context) error {
 
 // latticePrefixLists are the managed prefix lists of VPC Lattice in this region.
 func (p *Plane) latticePrefixLists() []*trellis.PrefixList {
-	list := func(name, family string, cidrs ...string) *trellis.PrefixList {
+	list := func(name, family string, cidrs ...netip.Prefix) *trellis.PrefixList {
 		l := &trellis.PrefixList{Meta: trellis.Meta{Account: awsOwner, ID: DerivedID("pl", name)}, Name: name, AddressFamily: family, MaxEntries: len(cidrs), Version: 1}
 		for _, c := range cidrs {
-			l.Entries = append(l.Entries, trellis.PrefixListEntry{CIDR: netip.MustParsePrefix(c)})
+			l.Entries = append(l.Entries, trellis.PrefixListEntry{CIDR: c})
 		}
 		return l
 	}
 	return []*trellis.PrefixList{
-		list("com.amazonaws."+p.Region+".vpc-lattice", "IPv4", "169.254.171.0/24", "129.224.0.0/17"),
-		list("com.amazonaws."+p.Region+".ipv6.vpc-lattice", "IPv6", "fd00:ec2:80::/64"),
+		list("com.amazonaws."+p.Region+".vpc-lattice", "IPv4", trellis.LatticeBlock4, trellis.LatticePublicBlock),
+		list("com.amazonaws."+p.Region+".ipv6.vpc-lattice", "IPv6", trellis.LatticeBlock6),
 	}
 }
 

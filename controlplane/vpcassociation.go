@@ -10,12 +10,6 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// The slots of a VPC's associations: the last byte of the address that stands for a network in the VPC.
-const (
-	firstSlot = 32
-	lastSlot  = 223
-)
-
 // VPCAssociation is a VPC association with its network.
 type VPCAssociation struct {
 	*trellis.VPCAssociation
@@ -81,7 +75,7 @@ func (p *Plane) makeVPCAssociation(tx *store.Tx, v *trellis.VPC, n *trellis.Serv
 	if err != nil {
 		return err
 	}
-	if err := exceeds(len(others), min(p.Quotas.NetworksPerVPC, lastSlot-firstSlot+1), typ, "service-networks-per-vpc", "service networks per VPC"); err != nil {
+	if err := exceeds(len(others), min(p.Quotas.NetworksPerVPC, trellis.LastSlot-trellis.FirstSlot+1), typ, "service-networks-per-vpc", "service networks per VPC"); err != nil {
 		return err
 	}
 	have, err := tx.Marked(networkVPCs(n.Key()))
@@ -94,7 +88,7 @@ func (p *Plane) makeVPCAssociation(tx *store.Tx, v *trellis.VPC, n *trellis.Serv
 	if err := p.checkSecurityGroups(tx, v, a.SecurityGroupIDs); err != nil {
 		return err
 	}
-	for a.Slot = firstSlot; a.Slot <= lastSlot; a.Slot++ {
+	for a.Slot = trellis.FirstSlot; a.Slot <= trellis.LastSlot; a.Slot++ {
 		if !slices.ContainsFunc(others, func(o *trellis.VPCAssociation) bool { return o.Slot == a.Slot }) {
 			break
 		}

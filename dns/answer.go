@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/trellis-project/trellis"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 )
 
 // nowhere is the address of services that the VPC has no way to.
-var nowhere = netip.MustParseAddr("169.254.171.254")
+var nowhere, _ = trellis.SlotAddrs(trellis.NowhereSlot)
 
 // read reads a question. With r there is an answer already, which says what is wrong with the question;
 // without both there is nothing that could be answered.

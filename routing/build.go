@@ -217,7 +217,7 @@ func (b *builder) vpcs() {
 	}
 	var associations []*trellis.VPCAssociation
 	for a := range trellis.All[*trellis.VPCAssociation](b.st) {
-		if carries(a.Status) && a.Slot >= minSlot && a.Slot <= maxSlot {
+		if carries(a.Status) && a.Slot >= trellis.FirstSlot && a.Slot <= trellis.LastSlot {
 			associations = append(associations, a)
 		}
 	}

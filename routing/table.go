@@ -8,16 +8,6 @@ import (
 	"github.com/trellis-project/trellis/authpolicy"
 )
 
-// Nowhere is the last byte of the link-local address that a managed name has in a VPC that cannot reach its
-// service: packets to it are dropped, so the client times out as it would on AWS.
-const Nowhere = 254
-
-// The slots that an association can have.
-const (
-	minSlot = 32
-	maxSlot = 223
-)
-
 // Table is everything that the data plane and DNS know, at one revision. It is never changed.
 type Table struct {
 	revision trellis.Revision
@@ -68,30 +58,22 @@ func (t *Table) Resolve(vpcID, name string) (v4, v6 netip.Addr, ok bool) {
 		if !t.managed[string(b)] {
 			return v4, v6, false
 		}
-		slot = Nowhere
+		slot = trellis.NowhereSlot
 	}
-	v4, v6 = Addresses(slot)
+	v4, v6 = trellis.SlotAddrs(slot)
 	return v4, v6, true
-}
-
-// Addresses are the link-local addresses of a slot: 169.254.171.slot and fd00:ec2:80::a9fe:ab followed by the
-// slot in hexadecimal, which is the same address in the low 32 bits (VPC Lattice user guide, security-groups,
-// has the ranges).
-func Addresses(slot int) (v4, v6 netip.Addr) {
-	return netip.AddrFrom4([4]byte{169, 254, 171, byte(slot)}),
-		netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x0e, 3: 0xc2, 5: 0x80, 12: 169, 13: 254, 14: 171, 15: byte(slot)})
 }
 
 // VPC is a VPC with its associations.
 type VPC struct {
 	ID, ARN, Account string
-	slots            [maxSlot + 1]*Network
+	slots            [trellis.LastSlot + 1]*Network
 	names            map[string]int // managed and custom names that can be reached, in lower case, to slots
 }
 
 // Network is the network behind a slot, nil when there is none. v may be nil.
 func (v *VPC) Network(slot int) *Network {
-	if v == nil || slot < 0 || slot > maxSlot {
+	if v == nil || slot < 0 || slot > trellis.LastSlot {
 		return nil
 	}
 	return v.slots[slot]

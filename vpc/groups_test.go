@@ -153,8 +153,8 @@ func TestTargetGroupsSourceIsThePrefixList(t *testing.T) {
 	l := newLab(t)
 	v, s := l.vpc("10.20.0.0/16")
 	lists := []*trellis.PrefixList{
-		{Meta: trellis.Meta{Account: "AWS", ID: trellis.NewID("pl")}, Name: "com.amazonaws.eu-west-1.vpc-lattice", Entries: []trellis.PrefixListEntry{{CIDR: latticeBlock4}}},
-		{Meta: trellis.Meta{Account: "AWS", ID: trellis.NewID("pl")}, Name: "com.amazonaws.eu-west-1.ipv6.vpc-lattice", Entries: []trellis.PrefixListEntry{{CIDR: latticeBlock6}}},
+		{Meta: trellis.Meta{Account: "AWS", ID: trellis.NewID("pl")}, Name: "com.amazonaws.eu-west-1.vpc-lattice", Entries: []trellis.PrefixListEntry{{CIDR: trellis.LatticeBlock4}}},
+		{Meta: trellis.Meta{Account: "AWS", ID: trellis.NewID("pl")}, Name: "com.amazonaws.eu-west-1.ipv6.vpc-lattice", Entries: []trellis.PrefixListEntry{{CIDR: trellis.LatticeBlock6}}},
 	}
 	var rules []trellis.SecurityGroupRule
 	for _, p := range lists {

@@ -13,6 +13,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/trellis-project/trellis"
 )
 
 const (
@@ -150,9 +152,9 @@ func prepareVPC(ns *namespace, n *network) error {
 	if err := errors.Join(h.LinkSetUp(lo), h.LinkSetUp(void), h.LinkSetUp(peer)); err != nil {
 		return fmt.Errorf("bring interfaces up: %w", err)
 	}
-	blocks, ways := []netip.Prefix{latticeBlock4}, []netip.Prefix{everywhere4}
+	blocks, ways := []netip.Prefix{trellis.LatticeBlock4}, []netip.Prefix{everywhere4}
 	if hasIPv6() {
-		blocks, ways = append(blocks, latticeBlock6), append(ways, everywhere6)
+		blocks, ways = append(blocks, trellis.LatticeBlock6), append(ways, everywhere6)
 	}
 	for _, p := range blocks {
 		local := &netlink.Route{LinkIndex: lo.Attrs().Index, Dst: ipNet(p), Type: unix.RTN_LOCAL,

@@ -13,30 +13,14 @@ import (
 	"github.com/trellis-project/trellis"
 )
 
-// Addresses of the node's side in every VPC.
+// Blocks that hold all of the node's addresses inside a VPC but the VPC's base + 2.
 var (
-	latticeBlock4  = netip.MustParsePrefix("169.254.171.0/24")
-	latticeBlock6  = netip.MustParsePrefix("fd00:ec2:80::/64")
-	latticeSource4 = netip.MustParseAddr("169.254.171.1")
-	latticeSource6 = netip.MustParseAddr("fd00:ec2:80::a9fe:ab01")
-	nodeBlock4     = netip.MustParsePrefix("169.254.0.0/16") // holds all of the node's IPv4 addresses but VPC base + 2
-	nodeBlock6     = netip.MustParsePrefix("fd00:ec2::/32")  // holds all of the node's IPv6 addresses
-	resolver4      = netip.MustParseAddr("169.254.169.253")
-	resolver6      = netip.MustParseAddr("fd00:ec2::253")
-	metadata4      = netip.MustParseAddr("169.254.169.254")
-	metadata6      = netip.MustParseAddr("fd00:ec2::254")
-	endpoint4      = netip.MustParseAddr("169.254.170.10") // the API
+	nodeBlock4 = netip.MustParsePrefix("169.254.0.0/16")
+	nodeBlock6 = netip.MustParsePrefix("fd00:ec2::/32")
 )
 
-// slot4 is the IPv4 address of an association's slot.
-func slot4(slot int) netip.Addr { return netip.AddrFrom4([4]byte{169, 254, 171, byte(slot)}) }
-
-// slot6 is the IPv6 address of an association's slot: the IPv4 one in its last four bytes.
-func slot6(slot int) netip.Addr {
-	a := latticeSource6.As16()
-	a[15] = byte(slot)
-	return netip.AddrFrom16(a)
-}
+// source4 and source6 are where traffic to targets and health checks come from.
+var source4, source6 = trellis.SlotAddrs(trellis.SourceSlot)
 
 // network is what one VPC shall be on this machine.
 type network struct {
@@ -69,15 +53,6 @@ func interfaceName(instanceID string) string {
 // interfacePrefix begins the names of the VPC's ends of pairs.
 const interfacePrefix = "t"
 
-// nth is the address at a distance from a block's first.
-func nth(p netip.Prefix, n int) netip.Addr {
-	a := p.Masked().Addr()
-	for range n {
-		a = a.Next()
-	}
-	return a
-}
-
 // plan makes every VPC's network from the nouns. What cannot be made, for example an instance without its subnet, is
 // left out and told in the error.
 func plan(st *trellis.State, region string) (map[string]*network, error) {
@@ -101,7 +76,7 @@ func plan(st *trellis.State, region string) (map[string]*network, error) {
 	}
 	for s := range trellis.All[*trellis.Subnet](st) {
 		if n := networks[s.VPCID]; n != nil {
-			n.local = append(n.local, nth(s.CIDR, 1))
+			n.local = append(n.local, s.CIDR.Masked().Addr().Next())
 		}
 	}
 	for g := range trellis.All[*trellis.SecurityGroup](st) {
@@ -138,7 +113,7 @@ func plan(st *trellis.State, region string) (map[string]*network, error) {
 	}
 	for id, n := range networks {
 		m := makers[id]
-		n.local = append(n.local, nth(m.vpc.CIDR, 2), resolver4, resolver6, metadata4, metadata6, endpoint4)
+		n.local = append(n.local, m.vpc.ResolverAddr(), trellis.ResolverAddr4, trellis.ResolverAddr6, trellis.MetadataAddr4, trellis.MetadataAddr6, trellis.APIAddr4)
 		slices.SortFunc(n.local, netip.Addr.Compare)
 		n.local = slices.Compact(n.local)
 		slices.SortFunc(n.hosts, func(a, b host) int { return cmp.Compare(a.id, b.id) })
@@ -161,8 +136,8 @@ func planHost(v *trellis.VPC, s *trellis.Subnet, i *trellis.Instance, region str
 		return host{}, err
 	}
 	h := host{id: i.ID, iface: interfaceName(i.ID), mac: mac.String(),
-		address: netip.PrefixFrom(i.PrivateIP, s.CIDR.Bits()), gateway: nth(s.CIDR, 1),
-		resolver: nth(v.CIDR, 2), region: region}
+		address: netip.PrefixFrom(i.PrivateIP, s.CIDR.Bits()), gateway: s.CIDR.Masked().Addr().Next(),
+		resolver: v.ResolverAddr(), region: region}
 	if i.IPv6.IsValid() {
 		h.address6 = netip.PrefixFrom(i.IPv6, 64)
 	}

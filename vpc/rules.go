@@ -78,7 +78,7 @@ func (m *rulesMaker) make() ruleset {
 // hooks are the chains that the kernel enters by itself.
 func hooks(v *trellis.VPC) []chain {
 	on := rule{}
-	resolver := netip.PrefixFrom(nth(v.CIDR, 2), 32)
+	resolver := netip.PrefixFrom(v.ResolverAddr(), 32)
 	return []chain{{
 		name: "arrivals", policy: nftables.ChainPolicyAccept,
 		hook: &hook{"prerouting", nftables.ChainHookPrerouting, nftables.ChainPriorityRaw},
@@ -96,8 +96,8 @@ func hooks(v *trellis.VPC) []chain {
 		rules: []rule{
 			on.opening(false).in(setLattice4, false, true).accept(),
 			on.opening(false).in(setLattice6, true, true).accept(),
-			on.opening(true).within(latticeBlock4, true).goByInterface(mapEgress, false),
-			on.opening(true).within(latticeBlock6, true).goByInterface(mapEgress, false),
+			on.opening(true).within(trellis.LatticeBlock4, true).goByInterface(mapEgress, false),
+			on.opening(true).within(trellis.LatticeBlock6, true).goByInterface(mapEgress, false),
 			// Errors about the node's own packets. The kernel believes them only of connections that it has.
 			on.family(false).protocol(unix.IPPROTO_ICMP).icmp(3, -1).accept(),
 			on.family(true).protocol(unix.IPPROTO_ICMPV6).icmp(1, -1).accept(),
@@ -127,14 +127,15 @@ func hooks(v *trellis.VPC) []chain {
 
 // nodeSets are the addresses at which the node answers.
 func (m *rulesMaker) nodeSets() []set {
-	node4, node6 := []netip.Addr{metadata4, endpoint4}, []netip.Addr{metadata6}
+	node4, node6 := []netip.Addr{trellis.MetadataAddr4, trellis.APIAddr4}, []netip.Addr{trellis.MetadataAddr6}
 	if m.vpc.EnableDNSSupport {
-		node4 = append(node4, resolver4, nth(m.vpc.CIDR, 2))
-		node6 = append(node6, resolver6)
+		node4 = append(node4, trellis.ResolverAddr4, m.vpc.ResolverAddr())
+		node6 = append(node6, trellis.ResolverAddr6)
 	}
-	lattice4, lattice6 := []netip.Addr{latticeSource4}, []netip.Addr{latticeSource6}
+	lattice4, lattice6 := []netip.Addr{source4}, []netip.Addr{source6}
 	for _, a := range m.associations {
-		lattice4, lattice6 = append(lattice4, slot4(a.Slot)), append(lattice6, slot6(a.Slot))
+		at4, at6 := trellis.SlotAddrs(a.Slot)
+		lattice4, lattice6 = append(lattice4, at4), append(lattice6, at6)
 	}
 	return []set{
 		{setNode4, addresses4, elementsOf(node4)}, {setNode6, addresses6, elementsOf(node6)},
@@ -188,8 +189,9 @@ func (m *rulesMaker) slotRules() ([]set, []chain) {
 			c = m.anyOf(c.name, slices.Sorted(slices.Values(a.SecurityGroupIDs)), inbound)
 		}
 		chains = append(chains, c)
-		v4.elements = append(v4.elements, element{addr: slot4(a.Slot), chain: c.name})
-		v6.elements = append(v6.elements, element{addr: slot6(a.Slot), chain: c.name})
+		at4, at6 := trellis.SlotAddrs(a.Slot)
+		v4.elements = append(v4.elements, element{addr: at4, chain: c.name})
+		v6.elements = append(v6.elements, element{addr: at6, chain: c.name})
 	}
 	return []set{v4, v6}, chains
 }

@@ -34,8 +34,8 @@ func sampleState() *trellis.State {
 		&trellis.VPC{Meta: own("vpc-02"), CIDR: prefix("10.20.0.0/16"), Attachment: "device"},
 		&trellis.Subnet{Meta: own("subnet-01"), VPCID: "vpc-01", CIDR: prefix("10.20.1.0/24")},
 		&trellis.Subnet{Meta: own("subnet-02"), VPCID: "vpc-01", CIDR: prefix("10.20.2.0/24"), IPv6CIDR: prefix("2001:db8::/64")},
-		&trellis.PrefixList{Meta: own("pl-01"), Entries: []trellis.PrefixListEntry{{CIDR: latticeBlock4}, {CIDR: prefix("198.51.100.0/25")}}},
-		&trellis.PrefixList{Meta: own("pl-02"), Entries: []trellis.PrefixListEntry{{CIDR: latticeBlock6}}},
+		&trellis.PrefixList{Meta: own("pl-01"), Entries: []trellis.PrefixListEntry{{CIDR: trellis.LatticeBlock4}, {CIDR: prefix("198.51.100.0/25")}}},
+		&trellis.PrefixList{Meta: own("pl-02"), Entries: []trellis.PrefixListEntry{{CIDR: trellis.LatticeBlock6}}},
 		&trellis.SecurityGroup{Meta: own("sg-web"), VPCID: "vpc-01", Rules: []trellis.SecurityGroupRule{
 			{Protocol: "tcp", FromPort: 80, ToPort: 80, GroupID: "sg-clients"},
 			{Protocol: "tcp", FromPort: 8000, ToPort: 8100, PrefixListID: "pl-01"},

@@ -120,9 +120,9 @@ func (m *Manager) Dial(ctx context.Context, vpcID string, to netip.AddrPort) (ne
 		return nil, err
 	}
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	source, network := latticeSource4, tcp4
+	source, network := source4, tcp4
 	if to.Addr().Is6() {
-		source, network = latticeSource6, tcp6
+		source, network = source6, tcp6
 	}
 	visit, err := v.ns.enter(home)
 	if err != nil {

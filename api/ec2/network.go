@@ -40,8 +40,8 @@ func routeTable(v controlplane.VPCNetwork) RouteTable {
 		out.Routes = append(out.Routes, entry6(v.IPv6CIDR.String(), "local", "CreateRouteTable"))
 	}
 	if v.Associated {
-		out.Routes = append(out.Routes, entry("169.254.171.0/24", "VpcLattice", "CreateRoute"), entry("129.224.0.0/17", "VpcLattice", "CreateRoute"),
-			entry6("fd00:ec2:80::/64", "VpcLattice", "CreateRoute"))
+		out.Routes = append(out.Routes, entry(trellis.LatticeBlock4.String(), "VpcLattice", "CreateRoute"),
+			entry(trellis.LatticePublicBlock.String(), "VpcLattice", "CreateRoute"), entry6(trellis.LatticeBlock6.String(), "VpcLattice", "CreateRoute"))
 	}
 	return out
 }
