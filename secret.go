@@ -20,9 +20,6 @@ func NewSecret(plain string) Secret { return Secret{plain: plain} }
 // Reveal returns the text. Call it only where the text is used (a signature, the answer that creates it).
 func (s Secret) Reveal() string { return s.plain }
 
-// Sealed returns the encrypted form, nil before Seal.
-func (s Secret) Sealed() []byte { return s.sealed }
-
 // Seal encrypts the text with seal and keeps the result beside it for MarshalJSON.
 func (s *Secret) Seal(seal func(plain []byte) ([]byte, error)) (err error) {
 	s.sealed, err = seal([]byte(s.plain))

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"sync/atomic"
 
 	"github.com/trellis-project/trellis"
@@ -58,13 +57,4 @@ func (c *Call) After(token *string) (string, error) {
 		return "", nil
 	}
 	return c.tokens.Open(c.Account, c.Service+":"+c.Operation, *token)
-}
-
-// callKey is the key of a Call in a context.
-type callKey struct{}
-
-// CallFrom returns the Call that an operation's context carries, for what lies between the operation and a log line.
-func CallFrom(ctx context.Context) (*Call, bool) {
-	c, ok := ctx.Value(callKey{}).(*Call)
-	return c, ok
 }

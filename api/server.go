@@ -220,7 +220,7 @@ func (x *exchange) read(r *http.Request) {
 
 // serve runs the operation, bounded in time and number, and waits until this node has applied what it committed.
 func (x *exchange) serve(ctx context.Context, row *Operation, in any) (any, error) {
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, callKey{}, x.call), callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	select {
 	case x.server.slots <- struct{}{}:

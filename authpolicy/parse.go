@@ -31,7 +31,7 @@ func Parse(text string, kind PolicyKind) (*Policy, error) {
 	if doc.kind != objectNode {
 		return nil, &ParseError{"policy", "must be a JSON object, not " + doc.kind.String()}
 	}
-	p := &Policy{text: text, kind: kind}
+	p := &Policy{}
 	variables := false
 	var statements *node
 	for i, name := range doc.names {

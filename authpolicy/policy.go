@@ -28,8 +28,6 @@ func (e Effect) String() string {
 
 // Policy is a compiled policy. It is never changed and safe for concurrent use.
 type Policy struct {
-	text       string
-	kind       PolicyKind
 	statements []Statement
 }
 
@@ -47,12 +45,6 @@ type Statement struct {
 	notResource  bool
 	conditions   []condition
 }
-
-// Text is the JSON that the policy was compiled from.
-func (p *Policy) Text() string { return p.text }
-
-// Kind is what the policy was compiled for.
-func (p *Policy) Kind() PolicyKind { return p.kind }
 
 // Decide answers a request, with the statement that decided: the first that denies, or else the first that
 // allows. It is nil for an implicit deny.

@@ -374,12 +374,6 @@ func (d *Directory) accountActive(id string) bool {
 	return ok && a.Status == AccountActive
 }
 
-// Account returns an account by its id.
-func (d *Directory) Account(id string) (*trellis.Account, bool) {
-	a, ok := d.nouns.accounts[id]
-	return a, ok
-}
-
 // OrgOf returns the organization that an account is in.
 func (d *Directory) OrgOf(account string) (*trellis.Organization, bool) {
 	a, ok := d.nouns.accounts[account]

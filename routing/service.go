@@ -29,9 +29,6 @@ func (s *Service) Listener(port int) *Listener {
 	return nil
 }
 
-// Listeners are the HTTP listeners of the service, sorted by port.
-func (s *Service) Listeners() []*Listener { return s.listeners }
-
 // Listener is a listener with its rules.
 type Listener struct {
 	ID, ARN, Name string
@@ -39,9 +36,6 @@ type Listener struct {
 	Port          int
 	rules         []Rule // by priority, the default rule last
 }
-
-// Rules are the rules in the order in which they are asked, the default rule last.
-func (l *Listener) Rules() []Rule { return l.rules }
 
 // Rule is a rule, or the default action of a listener.
 type Rule struct {

@@ -102,9 +102,6 @@ func (n *Network) Service(host string) *Service {
 	return n.members.byName[string(lowered(space[:0], withoutPort(host)))]
 }
 
-// Services are the services of the network, sorted by id.
-func (n *Network) Services() []*Service { return n.members.from }
-
 // maxName is how long a name may be (RFC 1035) with a last dot.
 const maxName = 254
 

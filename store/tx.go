@@ -45,9 +45,6 @@ type write struct {
 	lease  clientv3.LeaseID
 }
 
-// Revision is the revision that the transaction reads, 0 before its first read.
-func (tx *Tx) Revision() trellis.Revision { return tx.rev }
-
 // etcdError marks what etcd answered, as opposed to what fn decided.
 type etcdError struct{ err error }
 
@@ -269,12 +266,6 @@ func (tx *Tx) Claim(name, holder string) error {
 		tx.set(keyClaims+name, write{value: []byte(holder)})
 	}
 	return nil
-}
-
-// Holder returns who holds a name, "" when nobody does.
-func (tx *Tx) Holder(name string) (string, error) {
-	b, err := tx.value(keyClaims + name)
-	return string(b), err
 }
 
 // Release gives a name back.

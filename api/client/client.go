@@ -126,34 +126,6 @@ func Do[Out any](ctx context.Context, c *Client, service, operation string, inpu
 	return typed, answer, nil
 }
 
-// Pages calls an operation again and again until its answers name no further page, and hands each page to each.
-func (c *Client) Pages(ctx context.Context, service, operation string, input map[string]any, each func(page map[string]any) error) error {
-	next := map[string]any{}
-	for k, v := range input {
-		next[k] = v
-	}
-	for {
-		page, err := c.Call(ctx, service, operation, next)
-		if err != nil {
-			return err
-		}
-		if err := each(page); err != nil {
-			return err
-		}
-		more := false
-		// The output's name of the token, and the input's.
-		for _, names := range [][2]string{{"nextToken", "nextToken"}, {"NextToken", "NextToken"}, {"Marker", "Marker"}} {
-			if token, ok := page[names[0]].(string); ok && token != "" {
-				next[names[1]] = token
-				more = true
-			}
-		}
-		if !more {
-			return nil
-		}
-	}
-}
-
 // send calls an operation.
 func (c *Client) send(ctx context.Context, service, operation string, input any) (*wire.Codec, *wire.Operation, any, Answer, error) {
 	var answer Answer
