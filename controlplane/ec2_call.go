@@ -90,13 +90,14 @@ type idKind struct {
 	code      string // InvalidVpcID: the codes are this with .NotFound and .Malformed
 	malformed string // the whole code when it is not code + .Malformed
 	noun      string // "vpc ID", in messages
+	guide     int    // a further length that ids may have, besides 8 and 17
 }
 
 // The kinds of ids, with the codes of EC2's API reference (error codes).
 var (
 	idVPC           = idKind{prefix: "vpc", code: "InvalidVpcID", noun: "vpc ID"}
 	idSubnet        = idKind{prefix: "subnet", code: "InvalidSubnetID", noun: "subnet ID"}
-	idSecurityGroup = idKind{prefix: "sg", code: "InvalidGroup", malformed: "InvalidGroupId.Malformed", noun: "security group"}
+	idSecurityGroup = idKind{prefix: "sg", code: "InvalidGroup", malformed: "InvalidGroupId.Malformed", noun: "security group", guide: len("0latticeclients0001")}
 	idGroupRule     = idKind{prefix: "sgr", code: "InvalidSecurityGroupRuleId", noun: "security group rule ID"}
 	idInstance      = idKind{prefix: "i", code: "InvalidInstanceID", noun: "instance ID"}
 	idPrefixList    = idKind{prefix: "pl", code: "InvalidPrefixListID", noun: "prefix list ID"}
@@ -124,10 +125,11 @@ func (k idKind) check(id string) error {
 	return ec2Error(code, "Invalid id: \"%s\" (expecting \"%s-...\")", id, k.prefix)
 }
 
-// fits tells whether an id is the prefix, a hyphen, and 8 or 17 digits or small letters.
+// fits tells whether an id is the prefix, a hyphen, and 8 or 17 digits or small letters, or as many as the
+// guide's sg-0latticeclients0001 has.
 func (k idKind) fits(id string) bool {
 	rest, ok := strings.CutPrefix(id, k.prefix+"-")
-	if !ok || len(rest) != 8 && len(rest) != 17 {
+	if !ok || len(rest) != 8 && len(rest) != 17 && len(rest) != max(k.guide, 8) {
 		return false
 	}
 	for _, c := range []byte(rest) {

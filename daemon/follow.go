@@ -45,6 +45,7 @@ func (d *Daemon) follow(ctx context.Context) error {
 	}()
 	state := trellis.NewState()
 	var retry <-chan time.Time
+	var said string // the kernel's last complaint
 	for {
 		touched := map[trellis.Kind]bool{}
 		select {
@@ -65,8 +66,13 @@ func (d *Daemon) follow(ctx context.Context) error {
 		}
 		retry = nil
 		if err := d.converge(ctx, state, touched); err != nil && ctx.Err() == nil {
-			d.log.Error("vpc is not as its nouns say", "error", err, "revision", state.Revision)
+			if said != err.Error() {
+				said = err.Error()
+				d.log.Error("vpc is not as its nouns say", "error", err, "revision", state.Revision)
+			}
 			retry = time.After(retryAfter)
+		} else {
+			said = ""
 		}
 		d.applied.set(state.Revision)
 	}

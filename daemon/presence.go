@@ -41,6 +41,7 @@ type presences struct {
 	d       *Daemon
 	log     *slog.Logger
 	running map[place]context.CancelFunc // owned by the goroutine that follows the store
+	failed  map[place]string             // what was said already of places that can't be opened
 	wg      sync.WaitGroup
 }
 
@@ -77,15 +78,20 @@ func (p *presences) reconcile(st *trellis.State, t *routing.Table) {
 			delete(p.running, pl)
 		}
 	}
+	maps.DeleteFunc(p.failed, func(pl place, _ string) bool { return !want[pl] })
 	for pl := range want {
 		if p.running[pl] != nil {
 			continue
 		}
 		cancel, err := p.open(pl)
 		if err != nil {
-			p.log.Error("can't listen in vpc", "vpc", pl.vpc, "at", pl.at.String(), "for", string(pl.kind), "error", err)
+			if text := err.Error(); p.failed[pl] != text {
+				p.failed[pl] = text
+				p.log.Error("can't listen in vpc", "vpc", pl.vpc, "at", pl.at.String(), "for", string(pl.kind), "error", err)
+			}
 			continue
 		}
+		delete(p.failed, pl)
 		p.running[pl] = cancel
 	}
 }
