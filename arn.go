@@ -56,7 +56,7 @@ func RandomHex(n int) string {
 	return hex.EncodeToString(b)[:n]
 }
 
-// LastPart is what follows the last slash of an ARN or id: the bare id of a VPC Lattice resource.
+// LastPart is what follows the last slash of an ARN, key or id: the bare id or name of a resource.
 func LastPart(s string) string {
 	return s[strings.LastIndexByte(s, '/')+1:]
 }

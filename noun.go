@@ -122,3 +122,8 @@ const (
 	StatusDeleteInProgress Status = "DELETE_IN_PROGRESS"
 	StatusDeleteFailed     Status = "DELETE_FAILED"
 )
+
+// Carries tells whether what has this status carries traffic: a failed update leaves what was there before.
+func (s Status) Carries() bool {
+	return s == StatusActive || s == StatusUpdateInProgress || s == StatusUpdateFailed
+}

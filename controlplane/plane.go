@@ -114,7 +114,7 @@ func claim(tx *store.Tx, name, holder, resourceType, format string, args ...any)
 	err := tx.Claim(name, holder)
 	var taken *store.TakenError
 	if errors.As(err, &taken) {
-		return trellis.Conflict(resourceType, taken.Holder[strings.LastIndexByte(taken.Holder, '/')+1:], format, args...)
+		return trellis.Conflict(resourceType, trellis.LastPart(taken.Holder), format, args...)
 	}
 	return err
 }

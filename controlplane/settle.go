@@ -159,10 +159,7 @@ func activate[T trellis.Noun](tx *store.Tx, key string, seen trellis.Status, sta
 // ready refuses work on a noun whose status does not let it, in AWS's words. Extended mode lets a noun be
 // used while it is being created: nothing is missing that a client could notice.
 func (p *Plane) ready(resourceType, id string, s trellis.Status) error {
-	switch {
-	case s == trellis.StatusActive, s == trellis.StatusUpdateInProgress, s == trellis.StatusUpdateFailed:
-		return nil
-	case s == trellis.StatusCreateInProgress && !p.Strict:
+	if s.Carries() || s == trellis.StatusCreateInProgress && !p.Strict {
 		return nil
 	}
 	return badStatus(resourceType, id, s)

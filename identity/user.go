@@ -61,7 +61,7 @@ func UserName(c *authpolicy.Caller, name string) (string, error) {
 	if c.Principal.Type != trellis.PrincipalUser {
 		return "", trellis.NewError(400, "ValidationError", "Must specify userName when calling with non-User credentials")
 	}
-	return c.Principal.ARN[strings.LastIndexByte(c.Principal.ARN, '/')+1:], nil
+	return trellis.LastPart(c.Principal.ARN), nil
 }
 
 // GetUser returns a user of the caller's account.

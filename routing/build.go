@@ -62,11 +62,6 @@ func Build(st *trellis.State, o Options, prev *Table) *Table {
 	return b.table
 }
 
-// carries tells whether what has this status carries traffic: a failed update leaves what was there before.
-func carries(s trellis.Status) bool {
-	return s == trellis.StatusActive || s == trellis.StatusUpdateInProgress || s == trellis.StatusUpdateFailed
-}
-
 // targetGroups fills the groups.
 func (b *builder) targetGroups() {
 	for g := range trellis.All[*trellis.TargetGroup](b.st) {
@@ -112,7 +107,7 @@ func (b *builder) allServices() {
 		b.rules[k] = append(b.rules[k], r)
 	}
 	for s := range trellis.All[*trellis.Service](b.st) {
-		if !carries(s.Status) {
+		if !s.Status.Carries() {
 			continue
 		}
 		made := b.service(s)
@@ -171,7 +166,7 @@ func (b *builder) allNetworks() {
 	services := map[string][]*Service{}
 	for a := range trellis.All[*trellis.ServiceAssociation](b.st) {
 		s := b.table.services[a.Service.Key()]
-		if s == nil || !carries(a.Status) {
+		if s == nil || !a.Status.Carries() {
 			continue
 		}
 		k := a.ServiceNetwork.Key()
@@ -217,7 +212,7 @@ func (b *builder) vpcs() {
 	}
 	var associations []*trellis.VPCAssociation
 	for a := range trellis.All[*trellis.VPCAssociation](b.st) {
-		if carries(a.Status) && a.Slot >= trellis.FirstSlot && a.Slot <= trellis.LastSlot {
+		if a.Status.Carries() && a.Slot >= trellis.FirstSlot && a.Slot <= trellis.LastSlot {
 			associations = append(associations, a)
 		}
 	}

@@ -175,7 +175,7 @@ func inUse(st *trellis.State) map[string]bool {
 	used := map[string]bool{}
 	mark := func(account, service string, a trellis.Action) {
 		s, ok := trellis.Get[*trellis.Service](st, account+"/"+service)
-		if !ok || !carries(s.Status) {
+		if !ok || !s.Status.Carries() {
 			return
 		}
 		for _, f := range a.Forward {
@@ -217,9 +217,4 @@ func (m *Manager) set(t *Target, h Health) bool {
 		}
 	}
 	return moved
-}
-
-// carries tells whether a service of this status has traffic; a failed update leaves the last valid state.
-func carries(s trellis.Status) bool {
-	return s == trellis.StatusActive || s == trellis.StatusUpdateInProgress || s == trellis.StatusUpdateFailed
 }

@@ -102,12 +102,7 @@ func plan(st *trellis.State, region string) (map[string]*network, error) {
 		}
 	}
 	for a := range trellis.All[*trellis.VPCAssociation](st) {
-		m := makers[a.VPC.ID]
-		if m == nil {
-			continue
-		}
-		switch a.Status {
-		case trellis.StatusActive, trellis.StatusCreateInProgress, trellis.StatusUpdateInProgress:
+		if m := makers[a.VPC.ID]; m != nil && a.Status.Carries() {
 			m.associations = append(m.associations, a)
 		}
 	}
