@@ -3,7 +3,7 @@ package identity
 import (
 	"context"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )

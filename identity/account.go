@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )

@@ -8,7 +8,7 @@ import (
 	"path"
 	"strings"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/store"
 )
 

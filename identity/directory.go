@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/sigv4"
 )

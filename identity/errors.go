@@ -1,7 +1,7 @@
 package identity
 
 import (
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 )
 
 // noSuchEntity is IAM's error for what does not exist.

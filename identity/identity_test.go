@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/store"

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"strings"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 )
 
 // The forms of names and paths (IAM API reference, CreateUser and CreateRole).

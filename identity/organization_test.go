@@ -3,7 +3,7 @@ package identity_test
 import (
 	"testing"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/identity"
 )
 

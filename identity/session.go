@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 )
 
 // SessionKeyPurpose is the purpose of the store's key that seals session tokens: store.Key(SessionKeyPurpose).

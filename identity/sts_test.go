@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/identity"
 )

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 )
 
 // The prefixes of keys in etcd.

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/store"
 )
 

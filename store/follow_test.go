@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 )
 
 // run starts a store for a test of the package's inside.

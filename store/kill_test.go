@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/store"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 )
 
 // How long client tokens are kept: at least a day. Tokens of one hour share a lease, so that a token costs

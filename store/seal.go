@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 )
 
 // sealKeyHeader begins each line of the key file, before the key's id and its 32 bytes in base64.

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/store"
 )
 

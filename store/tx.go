@@ -11,7 +11,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	trellis "github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis"
 )
 
 // Tx is one attempt of a Read or Commit. It is for the goroutine that runs fn, during fn. It reads what it
