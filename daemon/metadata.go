@@ -187,7 +187,7 @@ func (m *metadata) credentials(w http.ResponseWriter, r *http.Request, in *trell
 	}
 	s, err := m.d.identity.SessionForService(r.Context(), in.RoleARN, "ec2.amazonaws.com", in.ID)
 	if err != nil { // as on AWS: 200 with a code that SDKs read
-		m.d.log.Info("no instance credentials", "instance", in.ID, "role", in.RoleARN, "error", err)
+		m.d.log.Info("no instance credentials", "instance", in.Key(), "role", in.RoleARN, "error", err)
 		w.Write([]byte(jsonText(map[string]string{"Code": "AssumeRoleUnauthorizedAccess",
 			"Message": "EC2 cannot assume the role " + role + ". Does its trust policy allow ec2.amazonaws.com?"})))
 		return

@@ -87,7 +87,7 @@ func (p *presences) reconcile(st *trellis.State, t *routing.Table) {
 		if err != nil {
 			if text := err.Error(); p.failed[pl] != text {
 				p.failed[pl] = text
-				p.log.Error("can't listen in vpc", "vpc", pl.vpc, "at", pl.at.String(), "for", string(pl.kind), "error", err)
+				p.log.Error("can't listen in vpc", "vpc_id", pl.vpc, "at", pl.at.String(), "for", string(pl.kind), "error", err)
 			}
 			continue
 		}
@@ -106,7 +106,7 @@ func (p *presences) open(pl place) (context.CancelFunc, error) {
 	serve := func(what string, run func() error) {
 		p.wg.Go(func() {
 			if err := run(); err != nil && ctx.Err() == nil {
-				p.log.Error("listener in vpc ended", "vpc", pl.vpc, "at", pl.at.String(), "for", what, "error", err)
+				p.log.Error("listener in vpc ended", "vpc_id", pl.vpc, "at", pl.at.String(), "for", what, "error", err)
 			}
 		})
 	}
