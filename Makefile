@@ -42,5 +42,8 @@ generate: tools ## make the generated files again: API types from botocore's mod
 	go generate ./...
 
 
+docs: ## print docs/compatibility.md from the tables of operations
+	go run ./api/compatibility docs/compatibility.md
+
 clean: ## remove what was built (not the state in .trellis)
 	rm -rf .build

@@ -95,11 +95,14 @@ func TestGuide(t *testing.T) {
 		tr.Run(t, targets.instances[i], Program(t), "echo", "--listen", ":8080", "--name", name)
 	}
 
+	tr.Call(t, "", "ram", "EnableSharingWithAwsOrganization", nil)
+	root := tr.Call(t, "", "organizations", "ListRoots", nil)["Roots"].([]any)[0].(map[string]any)["Id"]
+	ou := tr.Call(t, "", "organizations", "CreateOrganizationalUnit", map[string]any{"ParentId": root, "Name": "prod"})["OrganizationalUnit"].(map[string]any)["Arn"].(string)
 	script, err := os.ReadFile("testdata/guide.sh")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := tr.Shell(t, account444, string(script), "TARGETS_VPC="+targets.vpc, "CLIENT_VPC="+clients.vpc, "CLIENT_GROUP="+clients.group, "ORG_ID="+org, "DIR="+t.TempDir())
+	out := tr.Shell(t, account444, string(script), "TARGETS_VPC="+targets.vpc, "CLIENT_VPC="+clients.vpc, "CLIENT_GROUP="+clients.group, "ORG_ID="+org, "OU_ARN="+ou, "DIR="+t.TempDir())
 	var seen struct{ Service, DNS, Statuses, Associations string }
 	last := out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:]
 	if err := json.Unmarshal([]byte(last), &seen); err != nil {

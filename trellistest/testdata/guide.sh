@@ -1,5 +1,5 @@
 # The guide's commands, Steps 1 to 4 and 6 and Verify, with real ids for its made-up ones.
-# TARGETS_VPC, CLIENT_VPC, CLIENT_GROUP, ORG_ID and DIR come from the test.
+# TARGETS_VPC, CLIENT_VPC, CLIENT_GROUP, ORG_ID, OU_ARN and DIR come from the test.
 
 # wait_active COMMAND...: waits until a status is ACTIVE, as a script would by hand
 wait_active() {
@@ -95,6 +95,13 @@ SNVA=$(aws vpc-lattice create-service-network-vpc-association \
   --service-network-identifier "$SN_ARN" \
   --vpc-identifier "$CLIENT_VPC" \
   --security-group-ids "$CLIENT_GROUP" --query id --output text)
+
+# Step 5
+aws ram create-resource-share \
+  --name lattice-platform-mesh \
+  --resource-arns "$SN_ARN" \
+  --principals "$OU_ARN" \
+  --permission-arns arn:aws:ram::aws:permission/AWSRAMPermissionVpcLatticeServiceNetworkVpcAssociation
 
 # Step 6: the guide's policy for the service; the organization's gate on the network
 cat >"$DIR/orders-auth-policy.json" <<'P'
