@@ -39,7 +39,7 @@ func (h *handler) describeInstanceCreditSpecifications(ctx context.Context, c *a
 		return nil, err
 	}
 	all, next, err := page(c, all, instanceID, in.MaxResults, in.NextToken)
-	return &DescribeInstanceCreditSpecificationsOutput{NextToken: next, InstanceCreditSpecifications: each(all, func(d controlplane.DescribedInstance) InstanceCreditSpecification {
-		return InstanceCreditSpecification{CpuCredits: text("standard"), InstanceId: &d.ID}
+	return &DescribeInstanceCreditSpecificationsOutput{NextToken: next, InstanceCreditSpecifications: api.Each(all, func(d controlplane.DescribedInstance) InstanceCreditSpecification {
+		return InstanceCreditSpecification{CpuCredits: api.Some("standard"), InstanceId: &d.ID}
 	})}, err
 }

@@ -25,7 +25,7 @@ func (h *handler) describeImages(_ context.Context, c *api.Call, in *DescribeIma
 	}
 	name := "trellis-lab"
 	for _, f := range in.Filters {
-		if value(f.Name) == "name" && len(f.Values) > 0 {
+		if api.Value(f.Name) == "name" && len(f.Values) > 0 {
 			name = strings.NewReplacer("*", "trellis-lab", "?", "0", `\`, "").Replace(f.Values[0])
 		}
 	}
@@ -47,10 +47,10 @@ func (h *handler) describeImages(_ context.Context, c *api.Call, in *DescribeIma
 	if err != nil {
 		return nil, err
 	}
-	return &DescribeImagesOutput{Images: each(ids, func(id string) Image {
-		return Image{Architecture: text("x86_64"), CreationDate: text(labImageDate), Description: text("A network namespace"), EnaSupport: yes(), Hypervisor: text("xen"), ImageId: &id,
-			ImageLocation: text("amazon/" + name), ImageOwnerAlias: text("amazon"), ImageType: text("machine"), Name: &name, OwnerId: text(labImageOwner), PlatformDetails: text("Linux/UNIX"),
-			Public: yes(), RootDeviceName: text("/dev/xvda"), RootDeviceType: text("ebs"), State: text("available"), UsageOperation: text("RunInstances"), VirtualizationType: text("hvm")}
+	return &DescribeImagesOutput{Images: api.Each(ids, func(id string) Image {
+		return Image{Architecture: api.Some("x86_64"), CreationDate: api.Some(labImageDate), Description: api.Some("A network namespace"), EnaSupport: new(true), Hypervisor: api.Some("xen"), ImageId: &id,
+			ImageLocation: api.Some("amazon/" + name), ImageOwnerAlias: api.Some("amazon"), ImageType: api.Some("machine"), Name: &name, OwnerId: api.Some(labImageOwner), PlatformDetails: api.Some("Linux/UNIX"),
+			Public: new(true), RootDeviceName: api.Some("/dev/xvda"), RootDeviceType: api.Some("ebs"), State: api.Some("available"), UsageOperation: api.Some("RunInstances"), VirtualizationType: api.Some("hvm")}
 	})}, nil
 }
 
@@ -95,13 +95,13 @@ func (h *handler) describeInstanceTypes(_ context.Context, c *api.Call, in *Desc
 		return len(in.InstanceTypes) > 0 && !slices.Contains(in.InstanceTypes, t.name)
 	})
 	all, next, err := page(c, all, func(t instanceTypeSize) string { return t.name }, in.MaxResults, in.NextToken)
-	return &DescribeInstanceTypesOutput{NextToken: next, InstanceTypes: each(all, func(t instanceTypeSize) InstanceTypeInfo {
+	return &DescribeInstanceTypesOutput{NextToken: next, InstanceTypes: api.Each(all, func(t instanceTypeSize) InstanceTypeInfo {
 		burstable := strings.HasPrefix(t.name, "t")
-		return InstanceTypeInfo{AutoRecoverySupported: yes(), BareMetal: new(bool), BurstablePerformanceSupported: &burstable, CurrentGeneration: yes(), DedicatedHostsSupported: new(bool),
-			FreeTierEligible: new(bool), HibernationSupported: new(bool), Hypervisor: text("nitro"), InstanceStorageSupported: new(bool), InstanceType: &t.name, MemoryInfo: &MemoryInfo{SizeInMiB: &t.mib},
-			NetworkInfo:   &NetworkInfo{Ipv4AddressesPerInterface: count(1), Ipv6AddressesPerInterface: count(1), Ipv6Supported: yes(), MaximumNetworkCards: count(1), MaximumNetworkInterfaces: count(1), EnaSupport: text("supported")},
+		return InstanceTypeInfo{AutoRecoverySupported: new(true), BareMetal: new(bool), BurstablePerformanceSupported: &burstable, CurrentGeneration: new(true), DedicatedHostsSupported: new(bool),
+			FreeTierEligible: new(bool), HibernationSupported: new(bool), Hypervisor: api.Some("nitro"), InstanceStorageSupported: new(bool), InstanceType: &t.name, MemoryInfo: &MemoryInfo{SizeInMiB: &t.mib},
+			NetworkInfo:   &NetworkInfo{Ipv4AddressesPerInterface: new(int32(1)), Ipv6AddressesPerInterface: new(int32(1)), Ipv6Supported: new(true), MaximumNetworkCards: new(int32(1)), MaximumNetworkInterfaces: new(int32(1)), EnaSupport: api.Some("supported")},
 			ProcessorInfo: &ProcessorInfo{SupportedArchitectures: []string{"x86_64"}}, SupportedBootModes: []string{"legacy-bios", "uefi"}, SupportedRootDeviceTypes: []string{"ebs"},
 			SupportedUsageClasses: []string{"on-demand"}, SupportedVirtualizationTypes: []string{"hvm"},
-			VCpuInfo: &VCpuInfo{DefaultCores: count(1), DefaultThreadsPerCore: count(t.cpus), DefaultVCpus: count(t.cpus)}}
+			VCpuInfo: &VCpuInfo{DefaultCores: new(int32(1)), DefaultThreadsPerCore: new(int32(t.cpus)), DefaultVCpus: new(int32(t.cpus))}}
 	})}, err
 }

@@ -16,14 +16,14 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 	if err != nil {
 		return nil, err
 	}
-	n := controlplane.NewInstances{ImageID: value(in.ImageId), InstanceType: value(in.InstanceType), SubnetID: value(in.SubnetId), SecurityGroupIDs: in.SecurityGroupIds,
-		SecurityGroupNames: in.SecurityGroups, PrivateIP: value(in.PrivateIpAddress), MinCount: int(in.MinCount), MaxCount: int(in.MaxCount), ClientToken: value(in.ClientToken),
-		IPv6Count: int(value(in.Ipv6AddressCount)), Tags: t, DisableAPITermination: value(in.DisableApiTermination)}
+	n := controlplane.NewInstances{ImageID: api.Value(in.ImageId), InstanceType: api.Value(in.InstanceType), SubnetID: api.Value(in.SubnetId), SecurityGroupIDs: in.SecurityGroupIds,
+		SecurityGroupNames: in.SecurityGroups, PrivateIP: api.Value(in.PrivateIpAddress), MinCount: int(in.MinCount), MaxCount: int(in.MaxCount), ClientToken: api.Value(in.ClientToken),
+		IPv6Count: int(api.Value(in.Ipv6AddressCount)), Tags: t, DisableAPITermination: api.Value(in.DisableApiTermination)}
 	if in.IamInstanceProfile != nil {
-		n.ProfileARN, n.ProfileName = value(in.IamInstanceProfile.Arn), value(in.IamInstanceProfile.Name)
+		n.ProfileARN, n.ProfileName = api.Value(in.IamInstanceProfile.Arn), api.Value(in.IamInstanceProfile.Name)
 	}
 	if len(in.Ipv6Addresses) > 0 {
-		n.IPv6 = value(in.Ipv6Addresses[0].Ipv6Address)
+		n.IPv6 = api.Value(in.Ipv6Addresses[0].Ipv6Address)
 	}
 	if err := oneInterface(&n, in.NetworkInterfaces); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 	}
 	r := h.reservations(all)[0]
 	for i := range r.Instances {
-		if value(r.Instances[i].State.Name) == controlplane.StateRunning {
+		if api.Value(r.Instances[i].State.Name) == controlplane.StateRunning {
 			r.Instances[i].State = instanceState(controlplane.StatePending) // the answer shows what was asked for, not what came of it since
 		}
 	}
@@ -65,30 +65,30 @@ func oneInterface(n *controlplane.NewInstances, in []InstanceNetworkInterfaceSpe
 	if n.SubnetID != "" || len(n.SecurityGroupIDs) > 0 {
 		return trellis.NewError(400, "InvalidParameterCombination", "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request")
 	}
-	n.SubnetID, n.SecurityGroupIDs = value(s.SubnetId), s.Groups
+	n.SubnetID, n.SecurityGroupIDs = api.Value(s.SubnetId), s.Groups
 	if s.PrivateIpAddress != nil {
 		n.PrivateIP = *s.PrivateIpAddress
 	}
 	for _, a := range s.PrivateIpAddresses {
-		if value(a.Primary) {
-			n.PrivateIP = value(a.PrivateIpAddress)
+		if api.Value(a.Primary) {
+			n.PrivateIP = api.Value(a.PrivateIpAddress)
 		}
 	}
 	if len(s.Ipv6Addresses) > 0 {
-		n.IPv6 = value(s.Ipv6Addresses[0].Ipv6Address)
+		n.IPv6 = api.Value(s.Ipv6Addresses[0].Ipv6Address)
 	}
-	n.IPv6Count = max(n.IPv6Count, int(value(s.Ipv6AddressCount)))
+	n.IPv6Count = max(n.IPv6Count, int(api.Value(s.Ipv6AddressCount)))
 	return nil
 }
 
 // instanceState is a state as the wire has it.
 func instanceState(name string) *InstanceState {
-	return &InstanceState{Code: count(controlplane.InstanceStateCode(name)), Name: &name}
+	return &InstanceState{Code: new(int32(controlplane.InstanceStateCode(name))), Name: &name}
 }
 
 // groups are the security groups of an instance as the wire has them.
 func groups(d controlplane.DescribedInstance) []GroupIdentifier {
-	return each(d.Groups, func(g *trellis.SecurityGroup) GroupIdentifier {
+	return api.Each(d.Groups, func(g *trellis.SecurityGroup) GroupIdentifier {
 		return GroupIdentifier{GroupId: &g.ID, GroupName: &g.Name}
 	})
 }
@@ -96,46 +96,40 @@ func groups(d controlplane.DescribedInstance) []GroupIdentifier {
 // instance is an instance as the wire has it. A terminated one has no network left.
 func (h *handler) instance(d controlplane.DescribedInstance) Instance {
 	out := Instance{
-		AmiLaunchIndex: count(d.LaunchIndex), Architecture: text("x86_64"), BootMode: text("uefi"), CurrentInstanceBootMode: text("uefi"), EbsOptimized: new(bool),
-		EnaSupport: yes(), Hypervisor: text("xen"), ImageId: &d.ImageID, InstanceId: &d.ID, InstanceType: &d.InstanceType, LaunchTime: &d.CreatedAt,
-		Monitoring: &Monitoring{State: text("disabled")}, Placement: &Placement{AvailabilityZone: &d.AvailabilityZone, GroupName: new(string), Tenancy: text("default")},
-		PlatformDetails: text("Linux/UNIX"), RootDeviceName: text("/dev/xvda"), RootDeviceType: text("ebs"), State: instanceState(d.State), Tags: tags(d.Tags),
-		UsageOperation: text("RunInstances"), VirtualizationType: text("hvm"), StateTransitionReason: new(string), PublicDnsName: new(string), PrivateDnsName: new(string),
-		CpuOptions:      &CpuOptions{CoreCount: count(1), ThreadsPerCore: count(2)},
+		AmiLaunchIndex: new(int32(d.LaunchIndex)), Architecture: api.Some("x86_64"), BootMode: api.Some("uefi"), CurrentInstanceBootMode: api.Some("uefi"), EbsOptimized: new(bool),
+		EnaSupport: new(true), Hypervisor: api.Some("xen"), ImageId: &d.ImageID, InstanceId: &d.ID, InstanceType: &d.InstanceType, LaunchTime: &d.CreatedAt,
+		Monitoring: &Monitoring{State: api.Some("disabled")}, Placement: &Placement{AvailabilityZone: &d.AvailabilityZone, GroupName: new(string), Tenancy: api.Some("default")},
+		PlatformDetails: api.Some("Linux/UNIX"), RootDeviceName: api.Some("/dev/xvda"), RootDeviceType: api.Some("ebs"), State: instanceState(d.State), Tags: tags(d.Tags),
+		UsageOperation: api.Some("RunInstances"), VirtualizationType: api.Some("hvm"), StateTransitionReason: new(string), PublicDnsName: new(string), PrivateDnsName: new(string),
+		CpuOptions:      &CpuOptions{CoreCount: new(int32(1)), ThreadsPerCore: new(int32(2))},
 		EnclaveOptions:  &EnclaveOptions{Enabled: new(bool)},
-		MetadataOptions: &InstanceMetadataOptionsResponse{State: text("applied"), HttpEndpoint: text("enabled"), HttpTokens: text("required"), HttpPutResponseHopLimit: count(2), HttpProtocolIpv6: text("disabled"), InstanceMetadataTags: text("disabled")},
+		MetadataOptions: &InstanceMetadataOptionsResponse{State: api.Some("applied"), HttpEndpoint: api.Some("enabled"), HttpTokens: api.Some("required"), HttpPutResponseHopLimit: new(int32(2)), HttpProtocolIpv6: api.Some("disabled"), InstanceMetadataTags: api.Some("disabled")},
 	}
 	switch d.State {
 	case controlplane.StateShuttingDown, controlplane.StateTerminated:
-		out.StateReason = &StateReason{Code: text("Client.UserInitiatedShutdown"), Message: text("Client.UserInitiatedShutdown: User initiated shutdown")}
-		out.StateTransitionReason = text("User initiated (" + d.StateChangedAt.Format("2006-01-02 15:04:05 MST") + ")")
+		out.StateReason = &StateReason{Code: api.Some("Client.UserInitiatedShutdown"), Message: api.Some("Client.UserInitiatedShutdown: User initiated shutdown")}
+		out.StateTransitionReason = api.Some("User initiated (" + d.StateChangedAt.Format("2006-01-02 15:04:05 MST") + ")")
 	}
 	if d.State == controlplane.StateTerminated {
 		return out
 	}
-	out.PrivateDnsName, out.PrivateIpAddress = text(h.plane.PrivateDNSName(d.Instance)), text(d.PrivateIP.String())
-	out.SecurityGroups, out.SourceDestCheck, out.SubnetId, out.VpcId = groups(d), yes(), &d.SubnetID, &d.VPCID
+	out.PrivateDnsName, out.PrivateIpAddress = api.Some(h.plane.PrivateDNSName(d.Instance)), api.Some(d.PrivateIP.String())
+	out.SecurityGroups, out.SourceDestCheck, out.SubnetId, out.VpcId = groups(d), new(true), &d.SubnetID, &d.VPCID
 	if d.RoleARN != "" {
-		out.IamInstanceProfile = &IamInstanceProfile{Arn: text(controlplane.InstanceProfileARN(d.Instance)), Id: text("AIPA" + profileID(d.RoleARN))}
+		out.IamInstanceProfile = &IamInstanceProfile{Arn: api.Some(controlplane.InstanceProfileARN(d.Instance)), Id: api.Some("AIPA" + profileID(d.RoleARN))}
 	}
 	nic := InstanceNetworkInterface{
-		Attachment:  &InstanceNetworkInterfaceAttachment{AttachTime: &d.CreatedAt, AttachmentId: text(attachmentID(d)), DeleteOnTermination: yes(), DeviceIndex: count(0), NetworkCardIndex: count(0), Status: text("attached")},
-		Description: new(string), Groups: groups(d), InterfaceType: text("interface"), MacAddress: &d.MAC, NetworkInterfaceId: &d.InterfaceID, OwnerId: &d.Account,
-		PrivateDnsName: out.PrivateDnsName, PrivateIpAddress: out.PrivateIpAddress, SourceDestCheck: yes(), Status: text("in-use"), SubnetId: &d.SubnetID, VpcId: &d.VPCID,
-		PrivateIpAddresses: []InstancePrivateIpAddress{{Primary: yes(), PrivateDnsName: out.PrivateDnsName, PrivateIpAddress: out.PrivateIpAddress}},
+		Attachment:  &InstanceNetworkInterfaceAttachment{AttachTime: &d.CreatedAt, AttachmentId: api.Some(attachmentID(d)), DeleteOnTermination: new(true), DeviceIndex: new(int32(0)), NetworkCardIndex: new(int32(0)), Status: api.Some("attached")},
+		Description: new(string), Groups: groups(d), InterfaceType: api.Some("interface"), MacAddress: &d.MAC, NetworkInterfaceId: &d.InterfaceID, OwnerId: &d.Account,
+		PrivateDnsName: out.PrivateDnsName, PrivateIpAddress: out.PrivateIpAddress, SourceDestCheck: new(true), Status: api.Some("in-use"), SubnetId: &d.SubnetID, VpcId: &d.VPCID,
+		PrivateIpAddresses: []InstancePrivateIpAddress{{Primary: new(true), PrivateDnsName: out.PrivateDnsName, PrivateIpAddress: out.PrivateIpAddress}},
 	}
 	if d.IPv6.IsValid() {
-		out.Ipv6Address = text(d.IPv6.String())
+		out.Ipv6Address = api.Some(d.IPv6.String())
 		nic.Ipv6Addresses = []InstanceIpv6Address{{Ipv6Address: out.Ipv6Address}}
 	}
 	out.NetworkInterfaces = []InstanceNetworkInterface{nic}
 	return out
-}
-
-// yes is a pointer to true.
-func yes() *bool {
-	v := true
-	return &v
 }
 
 // attachmentID is the id of the interface's attachment, which follows from the interface's.
@@ -187,19 +181,19 @@ func (h *handler) describeInstanceStatus(ctx context.Context, c *api.Call, in *D
 	if err != nil {
 		return nil, err
 	}
-	if !value(in.IncludeAllInstances) {
+	if !api.Value(in.IncludeAllInstances) {
 		all = slices.DeleteFunc(all, func(d controlplane.DescribedInstance) bool { return d.State != controlplane.StateRunning })
 	}
 	all, next, err := page(c, all, instanceID, in.MaxResults, in.NextToken)
-	return &DescribeInstanceStatusOutput{NextToken: next, InstanceStatuses: each(all, func(d controlplane.DescribedInstance) InstanceStatus {
+	return &DescribeInstanceStatusOutput{NextToken: next, InstanceStatuses: api.Each(all, func(d controlplane.DescribedInstance) InstanceStatus {
 		status := func() *InstanceStatusSummary {
 			switch d.State {
 			case controlplane.StateRunning:
-				return &InstanceStatusSummary{Status: text("ok"), Details: []InstanceStatusDetails{{Name: text("reachability"), Status: text("passed")}}}
+				return &InstanceStatusSummary{Status: api.Some("ok"), Details: []InstanceStatusDetails{{Name: api.Some("reachability"), Status: api.Some("passed")}}}
 			case controlplane.StatePending:
-				return &InstanceStatusSummary{Status: text("initializing"), Details: []InstanceStatusDetails{{Name: text("reachability"), Status: text("initializing")}}}
+				return &InstanceStatusSummary{Status: api.Some("initializing"), Details: []InstanceStatusDetails{{Name: api.Some("reachability"), Status: api.Some("initializing")}}}
 			}
-			return &InstanceStatusSummary{Status: text("not-applicable")}
+			return &InstanceStatusSummary{Status: api.Some("not-applicable")}
 		}
 		return InstanceStatus{AvailabilityZone: &d.AvailabilityZone, InstanceId: &d.ID, InstanceState: instanceState(d.State), InstanceStatus: status(), SystemStatus: status()}
 	})}, err
@@ -207,7 +201,7 @@ func (h *handler) describeInstanceStatus(ctx context.Context, c *api.Call, in *D
 
 // changes are state changes as the wire has them.
 func changes(in []controlplane.StateChange) []InstanceStateChange {
-	return each(in, func(s controlplane.StateChange) InstanceStateChange {
+	return api.Each(in, func(s controlplane.StateChange) InstanceStateChange {
 		return InstanceStateChange{InstanceId: &s.ID, PreviousState: instanceState(s.Previous), CurrentState: instanceState(s.Current)}
 	})
 }
@@ -215,19 +209,19 @@ func changes(in []controlplane.StateChange) []InstanceStateChange {
 // startInstances is StartInstances.
 func (h *handler) startInstances(ctx context.Context, c *api.Call, in *StartInstancesInput) (*StartInstancesOutput, error) {
 	s, rev, err := h.plane.StartInstances(ctx, caller(c, in.DryRun), in.InstanceIds)
-	return done(c, &StartInstancesOutput{StartingInstances: changes(s)}, rev, err)
+	return api.Done(c, &StartInstancesOutput{StartingInstances: changes(s)}, rev, err)
 }
 
 // stopInstances is StopInstances.
 func (h *handler) stopInstances(ctx context.Context, c *api.Call, in *StopInstancesInput) (*StopInstancesOutput, error) {
 	s, rev, err := h.plane.StopInstances(ctx, caller(c, in.DryRun), in.InstanceIds)
-	return done(c, &StopInstancesOutput{StoppingInstances: changes(s)}, rev, err)
+	return api.Done(c, &StopInstancesOutput{StoppingInstances: changes(s)}, rev, err)
 }
 
 // terminateInstances is TerminateInstances.
 func (h *handler) terminateInstances(ctx context.Context, c *api.Call, in *TerminateInstancesInput) (*TerminateInstancesOutput, error) {
 	s, rev, err := h.plane.TerminateInstances(ctx, caller(c, in.DryRun), in.InstanceIds)
-	return done(c, &TerminateInstancesOutput{TerminatingInstances: changes(s)}, rev, err)
+	return api.Done(c, &TerminateInstancesOutput{TerminatingInstances: changes(s)}, rev, err)
 }
 
 // describeInstanceAttribute is DescribeInstanceAttribute.
@@ -247,17 +241,17 @@ func (h *handler) describeInstanceAttribute(ctx context.Context, c *api.Call, in
 	case "disableApiStop":
 		out.DisableApiStop = no
 	case "instanceInitiatedShutdownBehavior":
-		out.InstanceInitiatedShutdownBehavior = &AttributeValue{Value: text("stop")}
+		out.InstanceInitiatedShutdownBehavior = &AttributeValue{Value: api.Some("stop")}
 	case "rootDeviceName":
-		out.RootDeviceName = &AttributeValue{Value: text("/dev/xvda")}
+		out.RootDeviceName = &AttributeValue{Value: api.Some("/dev/xvda")}
 	case "sourceDestCheck":
-		out.SourceDestCheck = &AttributeBooleanValue{Value: yes()}
+		out.SourceDestCheck = &AttributeBooleanValue{Value: new(true)}
 	case "groupSet":
 		out.Groups = groups(d)
 	case "ebsOptimized":
 		out.EbsOptimized = no
 	case "enaSupport":
-		out.EnaSupport = &AttributeBooleanValue{Value: yes()}
+		out.EnaSupport = &AttributeBooleanValue{Value: new(true)}
 	case "enclaveOptions":
 		out.EnclaveOptions = &EnclaveOptions{Enabled: new(bool)}
 	case "userData":
@@ -273,16 +267,16 @@ func (h *handler) modifyInstanceAttribute(ctx context.Context, c *api.Call, in *
 	switch {
 	case in.DisableApiTermination != nil:
 		protect = in.DisableApiTermination.Value
-	case value(in.Attribute) == "disableApiTermination":
-		on := value(in.Value) == "true"
+	case api.Value(in.Attribute) == "disableApiTermination":
+		on := api.Value(in.Value) == "true"
 		protect = &on
-	case in.DisableApiStop != nil && !value(in.DisableApiStop.Value), in.SourceDestCheck != nil && value(in.SourceDestCheck.Value):
+	case in.DisableApiStop != nil && !api.Value(in.DisableApiStop.Value), in.SourceDestCheck != nil && api.Value(in.SourceDestCheck.Value):
 		// these are so already
 	case len(in.Groups) == 0:
 		return nil, trellis.NewError(400, "InvalidParameterCombination", "Only the attributes groupSet and disableApiTermination can be modified")
 	}
 	rev, err := h.plane.ModifyInstance(ctx, caller(c, in.DryRun), in.InstanceId, in.Groups, protect)
-	return done(c, &ModifyInstanceAttributeOutput{}, rev, err)
+	return api.Done(c, &ModifyInstanceAttributeOutput{}, rev, err)
 }
 
 // describeNetworkInterfaces is DescribeNetworkInterfaces: one for each instance that is not terminated.
@@ -292,16 +286,16 @@ func (h *handler) describeNetworkInterfaces(ctx context.Context, c *api.Call, in
 		return nil, err
 	}
 	all, next, err := page(c, all, func(d controlplane.DescribedInstance) string { return d.InterfaceID }, in.MaxResults, in.NextToken)
-	return &DescribeNetworkInterfacesOutput{NextToken: next, NetworkInterfaces: each(all, func(d controlplane.DescribedInstance) NetworkInterface {
-		name, address := text(h.plane.PrivateDNSName(d.Instance)), text(d.PrivateIP.String())
+	return &DescribeNetworkInterfacesOutput{NextToken: next, NetworkInterfaces: api.Each(all, func(d controlplane.DescribedInstance) NetworkInterface {
+		name, address := api.Some(h.plane.PrivateDNSName(d.Instance)), api.Some(d.PrivateIP.String())
 		out := NetworkInterface{
-			Attachment:       &NetworkInterfaceAttachment{AttachTime: &d.CreatedAt, AttachmentId: text(attachmentID(d)), DeleteOnTermination: yes(), DeviceIndex: count(0), InstanceId: &d.ID, InstanceOwnerId: &d.Account, NetworkCardIndex: count(0), Status: text("attached")},
-			AvailabilityZone: &d.AvailabilityZone, Description: new(string), Groups: groups(d), InterfaceType: text("interface"), MacAddress: &d.MAC, NetworkInterfaceId: &d.InterfaceID, OwnerId: &d.Account,
-			PrivateDnsName: name, PrivateIpAddress: address, PrivateIpAddresses: []NetworkInterfacePrivateIpAddress{{Primary: yes(), PrivateDnsName: name, PrivateIpAddress: address}},
-			RequesterManaged: new(bool), SourceDestCheck: yes(), Status: text("in-use"), SubnetId: &d.SubnetID, VpcId: &d.VPCID,
+			Attachment:       &NetworkInterfaceAttachment{AttachTime: &d.CreatedAt, AttachmentId: api.Some(attachmentID(d)), DeleteOnTermination: new(true), DeviceIndex: new(int32(0)), InstanceId: &d.ID, InstanceOwnerId: &d.Account, NetworkCardIndex: new(int32(0)), Status: api.Some("attached")},
+			AvailabilityZone: &d.AvailabilityZone, Description: new(string), Groups: groups(d), InterfaceType: api.Some("interface"), MacAddress: &d.MAC, NetworkInterfaceId: &d.InterfaceID, OwnerId: &d.Account,
+			PrivateDnsName: name, PrivateIpAddress: address, PrivateIpAddresses: []NetworkInterfacePrivateIpAddress{{Primary: new(true), PrivateDnsName: name, PrivateIpAddress: address}},
+			RequesterManaged: new(bool), SourceDestCheck: new(true), Status: api.Some("in-use"), SubnetId: &d.SubnetID, VpcId: &d.VPCID,
 		}
 		if d.IPv6.IsValid() {
-			out.Ipv6Address = text(d.IPv6.String())
+			out.Ipv6Address = api.Some(d.IPv6.String())
 			out.Ipv6Addresses = []NetworkInterfaceIpv6Address{{Ipv6Address: out.Ipv6Address}}
 		}
 		return out

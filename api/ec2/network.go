@@ -17,20 +17,20 @@ func (h *handler) describeRouteTables(ctx context.Context, c *api.Call, in *Desc
 		return nil, err
 	}
 	all, next, err := page(c, all, func(v controlplane.VPCNetwork) string { return v.RouteTableID }, in.MaxResults, in.NextToken)
-	return &DescribeRouteTablesOutput{NextToken: next, RouteTables: each(all, routeTable)}, err
+	return &DescribeRouteTablesOutput{NextToken: next, RouteTables: api.Each(all, routeTable)}, err
 }
 
 // routeTable is the main route table of a VPC.
 func routeTable(v controlplane.VPCNetwork) RouteTable {
 	entry := func(cidr, gateway, origin string) Route {
-		return Route{DestinationCidrBlock: &cidr, GatewayId: &gateway, Origin: &origin, State: text("active")}
+		return Route{DestinationCidrBlock: &cidr, GatewayId: &gateway, Origin: &origin, State: api.Some("active")}
 	}
 	entry6 := func(cidr, gateway, origin string) Route {
-		return Route{DestinationIpv6CidrBlock: &cidr, GatewayId: &gateway, Origin: &origin, State: text("active")}
+		return Route{DestinationIpv6CidrBlock: &cidr, GatewayId: &gateway, Origin: &origin, State: api.Some("active")}
 	}
 	out := RouteTable{
-		Associations: []RouteTableAssociation{{AssociationState: &RouteTableAssociationState{State: text("associated")}, Main: yes(),
-			RouteTableAssociationId: text(controlplane.DerivedID("rtbassoc", v.ID)), RouteTableId: &v.RouteTableID}},
+		Associations: []RouteTableAssociation{{AssociationState: &RouteTableAssociationState{State: api.Some("associated")}, Main: new(true),
+			RouteTableAssociationId: api.Some(controlplane.DerivedID("rtbassoc", v.ID)), RouteTableId: &v.RouteTableID}},
 		OwnerId: &v.Account, RouteTableId: &v.RouteTableID, VpcId: &v.ID, Routes: []Route{entry(v.CIDR.String(), "local", "CreateRouteTable")},
 	}
 	for _, b := range v.MoreCIDRs {
@@ -53,28 +53,28 @@ func (h *handler) describeNetworkAcls(ctx context.Context, c *api.Call, in *Desc
 		return nil, err
 	}
 	all, next, err := page(c, all, func(v controlplane.VPCNetwork) string { return v.NetworkACLID }, in.MaxResults, in.NextToken)
-	return &DescribeNetworkAclsOutput{NextToken: next, NetworkAcls: each(all, networkACL)}, err
+	return &DescribeNetworkAclsOutput{NextToken: next, NetworkAcls: api.Each(all, networkACL)}, err
 }
 
 // networkACL is the default network ACL of a VPC.
 func networkACL(v controlplane.VPCNetwork) NetworkAcl {
-	out := NetworkAcl{IsDefault: yes(), NetworkAclId: &v.NetworkACLID, OwnerId: &v.Account, VpcId: &v.ID}
+	out := NetworkAcl{IsDefault: new(true), NetworkAclId: &v.NetworkACLID, OwnerId: &v.Account, VpcId: &v.ID}
 	for _, egress := range []bool{true, false} {
 		entry := func(number int, action string) NetworkAclEntry {
-			return NetworkAclEntry{CidrBlock: text("0.0.0.0/0"), Egress: &egress, Protocol: text("-1"), RuleAction: &action, RuleNumber: count(number)}
+			return NetworkAclEntry{CidrBlock: api.Some("0.0.0.0/0"), Egress: &egress, Protocol: api.Some("-1"), RuleAction: &action, RuleNumber: new(int32(number))}
 		}
 		out.Entries = append(out.Entries, entry(100, "allow"), entry(32767, "deny"))
 		if v.IPv6CIDR.IsValid() {
 			for number, action := range map[int]string{101: "allow", 32768: "deny"} {
 				e := entry(number, action)
-				e.CidrBlock, e.Ipv6CidrBlock = nil, text("::/0")
+				e.CidrBlock, e.Ipv6CidrBlock = nil, api.Some("::/0")
 				out.Entries = append(out.Entries, e)
 			}
 		}
 	}
 	slices.SortStableFunc(out.Entries, func(a, b NetworkAclEntry) int { return int(*a.RuleNumber - *b.RuleNumber) })
 	for _, s := range v.Subnets {
-		out.Associations = append(out.Associations, NetworkAclAssociation{NetworkAclAssociationId: text(controlplane.DerivedID("aclassoc", s.ID)), NetworkAclId: &v.NetworkACLID, SubnetId: &s.ID})
+		out.Associations = append(out.Associations, NetworkAclAssociation{NetworkAclAssociationId: api.Some(controlplane.DerivedID("aclassoc", s.ID)), NetworkAclId: &v.NetworkACLID, SubnetId: &s.ID})
 	}
 	return out
 }
@@ -99,9 +99,9 @@ func (h *handler) describeAvailabilityZones(_ context.Context, c *api.Call, in *
 	all = slices.DeleteFunc(all, func(z controlplane.Zone) bool {
 		return len(in.ZoneNames) > 0 && !slices.Contains(in.ZoneNames, z.Name) || len(in.ZoneIds) > 0 && !slices.Contains(in.ZoneIds, z.ID)
 	})
-	return &DescribeAvailabilityZonesOutput{AvailabilityZones: each(all, func(z controlplane.Zone) AvailabilityZone {
-		return AvailabilityZone{GroupName: text(h.region + "-zg-1"), NetworkBorderGroup: &h.region, OptInStatus: text("opt-in-not-required"), RegionName: &h.region,
-			State: text("available"), ZoneId: &z.ID, ZoneName: &z.Name, ZoneType: text("availability-zone")}
+	return &DescribeAvailabilityZonesOutput{AvailabilityZones: api.Each(all, func(z controlplane.Zone) AvailabilityZone {
+		return AvailabilityZone{GroupName: api.Some(h.region + "-zg-1"), NetworkBorderGroup: &h.region, OptInStatus: api.Some("opt-in-not-required"), RegionName: &h.region,
+			State: api.Some("available"), ZoneId: &z.ID, ZoneName: &z.Name, ZoneType: api.Some("availability-zone")}
 	})}, nil
 }
 
@@ -122,8 +122,8 @@ func (h *handler) describeRegions(_ context.Context, c *api.Call, in *DescribeRe
 			return nil, trellis.NewError(400, "InvalidParameterValue", "Invalid region: [%s]", name)
 		}
 	}
-	return &DescribeRegionsOutput{Regions: each(all, func(name string) Region {
-		return Region{Endpoint: &endpoint, OptInStatus: text("opt-in-not-required"), RegionName: &name}
+	return &DescribeRegionsOutput{Regions: api.Each(all, func(name string) Region {
+		return Region{Endpoint: &endpoint, OptInStatus: api.Some("opt-in-not-required"), RegionName: &name}
 	})}, nil
 }
 

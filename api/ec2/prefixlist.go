@@ -16,7 +16,7 @@ func (h *handler) prefixList(l *trellis.PrefixList, state string) *ManagedPrefix
 	}
 	out := &ManagedPrefixList{AddressFamily: &l.AddressFamily, OwnerId: &l.Account, PrefixListArn: &arn, PrefixListId: &l.ID, PrefixListName: &l.Name, State: &state, Tags: tags(l.Tags)}
 	if l.Account != "AWS" {
-		out.MaxEntries, out.Version = count(l.MaxEntries), &l.Version
+		out.MaxEntries, out.Version = new(int32(l.MaxEntries)), &l.Version
 	}
 	return out
 }
@@ -28,23 +28,23 @@ func (h *handler) createManagedPrefixList(ctx context.Context, c *api.Call, in *
 		return nil, err
 	}
 	l, rev, err := h.plane.CreatePrefixList(ctx, caller(c, in.DryRun), controlplane.NewPrefixList{Name: in.PrefixListName, AddressFamily: in.AddressFamily,
-		MaxEntries: int(in.MaxEntries), Entries: entries(in.Entries), ClientToken: value(in.ClientToken), Tags: t})
+		MaxEntries: int(in.MaxEntries), Entries: entries(in.Entries), ClientToken: api.Value(in.ClientToken), Tags: t})
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &CreateManagedPrefixListOutput{PrefixList: h.prefixList(l, "create-in-progress")}, rev, nil)
+	return api.Done(c, &CreateManagedPrefixListOutput{PrefixList: h.prefixList(l, "create-in-progress")}, rev, nil)
 }
 
 // entries are entries to add.
 func entries(in []AddPrefixListEntry) []controlplane.PrefixListChange {
-	return each(in, func(e AddPrefixListEntry) controlplane.PrefixListChange {
-		return controlplane.PrefixListChange{CIDR: e.Cidr, Description: value(e.Description)}
+	return api.Each(in, func(e AddPrefixListEntry) controlplane.PrefixListChange {
+		return controlplane.PrefixListChange{CIDR: e.Cidr, Description: api.Value(e.Description)}
 	})
 }
 
 // modifyManagedPrefixList is ModifyManagedPrefixList.
 func (h *handler) modifyManagedPrefixList(ctx context.Context, c *api.Call, in *ModifyManagedPrefixListInput) (*ModifyManagedPrefixListOutput, error) {
-	u := controlplane.PrefixListUpdate{CurrentVersion: in.CurrentVersion, Name: value(in.PrefixListName), MaxEntries: int(value(in.MaxEntries)), Add: entries(in.AddEntries)}
+	u := controlplane.PrefixListUpdate{CurrentVersion: in.CurrentVersion, Name: api.Value(in.PrefixListName), MaxEntries: int(api.Value(in.MaxEntries)), Add: entries(in.AddEntries)}
 	for _, e := range in.RemoveEntries {
 		u.Remove = append(u.Remove, controlplane.PrefixListChange{CIDR: e.Cidr})
 	}
@@ -52,7 +52,7 @@ func (h *handler) modifyManagedPrefixList(ctx context.Context, c *api.Call, in *
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &ModifyManagedPrefixListOutput{PrefixList: h.prefixList(l, "modify-in-progress")}, rev, nil)
+	return api.Done(c, &ModifyManagedPrefixListOutput{PrefixList: h.prefixList(l, "modify-in-progress")}, rev, nil)
 }
 
 // deleteManagedPrefixList is DeleteManagedPrefixList.
@@ -61,7 +61,7 @@ func (h *handler) deleteManagedPrefixList(ctx context.Context, c *api.Call, in *
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &DeleteManagedPrefixListOutput{PrefixList: h.prefixList(l, "delete-in-progress")}, rev, nil)
+	return api.Done(c, &DeleteManagedPrefixListOutput{PrefixList: h.prefixList(l, "delete-in-progress")}, rev, nil)
 }
 
 // describeManagedPrefixLists is DescribeManagedPrefixLists.
@@ -71,7 +71,7 @@ func (h *handler) describeManagedPrefixLists(ctx context.Context, c *api.Call, i
 		return nil, err
 	}
 	all, next, err := page(c, all, func(l *trellis.PrefixList) string { return l.ID }, in.MaxResults, in.NextToken)
-	return &DescribeManagedPrefixListsOutput{NextToken: next, PrefixLists: each(all, func(l *trellis.PrefixList) ManagedPrefixList {
+	return &DescribeManagedPrefixListsOutput{NextToken: next, PrefixLists: api.Each(all, func(l *trellis.PrefixList) ManagedPrefixList {
 		if l.Version > 1 {
 			return *h.prefixList(l, "modify-complete")
 		}
@@ -89,8 +89,8 @@ func (h *handler) getManagedPrefixListEntries(ctx context.Context, c *api.Call, 
 		return nil, trellis.NewError(400, "InvalidPrefixListVersion", "The version %d of the prefix list is not kept.", *in.TargetVersion)
 	}
 	all, next, err := page(c, l.Entries, func(e trellis.PrefixListEntry) string { return e.CIDR.String() }, in.MaxResults, in.NextToken)
-	return &GetManagedPrefixListEntriesOutput{NextToken: next, Entries: each(all, func(e trellis.PrefixListEntry) PrefixListEntry {
-		return PrefixListEntry{Cidr: text(e.CIDR.String()), Description: text(e.Description)}
+	return &GetManagedPrefixListEntriesOutput{NextToken: next, Entries: api.Each(all, func(e trellis.PrefixListEntry) PrefixListEntry {
+		return PrefixListEntry{Cidr: api.Some(e.CIDR.String()), Description: api.Some(e.Description)}
 	})}, err
 }
 
@@ -103,7 +103,7 @@ func (h *handler) describePrefixLists(ctx context.Context, c *api.Call, in *Desc
 		return nil, err
 	}
 	all, next, err := page(c, all, func(l *trellis.PrefixList) string { return l.ID }, in.MaxResults, in.NextToken)
-	return &DescribePrefixListsOutput{NextToken: next, PrefixLists: each(all, func(l *trellis.PrefixList) PrefixList {
-		return PrefixList{PrefixListId: &l.ID, PrefixListName: &l.Name, Cidrs: each(l.Entries, func(e trellis.PrefixListEntry) string { return e.CIDR.String() })}
+	return &DescribePrefixListsOutput{NextToken: next, PrefixLists: api.Each(all, func(l *trellis.PrefixList) PrefixList {
+		return PrefixList{PrefixListId: &l.ID, PrefixListName: &l.Name, Cidrs: api.Each(l.Entries, func(e trellis.PrefixListEntry) string { return e.CIDR.String() })}
 	})}, err
 }

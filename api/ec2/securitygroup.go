@@ -15,26 +15,26 @@ func permissions(in []IpPermission, short IpPermission) []controlplane.Permissio
 	}
 	var out []controlplane.Permission
 	for _, p := range in {
-		base := controlplane.Permission{Protocol: value(p.IpProtocol), FromPort: port(p.FromPort), ToPort: port(p.ToPort)}
+		base := controlplane.Permission{Protocol: api.Value(p.IpProtocol), FromPort: api.Int(p.FromPort), ToPort: api.Int(p.ToPort)}
 		n := len(out)
 		for _, r := range p.IpRanges {
 			x := base
-			x.CIDR, x.Description = value(r.CidrIp), value(r.Description)
+			x.CIDR, x.Description = api.Value(r.CidrIp), api.Value(r.Description)
 			out = append(out, x)
 		}
 		for _, r := range p.Ipv6Ranges {
 			x := base
-			x.CIDR, x.Description = value(r.CidrIpv6), value(r.Description)
+			x.CIDR, x.Description = api.Value(r.CidrIpv6), api.Value(r.Description)
 			out = append(out, x)
 		}
 		for _, r := range p.PrefixListIds {
 			x := base
-			x.PrefixListID, x.Description = value(r.PrefixListId), value(r.Description)
+			x.PrefixListID, x.Description = api.Value(r.PrefixListId), api.Value(r.Description)
 			out = append(out, x)
 		}
 		for _, r := range p.UserIdGroupPairs {
 			x := base
-			x.GroupID, x.GroupName, x.GroupAccount, x.Description = value(r.GroupId), value(r.GroupName), value(r.UserId), value(r.Description)
+			x.GroupID, x.GroupName, x.GroupAccount, x.Description = api.Value(r.GroupId), api.Value(r.GroupName), api.Value(r.UserId), api.Value(r.Description)
 			out = append(out, x)
 		}
 		if len(out) == n {
@@ -60,21 +60,12 @@ func shortForm(protocol *string, from, to *int32, cidr, groupName, groupOwner *s
 	return p
 }
 
-// port is a port as package controlplane has it.
-func port(p *int32) *int {
-	if p == nil {
-		return nil
-	}
-	n := int(*p)
-	return &n
-}
-
 // ports are the ports of a rule on the wire, absent for a rule of all protocols.
 func ports(r trellis.SecurityGroupRule) (from, to *int32) {
 	if r.Protocol == "-1" {
 		return nil, nil
 	}
-	return count(r.FromPort), count(r.ToPort)
+	return new(int32(r.FromPort)), new(int32(r.ToPort))
 }
 
 // ipPermissions groups the rules of one direction by protocol and ports, as DescribeSecurityGroups does.
@@ -95,18 +86,18 @@ func ipPermissions(g *trellis.SecurityGroup, egress bool) []IpPermission {
 			i = len(out)
 			index[k] = i
 			from, to := ports(r)
-			out = append(out, IpPermission{IpProtocol: text(r.Protocol), FromPort: from, ToPort: to})
+			out = append(out, IpPermission{IpProtocol: api.Some(r.Protocol), FromPort: from, ToPort: to})
 		}
 		p := &out[i]
 		switch {
 		case r.GroupID != "":
-			p.UserIdGroupPairs = append(p.UserIdGroupPairs, UserIdGroupPair{GroupId: text(r.GroupID), UserId: &g.Account, Description: text(r.Description)})
+			p.UserIdGroupPairs = append(p.UserIdGroupPairs, UserIdGroupPair{GroupId: api.Some(r.GroupID), UserId: &g.Account, Description: api.Some(r.Description)})
 		case r.PrefixListID != "":
-			p.PrefixListIds = append(p.PrefixListIds, PrefixListId{PrefixListId: text(r.PrefixListID), Description: text(r.Description)})
+			p.PrefixListIds = append(p.PrefixListIds, PrefixListId{PrefixListId: api.Some(r.PrefixListID), Description: api.Some(r.Description)})
 		case r.CIDR.Addr().Is4():
-			p.IpRanges = append(p.IpRanges, IpRange{CidrIp: text(r.CIDR.String()), Description: text(r.Description)})
+			p.IpRanges = append(p.IpRanges, IpRange{CidrIp: api.Some(r.CIDR.String()), Description: api.Some(r.Description)})
 		default:
-			p.Ipv6Ranges = append(p.Ipv6Ranges, Ipv6Range{CidrIpv6: text(r.CIDR.String()), Description: text(r.Description)})
+			p.Ipv6Ranges = append(p.Ipv6Ranges, Ipv6Range{CidrIpv6: api.Some(r.CIDR.String()), Description: api.Some(r.Description)})
 		}
 	}
 	return out
@@ -117,21 +108,21 @@ func cidrs(r trellis.SecurityGroupRule) (v4, v6 *string) {
 	switch {
 	case !r.CIDR.IsValid():
 	case r.CIDR.Addr().Is4():
-		v4 = text(r.CIDR.String())
+		v4 = api.Some(r.CIDR.String())
 	default:
-		v6 = text(r.CIDR.String())
+		v6 = api.Some(r.CIDR.String())
 	}
 	return v4, v6
 }
 
 // groupRule is a rule as DescribeSecurityGroupRules has it.
 func (h *handler) groupRule(r trellis.SecurityGroupRule, account, groupID string) SecurityGroupRule {
-	out := SecurityGroupRule{Description: text(r.Description), FromPort: count(r.FromPort), ToPort: count(r.ToPort), GroupId: &groupID, GroupOwnerId: &account,
-		IpProtocol: text(r.Protocol), IsEgress: &r.Egress, PrefixListId: text(r.PrefixListID), SecurityGroupRuleId: &r.ID, Tags: tags(r.Tags),
-		SecurityGroupRuleArn: text(trellis.EC2ARN(h.region, account, "security-group-rule/"+r.ID))}
+	out := SecurityGroupRule{Description: api.Some(r.Description), FromPort: new(int32(r.FromPort)), ToPort: new(int32(r.ToPort)), GroupId: &groupID, GroupOwnerId: &account,
+		IpProtocol: api.Some(r.Protocol), IsEgress: &r.Egress, PrefixListId: api.Some(r.PrefixListID), SecurityGroupRuleId: &r.ID, Tags: tags(r.Tags),
+		SecurityGroupRuleArn: api.Some(trellis.EC2ARN(h.region, account, "security-group-rule/"+r.ID))}
 	out.CidrIpv4, out.CidrIpv6 = cidrs(r)
 	if r.GroupID != "" {
-		out.ReferencedGroupInfo = &ReferencedSecurityGroup{GroupId: text(r.GroupID), UserId: &account}
+		out.ReferencedGroupInfo = &ReferencedSecurityGroup{GroupId: api.Some(r.GroupID), UserId: &account}
 	}
 	return out
 }
@@ -139,7 +130,7 @@ func (h *handler) groupRule(r trellis.SecurityGroupRule, account, groupID string
 // securityGroup is a security group as the wire has it.
 func (h *handler) securityGroup(g *trellis.SecurityGroup) SecurityGroup {
 	return SecurityGroup{Description: &g.Description, GroupId: &g.ID, GroupName: &g.Name, IpPermissions: ipPermissions(g, false), IpPermissionsEgress: ipPermissions(g, true),
-		OwnerId: &g.Account, SecurityGroupArn: text(g.ARN(h.region)), Tags: tags(g.Tags), VpcId: &g.VPCID}
+		OwnerId: &g.Account, SecurityGroupArn: api.Some(g.ARN(h.region)), Tags: tags(g.Tags), VpcId: &g.VPCID}
 }
 
 // createSecurityGroup is CreateSecurityGroup.
@@ -148,11 +139,11 @@ func (h *handler) createSecurityGroup(ctx context.Context, c *api.Call, in *Crea
 	if err != nil {
 		return nil, err
 	}
-	g, rev, err := h.plane.CreateSecurityGroup(ctx, caller(c, in.DryRun), controlplane.NewSecurityGroup{VPCID: value(in.VpcId), Name: in.GroupName, Description: in.Description, Tags: t})
+	g, rev, err := h.plane.CreateSecurityGroup(ctx, caller(c, in.DryRun), controlplane.NewSecurityGroup{VPCID: api.Value(in.VpcId), Name: in.GroupName, Description: in.Description, Tags: t})
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &CreateSecurityGroupOutput{GroupId: &g.ID, SecurityGroupArn: text(g.ARN(h.region)), Tags: tags(g.Tags)}, rev, nil)
+	return api.Done(c, &CreateSecurityGroupOutput{GroupId: &g.ID, SecurityGroupArn: api.Some(g.ARN(h.region)), Tags: tags(g.Tags)}, rev, nil)
 }
 
 // describeSecurityGroups is DescribeSecurityGroups.
@@ -162,7 +153,7 @@ func (h *handler) describeSecurityGroups(ctx context.Context, c *api.Call, in *D
 		return nil, err
 	}
 	all, next, err := page(c, all, func(g *trellis.SecurityGroup) string { return g.ID }, in.MaxResults, in.NextToken)
-	return &DescribeSecurityGroupsOutput{NextToken: next, SecurityGroups: each(all, h.securityGroup)}, err
+	return &DescribeSecurityGroupsOutput{NextToken: next, SecurityGroups: api.Each(all, h.securityGroup)}, err
 }
 
 // groupID is the group that an operation names by id. Names are for EC2-Classic and default VPCs, which
@@ -184,7 +175,7 @@ func (h *handler) deleteSecurityGroup(ctx context.Context, c *api.Call, in *Dele
 		return nil, err
 	}
 	rev, err := h.plane.DeleteSecurityGroup(ctx, caller(c, in.DryRun), id)
-	return done(c, &DeleteSecurityGroupOutput{GroupId: &id, Return: yes()}, rev, err)
+	return api.Done(c, &DeleteSecurityGroupOutput{GroupId: &id, Return: new(true)}, rev, err)
 }
 
 // authorize adds rules in one direction and answers them.
@@ -198,7 +189,7 @@ func (h *handler) authorize(ctx context.Context, c *api.Call, dryRun *bool, id s
 		return nil, err
 	}
 	c.Committed(rev)
-	return each(rules, func(r trellis.SecurityGroupRule) SecurityGroupRule { return h.groupRule(r, c.Account, id) }), nil
+	return api.Each(rules, func(r trellis.SecurityGroupRule) SecurityGroupRule { return h.groupRule(r, c.Account, id) }), nil
 }
 
 // authorizeSecurityGroupIngress is AuthorizeSecurityGroupIngress.
@@ -209,14 +200,14 @@ func (h *handler) authorizeSecurityGroupIngress(ctx context.Context, c *api.Call
 	}
 	p := permissions(in.IpPermissions, shortForm(in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId))
 	rules, err := h.authorize(ctx, c, in.DryRun, id, false, p, in.TagSpecifications)
-	return &AuthorizeSecurityGroupIngressOutput{Return: yes(), SecurityGroupRules: rules}, err
+	return &AuthorizeSecurityGroupIngressOutput{Return: new(true), SecurityGroupRules: rules}, err
 }
 
 // authorizeSecurityGroupEgress is AuthorizeSecurityGroupEgress.
 func (h *handler) authorizeSecurityGroupEgress(ctx context.Context, c *api.Call, in *AuthorizeSecurityGroupEgressInput) (*AuthorizeSecurityGroupEgressOutput, error) {
 	p := permissions(in.IpPermissions, shortForm(in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId))
 	rules, err := h.authorize(ctx, c, in.DryRun, in.GroupId, true, p, in.TagSpecifications)
-	return &AuthorizeSecurityGroupEgressOutput{Return: yes(), SecurityGroupRules: rules}, err
+	return &AuthorizeSecurityGroupEgressOutput{Return: new(true), SecurityGroupRules: rules}, err
 }
 
 // revoke removes rules in one direction and answers them.
@@ -226,10 +217,10 @@ func (h *handler) revoke(ctx context.Context, c *api.Call, dryRun *bool, id stri
 		return nil, err
 	}
 	c.Committed(rev)
-	return each(rules, func(r trellis.SecurityGroupRule) RevokedSecurityGroupRule {
+	return api.Each(rules, func(r trellis.SecurityGroupRule) RevokedSecurityGroupRule {
 		v4, v6 := cidrs(r)
-		return RevokedSecurityGroupRule{CidrIpv4: v4, CidrIpv6: v6, Description: text(r.Description), FromPort: count(r.FromPort), ToPort: count(r.ToPort), GroupId: &id,
-			IpProtocol: text(r.Protocol), IsEgress: &r.Egress, PrefixListId: text(r.PrefixListID), ReferencedGroupId: text(r.GroupID), SecurityGroupRuleId: &r.ID}
+		return RevokedSecurityGroupRule{CidrIpv4: v4, CidrIpv6: v6, Description: api.Some(r.Description), FromPort: new(int32(r.FromPort)), ToPort: new(int32(r.ToPort)), GroupId: &id,
+			IpProtocol: api.Some(r.Protocol), IsEgress: &r.Egress, PrefixListId: api.Some(r.PrefixListID), ReferencedGroupId: api.Some(r.GroupID), SecurityGroupRuleId: &r.ID}
 	}), nil
 }
 
@@ -241,14 +232,14 @@ func (h *handler) revokeSecurityGroupIngress(ctx context.Context, c *api.Call, i
 	}
 	p := permissions(in.IpPermissions, shortForm(in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId))
 	rules, err := h.revoke(ctx, c, in.DryRun, id, false, p, in.SecurityGroupRuleIds)
-	return &RevokeSecurityGroupIngressOutput{Return: yes(), RevokedSecurityGroupRules: rules}, err
+	return &RevokeSecurityGroupIngressOutput{Return: new(true), RevokedSecurityGroupRules: rules}, err
 }
 
 // revokeSecurityGroupEgress is RevokeSecurityGroupEgress.
 func (h *handler) revokeSecurityGroupEgress(ctx context.Context, c *api.Call, in *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error) {
 	p := permissions(in.IpPermissions, shortForm(in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId))
 	rules, err := h.revoke(ctx, c, in.DryRun, in.GroupId, true, p, in.SecurityGroupRuleIds)
-	return &RevokeSecurityGroupEgressOutput{Return: yes(), RevokedSecurityGroupRules: rules}, err
+	return &RevokeSecurityGroupEgressOutput{Return: new(true), RevokedSecurityGroupRules: rules}, err
 }
 
 // describeSecurityGroupRules is DescribeSecurityGroupRules.
@@ -258,7 +249,7 @@ func (h *handler) describeSecurityGroupRules(ctx context.Context, c *api.Call, i
 		return nil, err
 	}
 	all, next, err := page(c, all, func(r controlplane.GroupRule) string { return r.ID }, in.MaxResults, in.NextToken)
-	return &DescribeSecurityGroupRulesOutput{NextToken: next, SecurityGroupRules: each(all, func(r controlplane.GroupRule) SecurityGroupRule {
+	return &DescribeSecurityGroupRulesOutput{NextToken: next, SecurityGroupRules: api.Each(all, func(r controlplane.GroupRule) SecurityGroupRule {
 		return h.groupRule(r.SecurityGroupRule, r.Group.Account, r.Group.ID)
 	})}, err
 }
@@ -267,16 +258,16 @@ func (h *handler) describeSecurityGroupRules(ctx context.Context, c *api.Call, i
 func (h *handler) modifySecurityGroupRules(ctx context.Context, c *api.Call, in *ModifySecurityGroupRulesInput) (*ModifySecurityGroupRulesOutput, error) {
 	var changes []controlplane.GroupRuleChange
 	for _, u := range in.SecurityGroupRules {
-		r := value(u.SecurityGroupRule)
-		x := controlplane.GroupRuleChange{ID: u.SecurityGroupRuleId, Permission: controlplane.Permission{Protocol: value(r.IpProtocol), FromPort: port(r.FromPort), ToPort: port(r.ToPort),
-			CIDR: value(r.CidrIpv4), GroupID: value(r.ReferencedGroupId), PrefixListID: value(r.PrefixListId), Description: value(r.Description)}}
+		r := api.Value(u.SecurityGroupRule)
+		x := controlplane.GroupRuleChange{ID: u.SecurityGroupRuleId, Permission: controlplane.Permission{Protocol: api.Value(r.IpProtocol), FromPort: api.Int(r.FromPort), ToPort: api.Int(r.ToPort),
+			CIDR: api.Value(r.CidrIpv4), GroupID: api.Value(r.ReferencedGroupId), PrefixListID: api.Value(r.PrefixListId), Description: api.Value(r.Description)}}
 		if r.CidrIpv6 != nil {
 			x.CIDR = *r.CidrIpv6
 		}
 		changes = append(changes, x)
 	}
 	rev, err := h.plane.ModifySecurityGroupRules(ctx, caller(c, in.DryRun), in.GroupId, changes)
-	return done(c, &ModifySecurityGroupRulesOutput{Return: yes()}, rev, err)
+	return api.Done(c, &ModifySecurityGroupRulesOutput{Return: new(true)}, rev, err)
 }
 
 // describeRules changes descriptions of rules in one direction.
@@ -287,7 +278,7 @@ func (h *handler) describeRules(ctx context.Context, c *api.Call, dryRun *bool, 
 	}
 	descriptions := map[string]string{}
 	for _, d := range byID {
-		descriptions[value(d.SecurityGroupRuleId)] = value(d.Description)
+		descriptions[api.Value(d.SecurityGroupRuleId)] = api.Value(d.Description)
 	}
 	rev, err := h.plane.DescribeRules(ctx, caller(c, dryRun), group, egress, permissions(p, IpPermission{}), descriptions)
 	if err == nil {
@@ -298,10 +289,10 @@ func (h *handler) describeRules(ctx context.Context, c *api.Call, dryRun *bool, 
 
 // updateRuleDescriptionsIngress is UpdateSecurityGroupRuleDescriptionsIngress.
 func (h *handler) updateRuleDescriptionsIngress(ctx context.Context, c *api.Call, in *UpdateSecurityGroupRuleDescriptionsIngressInput) (*UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
-	return &UpdateSecurityGroupRuleDescriptionsIngressOutput{Return: yes()}, h.describeRules(ctx, c, in.DryRun, in.GroupId, in.GroupName, false, in.IpPermissions, in.SecurityGroupRuleDescriptions)
+	return &UpdateSecurityGroupRuleDescriptionsIngressOutput{Return: new(true)}, h.describeRules(ctx, c, in.DryRun, in.GroupId, in.GroupName, false, in.IpPermissions, in.SecurityGroupRuleDescriptions)
 }
 
 // updateRuleDescriptionsEgress is UpdateSecurityGroupRuleDescriptionsEgress.
 func (h *handler) updateRuleDescriptionsEgress(ctx context.Context, c *api.Call, in *UpdateSecurityGroupRuleDescriptionsEgressInput) (*UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
-	return &UpdateSecurityGroupRuleDescriptionsEgressOutput{Return: yes()}, h.describeRules(ctx, c, in.DryRun, in.GroupId, in.GroupName, true, in.IpPermissions, in.SecurityGroupRuleDescriptions)
+	return &UpdateSecurityGroupRuleDescriptionsEgressOutput{Return: new(true)}, h.describeRules(ctx, c, in.DryRun, in.GroupId, in.GroupName, true, in.IpPermissions, in.SecurityGroupRuleDescriptions)
 }

@@ -11,11 +11,11 @@ import (
 // subnet is a subnet as the wire has it.
 func (h *handler) subnet(s controlplane.DescribedSubnet) Subnet {
 	out := Subnet{
-		AssignIpv6AddressOnCreation: new(bool), AvailabilityZone: &s.AvailabilityZone, AvailableIpAddressCount: count(s.AvailableAddresses),
-		CidrBlock: text(s.CIDR.String()), DefaultForAz: new(bool), EnableDns64: new(bool), Ipv6Native: new(bool), MapCustomerOwnedIpOnLaunch: new(bool),
-		MapPublicIpOnLaunch: &s.MapPublicIP, OwnerId: &s.Account, State: text("available"), SubnetArn: text(s.ARN(h.region)), SubnetId: &s.ID,
+		AssignIpv6AddressOnCreation: new(bool), AvailabilityZone: &s.AvailabilityZone, AvailableIpAddressCount: new(int32(s.AvailableAddresses)),
+		CidrBlock: api.Some(s.CIDR.String()), DefaultForAz: new(bool), EnableDns64: new(bool), Ipv6Native: new(bool), MapCustomerOwnedIpOnLaunch: new(bool),
+		MapPublicIpOnLaunch: &s.MapPublicIP, OwnerId: &s.Account, State: api.Some("available"), SubnetArn: api.Some(s.ARN(h.region)), SubnetId: &s.ID,
 		Tags: tags(s.Tags), VpcId: &s.VPCID,
-		PrivateDnsNameOptionsOnLaunch: &PrivateDnsNameOptionsOnLaunch{HostnameType: text("ip-name"), EnableResourceNameDnsARecord: new(bool), EnableResourceNameDnsAAAARecord: new(bool)},
+		PrivateDnsNameOptionsOnLaunch: &PrivateDnsNameOptionsOnLaunch{HostnameType: api.Some("ip-name"), EnableResourceNameDnsARecord: new(bool), EnableResourceNameDnsAAAARecord: new(bool)},
 	}
 	for _, z := range h.plane.Zones() {
 		if z.Name == s.AvailabilityZone {
@@ -30,7 +30,7 @@ func (h *handler) subnet(s controlplane.DescribedSubnet) Subnet {
 
 // subnetBlock6 is the association of an IPv6 block with a subnet.
 func subnetBlock6(id string, b netip.Prefix, state string) *SubnetIpv6CidrBlockAssociation {
-	return &SubnetIpv6CidrBlockAssociation{AssociationId: text(controlplane.CIDRAssociationID(id, b)), Ipv6CidrBlock: text(b.String()),
+	return &SubnetIpv6CidrBlockAssociation{AssociationId: api.Some(controlplane.CIDRAssociationID(id, b)), Ipv6CidrBlock: api.Some(b.String()),
 		Ipv6CidrBlockState: &SubnetCidrBlockState{State: &state}}
 }
 
@@ -40,13 +40,13 @@ func (h *handler) createSubnet(ctx context.Context, c *api.Call, in *CreateSubne
 	if err != nil {
 		return nil, err
 	}
-	s, rev, err := h.plane.CreateSubnet(ctx, caller(c, in.DryRun), controlplane.NewSubnet{VPCID: in.VpcId, CIDR: value(in.CidrBlock), IPv6CIDR: value(in.Ipv6CidrBlock),
-		AvailabilityZone: value(in.AvailabilityZone), AvailabilityZoneID: value(in.AvailabilityZoneId), Tags: t})
+	s, rev, err := h.plane.CreateSubnet(ctx, caller(c, in.DryRun), controlplane.NewSubnet{VPCID: in.VpcId, CIDR: api.Value(in.CidrBlock), IPv6CIDR: api.Value(in.Ipv6CidrBlock),
+		AvailabilityZone: api.Value(in.AvailabilityZone), AvailabilityZoneID: api.Value(in.AvailabilityZoneId), Tags: t})
 	if err != nil {
 		return nil, err
 	}
 	w := h.subnet(controlplane.DescribedSubnet{Subnet: s, AvailableAddresses: controlplane.UsableAddresses(s.CIDR)})
-	return done(c, &CreateSubnetOutput{Subnet: &w}, rev, nil)
+	return api.Done(c, &CreateSubnetOutput{Subnet: &w}, rev, nil)
 }
 
 // describeSubnets is DescribeSubnets.
@@ -56,13 +56,13 @@ func (h *handler) describeSubnets(ctx context.Context, c *api.Call, in *Describe
 		return nil, err
 	}
 	all, next, err := page(c, all, func(s controlplane.DescribedSubnet) string { return s.ID }, in.MaxResults, in.NextToken)
-	return &DescribeSubnetsOutput{NextToken: next, Subnets: each(all, h.subnet)}, err
+	return &DescribeSubnetsOutput{NextToken: next, Subnets: api.Each(all, h.subnet)}, err
 }
 
 // deleteSubnet is DeleteSubnet.
 func (h *handler) deleteSubnet(ctx context.Context, c *api.Call, in *DeleteSubnetInput) (*DeleteSubnetOutput, error) {
 	rev, err := h.plane.DeleteSubnet(ctx, caller(c, in.DryRun), in.SubnetId)
-	return done(c, &DeleteSubnetOutput{}, rev, err)
+	return api.Done(c, &DeleteSubnetOutput{}, rev, err)
 }
 
 // modifySubnetAttribute is ModifySubnetAttribute. The attributes that have no meaning here are taken and dropped.
@@ -72,16 +72,16 @@ func (h *handler) modifySubnetAttribute(ctx context.Context, c *api.Call, in *Mo
 		public = in.MapPublicIpOnLaunch.Value
 	}
 	rev, err := h.plane.ModifySubnet(ctx, caller(c, nil), in.SubnetId, public)
-	return done(c, &ModifySubnetAttributeOutput{}, rev, err)
+	return api.Done(c, &ModifySubnetAttributeOutput{}, rev, err)
 }
 
 // associateSubnetCidrBlock is AssociateSubnetCidrBlock.
 func (h *handler) associateSubnetCidrBlock(ctx context.Context, c *api.Call, in *AssociateSubnetCidrBlockInput) (*AssociateSubnetCidrBlockOutput, error) {
-	s, rev, err := h.plane.AssociateSubnetCIDR(ctx, caller(c, nil), in.SubnetId, value(in.Ipv6CidrBlock))
+	s, rev, err := h.plane.AssociateSubnetCIDR(ctx, caller(c, nil), in.SubnetId, api.Value(in.Ipv6CidrBlock))
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &AssociateSubnetCidrBlockOutput{Ipv6CidrBlockAssociation: subnetBlock6(s.ID, s.IPv6CIDR, "associating"), SubnetId: &s.ID}, rev, nil)
+	return api.Done(c, &AssociateSubnetCidrBlockOutput{Ipv6CidrBlockAssociation: subnetBlock6(s.ID, s.IPv6CIDR, "associating"), SubnetId: &s.ID}, rev, nil)
 }
 
 // disassociateSubnetCidrBlock is DisassociateSubnetCidrBlock.
@@ -90,5 +90,5 @@ func (h *handler) disassociateSubnetCidrBlock(ctx context.Context, c *api.Call, 
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &DisassociateSubnetCidrBlockOutput{Ipv6CidrBlockAssociation: subnetBlock6(s.ID, had, "disassociating"), SubnetId: &s.ID}, rev, nil)
+	return api.Done(c, &DisassociateSubnetCidrBlockOutput{Ipv6CidrBlockAssociation: subnetBlock6(s.ID, had, "disassociating"), SubnetId: &s.ID}, rev, nil)
 }

@@ -86,37 +86,14 @@ func New(plane *controlplane.Plane) api.Service {
 
 // caller is the call as package controlplane takes it.
 func caller(c *api.Call, dryRun *bool) controlplane.EC2Call {
-	return controlplane.EC2Call{Caller: c.Caller, DryRun: value(dryRun)}
-}
-
-// value is what a pointer points to, or the zero value.
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-// text is a pointer to s, or nil for an empty one, which the answer then leaves out.
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// count is a pointer to an int as the wire has it.
-func count(n int) *int32 {
-	v := int32(n)
-	return &v
+	return controlplane.EC2Call{Caller: c.Caller, DryRun: api.Value(dryRun)}
 }
 
 // filters are the filters of a Describe operation.
 func filters(in []Filter) []controlplane.Filter {
 	var out []controlplane.Filter
 	for _, f := range in {
-		out = append(out, controlplane.Filter{Name: value(f.Name), Values: f.Values})
+		out = append(out, controlplane.Filter{Name: api.Value(f.Name), Values: f.Values})
 	}
 	return out
 }
@@ -141,13 +118,13 @@ func tags(m map[string]string) []Tag {
 func tagSpecs(specs []TagSpecification, resourceType string, others ...string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, s := range specs {
-		typ := value(s.ResourceType)
+		typ := api.Value(s.ResourceType)
 		if typ != resourceType && !slices.Contains(others, typ) {
 			return nil, trellis.NewError(400, "InvalidParameterValue", "'%s' is not a valid taggable resource type for this operation.", typ)
 		}
 		for _, t := range s.Tags {
 			if typ == resourceType {
-				out[value(t.Key)] = value(t.Value)
+				out[api.Value(t.Key)] = api.Value(t.Value)
 			}
 		}
 	}
@@ -159,61 +136,31 @@ func tagSpecs(specs []TagSpecification, resourceType string, others ...string) (
 
 // page cuts a page out of items by their ids. Without max it is all of the rest, as EC2 answers.
 func page[T any](c *api.Call, items []T, id func(T) string, max *int32, token *string) ([]T, *string, error) {
-	after, err := c.After(token)
+	items, next, err := api.Cut(c, items, id, token, int(api.Value(max)))
 	if err != nil {
 		return nil, nil, trellis.NewError(400, "InvalidNextToken", "The token '%s' is invalid.", *token)
 	}
-	slices.SortStableFunc(items, func(a, b T) int { return strings.Compare(id(a), id(b)) })
-	if after != "" {
-		i := slices.IndexFunc(items, func(item T) bool { return id(item) > after })
-		if i < 0 {
-			return nil, nil, nil
-		}
-		items = items[i:]
-	}
-	if max == nil || int(*max) >= len(items) || *max < 1 {
-		return items, nil, nil
-	}
-	items = items[:*max]
-	return items, c.NextToken(id(items[len(items)-1])), nil
-}
-
-// each turns nouns into their wire form.
-func each[T, W any](items []T, wire func(T) W) []W {
-	out := make([]W, len(items))
-	for i, item := range items {
-		out[i] = wire(item)
-	}
-	return out
-}
-
-// done notes the revision of a change, and passes its error on.
-func done[Out any](c *api.Call, out *Out, rev trellis.Revision, err error) (*Out, error) {
-	if err != nil {
-		return nil, err
-	}
-	c.Committed(rev)
-	return out, nil
+	return items, next, nil
 }
 
 // createTags is CreateTags.
 func (h *handler) createTags(ctx context.Context, c *api.Call, in *CreateTagsInput) (*CreateTagsOutput, error) {
 	m := map[string]string{}
 	for _, t := range in.Tags {
-		m[value(t.Key)] = value(t.Value)
+		m[api.Value(t.Key)] = api.Value(t.Value)
 	}
 	rev, err := h.plane.CreateTags(ctx, caller(c, in.DryRun), in.Resources, m)
-	return done(c, &CreateTagsOutput{}, rev, err)
+	return api.Done(c, &CreateTagsOutput{}, rev, err)
 }
 
 // deleteTags is DeleteTags.
 func (h *handler) deleteTags(ctx context.Context, c *api.Call, in *DeleteTagsInput) (*DeleteTagsOutput, error) {
 	m := map[string]*string{}
 	for _, t := range in.Tags {
-		m[value(t.Key)] = t.Value
+		m[api.Value(t.Key)] = t.Value
 	}
 	rev, err := h.plane.DeleteTags(ctx, caller(c, in.DryRun), in.Resources, m)
-	return done(c, &DeleteTagsOutput{}, rev, err)
+	return api.Done(c, &DeleteTagsOutput{}, rev, err)
 }
 
 // describeTags is DescribeTags.
@@ -223,7 +170,7 @@ func (h *handler) describeTags(ctx context.Context, c *api.Call, in *DescribeTag
 		return nil, err
 	}
 	all, next, err := page(c, all, func(t controlplane.ResourceTag) string { return t.ResourceID + " " + t.Key }, in.MaxResults, in.NextToken)
-	return &DescribeTagsOutput{NextToken: next, Tags: each(all, func(t controlplane.ResourceTag) TagDescription {
+	return &DescribeTagsOutput{NextToken: next, Tags: api.Each(all, func(t controlplane.ResourceTag) TagDescription {
 		return TagDescription{Key: &t.Key, ResourceId: &t.ResourceID, ResourceType: &t.ResourceType, Value: &t.Value}
 	})}, err
 }

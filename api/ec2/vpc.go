@@ -12,8 +12,8 @@ import (
 // vpc is a VPC as the wire has it.
 func vpc(v *trellis.VPC) Vpc {
 	out := Vpc{
-		CidrBlock: text(v.CIDR.String()), DhcpOptionsId: text("default"), InstanceTenancy: text("default"), IsDefault: &v.IsDefault,
-		OwnerId: &v.Account, State: text("available"), Tags: tags(v.Tags), VpcId: &v.ID,
+		CidrBlock: api.Some(v.CIDR.String()), DhcpOptionsId: api.Some("default"), InstanceTenancy: api.Some("default"), IsDefault: &v.IsDefault,
+		OwnerId: &v.Account, State: api.Some("available"), Tags: tags(v.Tags), VpcId: &v.ID,
 		CidrBlockAssociationSet: []VpcCidrBlockAssociation{*vpcBlock(v, v.CIDR, "associated")},
 	}
 	for _, b := range v.MoreCIDRs {
@@ -27,14 +27,14 @@ func vpc(v *trellis.VPC) Vpc {
 
 // vpcBlock is the association of an IPv4 block with a VPC.
 func vpcBlock(v *trellis.VPC, b netip.Prefix, state string) *VpcCidrBlockAssociation {
-	return &VpcCidrBlockAssociation{AssociationId: text(controlplane.CIDRAssociationID(v.ID, b)), CidrBlock: text(b.String()),
+	return &VpcCidrBlockAssociation{AssociationId: api.Some(controlplane.CIDRAssociationID(v.ID, b)), CidrBlock: api.Some(b.String()),
 		CidrBlockState: &VpcCidrBlockState{State: &state}}
 }
 
 // vpcBlock6 is the association of an IPv6 block with a VPC.
 func vpcBlock6(v *trellis.VPC, b netip.Prefix, state string) *VpcIpv6CidrBlockAssociation {
-	return &VpcIpv6CidrBlockAssociation{AssociationId: text(controlplane.CIDRAssociationID(v.ID, b)), Ipv6CidrBlock: text(b.String()),
-		Ipv6CidrBlockState: &VpcCidrBlockState{State: &state}, Ipv6Pool: text("Amazon"), IpSource: text("amazon"), Ipv6AddressAttribute: text("public")}
+	return &VpcIpv6CidrBlockAssociation{AssociationId: api.Some(controlplane.CIDRAssociationID(v.ID, b)), Ipv6CidrBlock: api.Some(b.String()),
+		Ipv6CidrBlockState: &VpcCidrBlockState{State: &state}, Ipv6Pool: api.Some("Amazon"), IpSource: api.Some("amazon"), Ipv6AddressAttribute: api.Some("public")}
 }
 
 // createVpc is CreateVpc.
@@ -43,14 +43,14 @@ func (h *handler) createVpc(ctx context.Context, c *api.Call, in *CreateVpcInput
 	if err != nil {
 		return nil, err
 	}
-	v, rev, err := h.plane.CreateVPC(ctx, caller(c, in.DryRun), controlplane.NewVPC{CIDR: value(in.CidrBlock),
-		AmazonProvidedIPv6: value(in.AmazonProvidedIpv6CidrBlock), IPv6CIDR: value(in.Ipv6CidrBlock), Tags: t})
+	v, rev, err := h.plane.CreateVPC(ctx, caller(c, in.DryRun), controlplane.NewVPC{CIDR: api.Value(in.CidrBlock),
+		AmazonProvidedIPv6: api.Value(in.AmazonProvidedIpv6CidrBlock), IPv6CIDR: api.Value(in.Ipv6CidrBlock), Tags: t})
 	if err != nil {
 		return nil, err
 	}
 	w := vpc(v)
-	w.State = text("pending") // as AWS answers; the next DescribeVpcs says available
-	return done(c, &CreateVpcOutput{Vpc: &w}, rev, nil)
+	w.State = api.Some("pending") // as AWS answers; the next DescribeVpcs says available
+	return api.Done(c, &CreateVpcOutput{Vpc: &w}, rev, nil)
 }
 
 // describeVpcs is DescribeVpcs.
@@ -60,13 +60,13 @@ func (h *handler) describeVpcs(ctx context.Context, c *api.Call, in *DescribeVpc
 		return nil, err
 	}
 	all, next, err := page(c, all, func(v *trellis.VPC) string { return v.ID }, in.MaxResults, in.NextToken)
-	return &DescribeVpcsOutput{NextToken: next, Vpcs: each(all, vpc)}, err
+	return &DescribeVpcsOutput{NextToken: next, Vpcs: api.Each(all, vpc)}, err
 }
 
 // deleteVpc is DeleteVpc.
 func (h *handler) deleteVpc(ctx context.Context, c *api.Call, in *DeleteVpcInput) (*DeleteVpcOutput, error) {
 	rev, err := h.plane.DeleteVPC(ctx, caller(c, in.DryRun), in.VpcId)
-	return done(c, &DeleteVpcOutput{}, rev, err)
+	return api.Done(c, &DeleteVpcOutput{}, rev, err)
 }
 
 // describeVpcAttribute is DescribeVpcAttribute.
@@ -97,13 +97,13 @@ func (h *handler) modifyVpcAttribute(ctx context.Context, c *api.Call, in *Modif
 		hostnames = in.EnableDnsHostnames.Value
 	}
 	rev, err := h.plane.ModifyVPC(ctx, caller(c, nil), in.VpcId, support, hostnames)
-	return done(c, &ModifyVpcAttributeOutput{}, rev, err)
+	return api.Done(c, &ModifyVpcAttributeOutput{}, rev, err)
 }
 
 // associateVpcCidrBlock is AssociateVpcCidrBlock.
 func (h *handler) associateVpcCidrBlock(ctx context.Context, c *api.Call, in *AssociateVpcCidrBlockInput) (*AssociateVpcCidrBlockOutput, error) {
-	v, b, rev, err := h.plane.AssociateVPCCIDR(ctx, caller(c, nil), in.VpcId, controlplane.NewVPC{CIDR: value(in.CidrBlock),
-		AmazonProvidedIPv6: value(in.AmazonProvidedIpv6CidrBlock), IPv6CIDR: value(in.Ipv6CidrBlock)})
+	v, b, rev, err := h.plane.AssociateVPCCIDR(ctx, caller(c, nil), in.VpcId, controlplane.NewVPC{CIDR: api.Value(in.CidrBlock),
+		AmazonProvidedIPv6: api.Value(in.AmazonProvidedIpv6CidrBlock), IPv6CIDR: api.Value(in.Ipv6CidrBlock)})
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (h *handler) associateVpcCidrBlock(ctx context.Context, c *api.Call, in *As
 	} else {
 		out.Ipv6CidrBlockAssociation = vpcBlock6(v, b, "associating")
 	}
-	return done(c, out, rev, nil)
+	return api.Done(c, out, rev, nil)
 }
 
 // disassociateVpcCidrBlock is DisassociateVpcCidrBlock.
@@ -128,5 +128,5 @@ func (h *handler) disassociateVpcCidrBlock(ctx context.Context, c *api.Call, in 
 	} else {
 		out.Ipv6CidrBlockAssociation = vpcBlock6(v, b, "disassociating")
 	}
-	return done(c, out, rev, nil)
+	return api.Done(c, out, rev, nil)
 }

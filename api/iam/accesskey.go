@@ -10,7 +10,7 @@ import (
 
 // createAccessKey serves CreateAccessKey.
 func (h *handlers) createAccessKey(ctx context.Context, call *api.Call, in *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
-	user, err := identity.UserName(call.Caller, text(in.UserName))
+	user, err := identity.UserName(call.Caller, api.Value(in.UserName))
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func (h *handlers) createAccessKey(ctx context.Context, call *api.Call, in *Crea
 
 // listAccessKeys serves ListAccessKeys.
 func (h *handlers) listAccessKeys(ctx context.Context, call *api.Call, in *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
-	user, err := identity.UserName(call.Caller, text(in.UserName))
+	user, err := identity.UserName(call.Caller, api.Value(in.UserName))
 	if err != nil {
 		return nil, err
 	}
@@ -49,20 +49,20 @@ func (h *handlers) listAccessKeys(ctx context.Context, call *api.Call, in *ListA
 
 // updateAccessKey serves UpdateAccessKey.
 func (h *handlers) updateAccessKey(ctx context.Context, call *api.Call, in *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error) {
-	user, err := identity.UserName(call.Caller, text(in.UserName))
+	user, err := identity.UserName(call.Caller, api.Value(in.UserName))
 	if err != nil {
 		return nil, err
 	}
 	rev, err := h.identity.UpdateAccessKey(ctx, call.Caller, user, in.AccessKeyId, in.Status)
-	return done[UpdateAccessKeyOutput](call, rev, err)
+	return api.Done(call, new(UpdateAccessKeyOutput), rev, err)
 }
 
 // deleteAccessKey serves DeleteAccessKey.
 func (h *handlers) deleteAccessKey(ctx context.Context, call *api.Call, in *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error) {
-	user, err := identity.UserName(call.Caller, text(in.UserName))
+	user, err := identity.UserName(call.Caller, api.Value(in.UserName))
 	if err != nil {
 		return nil, err
 	}
 	rev, err := h.identity.DeleteAccessKey(ctx, call.Caller, user, in.AccessKeyId)
-	return done[DeleteAccessKeyOutput](call, rev, err)
+	return api.Done(call, new(DeleteAccessKeyOutput), rev, err)
 }

@@ -12,7 +12,7 @@ import (
 // putRolePolicy serves PutRolePolicy.
 func (h *handlers) putRolePolicy(ctx context.Context, call *api.Call, in *PutRolePolicyInput) (*PutRolePolicyOutput, error) {
 	rev, err := h.identity.PutInlinePolicy(ctx, call.Caller, identity.RoleBearer, in.RoleName, in.PolicyName, in.PolicyDocument)
-	return done[PutRolePolicyOutput](call, rev, err)
+	return api.Done(call, new(PutRolePolicyOutput), rev, err)
 }
 
 // getRolePolicy serves GetRolePolicy.
@@ -40,19 +40,19 @@ func (h *handlers) listRolePolicies(ctx context.Context, call *api.Call, in *Lis
 // deleteRolePolicy serves DeleteRolePolicy.
 func (h *handlers) deleteRolePolicy(ctx context.Context, call *api.Call, in *DeleteRolePolicyInput) (*DeleteRolePolicyOutput, error) {
 	rev, err := h.identity.DeleteInlinePolicy(ctx, call.Caller, identity.RoleBearer, in.RoleName, in.PolicyName)
-	return done[DeleteRolePolicyOutput](call, rev, err)
+	return api.Done(call, new(DeleteRolePolicyOutput), rev, err)
 }
 
 // attachRolePolicy serves AttachRolePolicy.
 func (h *handlers) attachRolePolicy(ctx context.Context, call *api.Call, in *AttachRolePolicyInput) (*AttachRolePolicyOutput, error) {
 	rev, err := h.identity.AttachPolicy(ctx, call.Caller, identity.RoleBearer, in.RoleName, in.PolicyArn)
-	return done[AttachRolePolicyOutput](call, rev, err)
+	return api.Done(call, new(AttachRolePolicyOutput), rev, err)
 }
 
 // detachRolePolicy serves DetachRolePolicy.
 func (h *handlers) detachRolePolicy(ctx context.Context, call *api.Call, in *DetachRolePolicyInput) (*DetachRolePolicyOutput, error) {
 	rev, err := h.identity.DetachPolicy(ctx, call.Caller, identity.RoleBearer, in.RoleName, in.PolicyArn)
-	return done[DetachRolePolicyOutput](call, rev, err)
+	return api.Done(call, new(DetachRolePolicyOutput), rev, err)
 }
 
 // listAttachedRolePolicies serves ListAttachedRolePolicies.
@@ -65,13 +65,13 @@ func (h *handlers) listAttachedRolePolicies(ctx context.Context, call *api.Call,
 	if err != nil {
 		return nil, err
 	}
-	return &ListAttachedRolePoliciesOutput{IsTruncated: p.truncated, Marker: p.marker, AttachedPolicies: attachedPolicies(arns, text(in.PathPrefix))}, nil
+	return &ListAttachedRolePoliciesOutput{IsTruncated: p.truncated, Marker: p.marker, AttachedPolicies: attachedPolicies(arns, api.Value(in.PathPrefix))}, nil
 }
 
 // putUserPolicy serves PutUserPolicy.
 func (h *handlers) putUserPolicy(ctx context.Context, call *api.Call, in *PutUserPolicyInput) (*PutUserPolicyOutput, error) {
 	rev, err := h.identity.PutInlinePolicy(ctx, call.Caller, identity.UserBearer, in.UserName, in.PolicyName, in.PolicyDocument)
-	return done[PutUserPolicyOutput](call, rev, err)
+	return api.Done(call, new(PutUserPolicyOutput), rev, err)
 }
 
 // getUserPolicy serves GetUserPolicy.
@@ -99,19 +99,19 @@ func (h *handlers) listUserPolicies(ctx context.Context, call *api.Call, in *Lis
 // deleteUserPolicy serves DeleteUserPolicy.
 func (h *handlers) deleteUserPolicy(ctx context.Context, call *api.Call, in *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error) {
 	rev, err := h.identity.DeleteInlinePolicy(ctx, call.Caller, identity.UserBearer, in.UserName, in.PolicyName)
-	return done[DeleteUserPolicyOutput](call, rev, err)
+	return api.Done(call, new(DeleteUserPolicyOutput), rev, err)
 }
 
 // attachUserPolicy serves AttachUserPolicy.
 func (h *handlers) attachUserPolicy(ctx context.Context, call *api.Call, in *AttachUserPolicyInput) (*AttachUserPolicyOutput, error) {
 	rev, err := h.identity.AttachPolicy(ctx, call.Caller, identity.UserBearer, in.UserName, in.PolicyArn)
-	return done[AttachUserPolicyOutput](call, rev, err)
+	return api.Done(call, new(AttachUserPolicyOutput), rev, err)
 }
 
 // detachUserPolicy serves DetachUserPolicy.
 func (h *handlers) detachUserPolicy(ctx context.Context, call *api.Call, in *DetachUserPolicyInput) (*DetachUserPolicyOutput, error) {
 	rev, err := h.identity.DetachPolicy(ctx, call.Caller, identity.UserBearer, in.UserName, in.PolicyArn)
-	return done[DetachUserPolicyOutput](call, rev, err)
+	return api.Done(call, new(DetachUserPolicyOutput), rev, err)
 }
 
 // listAttachedUserPolicies serves ListAttachedUserPolicies.
@@ -124,7 +124,7 @@ func (h *handlers) listAttachedUserPolicies(ctx context.Context, call *api.Call,
 	if err != nil {
 		return nil, err
 	}
-	return &ListAttachedUserPoliciesOutput{IsTruncated: p.truncated, Marker: p.marker, AttachedPolicies: attachedPolicies(arns, text(in.PathPrefix))}, nil
+	return &ListAttachedUserPoliciesOutput{IsTruncated: p.truncated, Marker: p.marker, AttachedPolicies: attachedPolicies(arns, api.Value(in.PathPrefix))}, nil
 }
 
 // attachedPolicies are the policies of some ARNs whose path begins with a prefix.

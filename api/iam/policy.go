@@ -13,7 +13,7 @@ import (
 func wirePolicy(p *trellis.ManagedPolicy, uses int) Policy {
 	return Policy{
 		Arn: new(p.ARN()), AttachmentCount: new(int32(uses)), CreateDate: &p.CreatedAt, DefaultVersionId: &p.VersionID,
-		Description: optional(p.Description), IsAttachable: new(true), Path: &p.Path,
+		Description: api.Some(p.Description), IsAttachable: new(true), Path: &p.Path,
 		PermissionsBoundaryUsageCount: new(int32(0)), PolicyId: &p.ID, PolicyName: &p.Name, UpdateDate: &p.UpdatedAt,
 	}
 }
@@ -29,7 +29,7 @@ func (h *handlers) createPolicy(ctx context.Context, call *api.Call, in *CreateP
 	if err != nil {
 		return nil, err
 	}
-	p := trellis.ManagedPolicy{Name: in.PolicyName, Path: text(in.Path), Description: text(in.Description), Text: in.PolicyDocument}
+	p := trellis.ManagedPolicy{Name: in.PolicyName, Path: api.Value(in.Path), Description: api.Value(in.Description), Text: in.PolicyDocument}
 	p.Tags = tags
 	made, rev, err := h.identity.CreatePolicy(ctx, call.Caller, p)
 	if err != nil {
@@ -77,8 +77,8 @@ func (h *handlers) listPolicyVersions(ctx context.Context, call *api.Call, in *L
 
 // listPolicies serves ListPolicies.
 func (h *handlers) listPolicies(ctx context.Context, call *api.Call, in *ListPoliciesInput) (*ListPoliciesOutput, error) {
-	scope := text(in.Scope)
-	found, err := h.identity.ListPolicies(ctx, call.Caller, scope != "AWS", scope != "Local", text(in.PathPrefix))
+	scope := api.Value(in.Scope)
+	found, err := h.identity.ListPolicies(ctx, call.Caller, scope != "AWS", scope != "Local", api.Value(in.PathPrefix))
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (h *handlers) listEntitiesForPolicy(ctx context.Context, call *api.Call, in
 		IsTruncated: end.truncated, Marker: end.marker,
 		PolicyGroups: []PolicyGroup{}, PolicyRoles: []PolicyRole{}, PolicyUsers: []PolicyUser{},
 	}
-	filter := text(in.EntityFilter)
+	filter := api.Value(in.EntityFilter)
 	for _, use := range uses {
 		switch kind, name, _ := strings.Cut(use, "/"); {
 		case kind == "user" && (filter == "" || filter == "User"):
@@ -130,5 +130,5 @@ func (h *handlers) listEntitiesForPolicy(ctx context.Context, call *api.Call, in
 // deletePolicy serves DeletePolicy.
 func (h *handlers) deletePolicy(ctx context.Context, call *api.Call, in *DeletePolicyInput) (*DeletePolicyOutput, error) {
 	rev, err := h.identity.DeletePolicy(ctx, call.Caller, in.PolicyArn)
-	return done[DeletePolicyOutput](call, rev, err)
+	return api.Done(call, new(DeletePolicyOutput), rev, err)
 }

@@ -11,7 +11,7 @@ import (
 func wireRole(r *trellis.Role) Role {
 	return Role{
 		Arn: r.ARN(), AssumeRolePolicyDocument: new(document(r.TrustPolicy)), CreateDate: r.CreatedAt,
-		Description: optional(r.Description), MaxSessionDuration: new(int32(r.MaxSessionSeconds)),
+		Description: api.Some(r.Description), MaxSessionDuration: new(int32(r.MaxSessionSeconds)),
 		Path: r.Path, RoleId: r.ID, RoleName: r.Name,
 	}
 }
@@ -25,7 +25,7 @@ func (h *handlers) createRole(ctx context.Context, call *api.Call, in *CreateRol
 	if in.PermissionsBoundary != nil {
 		return nil, noBoundary()
 	}
-	r := trellis.Role{Name: in.RoleName, Path: text(in.Path), Description: text(in.Description), TrustPolicy: in.AssumeRolePolicyDocument}
+	r := trellis.Role{Name: in.RoleName, Path: api.Value(in.Path), Description: api.Value(in.Description), TrustPolicy: in.AssumeRolePolicyDocument}
 	r.Tags = tags
 	if in.MaxSessionDuration != nil {
 		r.MaxSessionSeconds = int(*in.MaxSessionDuration)
@@ -54,7 +54,7 @@ func (h *handlers) getRole(ctx context.Context, call *api.Call, in *GetRoleInput
 
 // listRoles serves ListRoles.
 func (h *handlers) listRoles(ctx context.Context, call *api.Call, in *ListRolesInput) (*ListRolesOutput, error) {
-	roles, err := h.identity.ListRoles(ctx, call.Caller, text(in.PathPrefix))
+	roles, err := h.identity.ListRoles(ctx, call.Caller, api.Value(in.PathPrefix))
 	if err != nil {
 		return nil, err
 	}
@@ -85,19 +85,19 @@ func (h *handlers) updateRole(ctx context.Context, call *api.Call, in *UpdateRol
 		longest = new(int(*in.MaxSessionDuration))
 	}
 	rev, err := h.identity.UpdateRole(ctx, call.Caller, in.RoleName, in.Description, longest)
-	return done[UpdateRoleOutput](call, rev, err)
+	return api.Done(call, new(UpdateRoleOutput), rev, err)
 }
 
 // updateAssumeRolePolicy serves UpdateAssumeRolePolicy.
 func (h *handlers) updateAssumeRolePolicy(ctx context.Context, call *api.Call, in *UpdateAssumeRolePolicyInput) (*UpdateAssumeRolePolicyOutput, error) {
 	rev, err := h.identity.UpdateAssumeRolePolicy(ctx, call.Caller, in.RoleName, in.PolicyDocument)
-	return done[UpdateAssumeRolePolicyOutput](call, rev, err)
+	return api.Done(call, new(UpdateAssumeRolePolicyOutput), rev, err)
 }
 
 // deleteRole serves DeleteRole.
 func (h *handlers) deleteRole(ctx context.Context, call *api.Call, in *DeleteRoleInput) (*DeleteRoleOutput, error) {
 	rev, err := h.identity.DeleteRole(ctx, call.Caller, in.RoleName)
-	return done[DeleteRoleOutput](call, rev, err)
+	return api.Done(call, new(DeleteRoleOutput), rev, err)
 }
 
 // tagRole serves TagRole.
@@ -107,13 +107,13 @@ func (h *handlers) tagRole(ctx context.Context, call *api.Call, in *TagRoleInput
 		return nil, err
 	}
 	rev, err := h.identity.TagRole(ctx, call.Caller, in.RoleName, tags)
-	return done[TagRoleOutput](call, rev, err)
+	return api.Done(call, new(TagRoleOutput), rev, err)
 }
 
 // untagRole serves UntagRole.
 func (h *handlers) untagRole(ctx context.Context, call *api.Call, in *UntagRoleInput) (*UntagRoleOutput, error) {
 	rev, err := h.identity.UntagRole(ctx, call.Caller, in.RoleName, in.TagKeys)
-	return done[UntagRoleOutput](call, rev, err)
+	return api.Done(call, new(UntagRoleOutput), rev, err)
 }
 
 // listRoleTags serves ListRoleTags.

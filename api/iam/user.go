@@ -22,7 +22,7 @@ func (h *handlers) createUser(ctx context.Context, call *api.Call, in *CreateUse
 	if in.PermissionsBoundary != nil {
 		return nil, noBoundary()
 	}
-	u := trellis.User{Name: in.UserName, Path: text(in.Path)}
+	u := trellis.User{Name: in.UserName, Path: api.Value(in.Path)}
 	u.Tags = tags
 	made, rev, err := h.identity.CreateUser(ctx, call.Caller, u)
 	if err != nil {
@@ -41,7 +41,7 @@ func noBoundary() error {
 
 // getUser serves GetUser.
 func (h *handlers) getUser(ctx context.Context, call *api.Call, in *GetUserInput) (*GetUserOutput, error) {
-	name, err := identity.UserName(call.Caller, text(in.UserName))
+	name, err := identity.UserName(call.Caller, api.Value(in.UserName))
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (h *handlers) getUser(ctx context.Context, call *api.Call, in *GetUserInput
 
 // listUsers serves ListUsers.
 func (h *handlers) listUsers(ctx context.Context, call *api.Call, in *ListUsersInput) (*ListUsersOutput, error) {
-	users, err := h.identity.ListUsers(ctx, call.Caller, text(in.PathPrefix))
+	users, err := h.identity.ListUsers(ctx, call.Caller, api.Value(in.PathPrefix))
 	if err != nil {
 		return nil, err
 	}
@@ -73,14 +73,14 @@ func (h *handlers) listUsers(ctx context.Context, call *api.Call, in *ListUsersI
 
 // updateUser serves UpdateUser.
 func (h *handlers) updateUser(ctx context.Context, call *api.Call, in *UpdateUserInput) (*UpdateUserOutput, error) {
-	rev, err := h.identity.UpdateUser(ctx, call.Caller, in.UserName, text(in.NewUserName), text(in.NewPath))
-	return done[UpdateUserOutput](call, rev, err)
+	rev, err := h.identity.UpdateUser(ctx, call.Caller, in.UserName, api.Value(in.NewUserName), api.Value(in.NewPath))
+	return api.Done(call, new(UpdateUserOutput), rev, err)
 }
 
 // deleteUser serves DeleteUser.
 func (h *handlers) deleteUser(ctx context.Context, call *api.Call, in *DeleteUserInput) (*DeleteUserOutput, error) {
 	rev, err := h.identity.DeleteUser(ctx, call.Caller, in.UserName)
-	return done[DeleteUserOutput](call, rev, err)
+	return api.Done(call, new(DeleteUserOutput), rev, err)
 }
 
 // tagUser serves TagUser.
@@ -90,13 +90,13 @@ func (h *handlers) tagUser(ctx context.Context, call *api.Call, in *TagUserInput
 		return nil, err
 	}
 	rev, err := h.identity.TagUser(ctx, call.Caller, in.UserName, tags)
-	return done[TagUserOutput](call, rev, err)
+	return api.Done(call, new(TagUserOutput), rev, err)
 }
 
 // untagUser serves UntagUser.
 func (h *handlers) untagUser(ctx context.Context, call *api.Call, in *UntagUserInput) (*UntagUserOutput, error) {
 	rev, err := h.identity.UntagUser(ctx, call.Caller, in.UserName, in.TagKeys)
-	return done[UntagUserOutput](call, rev, err)
+	return api.Done(call, new(UntagUserOutput), rev, err)
 }
 
 // listUserTags serves ListUserTags.

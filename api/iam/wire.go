@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"cmp"
 	"maps"
 	"net/url"
 	"slices"
@@ -22,48 +21,15 @@ type paging struct {
 
 // page cuts one page out of all items, which have unique keys. Items are sorted by key first.
 func page[T any](call *api.Call, all []T, key func(T) string, marker *string, maxItems *int32) ([]T, paging, error) {
-	after, err := call.After(marker)
+	all, next, err := api.Cut(call, all, key, marker, int(api.Or(maxItems, defaultPage)))
 	if err != nil {
 		return nil, paging{}, err
 	}
-	all = slices.Clone(all)
-	slices.SortFunc(all, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
-	if after != "" {
-		at, found := slices.BinarySearchFunc(all, after, func(t T, k string) int { return cmp.Compare(key(t), k) })
-		if found {
-			at++
-		}
-		all = all[at:]
-	}
-	size := defaultPage
-	if maxItems != nil {
-		size = int(*maxItems)
-	}
-	if len(all) <= size {
-		return all, paging{truncated: new(false)}, nil
-	}
-	all = all[:size]
-	return all, paging{new(true), call.NextToken(key(all[size-1]))}, nil
+	return all, paging{new(next != nil), next}, nil
 }
 
 // same is the key of items that are keys themselves.
 func same(s string) string { return s }
-
-// text is the value of an optional text, empty when absent.
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-// optional is an optional text, absent when empty.
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
 
 // document is a policy's text as IAM's answers have it: percent-encoded (IAM API reference, GetRolePolicy).
 func document(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
@@ -89,13 +55,4 @@ func toTags(m map[string]string) []Tag {
 		tags = append(tags, Tag{Key: k, Value: m[k]})
 	}
 	return tags
-}
-
-// done is the answer of an operation that answers nothing but its revision.
-func done[Out any](call *api.Call, rev trellis.Revision, err error) (*Out, error) {
-	if err != nil {
-		return nil, err
-	}
-	call.Committed(rev)
-	return new(Out), nil
 }

@@ -52,8 +52,8 @@ func (h *handlers) getLogEvents(_ context.Context, c *api.Call, in *GetLogEvents
 	if err != nil {
 		return nil, err
 	}
-	page, err := h.logs.Get(c.Account, group, in.LogStreamName, telemetry.GetQuery{From: or(in.StartTime, 0), To: or(in.EndTime, 0),
-		FromHead: or(in.StartFromHead, false), Limit: int(or(in.Limit, maxEvents)), Token: token})
+	page, err := h.logs.Get(c.Account, group, in.LogStreamName, telemetry.GetQuery{From: api.Or(in.StartTime, 0), To: api.Or(in.EndTime, 0),
+		FromHead: api.Or(in.StartFromHead, false), Limit: int(api.Or(in.Limit, maxEvents)), Token: token})
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +81,8 @@ func (h *handlers) filterLogEvents(_ context.Context, c *api.Call, in *FilterLog
 	if err != nil {
 		return nil, err
 	}
-	events, next, err := h.logs.Filter(c.Account, group, telemetry.FilterQuery{From: or(in.StartTime, 0), To: or(in.EndTime, 0),
-		Streams: in.LogStreamNames, Prefix: or(in.LogStreamNamePrefix, ""), Pattern: or(in.FilterPattern, ""), Limit: int(or(in.Limit, maxEvents)), After: after})
+	events, next, err := h.logs.Filter(c.Account, group, telemetry.FilterQuery{From: api.Or(in.StartTime, 0), To: api.Or(in.EndTime, 0),
+		Streams: in.LogStreamNames, Prefix: api.Or(in.LogStreamNamePrefix, ""), Pattern: api.Or(in.FilterPattern, ""), Limit: int(api.Or(in.Limit, maxEvents)), After: after})
 	if err != nil {
 		return nil, err
 	}

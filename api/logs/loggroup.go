@@ -15,8 +15,8 @@ func (h *handlers) createLogGroup(_ context.Context, c *api.Call, in *CreateLogG
 	if err := h.onGroup(c, in.LogGroupName); err != nil {
 		return nil, err
 	}
-	err := h.logs.CreateGroup(telemetry.LogGroup{Account: c.Account, Name: in.LogGroupName, Class: or(in.LogGroupClass, ""),
-		KMSKeyID: or(in.KmsKeyId, ""), Protected: or(in.DeletionProtectionEnabled, false), Tags: in.Tags})
+	err := h.logs.CreateGroup(telemetry.LogGroup{Account: c.Account, Name: in.LogGroupName, Class: api.Or(in.LogGroupClass, ""),
+		KMSKeyID: api.Or(in.KmsKeyId, ""), Protected: api.Or(in.DeletionProtectionEnabled, false), Tags: in.Tags})
 	return &CreateLogGroupOutput{}, err
 }
 
@@ -36,7 +36,7 @@ func (h *handlers) describeLogGroups(_ context.Context, c *api.Call, in *Describ
 	if in.LogGroupNamePattern != nil && in.LogGroupNamePrefix != nil {
 		return nil, invalid("LogGroupNamePattern and LogGroupNamePrefix cannot be both set")
 	}
-	f := telemetry.GroupFilter{Prefix: or(in.LogGroupNamePrefix, ""), Pattern: or(in.LogGroupNamePattern, ""), Class: or(in.LogGroupClass, "")}
+	f := telemetry.GroupFilter{Prefix: api.Or(in.LogGroupNamePrefix, ""), Pattern: api.Or(in.LogGroupNamePattern, ""), Class: api.Or(in.LogGroupClass, "")}
 	for _, id := range in.LogGroupIdentifiers {
 		name, err := fromIdentifier(c, id)
 		if err != nil {
@@ -48,14 +48,14 @@ func (h *handlers) describeLogGroups(_ context.Context, c *api.Call, in *Describ
 	if err != nil {
 		return nil, err
 	}
-	groups, next, err := h.logs.Groups(c.Account, f, after, int(or(in.Limit, pageSize)))
+	groups, next, err := h.logs.Groups(c.Account, f, after, int(api.Or(in.Limit, pageSize)))
 	if err != nil {
 		return nil, err
 	}
 	out := &DescribeLogGroupsOutput{LogGroups: make([]LogGroup, 0, len(groups)), NextToken: c.NextToken(next)}
 	for _, g := range groups {
 		out.LogGroups = append(out.LogGroups, LogGroup{Arn: new(g.ARN + ":*"), LogGroupArn: new(g.ARN), LogGroupName: new(g.Name),
-			CreationTime: new(g.CreatedMillis), LogGroupClass: new(g.Class), KmsKeyId: some(g.KMSKeyID), RetentionInDays: some(g.RetentionDays),
+			CreationTime: new(g.CreatedMillis), LogGroupClass: new(g.Class), KmsKeyId: api.Some(g.KMSKeyID), RetentionInDays: api.Some(g.RetentionDays),
 			StoredBytes: new(g.Bytes), MetricFilterCount: new(int32(0)), DeletionProtectionEnabled: new(g.Protected)})
 	}
 	return out, nil

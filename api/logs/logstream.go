@@ -36,15 +36,15 @@ func (h *handlers) describeLogStreams(_ context.Context, c *api.Call, in *Descri
 	if err != nil {
 		return nil, err
 	}
-	f := telemetry.StreamFilter{Prefix: or(in.LogStreamNamePrefix, ""), ByTime: or(in.OrderBy, "") == "LastEventTime", Descending: or(in.Descending, false)}
-	streams, next, err := h.logs.Streams(c.Account, group, f, after, int(or(in.Limit, pageSize)))
+	f := telemetry.StreamFilter{Prefix: api.Or(in.LogStreamNamePrefix, ""), ByTime: api.Or(in.OrderBy, "") == "LastEventTime", Descending: api.Or(in.Descending, false)}
+	streams, next, err := h.logs.Streams(c.Account, group, f, after, int(api.Or(in.Limit, pageSize)))
 	if err != nil {
 		return nil, err
 	}
 	out := &DescribeLogStreamsOutput{LogStreams: make([]LogStream, 0, len(streams)), NextToken: c.NextToken(next)}
 	for _, s := range streams {
 		out.LogStreams = append(out.LogStreams, LogStream{Arn: new(s.ARN), LogStreamName: new(s.Name), CreationTime: new(s.CreatedMillis),
-			FirstEventTimestamp: some(s.FirstEvent), LastEventTimestamp: some(s.LastEvent), LastIngestionTime: some(s.LastIngestion),
+			FirstEventTimestamp: api.Some(s.FirstEvent), LastEventTimestamp: api.Some(s.LastEvent), LastIngestionTime: api.Some(s.LastIngestion),
 			StoredBytes: new(int64(0))}) // AWS reports 0 for every stream since 2019
 	}
 	return out, nil

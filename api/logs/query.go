@@ -13,7 +13,7 @@ const language = "CWLI"
 
 // startQuery serves StartQuery.
 func (h *handlers) startQuery(_ context.Context, c *api.Call, in *StartQueryInput) (*StartQueryOutput, error) {
-	if l := or(in.QueryLanguage, language); l != language {
+	if l := api.Or(in.QueryLanguage, language); l != language {
 		return nil, invalid("Query language %s is not served", l)
 	}
 	var groups []string
@@ -45,7 +45,7 @@ func (h *handlers) startQuery(_ context.Context, c *api.Call, in *StartQueryInpu
 		}
 	}
 	id, err := h.logs.StartQuery(telemetry.Query{Account: c.Account, Groups: groups, From: in.StartTime, To: in.EndTime,
-		Text: in.QueryString, Limit: int(or(in.Limit, 0)), User: c.Caller.Principal.ARN})
+		Text: in.QueryString, Limit: int(api.Or(in.Limit, 0)), User: c.Caller.Principal.ARN})
 	return &StartQueryOutput{QueryId: &id}, err
 }
 
@@ -58,7 +58,7 @@ func (h *handlers) getQueryResults(_ context.Context, c *api.Call, in *GetQueryR
 	if err != nil {
 		return nil, err
 	}
-	rows, next, err := page(c, q.Results, in.NextToken, int(or(in.MaxItems, 0)))
+	rows, next, err := page(c, q.Results, in.NextToken, int(api.Or(in.MaxItems, 0)))
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (h *handlers) stopQuery(_ context.Context, c *api.Call, in *StopQueryInput)
 
 // describeQueries serves DescribeQueries.
 func (h *handlers) describeQueries(_ context.Context, c *api.Call, in *DescribeQueriesInput) (*DescribeQueriesOutput, error) {
-	group := or(in.LogGroupName, "")
+	group := api.Or(in.LogGroupName, "")
 	resource := h.logs.GroupARN(c.Account, "*")
 	if group != "" {
 		resource = h.logs.GroupARN(c.Account, group) + ":*"
@@ -95,10 +95,10 @@ func (h *handlers) describeQueries(_ context.Context, c *api.Call, in *DescribeQ
 		return nil, err
 	}
 	var queries []telemetry.QueryState
-	if or(in.QueryLanguage, language) == language {
-		queries = h.logs.Queries(c.Account, group, or(in.Status, ""))
+	if api.Or(in.QueryLanguage, language) == language {
+		queries = h.logs.Queries(c.Account, group, api.Or(in.Status, ""))
 	}
-	queries, next, err := page(c, queries, in.NextToken, int(or(in.MaxResults, 1000)))
+	queries, next, err := page(c, queries, in.NextToken, int(api.Or(in.MaxResults, 1000)))
 	if err != nil {
 		return nil, err
 	}

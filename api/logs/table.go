@@ -82,20 +82,3 @@ func fromIdentifier(c *api.Call, identifier string) (string, error) {
 func invalid(format string, args ...any) error {
 	return trellis.NewError(400, "InvalidParameterException", format, args...)
 }
-
-// or is what p points at, or a default.
-func or[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
-
-// some is a pointer to v, nil when v is zero: AWS leaves such members out.
-func some[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}

@@ -130,17 +130,17 @@ func (h *handlers) listAccountsForParent(ctx context.Context, call *api.Call, in
 // moveAccount serves MoveAccount.
 func (h *handlers) moveAccount(ctx context.Context, call *api.Call, in *MoveAccountInput) (*MoveAccountOutput, error) {
 	rev, err := h.identity.MoveAccount(ctx, call.Caller, in.AccountId, in.SourceParentId, in.DestinationParentId)
-	return done[MoveAccountOutput](call, rev, err)
+	return api.Done(call, new(MoveAccountOutput), rev, err)
 }
 
 // closeAccount serves CloseAccount.
 func (h *handlers) closeAccount(ctx context.Context, call *api.Call, in *CloseAccountInput) (*CloseAccountOutput, error) {
 	rev, err := h.identity.CloseAccount(ctx, call.Caller, in.AccountId)
-	return done[CloseAccountOutput](call, rev, err)
+	return api.Done(call, new(CloseAccountOutput), rev, err)
 }
 
 // removeAccountFromOrganization serves RemoveAccountFromOrganization.
 func (h *handlers) removeAccountFromOrganization(ctx context.Context, call *api.Call, in *RemoveAccountFromOrganizationInput) (*RemoveAccountFromOrganizationOutput, error) {
 	rev, err := h.identity.RemoveAccount(ctx, call.Caller, in.AccountId)
-	return done[RemoveAccountFromOrganizationOutput](call, rev, err)
+	return api.Done(call, new(RemoveAccountFromOrganizationOutput), rev, err)
 }

@@ -43,7 +43,7 @@ func (h *handlers) describeOrganization(ctx context.Context, call *api.Call, _ *
 // deleteOrganization serves DeleteOrganization.
 func (h *handlers) deleteOrganization(ctx context.Context, call *api.Call, _ *DeleteOrganizationInput) (*DeleteOrganizationOutput, error) {
 	rev, err := h.identity.DeleteOrganization(ctx, call.Caller)
-	return done[DeleteOrganizationOutput](call, rev, err)
+	return api.Done(call, new(DeleteOrganizationOutput), rev, err)
 }
 
 // listRoots serves ListRoots.
@@ -90,13 +90,13 @@ func (h *handlers) listChildren(ctx context.Context, call *api.Call, in *ListChi
 // enableAWSServiceAccess serves EnableAWSServiceAccess.
 func (h *handlers) enableAWSServiceAccess(ctx context.Context, call *api.Call, in *EnableAWSServiceAccessInput) (*EnableAWSServiceAccessOutput, error) {
 	rev, err := h.identity.SetServiceAccess(ctx, call.Caller, in.ServicePrincipal, true)
-	return done[EnableAWSServiceAccessOutput](call, rev, err)
+	return api.Done(call, new(EnableAWSServiceAccessOutput), rev, err)
 }
 
 // disableAWSServiceAccess serves DisableAWSServiceAccess.
 func (h *handlers) disableAWSServiceAccess(ctx context.Context, call *api.Call, in *DisableAWSServiceAccessInput) (*DisableAWSServiceAccessOutput, error) {
 	rev, err := h.identity.SetServiceAccess(ctx, call.Caller, in.ServicePrincipal, false)
-	return done[DisableAWSServiceAccessOutput](call, rev, err)
+	return api.Done(call, new(DisableAWSServiceAccessOutput), rev, err)
 }
 
 // listAWSServiceAccessForOrganization serves ListAWSServiceAccessForOrganization.
@@ -123,13 +123,13 @@ func (h *handlers) tagResource(ctx context.Context, call *api.Call, in *TagResou
 		return nil, err
 	}
 	rev, err := h.identity.TagOrgResource(ctx, call.Caller, in.ResourceId, tags)
-	return done[TagResourceOutput](call, rev, err)
+	return api.Done(call, new(TagResourceOutput), rev, err)
 }
 
 // untagResource serves UntagResource.
 func (h *handlers) untagResource(ctx context.Context, call *api.Call, in *UntagResourceInput) (*UntagResourceOutput, error) {
 	rev, err := h.identity.UntagOrgResource(ctx, call.Caller, in.ResourceId, in.TagKeys)
-	return done[UntagResourceOutput](call, rev, err)
+	return api.Done(call, new(UntagResourceOutput), rev, err)
 }
 
 // listTagsForResource serves ListTagsForResource.

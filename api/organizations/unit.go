@@ -53,7 +53,7 @@ func (h *handlers) updateOrganizationalUnit(ctx context.Context, call *api.Call,
 // deleteOrganizationalUnit serves DeleteOrganizationalUnit.
 func (h *handlers) deleteOrganizationalUnit(ctx context.Context, call *api.Call, in *DeleteOrganizationalUnitInput) (*DeleteOrganizationalUnitOutput, error) {
 	rev, err := h.identity.DeleteUnit(ctx, call.Caller, in.OrganizationalUnitId)
-	return done[DeleteOrganizationalUnitOutput](call, rev, err)
+	return api.Done(call, new(DeleteOrganizationalUnitOutput), rev, err)
 }
 
 // listOrganizationalUnitsForParent serves ListOrganizationalUnitsForParent.

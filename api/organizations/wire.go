@@ -1,7 +1,6 @@
 package organizations
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
@@ -12,31 +11,9 @@ import (
 // defaultPage is how many items a page has when MaxResults is absent.
 const defaultPage = 20
 
-// page cuts one page out of all items, which have unique keys, and returns the token of the next one. Items
-// are sorted by key first.
+// page cuts one page out of all items, which have unique keys.
 func page[T any](call *api.Call, all []T, key func(T) string, token *string, maxResults *int32) ([]T, *string, error) {
-	after, err := call.After(token)
-	if err != nil {
-		return nil, nil, err
-	}
-	all = slices.Clone(all)
-	slices.SortFunc(all, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
-	if after != "" {
-		at, found := slices.BinarySearchFunc(all, after, func(t T, k string) int { return cmp.Compare(key(t), k) })
-		if found {
-			at++
-		}
-		all = all[at:]
-	}
-	size := defaultPage
-	if maxResults != nil {
-		size = int(*maxResults)
-	}
-	if len(all) <= size {
-		return all, nil, nil
-	}
-	all = all[:size]
-	return all, call.NextToken(key(all[size-1])), nil
+	return api.Cut(call, all, key, token, int(api.Or(maxResults, defaultPage)))
 }
 
 // same is the key of items that are keys themselves.
@@ -61,13 +38,4 @@ func toTags(m map[string]string) []Tag {
 		tags = append(tags, Tag{Key: k, Value: m[k]})
 	}
 	return tags
-}
-
-// done is the answer of an operation that answers nothing but its revision.
-func done[Out any](call *api.Call, rev trellis.Revision, err error) (*Out, error) {
-	if err != nil {
-		return nil, err
-	}
-	call.Committed(rev)
-	return new(Out), nil
 }

@@ -17,19 +17,19 @@ func (h *handler) association(a controlplane.ShareAssociation) ResourceShareAsso
 		created = a.Principal.AddedAt
 	}
 	return ResourceShareAssociation{AssociatedEntity: &a.Entity, AssociationType: &a.Type, CreationTime: &created, External: &a.Principal.External,
-		LastUpdatedTime: &a.Share.UpdatedAt, ResourceShareArn: ptr(a.Share.ARN(h.region)), ResourceShareName: &a.Share.Name, Status: &a.Status}
+		LastUpdatedTime: &a.Share.UpdatedAt, ResourceShareArn: new(a.Share.ARN(h.region)), ResourceShareName: &a.Share.Name, Status: &a.Status}
 }
 
 // associateResourceShare is AssociateResourceShare.
 func (h *handler) associateResourceShare(ctx context.Context, c *api.Call, in *AssociateResourceShareInput) (*AssociateResourceShareOutput, error) {
 	all, rev, err := h.plane.AssociateShare(ctx, c.Caller, in.ResourceShareArn, in.ResourceArns, in.Principals)
-	return done(c, &AssociateResourceShareOutput{ClientToken: in.ClientToken, ResourceShareAssociations: each(all, h.association)}, rev, err)
+	return api.Done(c, &AssociateResourceShareOutput{ClientToken: in.ClientToken, ResourceShareAssociations: api.Each(all, h.association)}, rev, err)
 }
 
 // disassociateResourceShare is DisassociateResourceShare.
 func (h *handler) disassociateResourceShare(ctx context.Context, c *api.Call, in *DisassociateResourceShareInput) (*DisassociateResourceShareOutput, error) {
 	all, rev, err := h.plane.DisassociateShare(ctx, c.Caller, in.ResourceShareArn, in.ResourceArns, in.Principals)
-	return done(c, &DisassociateResourceShareOutput{ClientToken: in.ClientToken, ResourceShareAssociations: each(all, h.association)}, rev, err)
+	return api.Done(c, &DisassociateResourceShareOutput{ClientToken: in.ClientToken, ResourceShareAssociations: api.Each(all, h.association)}, rev, err)
 }
 
 // getAssociations is GetResourceShareAssociations.
@@ -46,13 +46,13 @@ func (h *handler) getAssociations(ctx context.Context, c *api.Call, in *GetResou
 			in.ResourceArn != nil && *in.ResourceArn != a.Entity || in.Principal != nil && *in.Principal != a.Entity
 	})
 	all, next, err := page(c, all, func(a controlplane.ShareAssociation) string { return a.Share.ID + " " + a.Entity }, in.MaxResults, in.NextToken)
-	return &GetResourceShareAssociationsOutput{NextToken: next, ResourceShareAssociations: each(all, h.association)}, err
+	return &GetResourceShareAssociationsOutput{NextToken: next, ResourceShareAssociations: api.Each(all, h.association)}, err
 }
 
 // invitation is an invitation as the wire has it.
 func (h *handler) invitation(i controlplane.ShareInvitation) ResourceShareInvitation {
-	return ResourceShareInvitation{InvitationTimestamp: &i.Receiver.AddedAt, ReceiverAccountId: &i.Receiver.Principal, ResourceShareArn: ptr(i.Share.ARN(h.region)),
-		ResourceShareInvitationArn: ptr(i.ARN(h.region)), ResourceShareName: &i.Share.Name, SenderAccountId: &i.Share.Account, Status: ptr(i.Status())}
+	return ResourceShareInvitation{InvitationTimestamp: &i.Receiver.AddedAt, ReceiverAccountId: &i.Receiver.Principal, ResourceShareArn: new(i.Share.ARN(h.region)),
+		ResourceShareInvitationArn: new(i.ARN(h.region)), ResourceShareName: &i.Share.Name, SenderAccountId: &i.Share.Account, Status: new(i.Status())}
 }
 
 // getInvitations is GetResourceShareInvitations.
@@ -65,7 +65,7 @@ func (h *handler) getInvitations(ctx context.Context, c *api.Call, in *GetResour
 		return !matches(in.ResourceShareArns, i.Share.ARN(h.region)) || !matches(in.ResourceShareInvitationArns, i.ARN(h.region))
 	})
 	all, next, err := page(c, all, func(i controlplane.ShareInvitation) string { return i.ARN(h.region) }, in.MaxResults, in.NextToken)
-	return &GetResourceShareInvitationsOutput{NextToken: next, ResourceShareInvitations: each(all, h.invitation)}, err
+	return &GetResourceShareInvitationsOutput{NextToken: next, ResourceShareInvitations: api.Each(all, h.invitation)}, err
 }
 
 // acceptInvitation is AcceptResourceShareInvitation.
@@ -74,7 +74,7 @@ func (h *handler) acceptInvitation(ctx context.Context, c *api.Call, in *AcceptR
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &AcceptResourceShareInvitationOutput{ClientToken: in.ClientToken, ResourceShareInvitation: ptr(h.invitation(i))}, rev, nil)
+	return api.Done(c, &AcceptResourceShareInvitationOutput{ClientToken: in.ClientToken, ResourceShareInvitation: new(h.invitation(i))}, rev, nil)
 }
 
 // rejectInvitation is RejectResourceShareInvitation.
@@ -83,13 +83,13 @@ func (h *handler) rejectInvitation(ctx context.Context, c *api.Call, in *RejectR
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &RejectResourceShareInvitationOutput{ClientToken: in.ClientToken, ResourceShareInvitation: ptr(h.invitation(i))}, rev, nil)
+	return api.Done(c, &RejectResourceShareInvitationOutput{ClientToken: in.ClientToken, ResourceShareInvitation: new(h.invitation(i))}, rev, nil)
 }
 
 // permission is a managed permission as the wire has it.
 func permission(s controlplane.SharePermission) ResourceSharePermissionSummary {
-	return ResourceSharePermissionSummary{Arn: ptr(s.ARN()), DefaultVersion: ptr(true), FeatureSet: ptr("STANDARD"), IsResourceTypeDefault: &s.Default, Name: &s.Name,
-		PermissionType: ptr("AWS_MANAGED"), ResourceType: &s.ResourceType, Status: ptr("ATTACHABLE"), Version: ptr("1")}
+	return ResourceSharePermissionSummary{Arn: new(s.ARN()), DefaultVersion: new(true), FeatureSet: new("STANDARD"), IsResourceTypeDefault: &s.Default, Name: &s.Name,
+		PermissionType: new("AWS_MANAGED"), ResourceType: &s.ResourceType, Status: new("ATTACHABLE"), Version: new("1")}
 }
 
 // listPermissions is ListPermissions: the managed ones, since customers can make none here.
@@ -97,12 +97,12 @@ func (h *handler) listPermissions(_ context.Context, c *api.Call, in *ListPermis
 	if err := c.Authorize("ram:ListPermissions", "*", nil); err != nil {
 		return nil, err
 	}
-	all := controlplane.SharePermissions(value(in.ResourceType))
-	if value(in.PermissionType) == "CUSTOMER_MANAGED" {
+	all := controlplane.SharePermissions(api.Value(in.ResourceType))
+	if api.Value(in.PermissionType) == "CUSTOMER_MANAGED" {
 		all = nil
 	}
 	all, next, err := page(c, all, func(s controlplane.SharePermission) string { return s.Name }, in.MaxResults, in.NextToken)
-	return &ListPermissionsOutput{NextToken: next, Permissions: each(all, permission)}, err
+	return &ListPermissionsOutput{NextToken: next, Permissions: api.Each(all, permission)}, err
 }
 
 // listSharePermissions is ListResourceSharePermissions.
@@ -113,9 +113,9 @@ func (h *handler) listSharePermissions(ctx context.Context, c *api.Call, in *Lis
 	}
 	all := slices.DeleteFunc(controlplane.SharePermissions(""), func(p controlplane.SharePermission) bool { return !slices.Contains(s.Permissions, p.ARN()) })
 	all, next, err := page(c, all, func(s controlplane.SharePermission) string { return s.Name }, in.MaxResults, in.NextToken)
-	return &ListResourceSharePermissionsOutput{NextToken: next, Permissions: each(all, func(p controlplane.SharePermission) ResourceSharePermissionSummary {
+	return &ListResourceSharePermissionsOutput{NextToken: next, Permissions: api.Each(all, func(p controlplane.SharePermission) ResourceSharePermissionSummary {
 		out := permission(p)
-		out.Status = ptr("ASSOCIATED")
+		out.Status = new("ASSOCIATED")
 		return out
 	})}, err
 }
@@ -133,15 +133,15 @@ func (h *handler) listResources(ctx context.Context, c *api.Call, in *ListResour
 		}
 		for _, arn := range s.Resources {
 			typ := controlplane.ShareResourceType(arn)
-			if !matches(in.ResourceArns, arn) || in.ResourceType != nil && !strings.EqualFold(*in.ResourceType, typ) || value(in.ResourceRegionScope) == "GLOBAL" {
+			if !matches(in.ResourceArns, arn) || in.ResourceType != nil && !strings.EqualFold(*in.ResourceType, typ) || api.Value(in.ResourceRegionScope) == "GLOBAL" {
 				continue
 			}
-			all = append(all, Resource{Arn: &arn, CreationTime: &s.CreatedAt, LastUpdatedTime: &s.UpdatedAt, ResourceRegionScope: ptr("REGIONAL"),
-				ResourceShareArn: ptr(s.ARN(h.region)), Status: ptr("AVAILABLE"), Type: &typ})
+			all = append(all, Resource{Arn: &arn, CreationTime: &s.CreatedAt, LastUpdatedTime: &s.UpdatedAt, ResourceRegionScope: new("REGIONAL"),
+				ResourceShareArn: new(s.ARN(h.region)), Status: new("AVAILABLE"), Type: &typ})
 		}
 	}
 	all, next, err := page(c, all, func(r Resource) string { return *r.Arn + " " + *r.ResourceShareArn }, in.MaxResults, in.NextToken)
-	return &ListResourcesOutput{NextToken: next, Resources: each(all, func(r Resource) Resource { return r })}, err
+	return &ListResourcesOutput{NextToken: next, Resources: api.Each(all, func(r Resource) Resource { return r })}, err
 }
 
 // sharedTo tells whether a share names a principal, or belongs to it when others' shares are listed.
@@ -170,10 +170,10 @@ func (h *handler) listPrincipals(ctx context.Context, c *api.Call, in *ListPrinc
 		}
 		for _, sp := range principals {
 			if sp.Accepted && matches(in.Principals, sp.Principal) {
-				all = append(all, Principal{CreationTime: &sp.AddedAt, External: &sp.External, Id: &sp.Principal, LastUpdatedTime: &s.UpdatedAt, ResourceShareArn: ptr(s.ARN(h.region))})
+				all = append(all, Principal{CreationTime: &sp.AddedAt, External: &sp.External, Id: &sp.Principal, LastUpdatedTime: &s.UpdatedAt, ResourceShareArn: new(s.ARN(h.region))})
 			}
 		}
 	}
 	all, next, err := page(c, all, func(p Principal) string { return *p.Id + " " + *p.ResourceShareArn }, in.MaxResults, in.NextToken)
-	return &ListPrincipalsOutput{NextToken: next, Principals: each(all, func(p Principal) Principal { return p })}, err
+	return &ListPrincipalsOutput{NextToken: next, Principals: api.Each(all, func(p Principal) Principal { return p })}, err
 }

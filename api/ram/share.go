@@ -12,8 +12,8 @@ import (
 
 // share is a share as the wire has it. Others than its owner do not see its tags.
 func (h *handler) share(s *trellis.ResourceShare, owner bool) ResourceShare {
-	out := ResourceShare{AllowExternalPrincipals: &s.AllowExternalPrincipals, CreationTime: &s.CreatedAt, FeatureSet: ptr("STANDARD"), LastUpdatedTime: &s.UpdatedAt,
-		Name: &s.Name, OwningAccountId: &s.Account, ResourceShareArn: ptr(s.ARN(h.region)), Status: &s.Status,
+	out := ResourceShare{AllowExternalPrincipals: &s.AllowExternalPrincipals, CreationTime: &s.CreatedAt, FeatureSet: new("STANDARD"), LastUpdatedTime: &s.UpdatedAt,
+		Name: &s.Name, OwningAccountId: &s.Account, ResourceShareArn: new(s.ARN(h.region)), Status: &s.Status,
 		ResourceShareConfiguration: &ResourceShareConfiguration{RetainSharingOnAccountLeaveOrganization: new(bool)}}
 	if owner {
 		for k, v := range s.Tags {
@@ -31,7 +31,7 @@ func tagMap(in []Tag) map[string]string {
 	}
 	out := map[string]string{}
 	for _, t := range in {
-		out[value(t.Key)] = value(t.Value)
+		out[api.Value(t.Key)] = api.Value(t.Value)
 	}
 	return out
 }
@@ -42,11 +42,11 @@ func (h *handler) createResourceShare(ctx context.Context, c *api.Call, in *Crea
 		return nil, trellis.NewError(400, "InvalidParameterException", "Sources are for service principals, with whom VPC Lattice resources cannot be shared.")
 	}
 	s, rev, err := h.plane.CreateShare(ctx, c.Caller, controlplane.NewShare{Name: in.Name, AllowExternalPrincipals: in.AllowExternalPrincipals == nil || *in.AllowExternalPrincipals,
-		Resources: in.ResourceArns, Principals: in.Principals, Permissions: in.PermissionArns, ClientToken: value(in.ClientToken), Tags: tagMap(in.Tags)})
+		Resources: in.ResourceArns, Principals: in.Principals, Permissions: in.PermissionArns, ClientToken: api.Value(in.ClientToken), Tags: tagMap(in.Tags)})
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &CreateResourceShareOutput{ClientToken: in.ClientToken, ResourceShare: ptr(h.share(s, true))}, rev, nil)
+	return api.Done(c, &CreateResourceShareOutput{ClientToken: in.ClientToken, ResourceShare: new(h.share(s, true))}, rev, nil)
 }
 
 // updateResourceShare is UpdateResourceShare.
@@ -55,13 +55,13 @@ func (h *handler) updateResourceShare(ctx context.Context, c *api.Call, in *Upda
 	if err != nil {
 		return nil, err
 	}
-	return done(c, &UpdateResourceShareOutput{ClientToken: in.ClientToken, ResourceShare: ptr(h.share(s, true))}, rev, nil)
+	return api.Done(c, &UpdateResourceShareOutput{ClientToken: in.ClientToken, ResourceShare: new(h.share(s, true))}, rev, nil)
 }
 
 // deleteResourceShare is DeleteResourceShare.
 func (h *handler) deleteResourceShare(ctx context.Context, c *api.Call, in *DeleteResourceShareInput) (*DeleteResourceShareOutput, error) {
 	rev, err := h.plane.DeleteShare(ctx, c.Caller, in.ResourceShareArn)
-	return done(c, &DeleteResourceShareOutput{ClientToken: in.ClientToken, ReturnValue: ptr(true)}, rev, err)
+	return api.Done(c, &DeleteResourceShareOutput{ClientToken: in.ClientToken, ReturnValue: new(true)}, rev, err)
 }
 
 // getResourceShares is GetResourceShares.
@@ -79,7 +79,7 @@ func (h *handler) getResourceShares(ctx context.Context, c *api.Call, in *GetRes
 			in.PermissionArn != nil && !slices.Contains(s.Permissions, *in.PermissionArn) || !tagged(s, in.TagFilters)
 	})
 	all, next, err := page(c, all, func(s *trellis.ResourceShare) string { return s.ID }, in.MaxResults, in.NextToken)
-	return &GetResourceSharesOutput{NextToken: next, ResourceShares: each(all, func(s *trellis.ResourceShare) ResourceShare {
+	return &GetResourceSharesOutput{NextToken: next, ResourceShares: api.Each(all, func(s *trellis.ResourceShare) ResourceShare {
 		return h.share(s, s.Account == c.Account)
 	})}, err
 }
@@ -101,7 +101,7 @@ func (h *handler) known(all []*trellis.ResourceShare, arns []string) error {
 // tagged tells whether a share has all tags that filters ask for.
 func tagged(s *trellis.ResourceShare, in []TagFilter) bool {
 	for _, f := range in {
-		v, ok := s.Tags[value(f.TagKey)]
+		v, ok := s.Tags[api.Value(f.TagKey)]
 		if !ok || !matches(f.TagValues, v) {
 			return false
 		}
@@ -112,13 +112,13 @@ func tagged(s *trellis.ResourceShare, in []TagFilter) bool {
 // tagResource is TagResource.
 func (h *handler) tagResource(ctx context.Context, c *api.Call, in *TagResourceInput) (*TagResourceOutput, error) {
 	rev, err := h.plane.TagShare(ctx, c.Caller, shareARN(in.ResourceShareArn, in.ResourceArn), tagMap(in.Tags))
-	return done(c, &TagResourceOutput{}, rev, err)
+	return api.Done(c, &TagResourceOutput{}, rev, err)
 }
 
 // untagResource is UntagResource.
 func (h *handler) untagResource(ctx context.Context, c *api.Call, in *UntagResourceInput) (*UntagResourceOutput, error) {
 	rev, err := h.plane.UntagShare(ctx, c.Caller, shareARN(in.ResourceShareArn, in.ResourceArn), in.TagKeys)
-	return done(c, &UntagResourceOutput{}, rev, err)
+	return api.Done(c, &UntagResourceOutput{}, rev, err)
 }
 
 // shareARN is the ARN of the share to tag, from whichever parameter has it.
@@ -126,11 +126,11 @@ func shareARN(share, resource *string) string {
 	if share != nil {
 		return *share
 	}
-	return value(resource)
+	return api.Value(resource)
 }
 
 // enableSharing is EnableSharingWithAwsOrganization.
 func (h *handler) enableSharing(ctx context.Context, c *api.Call, _ *EnableSharingWithAwsOrganizationInput) (*EnableSharingWithAwsOrganizationOutput, error) {
 	rev, err := h.plane.EnableSharing(ctx, c.Caller)
-	return done(c, &EnableSharingWithAwsOrganizationOutput{ReturnValue: ptr(true)}, rev, err)
+	return api.Done(c, &EnableSharingWithAwsOrganizationOutput{ReturnValue: new(true)}, rev, err)
 }

@@ -4,7 +4,6 @@ package ram
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
@@ -41,57 +40,16 @@ func New(plane *controlplane.Plane) api.Service {
 	}}
 }
 
-// value is what a pointer points to, or the zero value.
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-// ptr is a pointer to v.
-func ptr[T any](v T) *T { return &v }
-
 // defaultPage is the size of a page when the caller names none.
 const defaultPage = 100
 
 // page cuts a page out of items by their keys.
 func page[T any](c *api.Call, items []T, key func(T) string, max *int32, token *string) ([]T, *string, error) {
-	after, err := c.After(token)
+	items, next, err := api.Cut(c, items, key, token, int(api.Or(max, defaultPage)))
 	if err != nil {
 		return nil, nil, trellis.NewError(400, "InvalidNextTokenException", "The specified value for NextToken is not valid.")
 	}
-	slices.SortStableFunc(items, func(a, b T) int { return strings.Compare(key(a), key(b)) })
-	if after != "" {
-		items = slices.DeleteFunc(items, func(item T) bool { return key(item) <= after })
-	}
-	n := defaultPage
-	if max != nil {
-		n = int(*max)
-	}
-	if len(items) <= n {
-		return items, nil, nil
-	}
-	return items[:n], c.NextToken(key(items[n-1])), nil
-}
-
-// each turns nouns into their wire form. The list is never nil: RAM answers empty lists as lists.
-func each[T, W any](items []T, wire func(T) W) []W {
-	out := make([]W, len(items))
-	for i, item := range items {
-		out[i] = wire(item)
-	}
-	return out
-}
-
-// done notes the revision of a change, and passes its error on.
-func done[Out any](c *api.Call, out *Out, rev trellis.Revision, err error) (*Out, error) {
-	if err != nil {
-		return nil, err
-	}
-	c.Committed(rev)
-	return out, nil
+	return items, next, nil
 }
 
 // matches tells whether a list of wanted values is empty or has v.

@@ -8,8 +8,8 @@ import (
 
 // createAccessLogSubscription serves CreateAccessLogSubscription.
 func (h *handler) createAccessLogSubscription(ctx context.Context, c *api.Call, in *CreateAccessLogSubscriptionInput) (*CreateAccessLogSubscriptionOutput, error) {
-	s, rev, err := h.plane.CreateAccessLogSubscription(ctx, c.Caller, or(in.ClientToken, ""), in.ResourceIdentifier, in.DestinationArn,
-		or(in.ServiceNetworkLogType, ""), in.Tags)
+	s, rev, err := h.plane.CreateAccessLogSubscription(ctx, c.Caller, api.Or(in.ClientToken, ""), in.ResourceIdentifier, in.DestinationArn,
+		api.Or(in.ServiceNetworkLogType, ""), in.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -14,11 +14,11 @@ func (h *handler) serviceARN(l *trellis.Listener) string {
 
 // createListener serves CreateListener.
 func (h *handler) createListener(ctx context.Context, c *api.Call, in *CreateListenerInput) (*CreateListenerOutput, error) {
-	l, rev, err := h.plane.CreateListener(ctx, c.Caller, in.ServiceIdentifier, or(in.ClientToken, ""), trellis.Listener{
+	l, rev, err := h.plane.CreateListener(ctx, c.Caller, in.ServiceIdentifier, api.Or(in.ClientToken, ""), trellis.Listener{
 		Meta:          trellis.Meta{Tags: in.Tags},
 		Name:          in.Name,
 		Protocol:      trellis.Protocol(in.Protocol),
-		Port:          int(or(in.Port, 0)),
+		Port:          int(api.Or(in.Port, 0)),
 		DefaultAction: readAction(in.DefaultAction),
 	})
 	if err != nil {
@@ -101,7 +101,7 @@ func readAction(in *RuleAction) trellis.Action {
 	}
 	if in.Forward != nil {
 		for _, w := range in.Forward.TargetGroups {
-			a.Forward = append(a.Forward, trellis.WeightedTargetGroup{TargetGroupID: w.TargetGroupIdentifier, Weight: int(or(w.Weight, defaultWeight))})
+			a.Forward = append(a.Forward, trellis.WeightedTargetGroup{TargetGroupID: w.TargetGroupIdentifier, Weight: int(api.Or(w.Weight, defaultWeight))})
 		}
 	}
 	return a

@@ -10,11 +10,11 @@ import (
 
 // createRule serves CreateRule.
 func (h *handler) createRule(ctx context.Context, c *api.Call, in *CreateRuleInput) (*CreateRuleOutput, error) {
-	r, rev, err := h.plane.CreateRule(ctx, c.Caller, in.ServiceIdentifier, in.ListenerIdentifier, or(in.ClientToken, ""), trellis.Rule{
+	r, rev, err := h.plane.CreateRule(ctx, c.Caller, in.ServiceIdentifier, in.ListenerIdentifier, api.Or(in.ClientToken, ""), trellis.Rule{
 		Meta:     trellis.Meta{Tags: in.Tags},
 		Name:     in.Name,
 		Priority: int(in.Priority),
-		Match:    or(readMatch(in.Match), trellis.HTTPMatch{}),
+		Match:    api.Or(readMatch(in.Match), trellis.HTTPMatch{}),
 		Action:   readAction(in.Action),
 	})
 	if err != nil {
@@ -99,7 +99,7 @@ func (h *handler) listRules(ctx context.Context, c *api.Call, in *ListRulesInput
 
 // readUpdate reads what UpdateRule and BatchUpdateRule say of a rule.
 func readUpdate(rule string, priority *int32, match *RuleMatch, action *RuleAction) controlplane.RuleUpdate {
-	u := controlplane.RuleUpdate{Rule: rule, Priority: integer(priority), Match: readMatch(match)}
+	u := controlplane.RuleUpdate{Rule: rule, Priority: api.Int(priority), Match: readMatch(match)}
 	if action != nil {
 		u.Action = new(readAction(action))
 	}
@@ -111,17 +111,17 @@ func readMatch(in *RuleMatch) *trellis.HTTPMatch {
 	if in == nil || in.HttpMatch == nil {
 		return nil
 	}
-	m := &trellis.HTTPMatch{Method: or(in.HttpMatch.Method, "")}
+	m := &trellis.HTTPMatch{Method: api.Or(in.HttpMatch.Method, "")}
 	if p := in.HttpMatch.PathMatch; p != nil {
-		m.Path = &trellis.PathMatch{CaseSensitive: or(p.CaseSensitive, true)}
+		m.Path = &trellis.PathMatch{CaseSensitive: api.Or(p.CaseSensitive, true)}
 		if p.Match != nil {
-			m.Path.Exact, m.Path.Prefix = or(p.Match.Exact, ""), or(p.Match.Prefix, "")
+			m.Path.Exact, m.Path.Prefix = api.Or(p.Match.Exact, ""), api.Or(p.Match.Prefix, "")
 		}
 	}
 	for _, hm := range in.HttpMatch.HeaderMatches {
-		out := trellis.HeaderMatch{Name: hm.Name, CaseSensitive: or(hm.CaseSensitive, false)}
+		out := trellis.HeaderMatch{Name: hm.Name, CaseSensitive: api.Or(hm.CaseSensitive, false)}
 		if hm.Match != nil {
-			out.Exact, out.Prefix, out.Contains = or(hm.Match.Exact, ""), or(hm.Match.Prefix, ""), or(hm.Match.Contains, "")
+			out.Exact, out.Prefix, out.Contains = api.Or(hm.Match.Exact, ""), api.Or(hm.Match.Prefix, ""), api.Or(hm.Match.Contains, "")
 		}
 		m.Headers = append(m.Headers, out)
 	}

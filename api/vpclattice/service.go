@@ -10,13 +10,13 @@ import (
 
 // createService serves CreateService.
 func (h *handler) createService(ctx context.Context, c *api.Call, in *CreateServiceInput) (*CreateServiceOutput, error) {
-	s, rev, err := h.plane.CreateService(ctx, c.Caller, or(in.ClientToken, ""), trellis.Service{
+	s, rev, err := h.plane.CreateService(ctx, c.Caller, api.Or(in.ClientToken, ""), trellis.Service{
 		Meta:               trellis.Meta{Tags: in.Tags},
 		Name:               in.Name,
-		AuthType:           trellis.AuthType(or(in.AuthType, "")),
-		CustomDomainName:   or(in.CustomDomainName, ""),
-		CertificateARN:     or(in.CertificateArn, ""),
-		IdleTimeoutSeconds: int(or(in.IdleTimeoutSeconds, 0)),
+		AuthType:           trellis.AuthType(api.Or(in.AuthType, "")),
+		CustomDomainName:   api.Or(in.CustomDomainName, ""),
+		CertificateARN:     api.Or(in.CertificateArn, ""),
+		IdleTimeoutSeconds: int(api.Or(in.IdleTimeoutSeconds, 0)),
 	})
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (h *handler) getService(ctx context.Context, c *api.Call, in *GetServiceInp
 
 // updateService serves UpdateService.
 func (h *handler) updateService(ctx context.Context, c *api.Call, in *UpdateServiceInput) (*UpdateServiceOutput, error) {
-	ch := controlplane.ServiceChange{CertificateARN: in.CertificateArn, IdleTimeoutSeconds: integer(in.IdleTimeoutSeconds)}
+	ch := controlplane.ServiceChange{CertificateARN: in.CertificateArn, IdleTimeoutSeconds: api.Int(in.IdleTimeoutSeconds)}
 	if in.AuthType != nil {
 		ch.AuthType = new(trellis.AuthType(*in.AuthType))
 	}

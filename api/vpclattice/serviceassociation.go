@@ -8,7 +8,7 @@ import (
 
 // createServiceAssociation serves CreateServiceNetworkServiceAssociation.
 func (h *handler) createServiceAssociation(ctx context.Context, c *api.Call, in *CreateServiceNetworkServiceAssociationInput) (*CreateServiceNetworkServiceAssociationOutput, error) {
-	a, rev, err := h.plane.CreateServiceAssociation(ctx, c.Caller, or(in.ClientToken, ""), in.ServiceIdentifier, in.ServiceNetworkIdentifier, in.Tags)
+	a, rev, err := h.plane.CreateServiceAssociation(ctx, c.Caller, api.Or(in.ClientToken, ""), in.ServiceIdentifier, in.ServiceNetworkIdentifier, in.Tags)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (h *handler) listServiceAssociations(ctx context.Context, c *api.Call, in *
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := h.plane.ListServiceAssociations(ctx, c.Caller, or(in.ServiceNetworkIdentifier, ""), or(in.ServiceIdentifier, ""), pg)
+	list, next, err := h.plane.ListServiceAssociations(ctx, c.Caller, api.Or(in.ServiceNetworkIdentifier, ""), api.Or(in.ServiceIdentifier, ""), pg)
 	if err != nil {
 		return nil, err
 	}

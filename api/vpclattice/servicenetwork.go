@@ -9,11 +9,11 @@ import (
 
 // createServiceNetwork serves CreateServiceNetwork.
 func (h *handler) createServiceNetwork(ctx context.Context, c *api.Call, in *CreateServiceNetworkInput) (*CreateServiceNetworkOutput, error) {
-	n, rev, err := h.plane.CreateServiceNetwork(ctx, c.Caller, or(in.ClientToken, ""), trellis.ServiceNetwork{
+	n, rev, err := h.plane.CreateServiceNetwork(ctx, c.Caller, api.Or(in.ClientToken, ""), trellis.ServiceNetwork{
 		Meta:           trellis.Meta{Tags: in.Tags},
 		Name:           in.Name,
-		AuthType:       trellis.AuthType(or(in.AuthType, "")),
-		SharingEnabled: in.SharingConfig == nil || or(in.SharingConfig.Enabled, true),
+		AuthType:       trellis.AuthType(api.Or(in.AuthType, "")),
+		SharingEnabled: in.SharingConfig == nil || api.Or(in.SharingConfig.Enabled, true),
 	})
 	if err != nil {
 		return nil, err

@@ -107,42 +107,17 @@ func New(plane *controlplane.Plane) api.Service {
 // page reads the page that a list is asked for.
 func page(c *api.Call, maxResults *int32, token *string) (controlplane.Page, error) {
 	after, err := c.After(token)
-	return controlplane.Page{Max: int(or(maxResults, 0)), After: after}, err
-}
-
-// or is what p points to, or without one the given value.
-func or[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
-
-// some is a pointer to v, or nil for the zero value: the member is absent then.
-func some[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
+	return controlplane.Page{Max: int(api.Or(maxResults, 0)), After: after}, err
 }
 
 // text is some of a type of text.
-func text[T ~string](v T) *string { return some(string(v)) }
+func text[T ~string](v T) *string { return api.Some(string(v)) }
 
 // number is some of a number on the wire.
-func number(v int) *int32 { return some(int32(v)) }
+func number(v int) *int32 { return api.Some(int32(v)) }
 
 // at is a time of the wire.
-func at(t time.Time) *time.Time { return some(t) }
-
-// integer converts an optional number of the wire.
-func integer(p *int32) *int {
-	if p == nil {
-		return nil
-	}
-	return new(int(*p))
-}
+func at(t time.Time) *time.Time { return api.Some(t) }
 
 // dnsEntry is the generated domain name of a service and its hosted zone.
 func (h *handler) dnsEntry(s *trellis.Service) *DnsEntry {

@@ -48,7 +48,7 @@ func (h *handler) listTargets(ctx context.Context, c *api.Call, in *ListTargetsI
 func readTargets(in []Target) []controlplane.TargetID {
 	var out []controlplane.TargetID
 	for _, t := range in {
-		out = append(out, controlplane.TargetID{ID: t.Id, Port: int(or(t.Port, 0))})
+		out = append(out, controlplane.TargetID{ID: t.Id, Port: int(api.Or(t.Port, 0))})
 	}
 	return out
 }

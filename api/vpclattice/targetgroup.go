@@ -13,11 +13,11 @@ func (h *handler) createTargetGroup(ctx context.Context, c *api.Call, in *Create
 	g := trellis.TargetGroup{Meta: trellis.Meta{Tags: in.Tags}, Name: in.Name, Type: trellis.TargetGroupType(in.Type)}
 	var hc *controlplane.HealthCheckSettings
 	if cf := in.Config; cf != nil {
-		g.Port, g.Protocol, g.ProtocolVersion = int(or(cf.Port, 0)), trellis.Protocol(or(cf.Protocol, "")), or(cf.ProtocolVersion, "")
-		g.VPCID, g.IPAddressType, g.LambdaEvent = or(cf.VpcIdentifier, ""), or(cf.IpAddressType, ""), or(cf.LambdaEventStructureVersion, "")
+		g.Port, g.Protocol, g.ProtocolVersion = int(api.Or(cf.Port, 0)), trellis.Protocol(api.Or(cf.Protocol, "")), api.Or(cf.ProtocolVersion, "")
+		g.VPCID, g.IPAddressType, g.LambdaEvent = api.Or(cf.VpcIdentifier, ""), api.Or(cf.IpAddressType, ""), api.Or(cf.LambdaEventStructureVersion, "")
 		hc = readHealthCheck(cf.HealthCheck)
 	}
-	t, rev, err := h.plane.CreateTargetGroup(ctx, c.Caller, or(in.ClientToken, ""), g, hc)
+	t, rev, err := h.plane.CreateTargetGroup(ctx, c.Caller, api.Or(in.ClientToken, ""), g, hc)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (h *handler) getTargetGroup(ctx context.Context, c *api.Call, in *GetTarget
 
 // updateTargetGroup serves UpdateTargetGroup.
 func (h *handler) updateTargetGroup(ctx context.Context, c *api.Call, in *UpdateTargetGroupInput) (*UpdateTargetGroupOutput, error) {
-	t, rev, err := h.plane.UpdateTargetGroup(ctx, c.Caller, in.TargetGroupIdentifier, or(readHealthCheck(in.HealthCheck), controlplane.HealthCheckSettings{}))
+	t, rev, err := h.plane.UpdateTargetGroup(ctx, c.Caller, in.TargetGroupIdentifier, api.Or(readHealthCheck(in.HealthCheck), controlplane.HealthCheckSettings{}))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (h *handler) listTargetGroups(ctx context.Context, c *api.Call, in *ListTar
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := h.plane.ListTargetGroups(ctx, c.Caller, or(in.VpcIdentifier, ""), trellis.TargetGroupType(or(in.TargetGroupType, "")), pg)
+	list, next, err := h.plane.ListTargetGroups(ctx, c.Caller, api.Or(in.VpcIdentifier, ""), trellis.TargetGroupType(api.Or(in.TargetGroupType, "")), pg)
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +92,9 @@ func readHealthCheck(in *HealthCheckConfig) *controlplane.HealthCheckSettings {
 		return nil
 	}
 	s := &controlplane.HealthCheckSettings{
-		Enabled: in.Enabled, Protocol: in.Protocol, ProtocolVersion: in.ProtocolVersion, Port: integer(in.Port), Path: in.Path,
-		IntervalSeconds: integer(in.HealthCheckIntervalSeconds), TimeoutSeconds: integer(in.HealthCheckTimeoutSeconds),
-		HealthyThreshold: integer(in.HealthyThresholdCount), UnhealthyThreshold: integer(in.UnhealthyThresholdCount),
+		Enabled: in.Enabled, Protocol: in.Protocol, ProtocolVersion: in.ProtocolVersion, Port: api.Int(in.Port), Path: in.Path,
+		IntervalSeconds: api.Int(in.HealthCheckIntervalSeconds), TimeoutSeconds: api.Int(in.HealthCheckTimeoutSeconds),
+		HealthyThreshold: api.Int(in.HealthyThresholdCount), UnhealthyThreshold: api.Int(in.UnhealthyThresholdCount),
 	}
 	if in.Matcher != nil {
 		s.Matcher = in.Matcher.HttpCode

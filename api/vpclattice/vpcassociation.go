@@ -12,9 +12,9 @@ import (
 func (h *handler) createVPCAssociation(ctx context.Context, c *api.Call, in *CreateServiceNetworkVpcAssociationInput) (*CreateServiceNetworkVpcAssociationOutput, error) {
 	noun := trellis.VPCAssociation{Meta: trellis.Meta{Tags: in.Tags}, SecurityGroupIDs: in.SecurityGroupIds, PrivateDNSEnabled: in.PrivateDnsEnabled}
 	if in.DnsOptions != nil {
-		noun.DNSPreference, noun.DNSDomains = or(in.DnsOptions.PrivateDnsPreference, ""), in.DnsOptions.PrivateDnsSpecifiedDomains
+		noun.DNSPreference, noun.DNSDomains = api.Or(in.DnsOptions.PrivateDnsPreference, ""), in.DnsOptions.PrivateDnsSpecifiedDomains
 	}
-	a, rev, err := h.plane.CreateVPCAssociation(ctx, c.Caller, or(in.ClientToken, ""), in.ServiceNetworkIdentifier, in.VpcIdentifier, noun)
+	a, rev, err := h.plane.CreateVPCAssociation(ctx, c.Caller, api.Or(in.ClientToken, ""), in.ServiceNetworkIdentifier, in.VpcIdentifier, noun)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (h *handler) listVPCAssociations(ctx context.Context, c *api.Call, in *List
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := h.plane.ListVPCAssociations(ctx, c.Caller, or(in.ServiceNetworkIdentifier, ""), or(in.VpcIdentifier, ""), pg)
+	list, next, err := h.plane.ListVPCAssociations(ctx, c.Caller, api.Or(in.ServiceNetworkIdentifier, ""), api.Or(in.VpcIdentifier, ""), pg)
 	if err != nil {
 		return nil, err
 	}
