@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/trellis-project/trellis"
 )
@@ -179,21 +178,13 @@ func longRequest() *Request {
 	return &Request{Action: ActionInvoke, Resource: serviceARN + p, Path: p, Method: "GET", Caller: callers()["checkout"]}
 }
 
-// TestLargePolicies decides policies of 10 KB in well under a millisecond, whatever they hold. The bound is ten
-// times what reliability asks for, because the machine that tests is busy.
+// TestLargePolicies decides policies of 10 KB, whatever they hold: a matcher that goes back over its text would
+// not come to an end with the stars. BenchmarkDecide says how long it takes.
 func TestLargePolicies(t *testing.T) {
 	for name, line := range hostile {
 		p, r := large(t, line), longRequest()
-		best := time.Hour
-		for range 20 {
-			start := time.Now()
-			if e, _ := p.Decide(r); e != Allow {
-				t.Fatalf("%s: %v", name, e)
-			}
-			best = min(best, time.Since(start))
-		}
-		if best > time.Millisecond {
-			t.Errorf("%s: %v", name, best)
+		if e, s := p.Decide(r); e != Allow || s.Index != len(p.statements)-1 {
+			t.Errorf("%s: %v by %+v, want the last statement's allow", name, e, s)
 		}
 	}
 }
