@@ -1,6 +1,9 @@
 package trellis
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Account owns nouns. One of them, the management account, exists from the first start.
 type Account struct {
@@ -14,6 +17,9 @@ type Account struct {
 	RequestID string            `json:"requestId,omitempty"`
 	Tags      map[string]string `json:"tags,omitempty"`
 }
+
+// IsAccountID tells whether s is the 12 digits of an account.
+func IsAccountID(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
 
 // Kind is KindAccount.
 func (*Account) Kind() Kind { return KindAccount }

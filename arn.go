@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -44,6 +45,28 @@ func IAMARN(account, resource string) string {
 	return ARN{"aws", "iam", "", account, resource}.String()
 }
 
+// logGroupName is the form of the names of log groups (CloudWatch Logs API, CreateLogGroup).
+var logGroupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
+
+// IsLogGroupName tells whether a log group can have a name.
+func IsLogGroupName(name string) bool { return logGroupName.MatchString(name) }
+
+// LogGroupARN is the ARN of a CloudWatch log group, without :* at its end.
+func LogGroupARN(region, account, name string) string {
+	return ARN{"aws", "logs", region, account, "log-group:" + name}.String()
+}
+
+// ParseLogGroupARN reads the name of a log group out of its ARN, which may have :* at its end.
+func ParseLogGroupARN(s string) (a ARN, name string, err error) {
+	a, err = ParseARN(s)
+	name, ok := strings.CutPrefix(a.Resource, "log-group:")
+	name = strings.TrimSuffix(name, ":*")
+	if err != nil || a.Service != "logs" || !ok || !IsLogGroupName(name) {
+		return ARN{}, "", fmt.Errorf("%q is not the ARN of a log group", s)
+	}
+	return a, name, nil
+}
+
 // NewID returns prefix + "-0" and 16 random hexadecimal digits: 17 after the hyphen, as AWS's ids have.
 func NewID(prefix string) string {
 	return prefix + "-0" + RandomHex(16)
@@ -54,6 +77,18 @@ func RandomHex(n int) string {
 	b := make([]byte, (n+1)/2)
 	rand.Read(b) // never fails (crypto/rand, Go 1.24)
 	return hex.EncodeToString(b)[:n]
+}
+
+// NewUUID returns a random UUID of version 4.
+func NewUUID() string {
+	h := []byte(RandomHex(32))
+	h[12], h[16] = '4', "89ab"[h[16]&3]
+	return FormatUUID(string(h))
+}
+
+// FormatUUID writes 32 hexadecimal digits as a UUID.
+func FormatUUID(h string) string {
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32]
 }
 
 // LastPart is what follows the last slash of an ARN, key or id: the bare id or name of a resource.

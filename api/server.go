@@ -127,7 +127,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.health(w)
 		return
 	}
-	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: newRequestID(), UserAgent: r.UserAgent(), tokens: s.tokens}}
+	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: trellis.NewUUID(), UserAgent: r.UserAgent(), tokens: s.tokens}}
 	x.call.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
 	response, err := x.answer(w, r)
 	if err != nil {
@@ -278,12 +278,4 @@ func (s *Server) health(w http.ResponseWriter) {
 		}
 	}
 	_, _ = fmt.Fprintln(w, "ok")
-}
-
-// newRequestID makes a random UUID, as AWS's request ids are.
-func newRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

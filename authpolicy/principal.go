@@ -59,7 +59,7 @@ func (p *principals) addAWS(t, where string) error {
 		p.any = true
 		return nil
 	}
-	if isAccount(t) {
+	if trellis.IsAccountID(t) {
 		p.accounts = append(p.accounts, t)
 		return nil
 	}
@@ -69,7 +69,7 @@ func (p *principals) addAWS(t, where string) error {
 	}
 	bad := &ParseError{where, "the principal " + quote(t) + " is not *, an account id, or the ARN of an account, user, role or session"}
 	a, err := trellis.ParseARN(t)
-	if err != nil || !isAccount(a.Account) || a.Region != "" {
+	if err != nil || !trellis.IsAccountID(a.Account) || a.Region != "" {
 		return bad
 	}
 	if strings.ContainsAny(t, "*?") {
@@ -87,11 +87,6 @@ func (p *principals) addAWS(t, where string) error {
 		return bad
 	}
 	return nil
-}
-
-// isAccount tells whether s is an account id.
-func isAccount(s string) bool {
-	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
 }
 
 // match tells whether a caller is one of the principals.

@@ -29,24 +29,19 @@ func (p *Plane) destination(arn string) (shown, typ string, err error) {
 	switch {
 	case perr != nil:
 		return "", "", bad
-	case a.Service == "logs" && a.Region == p.Region && isAccount(a.Account) && strings.HasPrefix(a.Resource, "log-group:"):
-		name := strings.TrimSuffix(strings.TrimPrefix(a.Resource, "log-group:"), ":*")
-		if name == "" || len(name) > 512 || strings.ContainsFunc(name, badLogGroupRune) {
+	case a.Service == "logs" && a.Region == p.Region && trellis.IsAccountID(a.Account):
+		_, name, err := trellis.ParseLogGroupARN(arn)
+		if err != nil {
 			return "", "", bad
 		}
 		a.Resource = "log-group:" + name + ":*"
 		return a.String(), "logs", nil
 	case a.Service == "s3" && a.Region == "" && a.Account == "":
 		return arn, "s3", nil
-	case a.Service == "firehose" && a.Region == p.Region && isAccount(a.Account) && strings.HasPrefix(a.Resource, "deliverystream/"):
+	case a.Service == "firehose" && a.Region == p.Region && trellis.IsAccountID(a.Account) && strings.HasPrefix(a.Resource, "deliverystream/"):
 		return arn, "firehose", nil
 	}
 	return "", "", bad
-}
-
-// badLogGroupRune tells whether a character cannot stand in the name of a log group.
-func badLogGroupRune(r rune) bool {
-	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune("_-/.#", r)
 }
 
 // CreateAccessLogSubscription subscribes a destination to the access log of a service or network of the

@@ -24,7 +24,7 @@ func FuzzIdentifiers(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if !isAccount(ref.Account) || ref.ID == "" || strings.Contains(ref.ID, "/") {
+			if !trellis.IsAccountID(ref.Account) || ref.ID == "" || strings.Contains(ref.ID, "/") {
 				t.Errorf("%q is %+v", s, ref)
 			}
 			if arn := trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID); s != ref.ID && s != arn {

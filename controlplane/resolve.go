@@ -48,15 +48,10 @@ func (p *Plane) ref(c *authpolicy.Caller, identifier string, kind resourceKind) 
 	a, err := trellis.ParseARN(identifier)
 	id, ok := strings.CutPrefix(a.Resource, kind.path+"/")
 	if err != nil || !ok || a.Partition != "aws" || a.Service != "vpc-lattice" || a.Region != p.Region ||
-		!isAccount(a.Account) || id == "" || strings.ContainsAny(id, "/:*") {
+		!trellis.IsAccountID(a.Account) || id == "" || strings.ContainsAny(id, "/:*") {
 		return trellis.Ref{}, trellis.NotFound(kind.typ, trellis.LastPart(identifier))
 	}
 	return trellis.Ref{Account: a.Account, ID: id}, nil
-}
-
-// isAccount tells whether s is the 12 digits of an account.
-func isAccount(s string) bool {
-	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
 }
 
 // resolve returns the noun that an identifier names, if the caller's policies allow action on it and, when it

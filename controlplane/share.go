@@ -72,7 +72,7 @@ func (p *Plane) CreateShare(ctx context.Context, c *authpolicy.Caller, in NewSha
 		out, err = store.Once(tx, account(c)+"/CreateResourceShare", in.ClientToken, in, func() (*trellis.ResourceShare, error) {
 			now := p.now()
 			s := &trellis.ResourceShare{
-				Meta: trellis.Meta{Account: account(c), ID: newUUID(), CreatedAt: now, UpdatedAt: now, Tags: in.Tags},
+				Meta: trellis.Meta{Account: account(c), ID: trellis.NewUUID(), CreatedAt: now, UpdatedAt: now, Tags: in.Tags},
 				Name: in.Name, AllowExternalPrincipals: in.AllowExternalPrincipals, Status: ShareActive,
 			}
 			if err := p.addToShare(tx, s, in.Resources, in.Principals); err != nil {
@@ -87,18 +87,6 @@ func (p *Plane) CreateShare(ctx context.Context, c *authpolicy.Caller, in NewSha
 		return err
 	})
 	return out, rev, err
-}
-
-// newUUID returns a random UUID in the form of version 4.
-func newUUID() string {
-	h := []byte(trellis.RandomHex(32))
-	h[12], h[16] = '4', "89ab"[h[16]&3]
-	return uuidText(string(h))
-}
-
-// uuidText writes 32 hexadecimal digits as a UUID.
-func uuidText(h string) string {
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32]
 }
 
 // checkShareTags refuses tags that RAM does not take.

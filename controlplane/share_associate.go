@@ -102,7 +102,7 @@ func (p *Plane) newSharePrincipal(tx *store.Tx, s *trellis.ResourceShare, owner 
 		}
 		enabled = err == nil && o.SharingEnabled
 	}
-	if isAccount(principal) {
+	if trellis.IsAccountID(principal) {
 		if principal == s.Account {
 			return sp, ramError("InvalidParameterException", "You cannot share a resource with the account that owns it: %s", principal)
 		}
@@ -222,7 +222,7 @@ type ShareInvitation struct {
 func (i ShareInvitation) ARN(region string) string {
 	id := DerivedID("", i.Share.ID+i.Receiver.Principal+i.Receiver.AddedAt.String()) + DerivedID("", i.Share.ID+" invitation")
 	return trellis.ARN{Partition: "aws", Service: "ram", Region: region, Account: i.Share.Account,
-		Resource: "resource-share-invitation/" + uuidText(id[:32])}.String()
+		Resource: "resource-share-invitation/" + trellis.FormatUUID(id)}.String()
 }
 
 // Status is PENDING, ACCEPTED or REJECTED.

@@ -15,11 +15,11 @@ const accessLogStream = "VpcLattice_AccessLogs"
 // ensureLogGroup makes sure that an access log has somewhere to go: the log group must belong to the account,
 // and is made when it is missing, since the guide subscribes without creating one.
 func (d *Daemon) ensureLogGroup(_ context.Context, account, arn string) error {
-	owner, name, err := telemetry.ParseGroupARN(arn)
+	a, name, err := trellis.ParseLogGroupARN(arn)
 	if err != nil {
 		return trellis.Invalid(trellis.FieldError{Name: "destinationArn", Message: arn + " is not the ARN of a log group"})
 	}
-	if owner != account {
+	if a.Account != account {
 		return trellis.Denied("The log group %s does not belong to the account %s", arn, account)
 	}
 	err = d.telemetry.Logs().CreateGroup(telemetry.LogGroup{Account: account, Name: name})

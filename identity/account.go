@@ -45,7 +45,7 @@ type CreateAccountStatus struct {
 // not kept.
 func (i *Identity) CreateAccount(ctx context.Context, c *authpolicy.Caller, in NewAccount) (*CreateAccountStatus, trellis.Revision, error) {
 	chosen, choose := in.Tags[AccountIDTag]
-	if choose && !accountForm.MatchString(chosen) {
+	if choose && !trellis.IsAccountID(chosen) {
 		return nil, 0, orgError("InvalidInputException", "The tag %s must be an account id of 12 digits.", AccountIDTag)
 	}
 	if err := checkOrgTags(in.Tags); err != nil {

@@ -12,7 +12,6 @@ var (
 	nameForm        = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
 	pathForm        = regexp.MustCompile(`^(/|/[\x21-\x7E]{1,510}/)$`)
 	sessionNameForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
-	accountForm     = regexp.MustCompile(`^[0-9]{12}$`)
 )
 
 // Limits of IAM (IAM user guide, IAM and AWS STS quotas).

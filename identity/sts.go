@@ -95,7 +95,7 @@ func (i *Identity) AssumeRole(ctx context.Context, c *authpolicy.Caller, in Assu
 // check refuses what STS refuses whoever asks, and fills in the default duration.
 func (in *AssumeRole) check() error {
 	a, err := trellis.ParseARN(in.RoleARN)
-	if err != nil || a.Service != "iam" || !accountForm.MatchString(a.Account) || !strings.HasPrefix(a.Resource, "role/") {
+	if err != nil || a.Service != "iam" || !trellis.IsAccountID(a.Account) || !strings.HasPrefix(a.Resource, "role/") {
 		return stsInvalid("%s is invalid", in.RoleARN)
 	}
 	if !sessionNameForm.MatchString(in.SessionName) {

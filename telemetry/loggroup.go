@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -18,9 +17,6 @@ const (
 	// maxTags bounds the tags of a log group.
 	maxTags = 50
 )
-
-// groupName is what a log group may be called.
-var groupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
 
 // retentions are the numbers of days that a group may keep events (CloudWatch Logs API, PutRetentionPolicy).
 var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
@@ -48,23 +44,12 @@ type GroupFilter struct {
 
 // GroupARN is the ARN of a log group, without :* at its end.
 func (l *Logs) GroupARN(account, name string) string {
-	return trellis.ARN{Partition: "aws", Service: "logs", Region: l.region, Account: account, Resource: "log-group:" + name}.String()
-}
-
-// ParseGroupARN reads the account and the name of a log group out of its ARN, with or without :* at its end.
-func ParseGroupARN(arn string) (account, name string, err error) {
-	a, err := trellis.ParseARN(arn)
-	name, ok := strings.CutPrefix(a.Resource, "log-group:")
-	name = strings.TrimSuffix(name, ":*")
-	if err != nil || a.Service != "logs" || !ok || !groupName.MatchString(name) {
-		return "", "", invalid("Invalid log group ARN: %s", arn)
-	}
-	return a.Account, name, nil
+	return trellis.LogGroupARN(l.region, account, name)
 }
 
 // CreateGroup makes a log group of the account, name, class, key, protection, retention and tags of g.
 func (l *Logs) CreateGroup(g LogGroup) error {
-	if !groupName.MatchString(g.Name) {
+	if !trellis.IsLogGroupName(g.Name) {
 		return invalid("Invalid log group name: %s", g.Name)
 	}
 	if len(g.Tags) > maxTags {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/trellis-project/trellis"
 )
 
 // The limits of one Put (CloudWatch Logs API, PutLogEvents).
@@ -120,11 +122,11 @@ func (l *Logs) Deliver(ctx context.Context, groupARN, streamName string, events 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	account, name, err := ParseGroupARN(groupARN)
+	arn, name, err := trellis.ParseLogGroupARN(groupARN)
 	if err != nil {
 		return err
 	}
-	g, err := l.find(account, name)
+	g, err := l.find(arn.Account, name)
 	if err != nil {
 		return err
 	}

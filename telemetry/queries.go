@@ -2,8 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"sync"
@@ -124,7 +122,7 @@ func (l *Logs) StartQuery(query Query) (id string, err error) {
 	}
 	q.forgetOld()
 	ctx, stop := context.WithTimeout(q.ctx, queryTimeout)
-	s := &started{QueryState{ID: uuid(), Query: query, Status: QueryRunning, CreatedMillis: l.millis()}, stop}
+	s := &started{QueryState{ID: trellis.NewUUID(), Query: query, Status: QueryRunning, CreatedMillis: l.millis()}, stop}
 	q.all = append(q.all, s)
 	q.work.Go(func() {
 		defer stop()
@@ -170,15 +168,6 @@ func (q *queries) forgetOld() {
 		rows -= len(s.Results)
 		return true
 	})
-}
-
-// uuid is a random id in the form of a UUID of version 4.
-func uuid() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
 // find returns an account's query, or ResourceNotFoundException. The caller holds mu.

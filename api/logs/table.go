@@ -68,11 +68,11 @@ func fromIdentifier(c *api.Call, identifier string) (string, error) {
 	if len(identifier) < 4 || identifier[:4] != "arn:" {
 		return identifier, nil
 	}
-	account, name, err := telemetry.ParseGroupARN(identifier)
+	a, name, err := trellis.ParseLogGroupARN(identifier)
 	if err != nil {
-		return "", err
+		return "", invalid("Invalid log group ARN: %s", identifier)
 	}
-	if account != c.Account {
+	if a.Account != c.Account {
 		return "", trellis.NewError(400, "ResourceNotFoundException", "The specified log group does not exist.")
 	}
 	return name, nil
