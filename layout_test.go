@@ -20,32 +20,60 @@ const module = "github.com/trellis-project/trellis"
 // anything allows every import.
 const anything = "*"
 
-// allowedImports says which of our packages each package may import, besides the nouns at the root.
-// The reason stands with it, and is printed when the rule is broken. Tests (_test.go) are free.
+// allowedImports says which of our packages each package may import, besides the nouns at the root. No list is
+// longer than what is imported. The reason stands with it, and is printed when the rule is broken. Tests
+// (_test.go) are free.
 var allowedImports = map[string]struct {
 	may []string
 	why string
 }{
-	".":            {nil, "the nouns import nothing, so that everybody can import them"},
-	"sigv4":        {nil, "a leaf: it knows bytes and keys, not even the nouns"},
-	"http1":        {nil, "a leaf: bytes in, heads and frames out, without I/O"},
-	"authpolicy":   {nil, "policies decide about a request, wherever it comes from"},
-	"store":        {nil, "the store keeps nouns and knows none of them"},
-	"telemetry":    {nil, "what is kept to be asked about stands apart from what made it"},
-	"accesslog":    {nil, "a record is a projection of one request"},
-	"vpc":          {nil, "a VPC is made from nouns; who listens in it is the daemon's business"},
-	"targetgroup":  {nil, "target groups dial by a function that they are handed"},
-	"identity":     {[]string{"store", "authpolicy", "sigv4"}, "identity says who calls and what their own policies are; it is below the control plane"},
-	"routing":      {[]string{"authpolicy"}, "a table is made from nouns alone, with policies compiled into it"},
-	"controlplane": {[]string{"store", "identity", "authpolicy"}, "the control plane never imports traffic: they meet at a store revision, in daemon"},
-	"dns":          {[]string{"routing"}, "names are answered from the table"},
-	"dataplane":    {[]string{"routing", "authpolicy", "sigv4", "targetgroup", "accesslog", "http1"}, "the request path has no store, no control plane and no Linux"},
-	"api":          {[]string{"controlplane", "identity", "sigv4", "telemetry", "authpolicy", "store", "api"}, "the API is the outermost layer of control and never imports traffic"},
-	"daemon":       {[]string{anything}, "the daemon joins control and traffic"},
-	"trellistest":  {[]string{"daemon", "api", "sigv4", "vpc", "lab"}, "a whole Trellis for tests is a daemon and clients of it"},
-	"cmd/trellis":  {[]string{"daemon", "api", "sigv4", "vpc", "lab"}, "the CLI's verbs are clients of the wire API"},
-	"lab":          {[]string{"api", "vpc"}, "scenarios are data that call the public API"},
-	"bench":        {[]string{anything}, "benchmarks measure what they need"},
+	".":                 {nil, "the nouns import nothing, so that everybody can import them"},
+	"sigv4":             {nil, "a leaf: it knows bytes and keys, not even the nouns"},
+	"http1":             {nil, "a leaf: bytes in, heads and frames out, without I/O"},
+	"authpolicy":        {nil, "policies decide about a request, wherever it comes from"},
+	"store":             {nil, "the store keeps nouns and knows none of them"},
+	"telemetry":         {nil, "what is kept to be asked about stands apart from what made it"},
+	"accesslog":         {nil, "a record is a projection of one request"},
+	"vpc":               {nil, "a VPC is made from nouns; who listens in it is the daemon's business"},
+	"targetgroup":       {nil, "target groups dial by a function that they are handed"},
+	"identity":          {[]string{"store", "authpolicy", "sigv4"}, "identity says who calls and what their own policies are; it is below the control plane"},
+	"routing":           {[]string{"authpolicy"}, "a table is made from nouns alone, with policies compiled into it"},
+	"controlplane":      {[]string{"store", "authpolicy"}, "the control plane never imports traffic: they meet at a store revision, in daemon; accounts are nouns that it reads (docs/decisions/0004)"},
+	"dns":               {[]string{"routing"}, "names are answered from the table"},
+	"dataplane":         {[]string{"routing", "authpolicy", "sigv4", "targetgroup", "accesslog", "http1"}, "the request path has no store, no control plane and no Linux"},
+	"api":               {[]string{"api/wire", "authpolicy", "sigv4"}, "the endpoint knows the wire and who signed; what an operation means is its service's business"},
+	"api/wire":          {nil, "the codecs know the wire alone"},
+	"api/generate":      {nil, "the generator reads AWS's models and writes files"},
+	"api/client":        {[]string{"api/wire", "sigv4", everyService}, "a client knows what AWS's models say, and nothing of the server"},
+	"api/compatibility": {[]string{"api", "controlplane", "identity", everyService}, "docs/compatibility.md is printed from the tables of operations"},
+	"api/ec2":           {[]string{"api", "api/wire", "controlplane"}, aService},
+	"api/iam":           {[]string{"api", "api/wire", "identity"}, aService},
+	"api/logs":          {[]string{"api", "api/wire", "telemetry"}, aService},
+	"api/organizations": {[]string{"api", "api/wire", "identity"}, aService},
+	"api/ram":           {[]string{"api", "api/wire", "controlplane"}, aService},
+	"api/sts":           {[]string{"api", "api/wire", "identity"}, aService},
+	"api/vpclattice":    {[]string{"api", "api/wire", "controlplane"}, aService},
+	"daemon":            {[]string{anything}, "the daemon joins control and traffic"},
+	"trellistest":       {[]string{"daemon", "api/client", "vpc", "lab"}, "a whole Trellis for tests is a daemon and clients of it"},
+	"cmd/trellis":       {[]string{"daemon", "api/client", "sigv4", "vpc", "lab"}, "the CLI's verbs are clients of the wire API"},
+	"lab":               {[]string{"api/client", "vpc"}, "scenarios are data that call the public API"},
+	"bench":             {[]string{anything}, "benchmarks measure what they need"},
+}
+
+// everyService stands for the packages of all AWS services below api, aService is why one imports what it does.
+const (
+	everyService = "api/*"
+	aService     = "a service translates between the wire and the package that means its operations"
+)
+
+// allows tells whether a rule's list has a package, and by which of its entries.
+func allows(may []string, target string) (entry string, ok bool) {
+	for _, m := range may {
+		if m == anything || m == target || m == everyService && allowedImports[target].why == aService {
+			return m, true
+		}
+	}
+	return "", false
 }
 
 // goFile is one parsed source file of the module.
@@ -88,25 +116,29 @@ func goFiles(t *testing.T) (*token.FileSet, []goFile) {
 	return set, files
 }
 
-// packageOf returns the key of allowedImports that a file or import path falls under.
+// packageOf returns the key of allowedImports that a file or import path falls under: its folder's, or that of
+// the nearest folder above that has one.
 func packageOf(path string) string {
 	dir := filepath.ToSlash(filepath.Dir(path))
-	if rest, ok := strings.CutPrefix(dir, "cmd/"); ok {
-		return "cmd/" + strings.Split(rest, "/")[0]
+	for at := dir; at != "."; at = filepath.ToSlash(filepath.Dir(at)) {
+		if _, known := allowedImports[at]; known {
+			return at
+		}
 	}
-	return strings.Split(dir, "/")[0]
+	return dir
 }
 
 // TestImports holds the directions of imports that docs/architecture.md draws.
 func TestImports(t *testing.T) {
 	set, files := goFiles(t)
+	used := map[string]bool{} // package and entry of its list
 	for _, f := range files {
 		rule, known := allowedImports[f.pkg]
 		if !known {
 			t.Errorf("%s: package %s is not in the list of allowed imports: say in layout_test.go what it may import, and why", f.path, f.pkg)
 			continue
 		}
-		if strings.HasSuffix(f.path, "_test.go") || slices.Contains(rule.may, anything) {
+		if strings.HasSuffix(f.path, "_test.go") {
 			continue
 		}
 		for _, imp := range f.file.Imports {
@@ -121,10 +153,42 @@ func TestImports(t *testing.T) {
 				continue
 			}
 			target := packageOf(rel + "/x.go")
-			if target != f.pkg && !slices.Contains(rule.may, target) {
+			entry, ok := allows(rule.may, target)
+			used[f.pkg+" "+entry] = true
+			if target != f.pkg && !ok {
 				t.Errorf("%s: %s may not import %s: %s", at, f.pkg, target, rule.why)
 			}
 		}
+	}
+	for pkg, rule := range allowedImports {
+		for _, m := range rule.may {
+			if !used[pkg+" "+m] {
+				t.Errorf("layout_test.go: %s may import %s and does not: take it off the list", pkg, m)
+			}
+		}
+	}
+}
+
+// TestInterfaces keeps interfaces few: they stand only where two real things do.
+func TestInterfaces(t *testing.T) {
+	const most = 9
+	set, files := goFiles(t)
+	var found []string
+	for _, f := range files {
+		if f.generated || strings.HasSuffix(f.path, "_test.go") {
+			continue
+		}
+		ast.Inspect(f.file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.TypeSpec); ok {
+				if _, ok := s.Type.(*ast.InterfaceType); ok {
+					found = append(found, set.Position(s.Pos()).String()+" "+s.Name.Name)
+				}
+			}
+			return true
+		})
+	}
+	if len(found) > most {
+		t.Errorf("%d interfaces, more than %d:\n%s", len(found), most, strings.Join(found, "\n"))
 	}
 }
 
