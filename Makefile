@@ -1,7 +1,7 @@
 # Trellis. `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up build test race fuzz bench lint generate docs tools clean
+.PHONY: help up build test race fuzz bench lint generate tools clean
 export TRELLIS_VENVS := $(CURDIR)/.cache
 BIN := .build/trellis
 
