@@ -34,14 +34,6 @@ func AppendField(dst []byte, name, value string) []byte {
 // Mask is a set of kinds.
 type Mask uint32
 
-// Of returns the set of the given kinds.
-func Of(kinds ...Kind) (m Mask) {
-	for _, k := range kinds {
-		m |= 1 << k
-	}
-	return m
-}
-
 // endToEnd are the kinds of fields that AppendFields always leaves out: what is about one connection, what
 // only the network may say, what AppendFraming writes, and names that could be taken for those.
 const endToEnd = ^Mask(1<<HopByHop | 1<<Connection | 1<<ContentLength | 1<<TransferEncoding | 1<<Lattice | 1<<Shadow)

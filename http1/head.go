@@ -203,16 +203,6 @@ func splitField(line []byte) (name, value []byte, err error) {
 	return line[:colon], trim(line[colon+1:]), nil
 }
 
-// Get returns the value of the first field with a lower-case name, or "".
-func (h *Head) Get(lower string) string {
-	for i := range h.Fields {
-		if equalFold(h.Fields[i].Name, lower) {
-			return h.Fields[i].Value
-		}
-	}
-	return ""
-}
-
 // Of returns the value of the first field of a kind, or "".
 func (h *Head) Of(k Kind) string {
 	for i, x := range h.Kinds {
