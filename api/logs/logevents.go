@@ -11,7 +11,7 @@ import (
 const maxEvents = 10_000
 
 // putLogEvents serves PutLogEvents. Sequence tokens are taken and not looked at, as on AWS.
-func (h *handlers) putLogEvents(_ context.Context, c *api.Call, in *PutLogEventsInput) (*PutLogEventsOutput, error) {
+func (h *handler) putLogEvents(_ context.Context, c *api.Call, in *PutLogEventsInput) (*PutLogEventsOutput, error) {
 	if err := h.onStream(c, in.LogGroupName, in.LogStreamName); err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func index(i int) *int32 {
 }
 
 // getLogEvents serves GetLogEvents.
-func (h *handlers) getLogEvents(_ context.Context, c *api.Call, in *GetLogEventsInput) (*GetLogEventsOutput, error) {
+func (h *handler) getLogEvents(_ context.Context, c *api.Call, in *GetLogEventsInput) (*GetLogEventsOutput, error) {
 	group, err := groupOf(c, in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (h *handlers) getLogEvents(_ context.Context, c *api.Call, in *GetLogEvents
 }
 
 // filterLogEvents serves FilterLogEvents. Events of all streams always come interleaved by time.
-func (h *handlers) filterLogEvents(_ context.Context, c *api.Call, in *FilterLogEventsInput) (*FilterLogEventsOutput, error) {
+func (h *handler) filterLogEvents(_ context.Context, c *api.Call, in *FilterLogEventsInput) (*FilterLogEventsOutput, error) {
 	group, err := groupOf(c, in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 const pageSize = 50
 
 // createLogGroup serves CreateLogGroup.
-func (h *handlers) createLogGroup(_ context.Context, c *api.Call, in *CreateLogGroupInput) (*CreateLogGroupOutput, error) {
+func (h *handler) createLogGroup(_ context.Context, c *api.Call, in *CreateLogGroupInput) (*CreateLogGroupOutput, error) {
 	if err := h.onGroup(c, in.LogGroupName); err != nil {
 		return nil, err
 	}
@@ -21,7 +21,7 @@ func (h *handlers) createLogGroup(_ context.Context, c *api.Call, in *CreateLogG
 }
 
 // deleteLogGroup serves DeleteLogGroup.
-func (h *handlers) deleteLogGroup(_ context.Context, c *api.Call, in *DeleteLogGroupInput) (*DeleteLogGroupOutput, error) {
+func (h *handler) deleteLogGroup(_ context.Context, c *api.Call, in *DeleteLogGroupInput) (*DeleteLogGroupOutput, error) {
 	if err := h.onGroup(c, in.LogGroupName); err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (h *handlers) deleteLogGroup(_ context.Context, c *api.Call, in *DeleteLogG
 }
 
 // describeLogGroups serves DescribeLogGroups.
-func (h *handlers) describeLogGroups(_ context.Context, c *api.Call, in *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error) {
+func (h *handler) describeLogGroups(_ context.Context, c *api.Call, in *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error) {
 	if err := c.Authorize("logs:DescribeLogGroups", h.logs.GroupARN(c.Account, "*"), nil); err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (h *handlers) describeLogGroups(_ context.Context, c *api.Call, in *Describ
 }
 
 // putRetentionPolicy serves PutRetentionPolicy.
-func (h *handlers) putRetentionPolicy(_ context.Context, c *api.Call, in *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error) {
+func (h *handler) putRetentionPolicy(_ context.Context, c *api.Call, in *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error) {
 	if err := h.onGroup(c, in.LogGroupName); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (h *handlers) putRetentionPolicy(_ context.Context, c *api.Call, in *PutRet
 }
 
 // deleteRetentionPolicy serves DeleteRetentionPolicy.
-func (h *handlers) deleteRetentionPolicy(_ context.Context, c *api.Call, in *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error) {
+func (h *handler) deleteRetentionPolicy(_ context.Context, c *api.Call, in *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error) {
 	if err := h.onGroup(c, in.LogGroupName); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // createLogStream serves CreateLogStream.
-func (h *handlers) createLogStream(_ context.Context, c *api.Call, in *CreateLogStreamInput) (*CreateLogStreamOutput, error) {
+func (h *handler) createLogStream(_ context.Context, c *api.Call, in *CreateLogStreamInput) (*CreateLogStreamOutput, error) {
 	if err := h.onGroup(c, in.LogGroupName); err != nil {
 		return nil, err
 	}
@@ -16,7 +16,7 @@ func (h *handlers) createLogStream(_ context.Context, c *api.Call, in *CreateLog
 }
 
 // deleteLogStream serves DeleteLogStream.
-func (h *handlers) deleteLogStream(_ context.Context, c *api.Call, in *DeleteLogStreamInput) (*DeleteLogStreamOutput, error) {
+func (h *handler) deleteLogStream(_ context.Context, c *api.Call, in *DeleteLogStreamInput) (*DeleteLogStreamOutput, error) {
 	if err := h.onStream(c, in.LogGroupName, in.LogStreamName); err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func (h *handlers) deleteLogStream(_ context.Context, c *api.Call, in *DeleteLog
 }
 
 // describeLogStreams serves DescribeLogStreams.
-func (h *handlers) describeLogStreams(_ context.Context, c *api.Call, in *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error) {
+func (h *handler) describeLogStreams(_ context.Context, c *api.Call, in *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error) {
 	group, err := groupOf(c, in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err

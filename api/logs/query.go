@@ -12,7 +12,7 @@ import (
 const language = "CWLI"
 
 // startQuery serves StartQuery.
-func (h *handlers) startQuery(_ context.Context, c *api.Call, in *StartQueryInput) (*StartQueryOutput, error) {
+func (h *handler) startQuery(_ context.Context, c *api.Call, in *StartQueryInput) (*StartQueryOutput, error) {
 	if l := api.Or(in.QueryLanguage, language); l != language {
 		return nil, invalid("Query language %s is not served", l)
 	}
@@ -50,7 +50,7 @@ func (h *handlers) startQuery(_ context.Context, c *api.Call, in *StartQueryInpu
 }
 
 // getQueryResults serves GetQueryResults.
-func (h *handlers) getQueryResults(_ context.Context, c *api.Call, in *GetQueryResultsInput) (*GetQueryResultsOutput, error) {
+func (h *handler) getQueryResults(_ context.Context, c *api.Call, in *GetQueryResultsInput) (*GetQueryResultsOutput, error) {
 	if err := c.Authorize("logs:GetQueryResults", "*", nil); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (h *handlers) getQueryResults(_ context.Context, c *api.Call, in *GetQueryR
 }
 
 // stopQuery serves StopQuery.
-func (h *handlers) stopQuery(_ context.Context, c *api.Call, in *StopQueryInput) (*StopQueryOutput, error) {
+func (h *handler) stopQuery(_ context.Context, c *api.Call, in *StopQueryInput) (*StopQueryOutput, error) {
 	if err := c.Authorize("logs:StopQuery", "*", nil); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (h *handlers) stopQuery(_ context.Context, c *api.Call, in *StopQueryInput)
 }
 
 // describeQueries serves DescribeQueries.
-func (h *handlers) describeQueries(_ context.Context, c *api.Call, in *DescribeQueriesInput) (*DescribeQueriesOutput, error) {
+func (h *handler) describeQueries(_ context.Context, c *api.Call, in *DescribeQueriesInput) (*DescribeQueriesOutput, error) {
 	group := api.Or(in.LogGroupName, "")
 	resource := h.logs.GroupARN(c.Account, "*")
 	if group != "" {

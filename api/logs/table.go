@@ -7,12 +7,12 @@ import (
 	"github.com/trellis-project/trellis/telemetry"
 )
 
-// handlers serve the operations; each authorizes the caller and translates between the wire and telemetry.
-type handlers struct{ logs *telemetry.Logs }
+// handler serve the operations; each authorizes the caller and translates between the wire and telemetry.
+type handler struct{ logs *telemetry.Logs }
 
 // New returns CloudWatch Logs with its table of operations.
 func New(l *telemetry.Logs) api.Service {
-	h := &handlers{l}
+	h := &handler{l}
 	return api.Service{Model: Model(), Operations: []api.Operation{
 		api.Op("CreateLogGroup", h.createLogGroup),
 		api.Op("CreateLogStream", h.createLogStream),
@@ -40,12 +40,12 @@ func New(l *telemetry.Logs) api.Service {
 
 // onGroup authorizes the operation on a log group of the caller's account, as AWS names it in policies:
 // …:log-group:NAME:*.
-func (h *handlers) onGroup(c *api.Call, name string) error {
+func (h *handler) onGroup(c *api.Call, name string) error {
 	return c.Authorize("logs:"+c.Operation, h.logs.GroupARN(c.Account, name)+":*", nil)
 }
 
 // onStream authorizes the operation on a log stream: …:log-group:NAME:log-stream:STREAM.
-func (h *handlers) onStream(c *api.Call, group, stream string) error {
+func (h *handler) onStream(c *api.Call, group, stream string) error {
 	return c.Authorize("logs:"+c.Operation, h.logs.GroupARN(c.Account, group)+":log-stream:"+stream, nil)
 }
 

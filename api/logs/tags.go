@@ -7,39 +7,39 @@ import (
 )
 
 // listTagsForResource serves ListTagsForResource; only log groups have tags.
-func (h *handlers) listTagsForResource(_ context.Context, c *api.Call, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+func (h *handler) listTagsForResource(_ context.Context, c *api.Call, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
 	tags, err := h.tagsOf(c, in.ResourceArn)
 	return &ListTagsForResourceOutput{Tags: tags}, err
 }
 
 // listTagsLogGroup serves ListTagsLogGroup, the older form of ListTagsForResource.
-func (h *handlers) listTagsLogGroup(_ context.Context, c *api.Call, in *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error) {
+func (h *handler) listTagsLogGroup(_ context.Context, c *api.Call, in *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error) {
 	tags, err := h.tagsOf(c, in.LogGroupName)
 	return &ListTagsLogGroupOutput{Tags: tags}, err
 }
 
 // tagResource serves TagResource.
-func (h *handlers) tagResource(_ context.Context, c *api.Call, in *TagResourceInput) (*TagResourceOutput, error) {
+func (h *handler) tagResource(_ context.Context, c *api.Call, in *TagResourceInput) (*TagResourceOutput, error) {
 	return &TagResourceOutput{}, h.tag(c, in.ResourceArn, in.Tags)
 }
 
 // tagLogGroup serves TagLogGroup, the older form of TagResource.
-func (h *handlers) tagLogGroup(_ context.Context, c *api.Call, in *TagLogGroupInput) (*TagLogGroupOutput, error) {
+func (h *handler) tagLogGroup(_ context.Context, c *api.Call, in *TagLogGroupInput) (*TagLogGroupOutput, error) {
 	return &TagLogGroupOutput{}, h.tag(c, in.LogGroupName, in.Tags)
 }
 
 // untagResource serves UntagResource.
-func (h *handlers) untagResource(_ context.Context, c *api.Call, in *UntagResourceInput) (*UntagResourceOutput, error) {
+func (h *handler) untagResource(_ context.Context, c *api.Call, in *UntagResourceInput) (*UntagResourceOutput, error) {
 	return &UntagResourceOutput{}, h.untag(c, in.ResourceArn, in.TagKeys)
 }
 
 // untagLogGroup serves UntagLogGroup, the older form of UntagResource.
-func (h *handlers) untagLogGroup(_ context.Context, c *api.Call, in *UntagLogGroupInput) (*UntagLogGroupOutput, error) {
+func (h *handler) untagLogGroup(_ context.Context, c *api.Call, in *UntagLogGroupInput) (*UntagLogGroupOutput, error) {
 	return &UntagLogGroupOutput{}, h.untag(c, in.LogGroupName, in.Tags)
 }
 
 // tagsOf returns the tags of a log group, which a name or ARN means.
-func (h *handlers) tagsOf(c *api.Call, identifier string) (map[string]string, error) {
+func (h *handler) tagsOf(c *api.Call, identifier string) (map[string]string, error) {
 	name, err := h.taggable(c, identifier)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (h *handlers) tagsOf(c *api.Call, identifier string) (map[string]string, er
 }
 
 // tag adds tags to a log group.
-func (h *handlers) tag(c *api.Call, identifier string, tags map[string]string) error {
+func (h *handler) tag(c *api.Call, identifier string, tags map[string]string) error {
 	name, err := h.taggable(c, identifier)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (h *handlers) tag(c *api.Call, identifier string, tags map[string]string) e
 }
 
 // untag removes tags from a log group.
-func (h *handlers) untag(c *api.Call, identifier string, keys []string) error {
+func (h *handler) untag(c *api.Call, identifier string, keys []string) error {
 	name, err := h.taggable(c, identifier)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (h *handlers) untag(c *api.Call, identifier string, keys []string) error {
 }
 
 // taggable returns the name of the log group that an operation on tags means, when the caller may do it.
-func (h *handlers) taggable(c *api.Call, identifier string) (string, error) {
+func (h *handler) taggable(c *api.Call, identifier string) (string, error) {
 	name, err := fromIdentifier(c, identifier)
 	if err != nil {
 		return "", err
