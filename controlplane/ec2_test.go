@@ -189,7 +189,8 @@ func TestPassRole(t *testing.T) {
 
 func TestChosenIDs(t *testing.T) {
 	p, c := running(t, controlplane.Options{}), controlplane.EC2Call{Caller: admin(t)}
-	for id, want := range map[string]string{"vpc-0aa11bb22cc33dd44": "", "vpc-0client1111aaaa22": "", "vpc-1": "InvalidParameterValue", "subnet-0aa11bb22cc33dd44": "InvalidParameterValue"} {
+	chosen := trellis.NewID("vpc")
+	for id, want := range map[string]string{chosen: "", "vpc-0client" + trellis.RandomHex(10): "", "vpc-1": "InvalidParameterValue", trellis.NewID("subnet"): "InvalidParameterValue"} {
 		v, _, err := p.CreateVPC(t.Context(), c, controlplane.NewVPC{CIDR: "10.0.0.0/16", Tags: map[string]string{controlplane.IDTag: id}})
 		wantCode(t, err, want)
 		if err == nil && v.ID != id {
@@ -197,10 +198,10 @@ func TestChosenIDs(t *testing.T) {
 		}
 	}
 	other := controlplane.EC2Call{Caller: admin(t)}
-	again := controlplane.NewVPC{CIDR: "10.0.0.0/16", Tags: map[string]string{controlplane.IDTag: "vpc-0aa11bb22cc33dd44"}}
+	again := controlplane.NewVPC{CIDR: "10.0.0.0/16", Tags: map[string]string{controlplane.IDTag: chosen}}
 	_, _, err := p.CreateVPC(t.Context(), other, again)
 	wantCode(t, err, "InvalidParameterValue")
-	if _, err := p.DeleteVPC(t.Context(), c, "vpc-0aa11bb22cc33dd44"); err != nil {
+	if _, err := p.DeleteVPC(t.Context(), c, chosen); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = p.CreateVPC(t.Context(), other, again)
@@ -286,7 +287,7 @@ func TestInstances(t *testing.T) {
 // TestTerminatedInstancesAreSwept lets the clock of a second Plane run ahead.
 func TestTerminatedInstancesAreSwept(t *testing.T) {
 	l := newLab(t)
-	i := must[[]*trellis.Instance](t)(l.run(t, controlplane.NewInstances{Tags: map[string]string{controlplane.IDTag: "i-0aa11bb22cc33dd44"}}))[0]
+	i := must[[]*trellis.Instance](t)(l.run(t, controlplane.NewInstances{Tags: map[string]string{controlplane.IDTag: trellis.NewID("i")}}))[0]
 	_, _, err := l.p.TerminateInstances(t.Context(), l.c, []string{i.ID})
 	wantCode(t, err, "")
 	l.state(t, i.ID, controlplane.StateTerminated)
