@@ -115,7 +115,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.resolver = dns.New(dns.Options{Table: d.table.Load, Forward: forward,
 		Static: map[string]netip.Addr{APIName: trellis.APIAddr4}, Log: log})
 	d.metadata = newMetadata(d)
-	d.presences = &presences{d: d, log: log, running: map[place]context.CancelFunc{}, failed: map[place]string{}}
+	d.presences = &presences{d: d, log: log, running: map[place]opened{}, ending: map[place]chan struct{}{}, failed: map[place]string{}}
 	d.apiServer = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, Log: log, Ready: d.readiness,
 		Applied:  func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
 		TokenKey: st.Key("pagination tokens"),

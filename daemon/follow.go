@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -64,7 +65,10 @@ func (d *Daemon) follow(ctx context.Context) error {
 				more = false
 			}
 		}
-		retry = nil
+		if retry != nil {
+			touched[trellis.KindVPC] = true // what the kernel refused is not forgotten for a change elsewhere
+			retry = nil
+		}
 		if err := d.converge(ctx, state, touched); err != nil && ctx.Err() == nil {
 			if said != err.Error() {
 				said = err.Error()
@@ -118,7 +122,7 @@ func (d *Daemon) converge(ctx context.Context, st *trellis.State, touched map[tr
 		d.groups.Apply(st)
 		d.accessLog.Apply(st)
 		d.table.Store(routing.Build(st, routing.Options{Region: d.config.Region}, d.table.Load()))
-		d.presences.reconcile(st, d.table.Load())
+		err = errors.Join(err, d.presences.reconcile(st, d.table.Load()))
 	}
 	d.log.Debug("revision applied", slog.Int64("revision", st.Revision))
 	return err

@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
@@ -40,10 +42,35 @@ const (
 type presences struct {
 	d       *Daemon
 	log     *slog.Logger
-	running map[place]context.CancelFunc // owned by the goroutine that follows the store
-	failed  map[place]string             // what was said already of places that can't be opened
+	running map[place]opened        // owned by the goroutine that follows the store, like the next two
+	ending  map[place]chan struct{} // of places whose socket may still be open; closed with the socket
+	failed  map[place]string        // what was said already of places that can't be opened
 	wg      sync.WaitGroup
 }
+
+// opened is a place at which this node listens.
+type opened struct {
+	cancel context.CancelFunc
+	closed chan struct{} // closed with the socket, which is a little after cancel
+}
+
+// noted is a listener that tells when its socket is closed.
+type noted struct {
+	*net.TCPListener
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Close closes the socket and tells it.
+func (n *noted) Close() error {
+	err := n.TCPListener.Close()
+	n.once.Do(func() { close(n.closed) })
+	return err
+}
+
+// endTimeout bounds the wait for the socket of a place that is wanted again while it ends. Ending takes
+// milliseconds: what the kernel has accepted is served first.
+const endTimeout = time.Second
 
 // want lists the places of a state.
 func (p *presences) want(st *trellis.State, t *routing.Table) map[place]bool {
@@ -68,40 +95,72 @@ func (p *presences) want(st *trellis.State, t *routing.Table) map[place]bool {
 	return places
 }
 
+// errPlaces says that not all listeners are open.
+var errPlaces = errors.New("not every listener is open")
+
 // reconcile ends the listeners that are not wanted any more and starts those that are missing. What can't be
-// opened is said and tried again with the next change.
-func (p *presences) reconcile(st *trellis.State, t *routing.Table) {
+// opened is said once, and told by errPlaces so that it is tried again.
+func (p *presences) reconcile(st *trellis.State, t *routing.Table) (err error) {
 	want := p.want(st, t)
-	for pl, cancel := range p.running {
+	maps.DeleteFunc(p.ending, func(_ place, closed chan struct{}) bool {
+		select {
+		case <-closed:
+			return true
+		default:
+			return false
+		}
+	})
+	for pl, o := range p.running {
 		if !want[pl] {
-			cancel()
+			o.cancel()
+			p.ending[pl] = o.closed
 			delete(p.running, pl)
 		}
 	}
 	maps.DeleteFunc(p.failed, func(pl place, _ string) bool { return !want[pl] })
 	for pl := range want {
-		if p.running[pl] != nil {
+		if p.running[pl].cancel != nil {
 			continue
 		}
-		cancel, err := p.open(pl)
-		if err != nil {
-			if text := err.Error(); p.failed[pl] != text {
+		p.awaitEnd(pl)
+		o, failed := p.open(pl)
+		if failed != nil {
+			err = errPlaces
+			if text := failed.Error(); p.failed[pl] != text {
 				p.failed[pl] = text
-				p.log.Error("can't listen in vpc", "vpc_id", pl.vpc, "at", pl.at.String(), "for", string(pl.kind), "error", err)
+				p.log.Error("can't listen in vpc", "vpc_id", pl.vpc, "at", pl.at.String(), "for", string(pl.kind), "error", failed)
 			}
 			continue
 		}
 		delete(p.failed, pl)
-		p.running[pl] = cancel
+		p.running[pl] = o
+	}
+	return err
+}
+
+// awaitEnd waits until the socket that was at a place before is closed, as in a listener's deletion that its
+// creation follows at once.
+func (p *presences) awaitEnd(pl place) {
+	closed := p.ending[pl]
+	if closed == nil {
+		return
+	}
+	t := time.NewTimer(endTimeout)
+	defer t.Stop()
+	select {
+	case <-closed:
+		delete(p.ending, pl)
+	case <-t.C:
 	}
 }
 
-// open listens at a place and serves it until the returned function is called.
-func (p *presences) open(pl place) (context.CancelFunc, error) {
-	ln, err := p.d.vpcs.Listen(pl.vpc, pl.at)
+// open listens at a place and serves it until it is cancelled.
+func (p *presences) open(pl place) (opened, error) {
+	l, err := p.d.vpcs.Listen(pl.vpc, pl.at)
 	if err != nil {
-		return nil, err
+		return opened{}, err
 	}
+	ln := &noted{TCPListener: l.(*net.TCPListener), closed: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	serve := func(what string, run func() error) {
 		p.wg.Go(func() {
@@ -118,7 +177,7 @@ func (p *presences) open(pl place) (context.CancelFunc, error) {
 		if err != nil {
 			cancel()
 			ln.Close()
-			return nil, err
+			return opened{}, err
 		}
 		serve("resolver", func() error { return p.d.resolver.Serve(ctx, pl.vpc, pc, ln) })
 	case placeMetadata:
@@ -126,13 +185,13 @@ func (p *presences) open(pl place) (context.CancelFunc, error) {
 	case placeAPI:
 		serve("api", func() error { return serveHTTP(ctx, ln, p.d.apiServer, p.log) })
 	}
-	return cancel, nil
+	return opened{cancel, ln.closed}, nil
 }
 
 // close ends all listeners and waits for them.
 func (p *presences) close() {
-	for pl, cancel := range maps.All(p.running) {
-		cancel()
+	for pl, o := range p.running {
+		o.cancel()
 		delete(p.running, pl)
 	}
 	p.wg.Wait()
