@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"syscall"
@@ -20,34 +21,55 @@ const (
 	udp4, udp6 = "udp4", "udp6"
 )
 
-// Listen listens for TCP connections inside a VPC. The address need not be one of the VPC's namespace yet.
-func (m *Manager) Listen(vpcID string, at netip.AddrPort) (net.Listener, error) {
+// inside opens a socket inside a VPC. doing is for its error.
+func inside[S io.Closer](m *Manager, vpcID, doing string, open func() (S, error)) (socket S, err error) {
+	var none S
 	v, home, err := m.find(vpcID)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	visit, err := v.ns.enter(home)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
+	socket, err = open()
+	if leave := visit.leave(); leave != nil {
+		if err == nil {
+			socket.Close()
+		}
+		return none, leave
+	}
+	if err != nil {
+		return none, fmt.Errorf("%s in %s: %w", doing, vpcID, err)
+	}
+	return socket, nil
+}
+
+// Listen listens for TCP connections inside a VPC. The address need not be one of the VPC's namespace yet.
+func (m *Manager) Listen(vpcID string, at netip.AddrPort) (net.Listener, error) {
 	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 	lc := net.ListenConfig{KeepAlive: -1, Control: freebind}
 	lc.SetMultipathTCP(false)
-	l, err := lc.Listen(context.Background(), choose(at.Addr(), tcp4, tcp6), at.String())
-	if err := visit.leave(); err != nil {
-		if l != nil {
-			l.Close()
-		}
-		return nil, err
-	}
+	l, err := inside(m, vpcID, "listen", func() (net.Listener, error) {
+		return lc.Listen(context.Background(), choose(at.Addr(), tcp4, tcp6), at.String())
+	})
 	if err != nil {
-		return nil, fmt.Errorf("listen in %s: %w", vpcID, err)
+		return nil, err
 	}
 	if err := widen(l.(*net.TCPListener)); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("listen in %s: %w", vpcID, err)
 	}
 	return l, nil
+}
+
+// ListenPacket receives UDP packets inside a VPC. Answers leave from the address.
+func (m *Manager) ListenPacket(vpcID string, at netip.AddrPort) (net.PacketConn, error) {
+	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	lc := net.ListenConfig{Control: freebind}
+	return inside(m, vpcID, "receive", func() (net.PacketConn, error) {
+		return lc.ListenPacket(context.Background(), choose(at.Addr(), udp4, udp6), at.String())
+	})
 }
 
 // choose is v4 or v6 as the address is.
@@ -79,31 +101,6 @@ func widen(l *net.TCPListener) error {
 	}
 	control := raw.Control(func(fd uintptr) { err = unix.Listen(int(fd), backlog) })
 	return errors.Join(control, err)
-}
-
-// ListenPacket receives UDP packets inside a VPC. Answers leave from the address.
-func (m *Manager) ListenPacket(vpcID string, at netip.AddrPort) (net.PacketConn, error) {
-	v, home, err := m.find(vpcID)
-	if err != nil {
-		return nil, err
-	}
-	visit, err := v.ns.enter(home)
-	if err != nil {
-		return nil, err
-	}
-	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
-	lc := net.ListenConfig{Control: freebind}
-	p, err := lc.ListenPacket(context.Background(), choose(at.Addr(), udp4, udp6), at.String())
-	if err := visit.leave(); err != nil {
-		if p != nil {
-			p.Close()
-		}
-		return nil, err
-	}
-	if err != nil {
-		return nil, fmt.Errorf("receive in %s: %w", vpcID, err)
-	}
-	return p, nil
 }
 
 // errAgain says that package net wanted a second socket for one connection, which would be outside of the VPC.
