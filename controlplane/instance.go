@@ -178,6 +178,9 @@ func launchGroups(tx *store.Tx, subnet *trellis.Subnet, in NewInstances) ([]stri
 		names = []string{defaultGroupName}
 	}
 	out, err := groupsOfVPC(tx, subnet.Account, subnet.VPCID, in.SecurityGroupIDs)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(g *trellis.SecurityGroup) bool { return g.VPCID == subnet.VPCID && g.Name == name })
 		if i < 0 {
@@ -187,7 +190,7 @@ func launchGroups(tx *store.Tx, subnet *trellis.Subnet, in NewInstances) ([]stri
 			out = append(out, all[i].ID)
 		}
 	}
-	return out, err
+	return out, nil
 }
 
 // groupsOfVPC checks that security groups exist in a VPC, and returns their ids without repeats.

@@ -216,13 +216,9 @@ func (p *Plane) RevokeSecurityGroup(ctx context.Context, c EC2Call, groupID stri
 			return err
 		}
 		for _, permission := range permissions {
-			r, err := permission.rule(tx, g, egress)
+			_, i, err := permission.find(tx, g, egress)
 			if err != nil {
 				return err
-			}
-			i := slices.IndexFunc(g.Rules, func(o trellis.SecurityGroupRule) bool { return sameRule(o, r) })
-			if i < 0 {
-				return ec2Error("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 			}
 			revoked = append(revoked, g.Rules[i])
 			g.Rules = slices.Delete(g.Rules, i, i+1)
@@ -233,7 +229,7 @@ func (p *Plane) RevokeSecurityGroup(ctx context.Context, c EC2Call, groupID stri
 				return err
 			}
 			if g.Rules[i].Egress != egress {
-				return ec2Error("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+				return errNoPermission()
 			}
 			revoked = append(revoked, g.Rules[i])
 			g.Rules = slices.Delete(g.Rules, i, i+1)
@@ -243,6 +239,22 @@ func (p *Plane) RevokeSecurityGroup(ctx context.Context, c EC2Call, groupID stri
 		return nil
 	})
 	return revoked, rev, err
+}
+
+// find finds the rule of a group that a permission describes, and its index.
+func (r Permission) find(tx *store.Tx, g *trellis.SecurityGroup, egress bool) (rule trellis.SecurityGroupRule, i int, err error) {
+	if rule, err = r.rule(tx, g, egress); err != nil {
+		return rule, 0, err
+	}
+	if i = slices.IndexFunc(g.Rules, func(o trellis.SecurityGroupRule) bool { return sameRule(o, rule) }); i < 0 {
+		return rule, 0, errNoPermission()
+	}
+	return rule, i, nil
+}
+
+// errNoPermission is for a rule that a caller described and a group does not have.
+func errNoPermission() error {
+	return ec2Error("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 }
 
 // ruleIndex finds a rule of a group by its id.
@@ -323,13 +335,9 @@ func (p *Plane) DescribeRules(ctx context.Context, c EC2Call, groupID string, eg
 			return err
 		}
 		for _, permission := range permissions {
-			r, err := permission.rule(tx, g, egress)
+			r, i, err := permission.find(tx, g, egress)
 			if err != nil {
 				return err
-			}
-			i := slices.IndexFunc(g.Rules, func(o trellis.SecurityGroupRule) bool { return sameRule(o, r) })
-			if i < 0 {
-				return ec2Error("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 			}
 			g.Rules[i].Description = r.Description
 		}

@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -201,10 +200,10 @@ func (p *Plane) Subnets(ctx context.Context, c EC2Call, q Query) ([]DescribedSub
 
 // UsableAddresses is how many instances fit into an IPv4 block: AWS keeps the first four addresses and the last.
 func UsableAddresses(b netip.Prefix) int {
-	if !b.IsValid() {
+	if !b.Addr().Is4() {
 		return 0
 	}
-	return int(math.Exp2(float64(32-b.Bits()))) - 5
+	return 1<<(32-b.Bits()) - 5
 }
 
 // zoneID is the id of an availability zone by its name.
