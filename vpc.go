@@ -14,9 +14,12 @@ type VPC struct {
 	IsDefault          bool           `json:"isDefault,omitempty"`
 	EnableDNSSupport   bool           `json:"enableDnsSupport"`
 	EnableDNSHostnames bool           `json:"enableDnsHostnames"`
-	// Attachment says how the VPC exists on a node: "lab" is made by Trellis as network namespaces.
+	// Attachment says how the VPC exists on a node: AttachmentLab, or empty, which means the same.
 	Attachment string `json:"attachment"`
 }
+
+// AttachmentLab is a VPC that Trellis makes itself, as network namespaces.
+const AttachmentLab = "lab"
 
 // Kind is KindVPC.
 func (*VPC) Kind() Kind { return KindVPC }
@@ -90,6 +93,16 @@ type SecurityGroupRule struct {
 	Tags         map[string]string `json:"tags,omitempty"`
 }
 
+// The states of instances (EC2 API reference, InstanceState).
+const (
+	InstancePending      = "pending"
+	InstanceRunning      = "running"
+	InstanceStopping     = "stopping"
+	InstanceStopped      = "stopped"
+	InstanceShuttingDown = "shutting-down"
+	InstanceTerminated   = "terminated"
+)
+
 // Instance is a host in a subnet: on a lab VPC a network namespace that a command can run in.
 type Instance struct {
 	Meta
@@ -104,7 +117,7 @@ type Instance struct {
 	InstanceType     string     `json:"instanceType"`
 	RoleARN          string     `json:"roleArn,omitempty"` // whose credentials its metadata endpoint gives
 	ReservationID    string     `json:"reservationId"`
-	State            string     `json:"state"` // pending, running, stopping, stopped, shutting-down, terminated
+	State            string     `json:"state"`
 	// StateChangedAt is when State last changed: a terminated instance is shown for a while after it.
 	StateChangedAt time.Time `json:"stateChangedAt,omitzero"`
 	LaunchIndex    int       `json:"launchIndex,omitempty"` // among the instances of its reservation, from 0

@@ -213,10 +213,10 @@ func TestInstances(t *testing.T) {
 	l := newLab(t)
 	ctx := t.Context()
 	first := must[[]*trellis.Instance](t)(l.run(t, controlplane.NewInstances{IPv6Count: 1, Tags: map[string]string{"Name": "orders"}}))[0]
-	if first.State != controlplane.StatePending || first.PrivateIP.String() != "10.0.12.4" || !l.subnet.IPv6CIDR.Contains(first.IPv6) || len(first.SecurityGroupIDs) != 1 {
+	if first.State != trellis.InstancePending || first.PrivateIP.String() != "10.0.12.4" || !l.subnet.IPv6CIDR.Contains(first.IPv6) || len(first.SecurityGroupIDs) != 1 {
 		t.Errorf("first instance: %+v", first)
 	}
-	l.state(t, first.ID, controlplane.StateRunning)
+	l.state(t, first.ID, trellis.InstanceRunning)
 	for _, x := range []struct {
 		in   controlplane.NewInstances
 		want string
@@ -255,10 +255,10 @@ func TestInstances(t *testing.T) {
 	if err != nil || change[0] != (controlplane.StateChange{ID: first.ID, Previous: "running", Current: "stopping"}) {
 		t.Error(change, err)
 	}
-	l.state(t, first.ID, controlplane.StateStopped)
+	l.state(t, first.ID, trellis.InstanceStopped)
 	_, _, err = l.p.StartInstances(ctx, l.c, []string{first.ID})
 	wantCode(t, err, "")
-	l.state(t, first.ID, controlplane.StateRunning)
+	l.state(t, first.ID, trellis.InstanceRunning)
 	on, off := true, false
 	_, err = l.p.ModifyInstance(ctx, l.c, first.ID, nil, &on)
 	wantCode(t, err, "")
@@ -268,7 +268,7 @@ func TestInstances(t *testing.T) {
 	wantCode(t, err, "")
 	_, _, err = l.p.TerminateInstances(ctx, l.c, []string{first.ID})
 	wantCode(t, err, "")
-	l.state(t, first.ID, controlplane.StateTerminated)
+	l.state(t, first.ID, trellis.InstanceTerminated)
 	_, _, err = l.p.StartInstances(ctx, l.c, []string{first.ID})
 	wantCode(t, err, "IncorrectInstanceState")
 	_, err = l.run(t, controlplane.NewInstances{PrivateIP: "10.0.12.4"})
@@ -290,7 +290,7 @@ func TestTerminatedInstancesAreSwept(t *testing.T) {
 	i := must[[]*trellis.Instance](t)(l.run(t, controlplane.NewInstances{Tags: map[string]string{controlplane.IDTag: trellis.NewID("i")}}))[0]
 	_, _, err := l.p.TerminateInstances(t.Context(), l.c, []string{i.ID})
 	wantCode(t, err, "")
-	l.state(t, i.ID, controlplane.StateTerminated)
+	l.state(t, i.ID, trellis.InstanceTerminated)
 	running(t, controlplane.Options{Now: func() time.Time { return time.Now().Add(time.Hour) }})
 	await(t, "the sweep", func() bool {
 		_, err := l.p.Instances(t.Context(), l.c, "DescribeInstances", controlplane.Query{IDs: []string{i.ID}})

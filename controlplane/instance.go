@@ -14,16 +14,6 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// The states of instances (EC2 API reference, InstanceState).
-const (
-	StatePending      = "pending"
-	StateRunning      = "running"
-	StateStopping     = "stopping"
-	StateStopped      = "stopped"
-	StateShuttingDown = "shutting-down"
-	StateTerminated   = "terminated"
-)
-
 // maxInstancesPerCall bounds one RunInstances.
 const maxInstancesPerCall = 100
 
@@ -157,7 +147,7 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 		}
 		i := &trellis.Instance{Meta: meta, VPCID: subnet.VPCID, SubnetID: subnet.ID, PrivateIP: v4, IPv6: v6, MAC: newMAC(),
 			InterfaceID: trellis.NewID("eni"), SecurityGroupIDs: groups, ImageID: in.ImageID, InstanceType: in.InstanceType, RoleARN: role,
-			ReservationID: reservation, State: StatePending, StateChangedAt: meta.CreatedAt, LaunchIndex: n, DisableAPITermination: in.DisableAPITermination}
+			ReservationID: reservation, State: trellis.InstancePending, StateChangedAt: meta.CreatedAt, LaunchIndex: n, DisableAPITermination: in.DisableAPITermination}
 		if i.InstanceType == "" {
 			i.InstanceType = "t3.micro"
 		}
@@ -267,7 +257,7 @@ func freeAddresses(tx *store.Tx, subnet *trellis.Subnet) (*addresses, error) {
 	}
 	instances, err := store.List[*trellis.Instance](tx, subnet.Account+"/")
 	for _, i := range instances {
-		if i.SubnetID == subnet.ID && i.State != StateTerminated {
+		if i.SubnetID == subnet.ID && i.State != trellis.InstanceTerminated {
 			a.used[i.PrivateIP] = true
 			a.used[i.IPv6] = true
 		}

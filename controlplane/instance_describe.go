@@ -108,7 +108,7 @@ func instancesExist(tx *store.Tx, account string, ids []string) error {
 }
 
 // instanceStateCodes are the numbers of the states (EC2 API reference, InstanceState).
-var instanceStateCodes = map[string]int{StatePending: 0, StateRunning: 16, StateShuttingDown: 32, StateTerminated: 48, StateStopping: 64, StateStopped: 80}
+var instanceStateCodes = map[string]int{trellis.InstancePending: 0, trellis.InstanceRunning: 16, trellis.InstanceShuttingDown: 32, trellis.InstanceTerminated: 48, trellis.InstanceStopping: 64, trellis.InstanceStopped: 80}
 
 // InstanceStateCode is the number of a state.
 func InstanceStateCode(state string) int { return instanceStateCodes[state] }
@@ -142,7 +142,7 @@ func (p *Plane) instanceAttributes(d DescribedInstance) (attributes, map[string]
 		"instance.group-id": d.SecurityGroupIDs, "instance.group-name": d.groupNames(), "network-interface.group-id": d.SecurityGroupIDs, "network-interface.group-name": d.groupNames(),
 		"instance-lifecycle": nil, "key-name": nil, "ip-address": nil, "dns-name": nil, "client-token": nil, "spot-instance-request-id": nil, "kernel-id": nil, "platform": nil,
 	}
-	if d.PrivateIP.IsValid() && d.State != StateTerminated {
+	if d.PrivateIP.IsValid() && d.State != trellis.InstanceTerminated {
 		a["private-ip-address"] = []string{d.PrivateIP.String()}
 		a["network-interface.addresses.private-ip-address"] = a["private-ip-address"]
 	}
@@ -190,7 +190,7 @@ func (p *Plane) NetworkInterfaces(ctx context.Context, c EC2Call, q Query) ([]De
 			return err
 		}
 		for _, d := range all {
-			if d.State != StateTerminated && (len(q.IDs) == 0 || slices.Contains(q.IDs, d.InterfaceID)) {
+			if d.State != trellis.InstanceTerminated && (len(q.IDs) == 0 || slices.Contains(q.IDs, d.InterfaceID)) {
 				out = append(out, d)
 			}
 		}

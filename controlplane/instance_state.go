@@ -22,10 +22,10 @@ type StateChange struct {
 func (p *Plane) StartInstances(ctx context.Context, c EC2Call, ids []string) ([]StateChange, trellis.Revision, error) {
 	return p.changeState(ctx, c, "StartInstances", ids, func(i *trellis.Instance) (string, error) {
 		switch i.State {
-		case StatePending, StateRunning:
+		case trellis.InstancePending, trellis.InstanceRunning:
 			return i.State, nil
-		case StateStopped:
-			return StatePending, nil
+		case trellis.InstanceStopped:
+			return trellis.InstancePending, nil
 		}
 		return "", ec2Error("IncorrectInstanceState", "The instance '%s' is not in a state from which it can be started.", i.ID)
 	})
@@ -35,10 +35,10 @@ func (p *Plane) StartInstances(ctx context.Context, c EC2Call, ids []string) ([]
 func (p *Plane) StopInstances(ctx context.Context, c EC2Call, ids []string) ([]StateChange, trellis.Revision, error) {
 	return p.changeState(ctx, c, "StopInstances", ids, func(i *trellis.Instance) (string, error) {
 		switch i.State {
-		case StateStopping, StateStopped:
+		case trellis.InstanceStopping, trellis.InstanceStopped:
 			return i.State, nil
-		case StatePending, StateRunning:
-			return StateStopping, nil
+		case trellis.InstancePending, trellis.InstanceRunning:
+			return trellis.InstanceStopping, nil
 		}
 		return "", ec2Error("IncorrectInstanceState", "This instance '%s' is not in a state from which it can be stopped.", i.ID)
 	})
@@ -48,12 +48,12 @@ func (p *Plane) StopInstances(ctx context.Context, c EC2Call, ids []string) ([]S
 func (p *Plane) TerminateInstances(ctx context.Context, c EC2Call, ids []string) ([]StateChange, trellis.Revision, error) {
 	return p.changeState(ctx, c, "TerminateInstances", ids, func(i *trellis.Instance) (string, error) {
 		switch {
-		case i.State == StateShuttingDown || i.State == StateTerminated:
+		case i.State == trellis.InstanceShuttingDown || i.State == trellis.InstanceTerminated:
 			return i.State, nil
 		case i.DisableAPITermination:
 			return "", ec2Error("OperationNotPermitted", "The instance '%s' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.", i.ID)
 		}
-		return StateShuttingDown, nil
+		return trellis.InstanceShuttingDown, nil
 	})
 }
 
@@ -114,7 +114,7 @@ func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, groups
 		if err != nil {
 			return err
 		}
-		if i.State == StateTerminated || i.State == StateShuttingDown {
+		if i.State == trellis.InstanceTerminated || i.State == trellis.InstanceShuttingDown {
 			return ec2Error("IncorrectInstanceState", "The instance '%s' is not in a state in which it can be modified.", id)
 		}
 		if groups != nil {
@@ -132,7 +132,7 @@ func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, groups
 }
 
 // settledStates are the states that follow by themselves, once the node has done what a state asks for.
-var settledStates = map[string]string{StatePending: StateRunning, StateStopping: StateStopped, StateShuttingDown: StateTerminated}
+var settledStates = map[string]string{trellis.InstancePending: trellis.InstanceRunning, trellis.InstanceStopping: trellis.InstanceStopped, trellis.InstanceShuttingDown: trellis.InstanceTerminated}
 
 // nextInstance is what is still to be done about an instance: leave a state in passing once the node carries
 // it, and disappear when it has been terminated for a while.
@@ -147,12 +147,12 @@ func (p *Plane) nextInstance(i *trellis.Instance) *settling {
 			return false, err
 		}}
 	}
-	if seen != StateTerminated {
+	if seen != trellis.InstanceTerminated {
 		return nil
 	}
 	return &settling{at: i.StateChangedAt.Add(terminatedVisible), step: func(tx *store.Tx) (bool, error) {
 		now, err := store.Get[*trellis.Instance](tx, i.Key())
-		if err == nil && now.State == StateTerminated {
+		if err == nil && now.State == trellis.InstanceTerminated {
 			releaseEC2ID(tx, now.ID)
 			tx.Delete(now)
 		}

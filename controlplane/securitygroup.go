@@ -190,7 +190,7 @@ func groupInUse(tx *store.Tx, g *trellis.SecurityGroup) (bool, error) {
 		return false, err
 	}
 	for _, i := range instances {
-		if i.State != StateTerminated && slices.Contains(i.SecurityGroupIDs, g.ID) {
+		if i.State != trellis.InstanceTerminated && slices.Contains(i.SecurityGroupIDs, g.ID) {
 			return true, nil
 		}
 	}

@@ -167,7 +167,7 @@ func (p *Plane) Subnets(ctx context.Context, c EC2Call, q Query) ([]DescribedSub
 				return used // the read that follows fails the same way and says so
 			}
 			for _, i := range instances {
-				if i.State != StateTerminated {
+				if i.State != trellis.InstanceTerminated {
 					used[i.SubnetID]++
 				}
 			}
@@ -230,7 +230,7 @@ func (p *Plane) DeleteSubnet(ctx context.Context, c EC2Call, id string) (trellis
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(instances, func(i *trellis.Instance) bool { return i.SubnetID == s.ID && i.State != StateTerminated }) {
+		if slices.ContainsFunc(instances, func(i *trellis.Instance) bool { return i.SubnetID == s.ID && i.State != trellis.InstanceTerminated }) {
 			return ec2Error("DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", s.ID)
 		}
 		releaseEC2ID(tx, s.ID)
@@ -314,7 +314,7 @@ func (p *Plane) DisassociateSubnetCIDR(ctx context.Context, c EC2Call, associati
 			return err
 		}
 		if slices.ContainsFunc(instances, func(i *trellis.Instance) bool {
-			return i.SubnetID == s.ID && i.IPv6.IsValid() && i.State != StateTerminated
+			return i.SubnetID == s.ID && i.IPv6.IsValid() && i.State != trellis.InstanceTerminated
 		}) {
 			return ec2Error("InvalidCidrBlock.InUse", "The subnet CIDR block with association ID %s is in use", associationID)
 		}

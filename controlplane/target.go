@@ -147,13 +147,13 @@ func (p *Plane) newTarget(tx *store.Tx, g *trellis.TargetGroup, id TargetID) (t 
 	case trellis.TargetsInstance:
 		i, err := store.Get[*trellis.Instance](tx, g.Account+"/"+id.ID)
 		switch {
-		case errors.Is(err, trellis.ErrNotExist), err == nil && i.State == "terminated":
+		case errors.Is(err, trellis.ErrNotExist), err == nil && i.State == trellis.InstanceTerminated:
 			return refuse("InstanceNotFound", "The instance %s does not exist.", id.ID)
 		case err != nil:
 			return nil, nil, err
 		case i.VPCID != g.VPCID:
 			return refuse("InstanceNotInVpc", "The instance %s is not in VPC %s.", id.ID, g.VPCID)
-		case i.State != "running":
+		case i.State != trellis.InstanceRunning:
 			return refuse("InstanceNotRunning", "The instance %s is not in the state running.", id.ID)
 		}
 	case trellis.TargetsLambda:

@@ -39,7 +39,7 @@ func (p *Plane) CreateVPC(ctx context.Context, c EC2Call, in NewVPC) (*trellis.V
 		if err != nil {
 			return err
 		}
-		vpc = &trellis.VPC{Meta: meta, CIDR: cidr, IPv6CIDR: v6, EnableDNSSupport: true, Attachment: "lab"}
+		vpc = &trellis.VPC{Meta: meta, CIDR: cidr, IPv6CIDR: v6, EnableDNSSupport: true, Attachment: trellis.AttachmentLab}
 		tx.Put(vpc)
 		group, err := p.defaultGroup(tx, c, vpc)
 		if err != nil {
@@ -152,7 +152,7 @@ func vpcIsEmpty(tx *store.Tx, v *trellis.VPC) (defaultGroup *trellis.SecurityGro
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(instances, func(i *trellis.Instance) bool { return i.VPCID == v.ID && i.State != StateTerminated }) {
+	if slices.ContainsFunc(instances, func(i *trellis.Instance) bool { return i.VPCID == v.ID && i.State != trellis.InstanceTerminated }) {
 		return nil, dependency
 	}
 	targets, err := store.List[*trellis.TargetGroup](tx, prefix)

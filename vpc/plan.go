@@ -68,7 +68,7 @@ func plan(st *trellis.State, region string) (map[string]*network, error) {
 	makers := map[string]*rulesMaker{}
 	networks := map[string]*network{}
 	for v := range trellis.All[*trellis.VPC](st) {
-		if v.Attachment != "lab" && v.Attachment != "" {
+		if v.Attachment != trellis.AttachmentLab && v.Attachment != "" {
 			continue
 		}
 		networks[v.ID] = &network{id: v.ID, instances: map[netip.Addr]string{}}
@@ -86,7 +86,7 @@ func plan(st *trellis.State, region string) (map[string]*network, error) {
 	}
 	for i := range trellis.All[*trellis.Instance](st) {
 		n, m := networks[i.VPCID], makers[i.VPCID]
-		if n == nil || i.State != "running" && i.State != "pending" {
+		if n == nil || i.State != trellis.InstanceRunning && i.State != trellis.InstancePending {
 			continue
 		}
 		h, err := planHost(m.vpc, subnets[i.SubnetID], i, region)

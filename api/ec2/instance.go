@@ -43,8 +43,8 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 	}
 	r := h.reservations(all)[0]
 	for i := range r.Instances {
-		if api.Value(r.Instances[i].State.Name) == controlplane.StateRunning {
-			r.Instances[i].State = instanceState(controlplane.StatePending) // the answer shows what was asked for, not what came of it since
+		if api.Value(r.Instances[i].State.Name) == trellis.InstanceRunning {
+			r.Instances[i].State = instanceState(trellis.InstancePending) // the answer shows what was asked for, not what came of it since
 		}
 	}
 	return &RunInstancesOutput{Groups: r.Groups, Instances: r.Instances, OwnerId: r.OwnerId, ReservationId: r.ReservationId}, nil
@@ -106,11 +106,11 @@ func (h *handler) instance(d controlplane.DescribedInstance) Instance {
 		MetadataOptions: &InstanceMetadataOptionsResponse{State: api.Some("applied"), HttpEndpoint: api.Some("enabled"), HttpTokens: api.Some("required"), HttpPutResponseHopLimit: new(int32(2)), HttpProtocolIpv6: api.Some("disabled"), InstanceMetadataTags: api.Some("disabled")},
 	}
 	switch d.State {
-	case controlplane.StateShuttingDown, controlplane.StateTerminated:
+	case trellis.InstanceShuttingDown, trellis.InstanceTerminated:
 		out.StateReason = &StateReason{Code: api.Some("Client.UserInitiatedShutdown"), Message: api.Some("Client.UserInitiatedShutdown: User initiated shutdown")}
 		out.StateTransitionReason = api.Some("User initiated (" + d.StateChangedAt.Format("2006-01-02 15:04:05 MST") + ")")
 	}
-	if d.State == controlplane.StateTerminated {
+	if d.State == trellis.InstanceTerminated {
 		return out
 	}
 	out.PrivateDnsName, out.PrivateIpAddress = api.Some(h.plane.PrivateDNSName(d.Instance)), api.Some(d.PrivateIP.String())
@@ -182,15 +182,15 @@ func (h *handler) describeInstanceStatus(ctx context.Context, c *api.Call, in *D
 		return nil, err
 	}
 	if !api.Value(in.IncludeAllInstances) {
-		all = slices.DeleteFunc(all, func(d controlplane.DescribedInstance) bool { return d.State != controlplane.StateRunning })
+		all = slices.DeleteFunc(all, func(d controlplane.DescribedInstance) bool { return d.State != trellis.InstanceRunning })
 	}
 	all, next, err := page(c, all, instanceID, in.MaxResults, in.NextToken)
 	return &DescribeInstanceStatusOutput{NextToken: next, InstanceStatuses: api.Each(all, func(d controlplane.DescribedInstance) InstanceStatus {
 		status := func() *InstanceStatusSummary {
 			switch d.State {
-			case controlplane.StateRunning:
+			case trellis.InstanceRunning:
 				return &InstanceStatusSummary{Status: api.Some("ok"), Details: []InstanceStatusDetails{{Name: api.Some("reachability"), Status: api.Some("passed")}}}
-			case controlplane.StatePending:
+			case trellis.InstancePending:
 				return &InstanceStatusSummary{Status: api.Some("initializing"), Details: []InstanceStatusDetails{{Name: api.Some("reachability"), Status: api.Some("initializing")}}}
 			}
 			return &InstanceStatusSummary{Status: api.Some("not-applicable")}
