@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/trellis-project/trellis"
@@ -57,6 +58,13 @@ func New(o Options) *Identity {
 
 // now is the time of a change, in whole milliseconds and UTC as answers show it.
 func (i *Identity) now() time.Time { return i.o.Now().UTC().Truncate(time.Millisecond) }
+
+// meta returns the Meta of a noun that is being made in the caller's account: idPrefix, AIDA for example, begins
+// its id.
+func (i *Identity) meta(c *authpolicy.Caller, idPrefix string, tags map[string]string) trellis.Meta {
+	now := i.now()
+	return trellis.Meta{Account: c.Principal.Account, ID: newID(idPrefix, 17), CreatedAt: now, UpdatedAt: now, Tags: maps.Clone(tags)}
+}
 
 // SessionKey opens session tokens, for NewDirectory.
 func (i *Identity) SessionKey() []byte { return i.sessionKey }

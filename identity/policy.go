@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -243,10 +242,8 @@ func (i *Identity) CreatePolicy(ctx context.Context, c *authpolicy.Caller, p tre
 	if sizeOf(p.Text) > maxManaged {
 		return nil, 0, limitExceeded("Cannot exceed quota for PolicySize: %d", maxManaged)
 	}
-	n := &trellis.ManagedPolicy{Name: p.Name, Path: path, Description: p.Description, Text: p.Text, VersionID: "v1"}
-	n.Account, n.ID, n.Tags = c.Principal.Account, newID("ANPA", 17), maps.Clone(p.Tags)
-	n.CreatedAt = i.now()
-	n.UpdatedAt = n.CreatedAt
+	n := &trellis.ManagedPolicy{Meta: i.meta(c, "ANPA", p.Tags), Name: p.Name, Path: path, Description: p.Description,
+		Text: p.Text, VersionID: "v1"}
 	rev, err := i.commit(ctx, c, "iam:CreatePolicy", n.ARN(), tagKeys(p.Tags), func(tx *store.Tx) error {
 		if err := claim(tx, "policyname/"+n.Account+"/"+lower(n.Name), n.ID, "A policy called %s already exists. Duplicate names are not allowed.", n.Name); err != nil {
 			return err

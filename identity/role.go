@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -36,10 +35,8 @@ func (i *Identity) CreateRole(ctx context.Context, c *authpolicy.Caller, r trell
 	if err := checkMaxSession(r.MaxSessionSeconds); err != nil {
 		return nil, 0, err
 	}
-	n := &trellis.Role{Name: r.Name, Path: path, Description: r.Description, TrustPolicy: r.TrustPolicy, MaxSessionSeconds: r.MaxSessionSeconds}
-	n.Account, n.ID, n.Tags = c.Principal.Account, newID("AROA", 17), maps.Clone(r.Tags)
-	n.CreatedAt = i.now()
-	n.UpdatedAt = n.CreatedAt
+	n := &trellis.Role{Meta: i.meta(c, "AROA", r.Tags), Name: r.Name, Path: path, Description: r.Description,
+		TrustPolicy: r.TrustPolicy, MaxSessionSeconds: r.MaxSessionSeconds}
 	rev, err := i.commit(ctx, c, "iam:CreateRole", n.ARN(), tagKeys(r.Tags), func(tx *store.Tx) error {
 		if err := claim(tx, "rolename/"+n.Account+"/"+lower(n.Name), n.ID, "Role with name %s already exists.", n.Name); err != nil {
 			return err

@@ -27,10 +27,7 @@ func (i *Identity) CreateUser(ctx context.Context, c *authpolicy.Caller, u trell
 	if err := checkTags(u.Tags); err != nil {
 		return nil, 0, err
 	}
-	n := &trellis.User{Name: u.Name, Path: path}
-	n.Account, n.ID, n.Tags = c.Principal.Account, newID("AIDA", 17), maps.Clone(u.Tags)
-	n.CreatedAt = i.now()
-	n.UpdatedAt = n.CreatedAt
+	n := &trellis.User{Meta: i.meta(c, "AIDA", u.Tags), Name: u.Name, Path: path}
 	rev, err := i.commit(ctx, c, "iam:CreateUser", n.ARN(), tagKeys(u.Tags), func(tx *store.Tx) error {
 		if err := claim(tx, "username/"+n.Account+"/"+lower(n.Name), n.ID, "User with name %s already exists.", n.Name); err != nil {
 			return err
