@@ -81,6 +81,13 @@ func (s *Server) local(vpcID string, q *dns.Msg) *dns.Msg {
 	}
 	r := failure(q, dns.RcodeNameError)
 	r.Authoritative = true
+	switch {
+	case name == zone && q.Question[0].Qtype == dns.TypeSOA:
+		r.Rcode, r.Answer = dns.RcodeSuccess, []dns.RR{soa(zone)}
+		return r
+	case name == zone, name == trellis.PartitionID+"."+zone:
+		r.Rcode = dns.RcodeSuccess // names below exist, so this one does (RFC 8020 2)
+	}
 	r.Ns = []dns.RR{soa(zone)}
 	return r
 }
