@@ -66,3 +66,42 @@ func Sorted[T Noun](s *State) []T {
 
 // Kinds returns the kinds that have nouns, sorted.
 func (s *State) Kinds() []Kind { return slices.Sorted(maps.Keys(s.nouns)) }
+
+// Seen remembers the nouns of some kinds, to tell whether a later State has others: a look at each noun is what
+// all the changes cost that are about other kinds. Nouns are never changed in place, so the same pointer is the
+// same noun.
+type Seen struct{ nouns map[Noun]struct{} }
+
+// Changed tells whether a State has other nouns of the kinds than at the call before, and remembers them. The
+// first call, and the first after Forget, tells true.
+func (s *Seen) Changed(st *State, kinds ...Kind) bool {
+	n := 0
+	for _, k := range kinds {
+		n += st.Len(k)
+	}
+	if s.nouns != nil && len(s.nouns) == n && s.all(st, kinds) {
+		return false
+	}
+	s.nouns = make(map[Noun]struct{}, n)
+	for _, k := range kinds {
+		for _, noun := range st.nouns[k] {
+			s.nouns[noun] = struct{}{}
+		}
+	}
+	return true
+}
+
+// all tells whether every noun of the kinds was seen.
+func (s *Seen) all(st *State, kinds []Kind) bool {
+	for _, k := range kinds {
+		for _, noun := range st.nouns[k] {
+			if _, ok := s.nouns[noun]; !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Forget makes the next Changed tell true.
+func (s *Seen) Forget() { s.nouns = nil }

@@ -8,12 +8,17 @@ import (
 	"github.com/trellis-project/trellis"
 )
 
+// relevant are the kinds that target groups are made from. Health is not among them: it is read at the first
+// sight of a target only.
+var relevant = []trellis.Kind{trellis.KindInstance, trellis.KindListener, trellis.KindRule, trellis.KindService,
+	trellis.KindTarget, trellis.KindTargetGroup, trellis.KindVPC}
+
 // Apply makes the running groups as the nouns say. Targets that stay keep their health and connections;
 // those that go are given the rest of their draining time. It does not block on the network.
 func (m *Manager) Apply(st *trellis.State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.seen.changed(st) {
+	if !m.seen.Changed(st, relevant...) {
 		return
 	}
 	a := application{m: m, st: st, vpcs: map[string]*trellis.VPC{}, used: inUse(st),

@@ -37,13 +37,10 @@ type Manager struct {
 
 	mu      sync.Mutex // held by Apply and the end of Run
 	ended   bool
-	swept   bool                   // leftovers of others are removed
-	seen    map[string]nounsOfKind // of the last Apply that succeeded
+	swept   bool         // leftovers of others are removed
+	seen    trellis.Seen // the nouns of the last Apply that succeeded
 	applied map[string]*madeVPC
 }
-
-// nounsOfKind are the nouns of one kind by key. Nouns are never changed, so equal pointers mean equal nouns.
-type nounsOfKind map[string]trellis.Noun
 
 // openVPC is a VPC as sockets see it.
 type openVPC struct {
@@ -95,6 +92,10 @@ func (m *Manager) Run(ctx context.Context) error {
 	return nil
 }
 
+// relevant are the kinds that VPCs are made from.
+var relevant = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
+	trellis.KindPrefixList, trellis.KindVPCAssociation}
+
 // Apply makes the kernel as the nouns say, and returns when it is so. It looks at VPCs, subnets, instances, security
 // groups, prefix lists and VPC associations, and costs next to nothing when none of them changed since the last call.
 //
@@ -106,10 +107,15 @@ func (m *Manager) Apply(ctx context.Context, st *trellis.State) error {
 	if m.ended {
 		return errEnded
 	}
-	if m.unchanged(st) {
+	if !m.seen.Changed(st, relevant...) {
 		return nil
 	}
-	m.seen = nil
+	done := false
+	defer func() {
+		if !done {
+			m.seen.Forget()
+		}
+	}()
 	if m.home.Load() == nil {
 		f, err := os.Open("/proc/thread-self/ns/net")
 		if err != nil {
@@ -140,55 +146,8 @@ func (m *Manager) Apply(ctx context.Context, st *trellis.State) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	m.seen = nounsOf(st)
+	done = true
 	return nil
-}
-
-// nounsOf are all nouns that Apply looks at, by kind and key.
-func nounsOf(st *trellis.State) map[string]nounsOfKind {
-	return map[string]nounsOfKind{
-		"vpc":         collect[*trellis.VPC](st),
-		"subnet":      collect[*trellis.Subnet](st),
-		"instance":    collect[*trellis.Instance](st),
-		"group":       collect[*trellis.SecurityGroup](st),
-		"list":        collect[*trellis.PrefixList](st),
-		"association": collect[*trellis.VPCAssociation](st),
-	}
-}
-
-// collect are the nouns of one kind.
-func collect[T trellis.Noun](st *trellis.State) nounsOfKind {
-	var zero T
-	nouns := make(nounsOfKind, st.Len(zero.Kind()))
-	for n := range trellis.All[T](st) {
-		nouns[n.Key()] = n
-	}
-	return nouns
-}
-
-// unchanged tells whether the nouns are those of the last Apply that succeeded.
-func (m *Manager) unchanged(st *trellis.State) bool {
-	return m.seen != nil &&
-		same[*trellis.VPC](st, m.seen["vpc"]) &&
-		same[*trellis.Subnet](st, m.seen["subnet"]) &&
-		same[*trellis.Instance](st, m.seen["instance"]) &&
-		same[*trellis.SecurityGroup](st, m.seen["group"]) &&
-		same[*trellis.PrefixList](st, m.seen["list"]) &&
-		same[*trellis.VPCAssociation](st, m.seen["association"])
-}
-
-// same tells whether the nouns of one kind are those that were seen.
-func same[T trellis.Noun](st *trellis.State, seen nounsOfKind) bool {
-	var zero T
-	if st.Len(zero.Kind()) != len(seen) {
-		return false
-	}
-	for n := range trellis.All[T](st) {
-		if seen[n.Key()] != trellis.Noun(n) {
-			return false
-		}
-	}
-	return true
 }
 
 // applyVPC makes one VPC as it is wanted.
