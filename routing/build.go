@@ -49,29 +49,15 @@ func Build(st *trellis.State, o Options, prev *Table) *Table {
 		table: &Table{
 			revision: st.Revision,
 			vpcs:     map[string]*VPC{},
-			groups:   map[string]*TargetGroup{},
 			managed:  map[string]bool{},
 			policies: map[policyText]compiled{},
 			services: map[string]*Service{},
 			networks: map[string]*members{},
 		}}
-	b.targetGroups()
 	b.allServices()
 	b.allNetworks()
 	b.vpcs()
 	return b.table
-}
-
-// targetGroups fills the groups.
-func (b *builder) targetGroups() {
-	for g := range trellis.All[*trellis.TargetGroup](b.st) {
-		if old := b.prev.groups[g.ID]; old != nil && old.from == g {
-			b.table.groups[g.ID] = old
-			continue
-		}
-		b.table.groups[g.ID] = &TargetGroup{ID: g.ID, ARN: g.ARN(b.region), Name: g.Name, Account: g.Account, VPCID: g.VPCID,
-			Type: g.Type, Protocol: g.Protocol, ProtocolVersion: g.ProtocolVersion, Port: g.Port, from: g}
-	}
 }
 
 // layer compiles the auth policy of a service or network, or takes it from the previous Table.

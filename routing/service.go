@@ -45,14 +45,3 @@ type Rule struct {
 	Action        Action
 	match         match
 }
-
-// TargetGroup is what the data plane says of a target group in headers and records.
-type TargetGroup struct {
-	ID, ARN, Name, Account, VPCID string
-	Type                          trellis.TargetGroupType
-	Protocol                      trellis.Protocol
-	ProtocolVersion               string
-	Port                          int
-
-	from *trellis.TargetGroup
-}

@@ -12,7 +12,6 @@ import (
 type Table struct {
 	revision trellis.Revision
 	vpcs     map[string]*VPC
-	groups   map[string]*TargetGroup
 	managed  map[string]bool // generated names of all services that live, in lower case
 
 	// What the next Build takes over when it did not change.
@@ -26,9 +25,6 @@ func (t *Table) Revision() trellis.Revision { return t.revision }
 
 // VPC finds a VPC by its id, nil when there is none.
 func (t *Table) VPC(id string) *VPC { return t.vpcs[id] }
-
-// Group finds a target group by its id, nil when there is none.
-func (t *Table) Group(id string) *TargetGroup { return t.groups[id] }
 
 // Ports are the distinct ports of the HTTP listeners behind one association, sorted. It is empty when the VPC
 // has no such association.

@@ -141,9 +141,6 @@ func TestLookup(t *testing.T) {
 		got.ARN != "arn:aws:vpc-lattice:eu-west-1:111122223333:service/svc-orders/listener/listener-80/rule/rule-default" {
 		t.Errorf("default rule is %+v", got)
 	}
-	if g := table.Group("tg-1"); g == nil || g.VPCID != "vpc-a" || table.Group("tg-2") != nil {
-		t.Errorf("target group is %+v", g)
-	}
 }
 
 // TestPorts lists what the node listens on.
@@ -234,7 +231,7 @@ func TestReuse(t *testing.T) {
 		t.Error("equal policies are compiled twice")
 	}
 	second := build(st, first)
-	if orders(second) != orders(first) || second.networks[acct+"/sn-one"] != first.networks[acct+"/sn-one"] || second.Group("tg-1") != first.Group("tg-1") {
+	if orders(second) != orders(first) || second.networks[acct+"/sn-one"] != first.networks[acct+"/sn-one"] {
 		t.Error("what did not change was made again")
 	}
 	for name, change := range map[string]trellis.Noun{
