@@ -14,12 +14,15 @@ type VPC struct {
 	IsDefault          bool           `json:"isDefault,omitempty"`
 	EnableDNSSupport   bool           `json:"enableDnsSupport"`
 	EnableDNSHostnames bool           `json:"enableDnsHostnames"`
-	// Attachment says how the VPC exists on a node: AttachmentLab, or empty, which means the same.
+	// Attachment says how the VPC exists on a node; empty means AttachmentLab.
 	Attachment string `json:"attachment"`
 }
 
-// AttachmentLab is a VPC that Trellis makes itself, as network namespaces.
-const AttachmentLab = "lab"
+// How a VPC exists on a node.
+const (
+	AttachmentLab      = "lab"      // Trellis makes it itself, as network namespaces
+	AttachmentLoopback = "loopback" // it is the node's own loopback, with no privileges: for tests and benchmarks
+)
 
 // Kind is KindVPC.
 func (*VPC) Kind() Kind { return KindVPC }

@@ -46,6 +46,6 @@ func subscriptionsOf(st *trellis.State, region string) (s *subscriptions, unserv
 
 // served tells whether rows can be delivered to a destination: CloudWatch log groups are.
 func served(destinationARN string) bool {
-	a, err := trellis.ParseARN(destinationARN)
-	return err == nil && a.Service == "logs"
+	_, _, err := trellis.ParseLogGroupARN(destinationARN)
+	return err == nil
 }

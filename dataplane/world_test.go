@@ -63,7 +63,7 @@ func meta(id string) trellis.Meta { return trellis.Meta{Account: account, ID: id
 // newWorld makes a network with one service and one target group of the given targets.
 func newWorld(t *testing.T, targets ...netip.AddrPort) *world {
 	w := &world{t: t, st: trellis.NewState()}
-	w.st.Put(&trellis.VPC{Meta: meta(vpcID), CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: "loopback"})
+	w.st.Put(&trellis.VPC{Meta: meta(vpcID), CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: trellis.AttachmentLoopback})
 	w.st.Put(&trellis.ServiceNetwork{Meta: meta(netID), Name: "shop", AuthType: trellis.AuthNone})
 	w.st.Put(&trellis.VPCAssociation{Meta: meta("snva-0fffffffffffffff0"), VPC: trellis.Ref{Account: account, ID: vpcID},
 		ServiceNetwork: trellis.Ref{Account: account, ID: netID}, Status: trellis.StatusActive, Slot: slot})

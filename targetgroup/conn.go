@@ -69,7 +69,7 @@ func permitted(vpc *trellis.VPC, a netip.Addr) error {
 		return errors.New("the target has no address")
 	case vpc == nil:
 		return errors.New("the target group's VPC is not known")
-	case a.IsLoopback() && vpc.Attachment != "loopback", a.IsLinkLocalUnicast(), a.IsMulticast(), a.IsUnspecified():
+	case a.IsLoopback() && vpc.Attachment != trellis.AttachmentLoopback, a.IsLinkLocalUnicast(), a.IsMulticast(), a.IsUnspecified():
 		return fmt.Errorf("address %s is not one that a target may have", a)
 	case !vpc.Contains(a):
 		return fmt.Errorf("address %s is outside of %s", a, vpc.ID)

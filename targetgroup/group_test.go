@@ -84,7 +84,7 @@ func TestPermittedAddresses(t *testing.T) {
 	if permitted(small, netip.MustParseAddr("10.1.0.1")) == nil || permitted(nil, netip.MustParseAddr("10.0.0.1")) == nil || permitted(small, netip.Addr{}) == nil {
 		t.Error("an address outside of the VPC may be connected to")
 	}
-	if err := permitted(&trellis.VPC{CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: "loopback"}, netip.MustParseAddr("127.0.0.1")); err != nil {
+	if err := permitted(&trellis.VPC{CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: trellis.AttachmentLoopback}, netip.MustParseAddr("127.0.0.1")); err != nil {
 		t.Error(err)
 	}
 }
@@ -102,7 +102,7 @@ func loopback(t *testing.T) (net.Listener, *Target) {
 		return new(net.Dialer).DialContext(ctx, "tcp", to.String())
 	}})
 	st := stateWith(trellis.TargetGroup{}, trellis.Target{ID: "127.0.0.1", Port: int(at.Port())})
-	st.Put(&trellis.VPC{Meta: trellis.Meta{Account: testAccount, ID: testVPC}, CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: "loopback"})
+	st.Put(&trellis.VPC{Meta: trellis.Meta{Account: testAccount, ID: testVPC}, CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: trellis.AttachmentLoopback})
 	m.Apply(st)
 	t.Cleanup(m.closeAll)
 	return ln, m.Group(testGroup).Pick()

@@ -140,7 +140,7 @@ func state(target netip.AddrPort, auth bool) *trellis.State {
 		kind = trellis.AuthIAM
 	}
 	st := trellis.NewState()
-	st.Put(&trellis.VPC{Meta: meta(vpcID), CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: "loopback"})
+	st.Put(&trellis.VPC{Meta: meta(vpcID), CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: trellis.AttachmentLoopback})
 	st.Put(&trellis.ServiceNetwork{Meta: meta(netID), Name: "shop", AuthType: kind})
 	st.Put(&trellis.VPCAssociation{Meta: meta("snva-0fffffffffffffff0"), VPC: ref(vpcID), ServiceNetwork: ref(netID), Status: trellis.StatusActive, Slot: slot})
 	st.Put(&trellis.Service{Meta: meta(svcID), Name: "orders", AuthType: kind, Status: trellis.StatusActive})
