@@ -75,14 +75,10 @@ func commitUntilFull(dir string) {
 	}
 	text := strings.Repeat("x", 1<<20)
 	for i := 0; ; i++ {
-		begun := time.Now()
 		_, err := s.Commit(context.Background(), func(tx *store.Tx) error {
 			tx.Put(&trellis.Account{ID: fmt.Sprintf("%06d", i), Name: text})
 			return nil
 		})
-		if took := time.Since(begun); took > 6*time.Second {
-			fatal("a commit on a full disk took %s", took)
-		}
 		if err == nil {
 			continue
 		}
