@@ -81,3 +81,16 @@ func TestSeen(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckTag counts characters, not bytes.
+func TestCheckTag(t *testing.T) {
+	for tag, want := range map[[2]string]trellis.TagFault{
+		{"team", "orders"}: "", {strings.Repeat("é", 128), strings.Repeat("é", 256)}: "", {"team", ""}: "",
+		{"", "x"}: trellis.TagKeyLength, {strings.Repeat("a", 129), ""}: trellis.TagKeyLength,
+		{"k", strings.Repeat("a", 257)}: trellis.TagValueLength, {"AWS:x", ""}: trellis.TagReserved,
+	} {
+		if got := trellis.CheckTag(tag[0], tag[1]); got != want {
+			t.Errorf("%q: %q, want %q", tag, got, want)
+		}
+	}
+}

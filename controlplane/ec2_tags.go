@@ -11,22 +11,19 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// maxEC2Tags is how many tags a resource may have (EC2 user guide, tag restrictions).
-const maxEC2Tags = 50
-
 // checkTags refuses tags that no resource may have.
 func checkTags(tags map[string]string) error {
 	for k, v := range tags {
-		switch {
-		case k == "" || len([]rune(k)) > 128:
-			return invalidParameter("key", k, "Tag keys must have 1 to 128 characters.")
-		case len([]rune(v)) > 256:
-			return invalidParameter("value", v, "Tag values must have at most 256 characters.")
-		case strings.HasPrefix(strings.ToLower(k), "aws:"):
+		switch fault := trellis.CheckTag(k, v); fault {
+		case trellis.TagKeyLength:
+			return invalidParameter("key", k, string(fault))
+		case trellis.TagValueLength:
+			return invalidParameter("value", v, string(fault))
+		case trellis.TagReserved:
 			return ec2Error("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
 		}
 	}
-	if len(tags) > maxEC2Tags {
+	if len(tags) > trellis.MaxTags {
 		return ec2Error("TagLimitExceeded", "The maximum number of tags for a resource has been reached.")
 	}
 	return nil

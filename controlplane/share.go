@@ -91,8 +91,8 @@ func (p *Plane) CreateShare(ctx context.Context, c *authpolicy.Caller, in NewSha
 
 // checkShareTags refuses tags that RAM does not take.
 func checkShareTags(tags map[string]string) error {
-	if len(tags) > maxEC2Tags {
-		return ramError("TagLimitExceededException", "A resource share can have at most %d tags.", maxEC2Tags)
+	if len(tags) > trellis.MaxTags {
+		return ramError("TagLimitExceededException", "A resource share can have at most %d tags.", trellis.MaxTags)
 	}
 	if err := checkTags(tags); err != nil {
 		return ramError("InvalidParameterException", "%s", err.(*trellis.Error).Message)

@@ -61,14 +61,10 @@ func (p *Plane) validTags(tags map[string]string) error {
 		return trellis.InvalidOther("A resource can have at most %d tags.", p.Quotas.TagsPerResource)
 	}
 	for k, v := range tags {
-		switch {
-		case k == "" || len([]rune(k)) > 128:
-			return field("tags", "A tag key has 1 to 128 characters.")
-		case len([]rune(v)) > 256:
-			return field("tags", "A tag value has at most 256 characters.")
-		case strings.HasPrefix(strings.ToLower(k), "aws:"):
-			return field("tags", "A tag key must not begin with aws:.")
-		case strings.ContainsFunc(k, badTagRune) || strings.ContainsFunc(v, badTagRune):
+		if fault := trellis.CheckTag(k, v); fault != "" {
+			return field("tags", string(fault))
+		}
+		if strings.ContainsFunc(k, badTagRune) || strings.ContainsFunc(v, badTagRune) {
 			return field("tags", "A tag contains a character that is not allowed.")
 		}
 	}

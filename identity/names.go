@@ -19,7 +19,6 @@ const (
 	maxUserName         = 64
 	maxRoleName         = 64
 	maxPolicyName       = 128
-	maxTags             = 50
 	maxKeysOfUser       = 2
 	maxAttached         = 10
 	maxInlineOfUser     = 2048  // characters of all inline policies together, without white space
@@ -58,15 +57,12 @@ func checkPath(path string) (string, error) {
 
 // checkTags refuses tags that IAM would refuse.
 func checkTags(tags map[string]string) error {
-	if len(tags) > maxTags {
-		return limitExceeded("The number of tags has reached the maximum limit of %d.", maxTags)
+	if len(tags) > trellis.MaxTags {
+		return limitExceeded("The number of tags has reached the maximum limit of %d.", trellis.MaxTags)
 	}
 	for k, v := range tags {
-		if k == "" || len(k) > 128 || len(v) > 256 {
-			return invalidInput("Tag keys are 1 to 128 characters long, values up to 256.")
-		}
-		if strings.HasPrefix(lower(k), "aws:") {
-			return invalidInput("Tag keys must not begin with aws:.")
+		if fault := trellis.CheckTag(k, v); fault != "" {
+			return invalidInput("%s", fault)
 		}
 	}
 	return nil

@@ -20,7 +20,6 @@ import (
 const (
 	maxSessionPolicy     = 2048
 	maxSessionPolicyARNs = 10
-	maxSessionTags       = 50
 	// packedLimit is how large a session's policies and tags may be together, in bytes of JSON. It keeps a
 	// token well below what a request's head may hold.
 	packedLimit = 8192
@@ -107,12 +106,12 @@ func (in *AssumeRole) check() error {
 	if in.DurationSeconds < minSession || in.DurationSeconds > maxSessionOfAnyRole {
 		return stsInvalid("1 validation error detected: Value '%d' at 'durationSeconds' failed to satisfy constraint: Member must have value between %d and %d", in.DurationSeconds, minSession, maxSessionOfAnyRole)
 	}
-	if len(in.Tags) > maxSessionTags {
-		return stsInvalid("A session has at most %d tags.", maxSessionTags)
+	if len(in.Tags) > trellis.MaxTags {
+		return stsInvalid("A session has at most %d tags.", trellis.MaxTags)
 	}
 	for k, v := range in.Tags {
-		if k == "" || len(k) > 128 || len(v) > 256 || strings.HasPrefix(lower(k), "aws:") {
-			return stsInvalid("The session tag %s is not valid: keys are 1 to 128 characters long and do not begin with aws:, values are up to 256.", k)
+		if fault := trellis.CheckTag(k, v); fault != "" {
+			return stsInvalid("The session tag %s is not valid: %s", k, fault)
 		}
 	}
 	if len(in.PolicyARNs) > maxSessionPolicyARNs {

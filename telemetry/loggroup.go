@@ -14,8 +14,6 @@ import (
 const (
 	// maxGroups bounds the log groups of an account; AWS allows 1,000,000 in a region.
 	maxGroups = 10_000
-	// maxTags bounds the tags of a log group.
-	maxTags = 50
 )
 
 // retentions are the numbers of days that a group may keep events (CloudWatch Logs API, PutRetentionPolicy).
@@ -52,8 +50,8 @@ func (l *Logs) CreateGroup(g LogGroup) error {
 	if !trellis.IsLogGroupName(g.Name) {
 		return invalid("Invalid log group name: %s", g.Name)
 	}
-	if len(g.Tags) > maxTags {
-		return tooMany("A log group has at most %d tags", maxTags)
+	if len(g.Tags) > trellis.MaxTags {
+		return tooMany("A log group has at most %d tags", trellis.MaxTags)
 	}
 	if g.RetentionDays != 0 && !slices.Contains(retentions, g.RetentionDays) {
 		return invalid("Invalid retention in days: %d", g.RetentionDays)
@@ -176,8 +174,8 @@ func (l *Logs) Tag(account, name string, tags map[string]string) error {
 			m.Tags = map[string]string{}
 		}
 		maps.Copy(m.Tags, tags)
-		if len(m.Tags) > maxTags {
-			return tooMany("A log group has at most %d tags", maxTags)
+		if len(m.Tags) > trellis.MaxTags {
+			return tooMany("A log group has at most %d tags", trellis.MaxTags)
 		}
 		return nil
 	})
