@@ -11,10 +11,8 @@ import (
 	"github.com/trellis-project/trellis"
 )
 
-const (
-	// maxGroups bounds the log groups of an account; AWS allows 1,000,000 in a region.
-	maxGroups = 10_000
-)
+// maxGroups bounds the log groups of an account; AWS allows 1,000,000 in a region.
+const maxGroups = 10_000
 
 // retentions are the numbers of days that a group may keep events (CloudWatch Logs API, PutRetentionPolicy).
 var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
