@@ -1,8 +1,6 @@
 package trellistest
 
-import (
-	"testing"
-)
+import "testing"
 
 // TestAgain deletes what a client reaches its service by and makes it anew at once: when the answer of the API
 // has come, the next connection is served.
@@ -10,18 +8,16 @@ func TestAgain(t *testing.T) {
 	tr := Start(t)
 	s := makeService(t, tr)
 	forward := map[string]any{"forward": map[string]any{"targetGroups": []any{map[string]any{"targetGroupIdentifier": s.group}}}}
-	for range 5 {
+	for range 3 {
 		tr.Call(t, "", "vpc-lattice", "DeleteListener", map[string]any{"serviceIdentifier": s.id, "listenerIdentifier": s.listener})
 		s.listener = tr.Call(t, "", "vpc-lattice", "CreateListener", map[string]any{"serviceIdentifier": s.id, "name": "http", "protocol": "HTTP",
 			"defaultAction": forward})["id"].(string)
 		s.expect(t, tr, "200", "orders")
 	}
-	for range 2 {
-		tr.Call(t, "", "vpc-lattice", "DeleteServiceNetworkVpcAssociation", map[string]any{"serviceNetworkVpcAssociationIdentifier": s.vpcAssociation})
-		tr.Await(t, "", "vpc-lattice", "ListServiceNetworkVpcAssociations", map[string]any{"vpcIdentifier": s.clients.vpc}, "length(items)", "0")
-		s.vpcAssociation = tr.Call(t, "", "vpc-lattice", "CreateServiceNetworkVpcAssociation", map[string]any{"serviceNetworkIdentifier": s.network,
-			"vpcIdentifier": s.clients.vpc, "securityGroupIds": []any{s.clients.group}})["id"].(string)
-		tr.Await(t, "", "vpc-lattice", "GetServiceNetworkVpcAssociation", map[string]any{"serviceNetworkVpcAssociationIdentifier": s.vpcAssociation}, "status", "ACTIVE")
-		s.expect(t, tr, "200", "orders")
-	}
+	tr.Call(t, "", "vpc-lattice", "DeleteServiceNetworkVpcAssociation", map[string]any{"serviceNetworkVpcAssociationIdentifier": s.vpcAssociation})
+	tr.Await(t, "", "vpc-lattice", "ListServiceNetworkVpcAssociations", map[string]any{"vpcIdentifier": s.clients.vpc}, "length(items)", "0")
+	s.vpcAssociation = tr.Call(t, "", "vpc-lattice", "CreateServiceNetworkVpcAssociation", map[string]any{"serviceNetworkIdentifier": s.network,
+		"vpcIdentifier": s.clients.vpc, "securityGroupIds": []any{s.clients.group}})["id"].(string)
+	tr.Await(t, "", "vpc-lattice", "GetServiceNetworkVpcAssociation", map[string]any{"serviceNetworkVpcAssociationIdentifier": s.vpcAssociation}, "status", "ACTIVE")
+	s.expect(t, tr, "200", "orders")
 }
