@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/trellis-project/trellis"
@@ -83,7 +84,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
+		return nil, fmt.Errorf("make the data directory: %w: choose one that can be written with --data", err)
 	}
 	st, err := store.New(store.Options{Dir: c.Data, Endpoints: c.Etcd, Log: log})
 	if err != nil {
@@ -130,8 +131,11 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 // the kernel is removed, the store is closed.
 func (d *Daemon) Run(ctx context.Context) (err error) {
 	ln, err := net.Listen("tcp", d.config.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen for the API: %w: another Trellis may run there; stop it, or choose another address with --listen", err)
+	}
 	if err != nil {
-		return fmt.Errorf("listen for the API: %w (does another Trellis run? choose another address with --listen)", err)
+		return fmt.Errorf("listen for the API at --listen %s: %w", d.config.Listen, err)
 	}
 	defer ln.Close()
 	s := newStages()

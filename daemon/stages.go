@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -42,8 +43,11 @@ func (s *stages) start(actors ...actor) {
 			if err == nil {
 				err = errors.New("ended by itself")
 			}
+			if !strings.HasPrefix(err.Error(), a.name+": ") { // some packages say their name themselves
+				err = fmt.Errorf("%s: %w", a.name, err)
+			}
 			select {
-			case s.failed <- fmt.Errorf("%s: %w", a.name, err):
+			case s.failed <- err:
 			default: // only the first failure explains the end
 			}
 		})
