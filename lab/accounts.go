@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -51,6 +52,13 @@ func (a *Accounts) Credentials(ctx context.Context, account string) (client.Cred
 		return client.Credentials{}, err
 	}
 	s, err := Assume(ctx, own, trellis.IAMARN(account, "role/OrganizationAccountAccessRole"), "lab")
+	var refused *trellis.Error
+	if errors.As(err, &refused) && refused.Code == "AccessDenied" {
+		if who, err := own.Call(ctx, "sts", "GetCallerIdentity", nil); err == nil && who["Account"] == account {
+			return a.management, nil // nobody need become who they are
+		}
+		return s, fmt.Errorf("%w; only the management account's administrator may, in an account of the organization: aws organizations list-accounts", err)
+	}
 	if err == nil {
 		a.sessions[account] = s
 	}

@@ -220,9 +220,21 @@ func poll(ctx context.Context, try func() (bool, error), last func() string) err
 	}
 }
 
+// WithoutProxies removes HTTP proxies from an environment: a VPC reaches none of the host's.
+func WithoutProxies(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		switch strings.ToLower(name) {
+		case "http_proxy", "https_proxy", "all_proxy":
+			return true
+		}
+		return false
+	})
+}
+
 // environment is what a process in a VPC needs to find the API, and no credentials of ours.
 func (p *Player) environment() []string {
-	return append(Environment(os.Environ()), "AWS_ENDPOINT_URL="+p.Endpoint, "AWS_REGION="+p.Accounts.Region(), "AWS_DEFAULT_REGION="+p.Accounts.Region())
+	return append(Environment(WithoutProxies(os.Environ())), "AWS_ENDPOINT_URL="+p.Endpoint, "AWS_REGION="+p.Accounts.Region(), "AWS_DEFAULT_REGION="+p.Accounts.Region())
 }
 
 // Environment removes from an environment what would give a process in a VPC somebody else's credentials.

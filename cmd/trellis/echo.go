@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -17,13 +18,16 @@ func echoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "echo",
 		Short: "Run a target for labs: it answers its name and the request that it saw",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := net.ResolveTCPAddr("tcp", listen); err != nil {
+				return usage(fmt.Errorf("--listen %q: want address:port, for example :8080", listen))
+			}
 			srv := &http.Server{Addr: listen, Handler: echo(name), ReadHeaderTimeout: 10 * time.Second}
 			stop := context.AfterFunc(cmd.Context(), func() { srv.Close() })
 			defer stop()
 			if err := srv.ListenAndServe(); err != http.ErrServerClosed {
-				return err
+				return fmt.Errorf("%w; choose another address with --listen", err)
 			}
 			return nil
 		},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/netip"
 	"os"
@@ -34,7 +35,7 @@ type execFlags struct {
 func execCommand() *cobra.Command {
 	var f execFlags
 	cmd := &cobra.Command{
-		Use:   "exec (--vpc VPC | --instance INSTANCE) [--role ROLE] -- COMMAND…",
+		Use:   "exec (--vpc VPC | --instance INSTANCE) [--role ROLE] [--account ACCOUNT] -- COMMAND…",
 		Short: "Run a command inside a VPC, as a process of an instance there",
 		Long: `Run a command inside a VPC: it sees that VPC's interface, routes and DNS, and the API as
 ` + daemon.InsideEndpoint + `.
@@ -43,9 +44,18 @@ With --vpc alone a throw-away instance is made for the command, with the VPC's d
 role of its metadata endpoint. With --instance the command runs in that instance; --role then gives it a
 container-credentials endpoint with a session of the role, which the role's trust policy must allow you to assume.
 
-The exit code is the command's own; 125 means that it could not be run.`,
-		Args: cobra.MinimumNArgs(1),
+The exit code is the command's own, 128+n when signal n ended it; 125 means that Trellis could not come so far as to
+run it, 126 that it can't be executed, 127 that there is no such command.`,
+		Example: `  trellis exec --account 444455556666 --vpc vpc-0client1111aaaa22 --role checkout-service -- bash
+  trellis exec --instance i-0123456789abcdef0 -- curl -s http://169.254.169.254/`,
+		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage(errors.New("name a command to run after --"))
+			}
+			if f.account != "" && !accountID.MatchString(f.account) {
+				return usage(fmt.Errorf("--account %q: want an account's id, 12 digits", f.account))
+			}
 			if f.vpc == "" && f.instance == "" {
 				return usage(errors.New("name a VPC with --vpc, or an instance with --instance"))
 			}
@@ -79,7 +89,10 @@ func (f *execFlags) run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	env := os.Environ() // nobody's credentials but yours, unless a role is named or the instance may have one
+	if _, err := exec.LookPath(args[0]); err != nil && args[0] != "trellis" {
+		return &exitError{startCode(err), err}
+	}
+	env := lab.WithoutProxies(os.Environ()) // nobody's credentials but yours, unless a role is named or the instance may have one
 	if f.role != "" || f.instance != "" {
 		env = lab.Environment(env)
 	}
@@ -87,10 +100,11 @@ func (f *execFlags) run(ctx context.Context, args []string) (err error) {
 	instance := f.instance
 	switch {
 	case instance == "":
-		if instance, err = f.throwAway(ctx, c); err != nil {
-			return err
-		}
+		instance, err = f.throwAway(ctx, c)
 		defer func() {
+			if instance == "" {
+				return
+			}
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
 			_, terminated := c.Call(end, "ec2", "TerminateInstances", map[string]any{"InstanceIds": []any{instance}})
@@ -98,6 +112,9 @@ func (f *execFlags) run(ctx context.Context, args []string) (err error) {
 				err = fmt.Errorf("terminate %s: %w", instance, terminated)
 			}
 		}()
+		if err != nil {
+			return err
+		}
 	default:
 		if err := f.belongs(ctx, c); err != nil {
 			return err
@@ -136,12 +153,19 @@ func (f *execFlags) belongs(ctx context.Context, c *client.Client) error {
 // throwAway makes an instance for one command and waits until it runs.
 func (f *execFlags) throwAway(ctx context.Context, c *client.Client) (string, error) {
 	var subnets struct{ Subnets []struct{ SubnetId string } }
+	if _, err := c.Call(ctx, "ec2", "DescribeVpcs", map[string]any{"VpcIds": []any{f.vpc}}); err != nil {
+		var refused *trellis.Error
+		if errors.As(err, &refused) && refused.Code == "InvalidVpcID.NotFound" {
+			return "", fmt.Errorf("%w for you; name the account that owns it with --account", err)
+		}
+		return "", err
+	}
 	err := callInto(ctx, c, "ec2", "DescribeSubnets", map[string]any{"Filters": []any{map[string]any{"Name": "vpc-id", "Values": []any{f.vpc}}}}, &subnets)
 	if err != nil {
 		return "", err
 	}
 	if len(subnets.Subnets) == 0 {
-		return "", fmt.Errorf("%s has no subnet (or is not yours: name its account with --account); make one: aws ec2 create-subnet --vpc-id %s --cidr-block …", f.vpc, f.vpc)
+		return "", fmt.Errorf("%s has no subnet to put an instance into; make one: aws ec2 create-subnet --vpc-id %s --cidr-block …", f.vpc, f.vpc)
 	}
 	in := map[string]any{"ImageId": "ami-0123456789abcdef0", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, "SubnetId": subnets.Subnets[0].SubnetId,
 		"TagSpecifications": []any{map[string]any{"ResourceType": "instance", "Tags": []any{map[string]any{"Key": "Name", "Value": "trellis-exec"}}}}}
@@ -206,7 +230,7 @@ func (f *execFlags) roleARN(ctx context.Context, c *client.Client) string {
 // container credential provider), at a loopback address of the instance itself.
 func lendRole(ctx context.Context, c *client.Client, instance, arn string) (env []string, stop func(), err error) {
 	if _, err := lab.Assume(ctx, c, arn, "exec"); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w; the role must exist and its trust policy allow you; without --role the command has the instance's own role", err)
 	}
 	token := trellis.RandomHex(32)
 	inside, err := vpc.ListenInside(instance, netip.MustParseAddrPort("127.0.0.1:0"))
@@ -232,6 +256,14 @@ func lendRole(ctx context.Context, c *client.Client, instance, arn string) (env 
 		func() { srv.Close() }, nil
 }
 
+// startCode is the exit code for a command that can't be started.
+func startCode(err error) int {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return exitNotFound
+	}
+	return exitNotExecutable
+}
+
 // runInside runs a command in an instance with our standard streams, passes signals on, and gives its exit
 // code.
 func runInside(instance string, args, env []string) error {
@@ -244,9 +276,12 @@ func runInside(instance string, args, env []string) error {
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if cmd.Err != nil {
-		return &exitError{127, cmd.Err}
+		return &exitError{startCode(cmd.Err), cmd.Err}
 	}
 	if err := vpc.Start(instance, cmd); err != nil {
+		if failed := new(fs.PathError); errors.As(err, &failed) && failed.Path == cmd.Path {
+			return &exitError{startCode(err), err}
+		}
 		return err
 	}
 	signals := make(chan os.Signal, 4)

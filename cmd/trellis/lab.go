@@ -18,7 +18,7 @@ func labCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:       "lab SCENARIO",
 		Short:     "Play a scenario on a running Trellis: " + strings.Join(lab.Names(), ", "),
-		Args:      cobra.ExactArgs(1),
+		Args:      oneArgument("a scenario: " + strings.Join(lab.Names(), ", ")),
 		ValidArgs: lab.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := lab.Load(args[0])

@@ -8,15 +8,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/trellis-project/trellis/api/client"
 	"github.com/trellis-project/trellis/lab"
 	"github.com/trellis-project/trellis/sigv4"
 )
@@ -37,7 +44,13 @@ func requestCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "request URL",
 		Short: "Send HTTP requests, signed for VPC Lattice with --sign, and count what they give",
-		Args:  cobra.ExactArgs(1),
+		Long: `Send HTTP requests, signed for VPC Lattice with --sign, and count what they give.
+
+Credentials are looked for where SDKs look: AWS_ACCESS_KEY_ID…, the shared credentials file, the container endpoint,
+instance metadata. The exit code is 0 when every request was answered, whatever the status, and 1 when one was not.`,
+		Example: `  trellis exec --instance i-0123456789abcdef0 -- trellis request --sign http://orders-….on.aws/v1/orders/42
+  trellis request --count 1000 -o json http://127.0.0.1:8080/`,
+		Args: oneArgument("a URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.output != "text" && f.output != "json" {
 				return usage(fmt.Errorf("-o %q: want text or json", f.output))
@@ -45,7 +58,17 @@ func requestCommand() *cobra.Command {
 			if f.count < 1 {
 				return usage(fmt.Errorf("--count %d: want 1 or more", f.count))
 			}
-			return f.run(cmd.Context(), cmd.OutOrStdout(), args[0])
+			if u, err := url.Parse(args[0]); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+				return usage(fmt.Errorf("%q: want a URL, http://HOST/PATH", args[0]))
+			}
+			if !methodForm.MatchString(f.method) {
+				return usage(fmt.Errorf("-X %q: want a method, for example POST", f.method))
+			}
+			fields, err := headerFields(f.headers)
+			if err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), cmd.OutOrStdout(), args[0], fields)
 		},
 	}
 	fl := cmd.Flags()
@@ -56,15 +79,31 @@ func requestCommand() *cobra.Command {
 	fl.IntVar(&f.count, "count", 1, "how many requests")
 	fl.DurationVar(&f.timeout, "timeout", 3*time.Second, "how long to wait for an answer")
 	fl.StringVar(&f.region, "region", cmp.Or(os.Getenv("AWS_REGION"), "eu-west-1"), "region to sign for")
-	fl.StringVarP(&f.output, "output", "o", "text", "text (status, headers and body of the last answer) or json (counts)")
+	fl.StringVarP(&f.output, "output", "o", "text", "text (the answer's status, headers and body; a table of counts with --count) or json (counts)")
 	return cmd
 }
 
+// methodForm is a token, which a method is (RFC 9110 section 5.6.2).
+var methodForm = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
+
+// headerFields reads headers of the form "name: value".
+func headerFields(headers []string) ([]sigv4.Field, error) {
+	var fields []sigv4.Field
+	for _, h := range headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return nil, usage(fmt.Errorf("-H %q: want \"name: value\"", h))
+		}
+		fields = append(fields, sigv4.Field{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+	}
+	return fields, nil
+}
+
 // run sends the requests and prints what they gave.
-func (f *requestFlags) run(ctx context.Context, out io.Writer, url string) error {
-	client := &http.Client{Timeout: f.timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+func (f *requestFlags) run(ctx context.Context, out io.Writer, url string, fields []sigv4.Field) error {
+	hc := &http.Client{Timeout: f.timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
+	defer hc.CloseIdleConnections()
 	var creds *credentials
 	if f.sign {
 		var err error
@@ -76,7 +115,7 @@ func (f *requestFlags) run(ctx context.Context, out io.Writer, url string) error
 	var last *http.Response
 	var body []byte
 	for range f.count {
-		res, b, err := f.send(ctx, client, url, creds)
+		res, b, err := f.send(ctx, hc, url, fields, creds)
 		var ne net.Error
 		switch {
 		case ctx.Err() != nil:
@@ -92,10 +131,14 @@ func (f *requestFlags) run(ctx context.Context, out io.Writer, url string) error
 			last, body = res, b
 		}
 	}
-	if f.output == "json" {
-		return json.NewEncoder(out).Encode(got)
-	}
-	if last != nil {
+	switch {
+	case f.output == "json":
+		if err := json.NewEncoder(out).Encode(got); err != nil {
+			return err
+		}
+	case f.count > 1:
+		printOutcome(out, got)
+	case last != nil:
 		fmt.Fprintf(out, "%s %s\n", last.Proto, last.Status)
 		names := make([]string, 0, len(last.Header))
 		for n := range last.Header {
@@ -113,29 +156,43 @@ func (f *requestFlags) run(ctx context.Context, out io.Writer, url string) error
 	for text, n := range got.Errors {
 		return fmt.Errorf("%s (%d of %d)", text, n, f.count)
 	}
+	if got.Timeouts > 0 {
+		return fmt.Errorf("no answer in %s to %d of %d requests", f.timeout, got.Timeouts, f.count)
+	}
 	return nil
 }
 
+// printOutcome prints what many requests gave as a table.
+func printOutcome(out io.Writer, got lab.Outcome) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "COUNT\tKIND\tWHAT")
+	for _, status := range slices.Sorted(maps.Keys(got.Statuses)) {
+		fmt.Fprintf(w, "%d\tstatus\t%d\n", got.Statuses[status], status)
+	}
+	for _, body := range slices.Sorted(maps.Keys(got.Bodies)) {
+		fmt.Fprintf(w, "%d\tbody\t%s\n", got.Bodies[body], body)
+	}
+	for _, text := range slices.Sorted(maps.Keys(got.Errors)) {
+		fmt.Fprintf(w, "%d\terror\t%s\n", got.Errors[text], text)
+	}
+	if got.Timeouts > 0 {
+		fmt.Fprintf(w, "%d\ttime-out\t-\n", got.Timeouts)
+	}
+	_ = w.Flush() // to a terminal or a file: nobody could be told
+}
+
 // send sends one request and reads its answer.
-func (f *requestFlags) send(ctx context.Context, client *http.Client, url string, creds *credentials) (*http.Response, []byte, error) {
+func (f *requestFlags) send(ctx context.Context, hc *http.Client, url string, fields []sigv4.Field, creds *credentials) (*http.Response, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, f.method, url, strings.NewReader(f.data))
 	if err != nil {
 		return nil, nil, err
-	}
-	var fields []sigv4.Field
-	for _, h := range f.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok {
-			return nil, nil, usage(fmt.Errorf("-H %q: want \"name: value\"", h))
-		}
-		fields = append(fields, sigv4.Field{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
 	}
 	if creds != nil {
 		r := sigv4.Request{Method: f.method, Path: req.URL.EscapedPath(), RawQuery: req.URL.RawQuery, Host: req.URL.Host, Headers: fields}
 		if r.Path == "" {
 			r.Path = "/"
 		}
-		fields = append(fields, sigv4.Sign(&r, creds.AccessKeyID, creds.SecretAccessKey, creds.Token, f.region, "vpc-lattice-svcs", "UNSIGNED-PAYLOAD", time.Now())...)
+		fields = append(slices.Clip(fields), sigv4.Sign(&r, creds.AccessKeyID, creds.SecretAccessKey, creds.Token, f.region, "vpc-lattice-svcs", "UNSIGNED-PAYLOAD", time.Now())...)
 	}
 	for _, h := range fields {
 		if strings.EqualFold(h.Name, "host") {
@@ -144,7 +201,7 @@ func (f *requestFlags) send(ctx context.Context, client *http.Client, url string
 		}
 		req.Header.Add(h.Name, h.Value)
 	}
-	res, err := client.Do(req)
+	res, err := hc.Do(req)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -160,10 +217,22 @@ type credentials struct {
 	Token           string
 }
 
-// findCredentials looks where SDKs look: the environment, the container endpoint, instance metadata.
+// findCredentials looks where SDKs look: the environment, the shared credentials file, the container endpoint,
+// instance metadata (AWS SDKs reference guide, "credential provider chain").
 func findCredentials(ctx context.Context) (*credentials, error) {
 	if id := os.Getenv("AWS_ACCESS_KEY_ID"); id != "" {
 		return &credentials{id, os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")}, nil
+	}
+	file := os.Getenv("AWS_SHARED_CREDENTIALS_FILE")
+	if home, err := os.UserHomeDir(); file == "" && err == nil {
+		file = filepath.Join(home, ".aws", "credentials")
+	}
+	c, err := client.LoadCredentials(file, cmp.Or(os.Getenv("AWS_PROFILE"), "default"))
+	if err == nil {
+		return &credentials{c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken}, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) && os.Getenv("AWS_SHARED_CREDENTIALS_FILE") != "" {
+		return nil, err // a file that was named and can't be used is a mistake
 	}
 	if uri := os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"); uri != "" {
 		return fetchCredentials(ctx, uri, "Authorization", os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
@@ -171,7 +240,7 @@ func findCredentials(ctx context.Context) (*credentials, error) {
 	const imds = "http://169.254.169.254/latest/"
 	token, err := fetch(ctx, http.MethodPut, imds+"api/token", "X-aws-ec2-metadata-token-ttl-seconds", "21600")
 	if err != nil {
-		return nil, fmt.Errorf("no credentials in the environment, and no instance metadata: %w", err)
+		return nil, fmt.Errorf("no credentials in the environment, the shared credentials file and instance metadata: %w; run it by trellis exec with --role, or set AWS_SHARED_CREDENTIALS_FILE", err)
 	}
 	const path = imds + "meta-data/iam/security-credentials/"
 	role, err := fetch(ctx, http.MethodGet, path, "X-aws-ec2-metadata-token", string(token))
@@ -209,7 +278,8 @@ func fetch(ctx context.Context, method, url, header, value string) ([]byte, erro
 		return nil, err
 	}
 	req.Header.Set(header, value)
-	res, err := http.DefaultClient.Do(req)
+	direct := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // link-local addresses: a proxy knows others
+	res, err := direct.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,7 +32,7 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run Trellis until SIGTERM",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fitMachine(); err != nil {
 				return err
@@ -56,8 +57,10 @@ func newDaemon(c daemon.Config, level slog.Level) (*daemon.Daemon, error) {
 }
 
 // fitMachine refuses a machine that can't carry VPCs, saying what to install or do.
-func fitMachine() error {
-	problems := vpc.Check()
+func fitMachine() error { return unfit(vpc.Check()) }
+
+// unfit is the error that says what a machine lacks, or nil.
+func unfit(problems []vpc.Problem) error {
 	if len(problems) == 0 {
 		return nil
 	}
@@ -70,16 +73,37 @@ func fitMachine() error {
 
 // checkCommand is `trellis check`: what this machine can do.
 func checkCommand() *cobra.Command {
-	return &cobra.Command{
+	output := "table"
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether this machine can carry VPCs, and what to install if not",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fitMachine(); err != nil {
+			if output != "table" && output != "json" {
+				return usage(fmt.Errorf("-o %q: want table or json", output))
+			}
+			problems := vpc.Check()
+			out := cmd.OutOrStdout()
+			if output == "json" {
+				rows := make([]map[string]string, len(problems))
+				for i, p := range problems {
+					rows[i] = map[string]string{"code": p.Code, "text": p.Text, "fix": p.Fix}
+				}
+				if err := json.NewEncoder(out).Encode(map[string]any{"ok": len(problems) == 0, "problems": rows}); err != nil {
+					return err
+				}
+				if len(problems) > 0 {
+					return &exitError{exitMachine, nil}
+				}
+				return nil
+			}
+			if err := unfit(problems); err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "ok: root, network namespaces, veth, nftables")
+			fmt.Fprintln(out, "ok: root, network namespaces, veth, nftables")
 			return nil
 		},
 	}
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	return cmd
 }

@@ -19,7 +19,7 @@ func upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run Trellis, play a scenario through its API, stay up until Ctrl-C",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := lab.Load(scenario)
 			if err != nil {
@@ -35,14 +35,13 @@ func upCommand() *cobra.Command {
 			ctx, stop := context.WithCancel(cmd.Context())
 			defer stop()
 			ended := make(chan error, 1)
-			go func() { ended <- d.Run(ctx) }()
-			failed := playOn(ctx, cmd, d, s, &config)
+			go func() {
+				ended <- d.Run(ctx)
+				stop() // whoever waits for a Trellis that failed would wait for ever
+			}()
+			failed := playOn(ctx, cmd, d, s, &config, once)
 			if failed == nil && !once {
-				select {
-				case err := <-ended:
-					return err
-				case <-ctx.Done():
-				}
+				<-ctx.Done()
 			}
 			stop()
 			if err := <-ended; err != nil {
@@ -61,8 +60,8 @@ func upCommand() *cobra.Command {
 	return cmd
 }
 
-// playOn plays a scenario on a daemon that is starting and says how to reach it.
-func playOn(ctx context.Context, cmd *cobra.Command, d *daemon.Daemon, s *lab.Scenario, c *daemon.Config) error {
+// playOn plays a scenario on a daemon that is starting and says how to reach it when it stays up.
+func playOn(ctx context.Context, cmd *cobra.Command, d *daemon.Daemon, s *lab.Scenario, c *daemon.Config, once bool) error {
 	out := cmd.OutOrStdout()
 	endpoint, err := d.Endpoint(ctx)
 	if err != nil {
@@ -84,6 +83,9 @@ func playOn(ctx context.Context, cmd *cobra.Command, d *daemon.Daemon, s *lab.Sc
 	if err != nil {
 		return err
 	}
+	if once {
+		return nil
+	}
 	credentials, _ := filepath.Abs(c.CredentialsFile())
 	fmt.Fprintf(out, `
 Trellis stays up until Ctrl-C. From another shell:
@@ -92,9 +94,10 @@ Trellis stays up until Ctrl-C. From another shell:
   aws organizations list-accounts
 `, endpoint, credentials, c.Region)
 	if account := vars["account"]; account != "" && vars["checkout"] != "" {
-		fmt.Fprintf(out, `  %s exec --account %s --instance %s -- curl -si http://%s/v1/orders/42
+		fmt.Fprintf(out, `  (eval "$(%s account credentials %s)"; aws vpc-lattice list-services)
+  %s exec --account %s --instance %s -- curl -si http://%s/v1/orders/42
   %s exec --account %s --instance %s -- trellis request --sign http://%s/v1/orders/42
-`, program(), account, vars["checkout"], vars["dns"], program(), account, vars["checkout"], vars["dns"])
+`, program(), account, program(), account, vars["checkout"], vars["dns"], program(), account, vars["checkout"], vars["dns"])
 	}
 	return nil
 }
