@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -260,6 +261,28 @@ func TestFileLength(t *testing.T) {
 		if !f.generated && f.lines > most {
 			t.Errorf("%s has %d lines, more than %d: split it along a noun", f.path, f.lines, most)
 		}
+	}
+}
+
+// link is a link of Markdown to a file, without the part after #.
+var link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+
+// TestLinks follows the links of docs/ to the files that they name: walks through the code go where it is.
+func TestLinks(t *testing.T) {
+	err := filepath.WalkDir("docs", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".md" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range link.FindAllSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), string(m[1]))); err != nil {
+				t.Errorf("%s: the link %s leads nowhere", path, m[1])
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
