@@ -166,8 +166,11 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		defer d.presences.close()
 		return d.outlive(d.follow)(ctx)
 	}})
-	d.announce(ctx, ln.Addr().String())
-	s.start(actor{"api", func(ctx context.Context) error { return serveHTTP(ctx, ln, d.apiServer, d.log) }})
+	d.endpoint <- "http://" + ln.Addr().String()
+	s.start(
+		actor{"api", func(ctx context.Context) error { return serveHTTP(ctx, ln, d.apiServer, d.log) }},
+		actor{"readiness", d.announce},
+	)
 	select {
 	case <-ctx.Done():
 		d.log.Info("draining")
@@ -199,15 +202,17 @@ func (d *Daemon) outlive(run func(context.Context) error) func(context.Context) 
 	}
 }
 
-// announce publishes the API's address and, when the first revision is carried, readiness.
-func (d *Daemon) announce(ctx context.Context, addr string) {
-	d.endpoint <- "http://" + addr
-	go func() {
-		if d.applied.wait(ctx, 1) == nil {
-			d.log.Info("ready", "endpoint", "http://"+addr, "revision", d.applied.revision())
-			close(d.ready)
-		}
-	}()
+// announce says that Trellis is ready when the first revision is carried.
+func (d *Daemon) announce(ctx context.Context) error {
+	if err := d.applied.wait(ctx, 1); err != nil {
+		return err
+	}
+	url := <-d.endpoint
+	d.endpoint <- url
+	d.log.Info("ready", "endpoint", url, "revision", d.applied.revision())
+	close(d.ready)
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // Endpoint waits until Trellis is ready and returns the API's URL.

@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/trellis-project/trellis/routing"
@@ -39,7 +38,7 @@ func (x *exchange) serve() {
 		x.answer(s, failNone)
 		return
 	}
-	id := x.pickGroup()
+	id := x.rule.Action.Next()
 	if id != "" {
 		x.group = x.c.l.s.Groups(id)
 	}
@@ -97,18 +96,4 @@ func (x *exchange) locate(t *routing.Table) bool {
 	}
 	x.rec.ListenerID, x.rec.ListenerType = x.listener.ID, string(x.listener.Protocol)
 	return true
-}
-
-// pickGroup chooses a target group by weight. The requests of a rule are dealt out by a counter, so that of
-// every hundred at weights 90 and 10, ten go to the second group.
-func (x *exchange) pickGroup() string {
-	a := &x.rule.Action
-	if len(a.Groups) == 1 {
-		return a.Pick(0)
-	}
-	turn, ok := x.c.l.s.turns.Load(x.rule.ID)
-	if !ok {
-		turn, _ = x.c.l.s.turns.LoadOrStore(x.rule.ID, new(atomic.Uint64))
-	}
-	return a.Pick(turn.(*atomic.Uint64).Add(1) - 1)
 }

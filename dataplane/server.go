@@ -54,7 +54,6 @@ type Options struct {
 // Server serves the listeners of VPCs.
 type Server struct {
 	Options
-	turns sync.Map // rule id → *atomic.Uint64: how many requests the rule has given to its target groups
 
 	room     chan struct{} // holds one element for each connection
 	stop     chan struct{} // closed by Drain: no new connections

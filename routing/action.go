@@ -1,6 +1,10 @@
 package routing
 
-import "github.com/trellis-project/trellis"
+import (
+	"sync/atomic"
+
+	"github.com/trellis-project/trellis"
+)
 
 // Action is what a rule does with a request.
 type Action struct {
@@ -12,6 +16,18 @@ type Action struct {
 	// turns are indexes into Groups: each as often as its weight says (weights divided by their greatest common
 	// divisor), spread evenly. Empty when all weights are zero.
 	turns []uint8
+	// turn counts the requests that were dealt out. It is the one thing of a table that runs: it lives with its
+	// rule, goes on in later tables while the rule's service is unchanged, and goes away with it.
+	turn *atomic.Uint64
+}
+
+// Next chooses the target group of the next request, so that of every hundred at weights 90 and 10, ten go to the
+// second group. Empty when all weights are zero. It may be called by many at once.
+func (a *Action) Next() (targetGroupID string) {
+	if len(a.Groups) == 1 {
+		return a.Pick(0)
+	}
+	return a.Pick(a.turn.Add(1) - 1)
 }
 
 // Pick chooses the target group of the n-th request: of every run of as many requests as the weights sum up to,
@@ -32,7 +48,7 @@ func compileAction(a *trellis.Action) Action {
 		}
 		return Action{FixedStatus: status}
 	}
-	return Action{Groups: a.Forward, turns: spread(a.Forward)}
+	return Action{Groups: a.Forward, turns: spread(a.Forward), turn: new(atomic.Uint64)}
 }
 
 // maxTurns bounds a schedule: ten groups of weight 999.
