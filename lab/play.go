@@ -324,6 +324,9 @@ func (p *Player) request(ctx context.Context, r *Request, vars map[string]string
 	stop := context.AfterFunc(ctx, func() { cmd.Process.Kill() })
 	err = cmd.Wait()
 	stop()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	var got Outcome
 	if jsonErr := json.Unmarshal([]byte(out.String()), &got); jsonErr != nil {
 		return fmt.Errorf("request from %s: %w: %s", instance, errors.Join(err, jsonErr), stderr.String())

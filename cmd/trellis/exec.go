@@ -128,7 +128,7 @@ func (f *execFlags) run(ctx context.Context, args []string) (err error) {
 			env = append(env, more...)
 		}
 	}
-	return runInside(instance, args, env)
+	return runInside(ctx, instance, args, env)
 }
 
 // belongs holds the instance against --vpc.
@@ -174,7 +174,8 @@ func (f *execFlags) throwAway(ctx context.Context, c *client.Client) (string, er
 		in["IamInstanceProfile"] = profile
 	}
 	var made struct{ Instances []struct{ InstanceId string } }
-	if err := callInto(ctx, c, "ec2", "RunInstances", in, &made); err != nil {
+	// Not to be interrupted: nobody would know the id of what was made.
+	if err := callInto(context.WithoutCancel(ctx), c, "ec2", "RunInstances", in, &made); err != nil {
 		return "", err
 	}
 	if len(made.Instances) != 1 {
@@ -266,7 +267,7 @@ func startCode(err error) int {
 
 // runInside runs a command in an instance with our standard streams, passes signals on, and gives its exit
 // code.
-func runInside(instance string, args, env []string) error {
+func runInside(ctx context.Context, instance string, args, env []string) error {
 	if args[0] == "trellis" {
 		if self, err := os.Executable(); err == nil {
 			args = append([]string{self}, args[1:]...)
@@ -278,15 +279,18 @@ func runInside(instance string, args, env []string) error {
 	if cmd.Err != nil {
 		return &exitError{startCode(cmd.Err), cmd.Err}
 	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	if err := ctx.Err(); err != nil { // what came before the command's time ends all
+		return err
+	}
 	if err := vpc.Start(instance, cmd); err != nil {
 		if failed := new(fs.PathError); errors.As(err, &failed) && failed.Path == cmd.Path {
 			return &exitError{startCode(err), err}
 		}
 		return err
 	}
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	for {
