@@ -170,12 +170,23 @@ func (m *Manager) applyVPC(ctx context.Context, n *network) error {
 	return err
 }
 
-// updateVPC changes what differs: rules first, so that nothing is ever open that should not be.
+// updateVPC changes what differs: rules before links, so that nothing is ever open that should not be.
 func (m *Manager) updateVPC(ctx context.Context, v *madeVPC, n *network, fresh bool) error {
+	wanted := map[string]host{}
+	for _, h := range n.hosts {
+		wanted[h.id] = h
+	}
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(v.hosts)) {
+		if _, ok := wanted[id]; !ok {
+			// While its link is there, so that who is connected to it hears of its end.
+			errs = append(errs, endProcesses(id))
+		}
+	}
 	if v.text != n.text {
 		if err := n.rules.load(v.ns); err != nil {
 			v.text = ""
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		v.text = n.text
 	}
@@ -183,14 +194,9 @@ func (m *Manager) updateVPC(ctx context.Context, v *madeVPC, n *network, fresh b
 	if !slices.Equal(v.local, n.local) {
 		v.local = nil
 		if err := prepareVPC(v.ns, n); err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		v.local = n.local
-	}
-	var errs []error
-	wanted := map[string]host{}
-	for _, h := range n.hosts {
-		wanted[h.id] = h
 	}
 	for _, id := range slices.Sorted(maps.Keys(v.hosts)) {
 		if _, ok := wanted[id]; !ok {
@@ -271,15 +277,20 @@ func (m *Manager) removeHost(v *madeVPC, id string) error {
 
 // removeAll removes the namespace of a VPC or instance, the processes in it, and what is known of it.
 func removeAll(id string) error {
+	return errors.Join(endProcesses(id), removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id)))
+}
+
+// endProcesses ends the processes in a namespace, if there is one.
+func endProcesses(id string) error {
 	ns, err := openNamespace(id)
-	switch {
-	case err == nil:
-		err = ns.killProcesses()
-		ns.close()
-	case errors.Is(err, os.ErrNotExist):
-		err = nil
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
-	return errors.Join(err, removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id)))
+	if err != nil {
+		return err
+	}
+	defer ns.close()
+	return ns.killProcesses()
 }
 
 // removeVPC removes a VPC and its instances.

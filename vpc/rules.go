@@ -20,8 +20,6 @@ const (
 	setSources6    = "sources6"    //
 	setNode4       = "node4"       // addresses of the resolver, the metadata and the API
 	setNode6       = "node6"       //
-	setLattice4    = "lattice4"    // slots of associations, and the address that targets answer to
-	setLattice6    = "lattice6"    //
 	mapEgress      = "egress"      // interface of the sender to its outbound rules
 	mapIngress     = "ingress"     // interface of the receiver to its inbound rules
 	mapSlots4      = "slots4"      // slot to the association's inbound rules
@@ -94,8 +92,10 @@ func hooks(v *trellis.VPC) []chain {
 		name: "node-input", policy: nftables.ChainPolicyDrop,
 		hook: &hook{"input", nftables.ChainHookInput, nftables.ChainPriorityFilter},
 		rules: []rule{
-			on.opening(false).in(setLattice4, false, true).accept(),
-			on.opening(false).in(setLattice6, true, true).accept(),
+			// Connections that exist, also those through an association that has gone: what is in flight ends,
+			// and a client learns that its connection is closed.
+			on.opening(false).within(trellis.LatticeBlock4, true).accept(),
+			on.opening(false).within(trellis.LatticeBlock6, true).accept(),
 			on.opening(true).within(trellis.LatticeBlock4, true).goByInterface(mapEgress, false),
 			on.opening(true).within(trellis.LatticeBlock6, true).goByInterface(mapEgress, false),
 			// Errors about the node's own packets. The kernel believes them only of connections that it has.
@@ -132,14 +132,8 @@ func (m *rulesMaker) nodeSets() []set {
 		node4 = append(node4, trellis.ResolverAddr4, m.vpc.ResolverAddr())
 		node6 = append(node6, trellis.ResolverAddr6)
 	}
-	lattice4, lattice6 := []netip.Addr{source4}, []netip.Addr{source6}
-	for _, a := range m.associations {
-		at4, at6 := trellis.SlotAddrs(a.Slot)
-		lattice4, lattice6 = append(lattice4, at4), append(lattice6, at6)
-	}
 	return []set{
 		{setNode4, addresses4, elementsOf(node4)}, {setNode6, addresses6, elementsOf(node6)},
-		{setLattice4, addresses4, elementsOf(lattice4)}, {setLattice6, addresses6, elementsOf(lattice6)},
 	}
 }
 
