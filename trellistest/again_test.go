@@ -8,7 +8,7 @@ func TestAgain(t *testing.T) {
 	tr := Start(t)
 	s := makeService(t, tr)
 	forward := map[string]any{"forward": map[string]any{"targetGroups": []any{map[string]any{"targetGroupIdentifier": s.group}}}}
-	for range 10 {
+	for range 6 {
 		tr.Call(t, "", "vpc-lattice", "DeleteListener", map[string]any{"serviceIdentifier": s.id, "listenerIdentifier": s.listener})
 		s.listener = tr.Call(t, "", "vpc-lattice", "CreateListener", map[string]any{"serviceIdentifier": s.id, "name": "http", "protocol": "HTTP",
 			"defaultAction": forward})["id"].(string)

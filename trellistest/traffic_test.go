@@ -74,7 +74,7 @@ func TestTraffic(t *testing.T) {
 	}
 	match := map[string]any{"httpMatch": map[string]any{"method": "POST"}}
 	end := traffic(t, s.clients.instances[0], "http://"+s.dns+"/")
-	for i := range 30 {
+	for i := range 20 {
 		rule := tr.Call(t, "", "vpc-lattice", "CreateRule", place(map[string]any{"name": fmt.Sprintf("change-%d", i), "priority": i + 1, "match": match, "action": forward(1)}))["id"]
 		tr.Call(t, "", "vpc-lattice", "UpdateRule", place(map[string]any{"ruleIdentifier": rule, "action": forward(i + 2), "priority": i + 100}))
 		tr.Call(t, "", "vpc-lattice", "UpdateListener", place(map[string]any{"defaultAction": forward(i + 1)}))
