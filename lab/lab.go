@@ -66,8 +66,9 @@ type Request struct {
 	URL     string            `yaml:"url"`
 	Method  string            `yaml:"method"`
 	Headers map[string]string `yaml:"headers"`
-	Sign    bool              `yaml:"sign"`  // SigV4 with the instance's own credentials
-	Count   int               `yaml:"count"` // 0 means 1
+	Sign    bool              `yaml:"sign"`    // SigV4 with the instance's own credentials
+	Count   int               `yaml:"count"`   // 0 means 1
+	Timeout string            `yaml:"timeout"` // how long to wait for an answer, for example 2s; 3s when empty
 	Expect  Expect            `yaml:"expect"`
 }
 

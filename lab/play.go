@@ -303,6 +303,9 @@ func (p *Player) request(ctx context.Context, r *Request, vars map[string]string
 		return err
 	}
 	words := []string{"trellis", "request", "-o", "json", "--count", fmt.Sprint(max(r.Count, 1))}
+	if r.Timeout != "" {
+		words = append(words, "--timeout", r.Timeout)
+	}
 	if r.Sign {
 		words = append(words, "--sign")
 	}

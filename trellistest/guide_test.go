@@ -81,6 +81,7 @@ func prefixList(t *testing.T, tr *Trellis, account string) string {
 // TestGuide runs the guide's own commands with the unmodified aws CLI, real ids in place of its made-up ones,
 // and its Python sample inside a VPC.
 func TestGuide(t *testing.T) {
+	t.Parallel() // most of it is waiting for clients
 	tr := Start(t)
 	org := makeAccount(t, tr, account444)
 	makeRole(t, tr, account444, "checkout-service")
