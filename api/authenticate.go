@@ -75,7 +75,10 @@ func (x *exchange) authenticate(a *sigv4.Authorization, signed bool, parse error
 	if err := key.Verify(&x.signed, a, check, &scratch); err != nil {
 		return signatureError(err)
 	}
-	x.call.Caller, x.call.Account, x.call.Region = caller, caller.Principal.Account, a.Region
+	// What is known of this request alone joins the caller's conditions; the caller is shared, so it is copied.
+	own := *caller
+	own.Context = map[string][]string{"aws:sourceip": {x.call.SourceIP}, "aws:requestedregion": {x.server.options.Region}}
+	x.call.Caller, x.call.Account, x.call.Region = &own, caller.Principal.Account, a.Region
 	return nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/routing"
@@ -197,9 +199,14 @@ func (p *presences) close() {
 	p.wg.Wait()
 }
 
+// maxAPIConnections bounds the connections of one listener of the API or of instance metadata: further ones wait.
+// Each may hold a request of a megabyte.
+const maxAPIConnections = 1024
+
 // serveHTTP serves HTTP at a listener until ctx is done, then lets requests in flight end.
 func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
 	srv := api.HTTPServer(h, log)
+	ln = netutil.LimitListener(ln, maxAPIConnections)
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)

@@ -270,7 +270,7 @@ func (d *Directory) sessionCredential(token string) *credential {
 		if err != nil {
 			return nil
 		}
-		o = &openedSession{s, sigv4.NewKey(s.Secret)}
+		o = &openedSession{s, sigv4.NewKey(string(s.Secret))}
 		d.opened.add(strings.Clone(token), o)
 	}
 	s := o.session

@@ -20,7 +20,7 @@ const SessionKeyPurpose = "session tokens"
 // session is what a session token holds.
 type session struct {
 	AccessKeyID string            `json:"k"`
-	Secret      string            `json:"s"` // the token is sealed, so this is not in the clear anywhere
+	Secret      tokenSecret       `json:"s"`
 	Account     string            `json:"a"`
 	RoleName    string            `json:"r"`
 	RoleID      string            `json:"i"` // AROA…: a role made anew under the same name is another
@@ -31,6 +31,16 @@ type session struct {
 	IssuedAt    time.Time         `json:"b"`
 	Expires     time.Time         `json:"e"`
 }
+
+// tokenSecret is the secret access key inside of a session token. Its JSON form is the text, since the token is
+// sealed as a whole; formatting hides it.
+type tokenSecret string
+
+// String hides the text.
+func (tokenSecret) String() string { return "[redacted]" }
+
+// GoString hides the text from %#v.
+func (tokenSecret) GoString() string { return "[redacted]" }
 
 // tokenVersion is the first byte of a session token: AES-256-GCM, nonce (12 bytes), JSON.
 const tokenVersion = 1

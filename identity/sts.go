@@ -255,7 +255,7 @@ func (i *Identity) makeSession(r *trellis.Role, in *AssumeRole) (*Credentials, e
 	now := i.o.Now().UTC()
 	secret := newSecret()
 	s := &session{
-		AccessKeyID: newID("ASIA", 16), Secret: secret.Reveal(), Account: r.Account, RoleName: r.Name, RoleID: r.ID,
+		AccessKeyID: newID("ASIA", 16), Secret: tokenSecret(secret.Reveal()), Account: r.Account, RoleName: r.Name, RoleID: r.ID,
 		Name: in.SessionName, Tags: maps.Clone(in.Tags), Policy: in.Policy, PolicyARNs: in.PolicyARNs,
 		IssuedAt: now, Expires: now.Add(time.Duration(in.DurationSeconds) * time.Second).Truncate(time.Second),
 	}

@@ -87,6 +87,13 @@ k = miam.create_access_key(UserName="reader")["AccessKey"]
 reader = boto3.Session(k["AccessKeyId"], k["SecretAccessKey"]).client("vpc-lattice")
 assert reader.list_services()["items"] == []
 refused("AccessDeniedException", reader.create_service, name="nope")
+def only_from(block):
+    miam.put_user_policy(UserName="reader", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "vpc-lattice:List*", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIp": block}}}]}))
+only_from("127.0.0.0/8")
+reader.list_services()
+only_from("203.0.113.0/24")
+refused("AccessDeniedException", reader.list_services)
 miam.update_access_key(UserName="reader", AccessKeyId=k["AccessKeyId"], Status="Inactive")
 refused("UnrecognizedClientException", reader.list_services)
 
