@@ -18,8 +18,8 @@ type association interface {
 	ARN(region, viewer string) string
 }
 
-// findAssociation returns an association that the caller takes part in, after the caller's policies have
-// allowed action on it.
+// findAssociation returns an association that the caller takes part in, or one of a network that is shared with
+// it, after the caller's policies have allowed action on it.
 func findAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier string, kind resourceKind, action string) (T, error) {
 	var none T
 	ref, err := p.ref(c, identifier, kind)
@@ -38,6 +38,9 @@ func findAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller
 			key = others[0]
 		}
 		found, err = store.Get[T](tx, key)
+		if errors.Is(err, trellis.ErrNotExist) {
+			found, err = sharedAssociation[T](p, tx, c, ref.ID, kind)
+		}
 		if missing = errors.Is(err, trellis.ErrNotExist); err != nil && !missing {
 			return none, err
 		}
@@ -53,6 +56,42 @@ func findAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller
 		return none, trellis.NotFound(kind.typ, ref.ID)
 	}
 	return found, nil
+}
+
+// sharedAssociation finds an association of others by its id in the networks that are shared with the caller: who
+// sees a network sees all associations of it (VPC Lattice user guide, sharing).
+func sharedAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller, id string, kind resourceKind) (T, error) {
+	var none T
+	arns, err := p.SharedResources(tx, account(c), ShareServiceNetwork)
+	if err != nil {
+		return none, err
+	}
+	for _, arn := range arns {
+		n, err := p.ref(c, arn, networkKind)
+		if err != nil || !p.SharedWith(tx, account(c), arn, networkKind.describe) {
+			continue // of another region, or not to be seen
+		}
+		set := networkServices(n.Key())
+		if kind == vpcAssociationKind {
+			set = networkVPCs(n.Key())
+		}
+		members, err := tx.Marked(set)
+		if err != nil {
+			return none, err
+		}
+		if i := slices.IndexFunc(members, func(key string) bool { return trellis.LastPart(key) == id }); i >= 0 {
+			return store.Get[T](tx, members[i])
+		}
+	}
+	return none, trellis.ErrNotExist
+}
+
+// mayDissociate refuses to end an association for an account that neither made it nor owns one of its sides.
+func mayDissociate(p *Plane, c *authpolicy.Caller, a association, action string, sides ...trellis.Ref) error {
+	if a.Common().Account == account(c) || slices.ContainsFunc(sides, func(s trellis.Ref) bool { return s.Account == account(c) }) {
+		return nil
+	}
+	return notOwner(c, action, a.ARN(p.Region, account(c)))
 }
 
 // markForeign lets the other accounts that take part in an association find it by its id.

@@ -2,6 +2,7 @@ package controlplane_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -166,6 +167,15 @@ func TestLatticeTags(t *testing.T) {
 	wantCode(t, err, "ValidationException")
 	_, err = p.ListTagsForResource(ctx, o.c, o.service.ARN(region)+"/listener")
 	wantCode(t, err, "ResourceNotFoundException")
+	// The types in errors are those that Get operations name.
+	for path, typ := range map[string]string{"servicenetwork/sn-00000000000000000": "SERVICE_NETWORK", "service/svc-00000000000000000": "SERVICE",
+		"service/" + o.service.ID + "/listener/listener-00000000000000000": "LISTENER", "targetgroup/tg-00000000000000000": "TARGET_GROUP"} {
+		_, err = p.ListTagsForResource(ctx, o.c, trellis.LatticeARN(region, account, path))
+		var e *trellis.Error
+		if !errors.As(err, &e) || e.Code != "ResourceNotFoundException" || e.ResourceType != typ || e.ResourceID != trellis.LastPart(path) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
 }
 
 // TestPermissions has callers whose own policies allow some things only.

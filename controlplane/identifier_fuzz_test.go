@@ -38,7 +38,7 @@ func FuzzIdentifiers(f *testing.F) {
 			t.Errorf("%q is the listener %q", s, id)
 		}
 		if a, err := trellis.ParseARN(s); err == nil {
-			if kind, key := taggedKey(a); kind != "" && (!strings.HasPrefix(key, a.Account+"/") || strings.Contains(key, "//") || strings.Count(key, "/") > 3) {
+			if kind, _, key := taggedKey(a); kind != "" && (!strings.HasPrefix(key, a.Account+"/") || strings.Contains(key, "//") || strings.Count(key, "/") > 3) {
 				t.Errorf("%q is %s %q", s, kind, key)
 			}
 		}

@@ -358,6 +358,9 @@ func TestClientToken(t *testing.T) {
 	}
 	_, _, err = p.CreateService(ctx, c, "token", trellis.Service{Name: "other"})
 	wantCode(t, err, "ConflictException")
+	if e := err.(*trellis.Error); e.ResourceID != one.ID { // both members are required by the model
+		t.Errorf("the conflict names %q, want %s", e.ResourceID, one.ID)
+	}
 	other := admin(t)
 	three, _, err := p.CreateService(ctx, other, "token", trellis.Service{Name: "once"})
 	if err != nil || three.ID == one.ID {

@@ -103,7 +103,7 @@ func (p *Plane) commit(ctx context.Context, fn func(*store.Tx) error) (trellis.R
 	rev, err := p.Store.Commit(ctx, fn)
 	var reused *store.TokenReusedError
 	if errors.As(err, &reused) {
-		return 0, trellis.Conflict("CLIENT_TOKEN", "", "The client token was already used with different parameters.")
+		return 0, trellis.Conflict("CLIENT_TOKEN", trellis.LastPart(reused.Key), "The client token was already used with different parameters.")
 	}
 	return rev, err
 }

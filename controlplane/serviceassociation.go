@@ -110,7 +110,8 @@ func (p *Plane) viewServiceAssociation(tx *store.Tx, a *trellis.ServiceAssociati
 	return v, err
 }
 
-// GetServiceAssociation returns an association that the caller takes part in.
+// GetServiceAssociation returns an association that the caller takes part in, or one of a network that is shared
+// with it.
 func (p *Plane) GetServiceAssociation(ctx context.Context, c *authpolicy.Caller, identifier string) (*ServiceAssociation, error) {
 	var v *ServiceAssociation
 	err := p.read(ctx, func(tx *store.Tx) error {
@@ -126,9 +127,13 @@ func (p *Plane) GetServiceAssociation(ctx context.Context, c *authpolicy.Caller,
 // DeleteServiceAssociation begins to take a service out of a network. The owner of either side may do it, and
 // who made it.
 func (p *Plane) DeleteServiceAssociation(ctx context.Context, c *authpolicy.Caller, identifier string) (*trellis.ServiceAssociation, trellis.Revision, error) {
+	const action = "vpc-lattice:DeleteServiceNetworkServiceAssociation"
 	var a *trellis.ServiceAssociation
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
-		a, err = findAssociation[*trellis.ServiceAssociation](p, tx, c, identifier, serviceAssociationKind, "vpc-lattice:DeleteServiceNetworkServiceAssociation")
+		a, err = findAssociation[*trellis.ServiceAssociation](p, tx, c, identifier, serviceAssociationKind, action)
+		if err == nil {
+			err = mayDissociate(p, c, a, action, a.Service, a.ServiceNetwork)
+		}
 		if err != nil || a.Status == trellis.StatusDeleteInProgress {
 			return err
 		}

@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -96,8 +97,8 @@ func (p *Plane) UpdateServiceNetwork(ctx context.Context, c *authpolicy.Caller, 
 	return n, rev, err
 }
 
-// DeleteServiceNetwork removes a network that nothing is associated with, and with it its auth policy and
-// access log subscriptions.
+// DeleteServiceNetwork removes a network that nothing is associated with, and with it its auth policy, its
+// access log subscriptions and its place in shares.
 func (p *Plane) DeleteServiceNetwork(ctx context.Context, c *authpolicy.Caller, identifier string) (trellis.Revision, error) {
 	return p.commit(ctx, func(tx *store.Tx) error {
 		sn, err := own[*trellis.ServiceNetwork](p, tx, c, identifier, networkKind, "vpc-lattice:DeleteServiceNetwork", nil)
@@ -120,7 +121,8 @@ func (p *Plane) DeleteServiceNetwork(ctx context.Context, c *authpolicy.Caller, 
 	})
 }
 
-// dropGuards removes the auth policy and the access log subscriptions of a service or network.
+// dropGuards removes the auth policy and the access log subscriptions of a service or network, and takes it from
+// the shares of its owner.
 func (p *Plane) dropGuards(tx *store.Tx, resource trellis.Ref) error {
 	tx.Delete(&trellis.AuthPolicy{Resource: resource})
 	marked, err := tx.Marked(subscriptions(resource.Key()))
@@ -134,7 +136,8 @@ func (p *Plane) dropGuards(tx *store.Tx, resource trellis.Ref) error {
 		}
 		p.dropSubscription(tx, s)
 	}
-	return nil
+	g := guarded{Ref: resource, Network: strings.HasPrefix(resource.ID, "sn-")}
+	return p.unshare(tx, resource.Account, g.arn(p.Region))
 }
 
 // ListServiceNetworks lists the caller's networks and those shared with it, by id.

@@ -187,6 +187,21 @@ func (p *Plane) DisassociateShare(ctx context.Context, c *authpolicy.Caller, arn
 	return out, rev, err
 }
 
+// unshare takes a resource that is going away from all shares of its owner.
+func (p *Plane) unshare(tx *store.Tx, owner, arn string) error {
+	shares, err := store.List[*trellis.ResourceShare](tx, owner+"/")
+	if err != nil {
+		return err
+	}
+	for _, s := range shares {
+		if i := slices.Index(s.Resources, arn); i >= 0 {
+			s.Resources, s.UpdatedAt = slices.Delete(s.Resources, i, i+1), p.now()
+			tx.Put(s)
+		}
+	}
+	return nil
+}
+
 // shareAssociationsOf lists the resources, then the principals, of a share.
 func shareAssociationsOf(s *trellis.ResourceShare) []ShareAssociation {
 	deleted := s.Status != ShareActive

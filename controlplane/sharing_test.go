@@ -90,11 +90,24 @@ func TestSharedNetwork(t *testing.T) {
 	})
 	_, _, err = p.UpdateVPCAssociation(ctx, o.c, v.ID, controlplane.VPCAssociationChange{})
 	wantCode(t, err, "AccessDeniedException")
+	// The consumer sees every association of the network, but may end only its own.
+	owners, _, err := p.ListServiceAssociations(ctx, o.c, "", o.service.ID, controlplane.Page{})
+	wantCode(t, err, "")
+	for _, id := range []string{owners[0].ID, owners[0].ARN(region, consumer.Principal.Account)} {
+		got, err := p.GetServiceAssociation(ctx, consumer, id)
+		if err != nil || got.ID != owners[0].ID {
+			t.Errorf("%v %v", got, err)
+		}
+	}
+	_, _, err = p.DeleteServiceAssociation(ctx, consumer, owners[0].ID)
+	wantCode(t, err, "AccessDeniedException")
 
 	if _, err := p.DeleteShare(ctx, o.c, s.ARN(region)); err != nil {
 		t.Fatal(err)
 	}
 	_, err = p.GetServiceNetwork(ctx, consumer, network)
+	wantCode(t, err, "ResourceNotFoundException")
+	_, err = p.GetServiceAssociation(ctx, consumer, owners[0].ID)
 	wantCode(t, err, "ResourceNotFoundException")
 	_, err = p.GetVPCAssociation(ctx, consumer, v.ID)
 	wantCode(t, err, "")
@@ -151,4 +164,30 @@ func TestSharedService(t *testing.T) {
 	})
 	_, _, err = p.DeleteServiceAssociation(ctx, o.c, a.ID)
 	wantCode(t, err, "")
+}
+
+// TestSharedAndDeleted deletes shared things: they leave the share with them.
+func TestSharedAndDeleted(t *testing.T) {
+	p := running(t, controlplane.Options{})
+	ctx := t.Context()
+	owner, consumer := admin(t), admin(t)
+	n, _, err := p.CreateServiceNetwork(ctx, owner, "", trellis.ServiceNetwork{Name: "mesh", SharingEnabled: true})
+	wantCode(t, err, "")
+	s, _, err := p.CreateService(ctx, owner, "", trellis.Service{Name: "orders"})
+	wantCode(t, err, "")
+	share(t, p, owner, consumer, n.ARN(region))
+	share(t, p, owner, consumer, s.ARN(region))
+	_, err = p.DeleteServiceNetwork(ctx, owner, n.ID)
+	wantCode(t, err, "")
+	_, _, err = p.DeleteService(ctx, owner, s.ID)
+	wantCode(t, err, "")
+	await(t, "the end of the service", func() bool {
+		_, err := p.GetService(ctx, owner, s.ID)
+		return code(t, err) == "ResourceNotFoundException"
+	})
+	for _, sh := range must[[]*trellis.ResourceShare](t)(p.Shares(ctx, owner, "ListResources", false)) {
+		if len(sh.Resources) != 0 {
+			t.Errorf("share %s still has %v", sh.ID, sh.Resources)
+		}
+	}
 }

@@ -28,7 +28,7 @@ func (p *Plane) taggedBy(tx *store.Tx, c *authpolicy.Caller, arn, action string,
 		return nil, trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action",
 			c.Principal.ARN, action, arn, action)
 	}
-	kind, key := taggedKey(a)
+	kind, typ, key := taggedKey(a)
 	var n tagged
 	if kind != "" {
 		n, err = getTagged(tx, kind, key)
@@ -44,38 +44,47 @@ func (p *Plane) taggedBy(tx *store.Tx, c *authpolicy.Caller, arn, action string,
 		return nil, err
 	}
 	if n == nil {
-		typ := strings.ToUpper(a.Resource[:strings.IndexByte(a.Resource+"/", '/')])
 		return nil, trellis.NotFound(typ, trellis.LastPart(arn))
 	}
 	return n, nil
 }
 
-// taggedKey is the kind and key of what an ARN names; the kind is empty when it cannot have tags.
-func taggedKey(a trellis.ARN) (kind trellis.Kind, key string) {
+// taggables are what can have tags, by the shape of its ARN: its kind, and its type in errors.
+var taggables = map[string]struct {
+	kind trellis.Kind
+	typ  string
+}{
+	"service/2":                          {trellis.KindService, "SERVICE"},
+	"service/listener/4":                 {trellis.KindListener, "LISTENER"},
+	"service/listener/rule/6":            {trellis.KindRule, "RULE"},
+	"servicenetwork/2":                   {trellis.KindServiceNetwork, "SERVICE_NETWORK"},
+	"targetgroup/2":                      {trellis.KindTargetGroup, "TARGET_GROUP"},
+	"servicenetworkserviceassociation/2": {trellis.KindServiceAssociation, "SERVICE_NETWORK_SERVICE_ASSOCIATION"},
+	"servicenetworkvpcassociation/2":     {trellis.KindVPCAssociation, "SERVICE_NETWORK_VPC_ASSOCIATION"},
+	"accesslogsubscription/2":            {trellis.KindAccessLogSubscription, "ACCESS_LOG_SUBSCRIPTION"},
+}
+
+// taggedKey is the kind, the type in errors, and the key of what an ARN names; the kind is empty when it cannot
+// have tags.
+func taggedKey(a trellis.ARN) (kind trellis.Kind, typ, key string) {
 	parts := strings.Split(a.Resource, "/")
-	kinds := map[string]trellis.Kind{
-		"service/2":                          trellis.KindService,
-		"service/listener/4":                 trellis.KindListener,
-		"service/listener/rule/6":            trellis.KindRule,
-		"servicenetwork/2":                   trellis.KindServiceNetwork,
-		"targetgroup/2":                      trellis.KindTargetGroup,
-		"servicenetworkserviceassociation/2": trellis.KindServiceAssociation,
-		"servicenetworkvpcassociation/2":     trellis.KindVPCAssociation,
-		"accesslogsubscription/2":            trellis.KindAccessLogSubscription,
-	}
-	name := ""
+	shape := ""
 	key = a.Account
 	for i, part := range parts {
 		if part == "" {
-			return "", ""
+			return "", "RESOURCE", ""
 		}
 		if i%2 == 0 {
-			name += part + "/"
+			shape += part + "/"
 		} else {
 			key += "/" + part
 		}
 	}
-	return kinds[name+string(rune('0'+min(len(parts), 9)))], key
+	t, ok := taggables[shape+string(rune('0'+min(len(parts), 9)))]
+	if !ok {
+		return "", "RESOURCE", ""
+	}
+	return t.kind, t.typ, key
 }
 
 // getTagged reads a noun of a kind.

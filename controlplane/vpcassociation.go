@@ -137,7 +137,8 @@ func (p *Plane) viewVPCAssociation(tx *store.Tx, a *trellis.VPCAssociation) (*VP
 	return &VPCAssociation{a, n}, err
 }
 
-// GetVPCAssociation returns an association that the caller takes part in.
+// GetVPCAssociation returns an association that the caller takes part in, or one of a network that is shared with
+// it.
 func (p *Plane) GetVPCAssociation(ctx context.Context, c *authpolicy.Caller, identifier string) (*VPCAssociation, error) {
 	var v *VPCAssociation
 	err := p.read(ctx, func(tx *store.Tx) error {
@@ -218,9 +219,13 @@ func (p *Plane) replaceSecurityGroups(tx *store.Tx, a *trellis.VPCAssociation, i
 
 // DeleteVPCAssociation begins to part a VPC from a network. The owner of either side may do it.
 func (p *Plane) DeleteVPCAssociation(ctx context.Context, c *authpolicy.Caller, identifier string) (*trellis.VPCAssociation, trellis.Revision, error) {
+	const action = "vpc-lattice:DeleteServiceNetworkVpcAssociation"
 	var a *trellis.VPCAssociation
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
-		a, err = findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, "vpc-lattice:DeleteServiceNetworkVpcAssociation")
+		a, err = findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, action)
+		if err == nil {
+			err = mayDissociate(p, c, a, action, a.VPC, a.ServiceNetwork)
+		}
 		if err != nil || a.Status == trellis.StatusDeleteInProgress {
 			return err
 		}
