@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Revision is a revision of the store: a number that grows with every commit.
@@ -13,45 +14,129 @@ type Revision = int64
 // State is all nouns at one revision, in memory. The goroutine that follows the store owns it: it applies
 // changes and hands it to those who make something of it (a routing table, a VPC on Linux), who read it
 // during that call and keep the nouns, which are never changed, but not the State.
+//
+// It remembers its latest changes, so that who has made something of it before can make anew only what they
+// touch: see Mark and Since.
 type State struct {
 	Revision Revision
-	nouns    map[Kind]map[string]Noun
+	nouns    map[Kind]*family
+	log      *journal
+}
+
+// family is the nouns of one kind, by the part of their key before the last slash, and then by key.
+type family struct {
+	n  int
+	by map[string]map[string]Noun
 }
 
 // NewState returns an empty State.
-func NewState() *State { return &State{nouns: map[Kind]map[string]Noun{}} }
+func NewState() *State { return &State{nouns: map[Kind]*family{}, log: &journal{}} }
+
+// parentOf is the part of a key before its last slash.
+func parentOf(key string) string { return key[:max(strings.LastIndexByte(key, '/'), 0)] }
 
 // Put adds or replaces a noun.
 func (s *State) Put(n Noun) {
-	m := s.nouns[n.Kind()]
+	f := s.nouns[n.Kind()]
+	if f == nil {
+		f = &family{by: map[string]map[string]Noun{}}
+		s.nouns[n.Kind()] = f
+	}
+	key := n.Key()
+	m := f.by[parentOf(key)]
 	if m == nil {
 		m = map[string]Noun{}
-		s.nouns[n.Kind()] = m
+		f.by[parentOf(key)] = m
 	}
-	m[n.Key()] = n
+	was := m[key]
+	if was == nil {
+		f.n++
+	}
+	m[key] = n
+	s.log.add(Change{Was: was, Is: n})
 }
 
 // Delete removes a noun.
-func (s *State) Delete(k Kind, key string) { delete(s.nouns[k], key) }
+func (s *State) Delete(k Kind, key string) {
+	was := s.get(k, key)
+	if was == nil {
+		return
+	}
+	f, parent := s.nouns[k], parentOf(key)
+	delete(f.by[parent], key)
+	if len(f.by[parent]) == 0 {
+		delete(f.by, parent)
+	}
+	f.n--
+	s.log.add(Change{Was: was})
+}
+
+// get finds a noun by its key, nil when there is none.
+func (s *State) get(k Kind, key string) Noun {
+	f := s.nouns[k]
+	if f == nil {
+		return nil
+	}
+	return f.by[parentOf(key)][key]
+}
 
 // Len is how many nouns of a kind there are.
-func (s *State) Len(k Kind) int { return len(s.nouns[k]) }
+func (s *State) Len(k Kind) int {
+	if f := s.nouns[k]; f != nil {
+		return f.n
+	}
+	return 0
+}
 
 // Get finds a noun by its key, for example Get[*Service](s, "111122223333/svc-0123456789abcdef0").
 func Get[T Noun](s *State, key string) (T, bool) {
 	var zero T
-	n, ok := s.nouns[zero.Kind()][key]
-	if !ok {
+	n := s.get(zero.Kind(), key)
+	if n == nil {
 		return zero, false
 	}
 	return n.(T), true
+}
+
+// all yields every noun of a kind, in no order.
+func (s *State) all(k Kind) iter.Seq[Noun] {
+	return func(yield func(Noun) bool) {
+		f := s.nouns[k]
+		if f == nil {
+			return
+		}
+		for _, m := range f.by {
+			for _, n := range m {
+				if !yield(n) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // All yields every noun of a kind, in no order.
 func All[T Noun](s *State) iter.Seq[T] {
 	var zero T
 	return func(yield func(T) bool) {
-		for _, n := range s.nouns[zero.Kind()] {
+		for n := range s.all(zero.Kind()) {
+			if !yield(n.(T)) {
+				return
+			}
+		}
+	}
+}
+
+// Under yields the nouns of a kind whose key is another noun's key with one more part, in no order: the listeners
+// of a service, the rules of a listener, the targets of a target group.
+func Under[T Noun](s *State, key string) iter.Seq[T] {
+	var zero T
+	return func(yield func(T) bool) {
+		f := s.nouns[zero.Kind()]
+		if f == nil {
+			return
+		}
+		for _, n := range f.by[key] {
 			if !yield(n.(T)) {
 				return
 			}
@@ -84,7 +169,7 @@ func (s *Seen) Changed(st *State, kinds ...Kind) bool {
 	}
 	s.nouns = make(map[Noun]struct{}, n)
 	for _, k := range kinds {
-		for _, noun := range st.nouns[k] {
+		for noun := range st.all(k) {
 			s.nouns[noun] = struct{}{}
 		}
 	}
@@ -94,7 +179,7 @@ func (s *Seen) Changed(st *State, kinds ...Kind) bool {
 // all tells whether every noun of the kinds was seen.
 func (s *Seen) all(st *State, kinds []Kind) bool {
 	for _, k := range kinds {
-		for _, noun := range st.nouns[k] {
+		for noun := range st.all(k) {
 			if _, ok := s.nouns[noun]; !ok {
 				return false
 			}

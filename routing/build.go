@@ -20,125 +20,242 @@ type Options struct {
 // policyText is the text of an auth policy.
 type policyText string
 
-// compiled is what became of it.
-type compiled struct {
-	policy *authpolicy.Policy
-	err    error
+// layer is a Layer with the text of its policy.
+type layer struct {
+	authpolicy.Layer
+	text policyText
 }
 
-// builder makes one Table.
+// compiled tells whether there is a policy, or one that does not compile.
+func (l layer) compiled() bool { return l.Policy != nil || l.Broken != nil }
+
+// builder makes one Table: it begins with base and makes anew what is noted, each kind of thing after those that it
+// is made of.
 type builder struct {
 	st     *trellis.State
 	region string
-	prev   *Table
-	table  *Table
+	prev   *Table // what is equal may be taken over from here
+	base   *Table // prev when it is known what has changed since, else empty
+	all    bool   // the opposite: everything is made anew
 
-	listeners map[string][]*trellis.Listener // by the key of the service
-	rules     map[string][]*trellis.Rule     // by the key of the listener
+	services map[string]bool      // to be made, by key
+	networks map[trellis.Ref]bool // to be made
+	vpcs     map[string]bool      // to be made, by id
+
+	swapped  map[*Service]*Service // services that were replaced by ones with the same names and ports
+	reshaped map[trellis.Ref]bool  // services that came, went or have other names or ports
+	renewed  map[trellis.Ref]bool  // networks whose members are other ones in the new Table
+	policies map[policyText]layer  // compiled
+
+	madeServices *draft[*Service]
+	madeNetworks *draft[*members]
+	madeVPCs     *draft[*VPC]
+	managed      *draft[int]
 }
 
-// Build makes the Table of a state. Policies, services and networks that are as they were in prev, which is nil
-// at first, are taken from it.
+// Build makes the Table of a state. With prev, the Table of an earlier moment of the same State, only what changed
+// since then is made. Of another State's, what is equal is taken over. prev is nil at first.
 func Build(st *trellis.State, o Options, prev *Table) *Table {
-	if prev == nil {
+	if prev == nil || prev.region != o.Region {
 		prev = &Table{}
 	}
-	b := &builder{st: st, region: o.Region, prev: prev,
-		listeners: map[string][]*trellis.Listener{},
-		rules:     map[string][]*trellis.Rule{},
-		table: &Table{
-			revision: st.Revision,
-			vpcs:     map[string]*VPC{},
-			managed:  map[string]bool{},
-			policies: map[policyText]compiled{},
-			services: map[string]*Service{},
-			networks: map[string]*members{},
-		}}
-	b.allServices()
-	b.allNetworks()
-	b.vpcs()
-	return b.table
+	changes, known := st.Since(prev.mark)
+	b := &builder{st: st, region: o.Region, prev: prev, base: prev, all: !known,
+		services: map[string]bool{}, networks: map[trellis.Ref]bool{}, vpcs: map[string]bool{},
+		swapped: map[*Service]*Service{}, reshaped: map[trellis.Ref]bool{}, renewed: map[trellis.Ref]bool{},
+		policies: map[policyText]layer{}}
+	if known {
+		for _, c := range changes {
+			b.note(c.Was)
+			b.note(c.Is)
+		}
+	} else {
+		b.base = &Table{}
+		b.noteAll()
+	}
+	b.madeServices, b.madeNetworks = edit(b.base.services), edit(b.base.networks)
+	b.madeVPCs, b.managed = edit(b.base.vpcs), edit(b.base.managed)
+	b.makeServices()
+	b.makeNetworks()
+	b.makeVPCs()
+	return &Table{revision: st.Revision, region: o.Region, mark: st.Mark(), vpcs: b.madeVPCs.dict,
+		managed: b.managed.dict, services: b.madeServices.dict, networks: b.madeNetworks.dict}
 }
 
-// layer compiles the auth policy of a service or network, or takes it from the previous Table.
-func (b *builder) layer(auth trellis.AuthType, key string) authpolicy.Layer {
-	if auth == trellis.AuthNone || auth == "" {
-		return authpolicy.Layer{}
+// note notes what is made of a noun itself. What is made of that is noted when it turns out to be another one.
+func (b *builder) note(n trellis.Noun) {
+	switch n := n.(type) {
+	case *trellis.Service:
+		b.services[n.Key()] = true
+	case *trellis.Listener:
+		b.services[n.Account+"/"+n.ServiceID] = true
+	case *trellis.Rule:
+		b.services[n.Account+"/"+n.ServiceID] = true
+	case *trellis.AuthPolicy:
+		b.services[n.Key()] = true
+		if _, ok := b.base.networks.find(n.Key()); ok {
+			b.networks[n.Resource] = true // a network that is not there yet is noted itself
+		}
+	case *trellis.ServiceAssociation:
+		b.networks[n.ServiceNetwork] = true
+	case *trellis.ServiceNetwork:
+		b.networks[trellis.Ref{Account: n.Account, ID: n.ID}] = true
+	case *trellis.VPC:
+		b.vpcs[n.ID] = true
+	case *trellis.VPCAssociation:
+		b.vpcs[n.VPC.ID] = true
 	}
-	l := authpolicy.Layer{Enforced: true}
+}
+
+// noteAll notes everything, and what was compiled before.
+func (b *builder) noteAll() {
+	for s := range trellis.All[*trellis.Service](b.st) {
+		b.note(s)
+	}
+	for n := range trellis.All[*trellis.ServiceNetwork](b.st) {
+		b.note(n)
+	}
+	for v := range trellis.All[*trellis.VPC](b.st) {
+		b.note(v)
+	}
+	for a := range trellis.All[*trellis.VPCAssociation](b.st) {
+		b.note(a)
+	}
+	for _, s := range b.prev.services.all {
+		b.policies[s.policy] = layer{s.Layer, s.policy}
+	}
+	for _, m := range b.prev.networks.all {
+		b.policies[m.layer.text] = m.layer
+	}
+}
+
+// layer compiles the auth policy of a service or network, unless the text was compiled already.
+func (b *builder) layer(auth trellis.AuthType, key string) layer {
+	if auth == trellis.AuthNone || auth == "" {
+		return layer{}
+	}
 	p, ok := trellis.Get[*trellis.AuthPolicy](b.st, key)
 	if !ok {
-		return l
+		return layer{Layer: authpolicy.Layer{Enforced: true}}
 	}
 	text := policyText(p.Text)
-	c, ok := b.table.policies[text]
-	if !ok {
-		if c, ok = b.prev.policies[text]; !ok {
-			c.policy, c.err = authpolicy.Parse(p.Text, authpolicy.Resource)
-		}
-		b.table.policies[text] = c
+	l := b.policies[text]
+	if !l.compiled() && !b.all {
+		l = b.known(text, key)
 	}
-	l.Policy, l.Broken = c.policy, c.err
+	if !l.compiled() {
+		l = layer{authpolicy.Layer{Enforced: true}, text}
+		l.Policy, l.Broken = authpolicy.Parse(p.Text, authpolicy.Resource)
+	}
+	b.policies[text] = l
 	return l
 }
 
-// allServices fills the services that carry traffic.
-func (b *builder) allServices() {
-	for l := range trellis.All[*trellis.Listener](b.st) {
-		k := l.Account + "/" + l.ServiceID
-		b.listeners[k] = append(b.listeners[k], l)
+// known finds the compiled form of a text in the previous Table: of the resource itself, or of any other.
+func (b *builder) known(text policyText, key string) layer {
+	if s := b.prev.services.get(key); s != nil && s.policy == text {
+		return layer{s.Layer, text}
 	}
-	for r := range trellis.All[*trellis.Rule](b.st) {
-		k := r.Account + "/" + r.ServiceID + "/" + r.ListenerID
-		b.rules[k] = append(b.rules[k], r)
+	for _, m := range b.prev.networks.all {
+		if m.layer.text == text && m.layer.compiled() {
+			return m.layer
+		}
 	}
-	for s := range trellis.All[*trellis.Service](b.st) {
-		if !s.Status.Carries() {
+	for _, s := range b.prev.services.all {
+		if s.policy == text {
+			if l := (layer{s.Layer, text}); l.compiled() {
+				return l
+			}
+		}
+	}
+	return layer{}
+}
+
+// makeServices makes the services that are noted and carry traffic.
+func (b *builder) makeServices() {
+	for key := range b.services {
+		old := b.base.services.get(key)
+		var made *Service
+		if s, ok := trellis.Get[*trellis.Service](b.st, key); ok && s.Status.Carries() {
+			made = b.service(s)
+		}
+		if made == old {
 			continue
 		}
-		made := b.service(s)
-		b.table.services[s.Key()] = made
-		b.table.managed[asciiLower(made.DomainName)] = true
+		if made == nil {
+			b.madeServices.remove(key)
+		} else {
+			b.madeServices.set(key, made)
+		}
+		if old != nil && made != nil && old.sameShape(made) {
+			b.swapped[old] = made
+			continue
+		}
+		if old != nil {
+			b.count(old, -1)
+		}
+		if made != nil {
+			b.count(made, 1)
+		}
 	}
+}
+
+// count adds a service to those that live, or takes it away.
+func (b *builder) count(s *Service, by int) {
+	b.reshaped[trellis.Ref{Account: s.Account, ID: s.ID}] = true
+	name := asciiLower(s.DomainName)
+	if n := b.managed.get(name) + by; n > 0 {
+		b.managed.set(name, n)
+	} else {
+		b.managed.remove(name)
+	}
+}
+
+// sameShape tells whether two services are the same to who looks for them: by their names and ports.
+func (s *Service) sameShape(t *Service) bool {
+	return s.DomainName == t.DomainName && s.CustomDomainName == t.CustomDomainName && s.ID == t.ID && s.Account == t.Account &&
+		slices.EqualFunc(s.listeners, t.listeners, func(x, y *Listener) bool { return x.Port == y.Port })
 }
 
 // service makes one service.
 func (b *builder) service(s *trellis.Service) *Service {
-	listeners := b.listeners[s.Key()]
-	slices.SortFunc(listeners, func(x, y *trellis.Listener) int { return cmp.Compare(x.Port, y.Port) })
+	listeners := slices.SortedFunc(trellis.Under[*trellis.Listener](b.st, s.Key()),
+		func(x, y *trellis.Listener) int { return cmp.Or(cmp.Compare(x.Port, y.Port), cmp.Compare(x.ID, y.ID)) })
+	rules := make([][]*trellis.Rule, len(listeners))
 	from := []trellis.Noun{s}
-	for _, l := range listeners {
+	for i, l := range listeners {
 		from = append(from, l)
-		rules := b.rules[l.Key()]
-		slices.SortFunc(rules, func(x, y *trellis.Rule) int {
-			return cmp.Or(cmp.Compare(x.Priority, y.Priority), cmp.Compare(x.ID, y.ID))
-		})
-		for _, r := range rules {
+		rules[i] = slices.SortedFunc(trellis.Under[*trellis.Rule](b.st, l.Key()),
+			func(x, y *trellis.Rule) int {
+				return cmp.Or(cmp.Compare(x.Priority, y.Priority), cmp.Compare(x.ID, y.ID))
+			})
+		for _, r := range rules[i] {
 			from = append(from, r)
 		}
 	}
 	layer := b.layer(s.AuthType, s.Key())
-	if old := b.prev.services[s.Key()]; old != nil && old.Layer == layer && slices.Equal(old.from, from) {
+	if old := b.prev.services.get(s.Key()); old != nil && old.Layer == layer.Layer && old.policy == layer.text && slices.Equal(old.from, from) {
 		return old
 	}
 	out := &Service{ID: s.ID, ARN: s.ARN(b.region), Name: s.Name, Account: s.Account,
-		DomainName: s.DomainName(b.region), CustomDomainName: s.CustomDomainName, Layer: layer,
+		DomainName: s.DomainName(b.region), CustomDomainName: s.CustomDomainName, Layer: layer.Layer, policy: layer.text,
 		IdleTimeout: time.Duration(s.IdleTimeoutSeconds) * time.Second, Tags: s.Tags, from: from}
 	if out.IdleTimeout == 0 {
 		out.IdleTimeout = defaultIdleTimeout
 	}
-	for _, l := range listeners {
+	for i, l := range listeners {
 		if l.Protocol == trellis.ProtocolHTTP {
-			out.listeners = append(out.listeners, b.listener(l))
+			out.listeners = append(out.listeners, b.listener(l, rules[i]))
 		}
 	}
 	return out
 }
 
 // listener makes one listener with its rules, which are sorted already.
-func (b *builder) listener(l *trellis.Listener) *Listener {
-	out := &Listener{ID: l.ID, ARN: l.ARN(b.region), Name: l.Name, Protocol: l.Protocol, Port: l.Port}
-	for _, r := range b.rules[l.Key()] {
+func (b *builder) listener(l *trellis.Listener, rules []*trellis.Rule) *Listener {
+	out := &Listener{ID: l.ID, ARN: l.ARN(b.region), Name: l.Name, Protocol: l.Protocol, Port: l.Port,
+		rules: make([]Rule, 0, len(rules)+1)}
+	for _, r := range rules {
 		out.rules = append(out.rules, Rule{ID: r.ID, ARN: r.ARN(b.region), Name: r.Name, Priority: r.Priority,
 			Action: compileAction(&r.Action), match: compileMatch(&r.Match)})
 	}
@@ -147,58 +264,146 @@ func (b *builder) listener(l *trellis.Listener) *Listener {
 	return out
 }
 
-// allNetworks fills the members of every network.
-func (b *builder) allNetworks() {
-	services := map[string][]*Service{}
-	for a := range trellis.All[*trellis.ServiceAssociation](b.st) {
-		s := b.table.services[a.Service.Key()]
-		if s == nil || !a.Status.Carries() {
-			continue
+// makeNetworks makes the networks that are noted or have a service that is reshaped, and puts the services that were
+// swapped into the others.
+func (b *builder) makeNetworks() {
+	if len(b.reshaped) > 0 && !b.all {
+		for a := range trellis.All[*trellis.ServiceAssociation](b.st) {
+			if b.reshaped[a.Service] {
+				b.networks[a.ServiceNetwork] = true
+			}
 		}
-		k := a.ServiceNetwork.Key()
-		services[k] = append(services[k], s)
 	}
-	for n := range trellis.All[*trellis.ServiceNetwork](b.st) {
-		from := services[n.Key()]
-		slices.SortFunc(from, func(x, y *Service) int { return cmp.Compare(x.ID, y.ID) })
-		from = slices.Compact(from)
-		if old := b.prev.networks[n.Key()]; old != nil && slices.Equal(old.from, from) {
-			b.table.networks[n.Key()] = old
+	services := b.servicesOf()
+	for ref := range b.networks {
+		key := ref.Key()
+		old := b.base.networks.get(key)
+		var made *members
+		if n, ok := trellis.Get[*trellis.ServiceNetwork](b.st, key); ok {
+			made = b.network(n, services[ref])
+		}
+		if made == old {
 			continue
 		}
-		b.table.networks[n.Key()] = newMembers(from)
+		b.renewed[ref] = true
+		if made == nil {
+			b.madeNetworks.remove(key)
+		} else {
+			b.madeNetworks.set(key, made)
+		}
+	}
+	if len(b.swapped) == 0 {
+		return
+	}
+	for key, old := range b.base.networks.all {
+		ref := trellis.Ref{Account: old.noun.Account, ID: old.noun.ID}
+		if b.networks[ref] {
+			continue
+		}
+		if made := old.swap(b.swapped); made != old {
+			b.renewed[ref] = true
+			b.madeNetworks.set(key, made)
+		}
 	}
 }
 
-// newMembers indexes the services of a network. A generated name always wins over a custom one; of two equal
-// custom names, which the control plane does not allow, the service with the lower id has it.
-func newMembers(from []*Service) *members {
-	m := &members{from: from, byName: map[string]*Service{}}
+// servicesOf returns the services of the networks that are noted, sorted.
+func (b *builder) servicesOf() map[trellis.Ref][]*Service {
+	services := map[trellis.Ref][]*Service{}
+	if len(b.networks) == 0 {
+		return services
+	}
+	for a := range trellis.All[*trellis.ServiceAssociation](b.st) {
+		if !b.networks[a.ServiceNetwork] || !a.Status.Carries() {
+			continue
+		}
+		if s := b.madeServices.get(a.Service.Key()); s != nil {
+			services[a.ServiceNetwork] = append(services[a.ServiceNetwork], s)
+		}
+	}
+	for ref, list := range services {
+		slices.SortFunc(list, func(x, y *Service) int { return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Account, y.Account)) })
+		services[ref] = slices.Compact(list)
+	}
+	return services
+}
+
+// network makes one network. A generated name always wins over a custom one; of two equal custom names, which the
+// control plane does not allow, the service with the lower id has it.
+func (b *builder) network(n *trellis.ServiceNetwork, from []*Service) *members {
+	m := &members{noun: n, layer: b.layer(n.AuthType, n.Key()), from: from}
+	if old := b.prev.networks.get(n.Key()); old != nil && old.noun == n && old.layer == m.layer && slices.Equal(old.from, from) {
+		return old
+	}
+	names := edit(dict[*Service]{})
 	for _, s := range from {
-		m.byName[asciiLower(s.DomainName)] = s
+		names.set(asciiLower(s.DomainName), s)
 		for _, l := range s.listeners {
 			m.ports = append(m.ports, l.Port)
 		}
 	}
 	for _, s := range from {
-		if name := string(lowered(nil, s.CustomDomainName)); name != "" && m.byName[name] == nil {
-			m.byName[name] = s
+		if name := customName(s); name != "" && names.get(name) == nil {
+			names.set(name, s)
 		}
 	}
+	m.byName = names.dict
 	slices.Sort(m.ports)
 	m.ports = slices.Compact(m.ports)
 	return m
 }
 
-// vpcs fills the VPCs with their associations, lowest slot first. A VPC is known by its associations alone, so
-// that the Table of a node needs no more of a VPC than its id.
-func (b *builder) vpcs() {
+// customName is the custom name of a service as it is looked for, empty when there is none.
+func customName(s *Service) string { return string(lowered(nil, s.CustomDomainName)) }
+
+// swap returns the members with some services replaced by ones of the same shape, m itself when it has none of them.
+func (m *members) swap(swapped map[*Service]*Service) *members {
+	next := m
+	var names *draft[*Service]
+	for old, made := range swapped {
+		i := slices.Index(m.from, old)
+		if i < 0 {
+			continue
+		}
+		if next == m {
+			next = &members{noun: m.noun, layer: m.layer, from: slices.Clone(m.from), ports: m.ports}
+			names = edit(m.byName)
+		}
+		next.from[i] = made
+		for _, name := range []string{asciiLower(old.DomainName), customName(old)} {
+			if m.byName.get(name) == old {
+				names.set(name, made)
+			}
+		}
+	}
+	if names != nil {
+		next.byName = names.dict
+	}
+	return next
+}
+
+// makeVPCs makes the VPCs that are noted or reach a network that is another one, with their associations, lowest slot
+// first. A VPC is known by its associations alone, so that the Table of a node needs no more of a VPC than its id.
+func (b *builder) makeVPCs() {
+	if len(b.renewed) > 0 && !b.all {
+		for a := range trellis.All[*trellis.VPCAssociation](b.st) {
+			if b.renewed[a.ServiceNetwork] {
+				b.vpcs[a.VPC.ID] = true
+			}
+		}
+	}
+	if len(b.vpcs) == 0 {
+		return
+	}
+	made := map[string]*VPC{}
 	for v := range trellis.All[*trellis.VPC](b.st) {
-		b.table.vpcs[v.ID] = b.vpc(v.Account, v.ID)
+		if b.vpcs[v.ID] {
+			made[v.ID] = b.vpc(v.Account, v.ID)
+		}
 	}
 	var associations []*trellis.VPCAssociation
 	for a := range trellis.All[*trellis.VPCAssociation](b.st) {
-		if a.Status.Carries() && a.Slot >= trellis.FirstSlot && a.Slot <= trellis.LastSlot {
+		if b.vpcs[a.VPC.ID] && a.Status.Carries() && a.Slot >= trellis.FirstSlot && a.Slot <= trellis.LastSlot {
 			associations = append(associations, a)
 		}
 	}
@@ -206,35 +411,39 @@ func (b *builder) vpcs() {
 		return cmp.Or(cmp.Compare(x.Slot, y.Slot), cmp.Compare(x.ID, y.ID))
 	})
 	for _, a := range associations {
-		b.associate(a)
+		b.associate(made, a)
+	}
+	for id := range b.vpcs {
+		if v := made[id]; v != nil {
+			b.madeVPCs.set(id, v)
+		} else {
+			b.madeVPCs.remove(id)
+		}
 	}
 }
 
 // vpc makes a VPC without associations.
 func (b *builder) vpc(account, id string) *VPC {
-	return &VPC{ID: id, ARN: trellis.EC2ARN(b.region, account, "vpc/"+id), Account: account, names: map[string]int{}}
+	return &VPC{ID: id, ARN: trellis.EC2ARN(b.region, account, "vpc/"+id), Account: account}
 }
 
 // associate adds one association to its VPC.
-func (b *builder) associate(a *trellis.VPCAssociation) {
-	n, ok := trellis.Get[*trellis.ServiceNetwork](b.st, a.ServiceNetwork.Key())
-	if !ok {
+func (b *builder) associate(made map[string]*VPC, a *trellis.VPCAssociation) {
+	m := b.madeNetworks.get(a.ServiceNetwork.Key())
+	if m == nil {
 		return
 	}
-	v := b.table.vpcs[a.VPC.ID]
+	v := made[a.VPC.ID]
 	if v == nil {
 		v = b.vpc(a.VPC.Account, a.VPC.ID)
-		b.table.vpcs[v.ID] = v
+		made[v.ID] = v
 	}
-	if v.slots[a.Slot] != nil {
+	if v.Network(a.Slot) != nil {
 		return
 	}
-	m := b.table.networks[n.Key()]
-	v.slots[a.Slot] = &Network{ID: n.ID, ARN: n.ARN(b.region), Account: n.Account, Name: n.Name, Layer: b.layer(n.AuthType, n.Key()),
-		AssociationID: a.ID, Slot: a.Slot, members: m}
-	for name := range m.byName {
-		if _, taken := v.names[name]; !taken {
-			v.names[name] = a.Slot
-		}
+	if more := a.Slot - trellis.FirstSlot + 1 - len(v.networks); more > 0 {
+		v.networks = append(v.networks, make([]*Network, more)...)
 	}
+	v.networks[a.Slot-trellis.FirstSlot] = &Network{ID: m.noun.ID, ARN: m.noun.ARN(b.region), Account: m.noun.Account, Name: m.noun.Name,
+		Layer: m.layer.Layer, AssociationID: a.ID, Slot: a.Slot, members: m}
 }

@@ -10,22 +10,89 @@ import (
 )
 
 // TestBuildAgain changes a state at random and builds on the previous Table each time: the result must be the
-// one that is built from nothing.
+// one that is built from nothing, and the previous Table must stay as it was. Now and then the state is another one
+// with the same nouns, as after a snapshot, or a Table comes of a moment before the last.
 func TestBuildAgain(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(60) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		st := world()
-		var table *Table
+		if seed%3 == 0 {
+			st = trellis.NewState()
+		}
+		table, fresh := build(st, nil), build(st, nil)
 		var done []string
-		for range 40 {
+		for range 60 {
 			st.Revision++
-			for range 1 + rnd.IntN(3) {
+			for range 1 + rnd.IntN(6) {
 				done = append(done, mutate(rnd, st))
 			}
-			table = build(st, table)
-			if fresh := build(st, nil); !reflect.DeepEqual(table, fresh) {
+			if rnd.IntN(10) == 0 {
+				st = copied(st)
+				done = append(done, "snapshot")
+			}
+			was, wasFresh := table, fresh
+			table, fresh = build(st, was), build(st, nil)
+			if !reflect.DeepEqual(table, fresh) {
 				t.Fatalf("seed %d: the Table differs from a fresh one after %v", seed, done)
 			}
+			if !reflect.DeepEqual(was, wasFresh) {
+				t.Fatalf("seed %d: the previous Table was changed after %v", seed, done)
+			}
+			if rnd.IntN(5) == 0 {
+				table, fresh = was, wasFresh
+			}
+		}
+	}
+}
+
+// copied is another State with the same nouns.
+func copied(st *trellis.State) *trellis.State {
+	out := trellis.NewState()
+	out.Revision = st.Revision
+	put[*trellis.VPC](out, st)
+	put[*trellis.VPCAssociation](out, st)
+	put[*trellis.ServiceNetwork](out, st)
+	put[*trellis.ServiceAssociation](out, st)
+	put[*trellis.Service](out, st)
+	put[*trellis.Listener](out, st)
+	put[*trellis.Rule](out, st)
+	put[*trellis.AuthPolicy](out, st)
+	put[*trellis.TargetGroup](out, st)
+	return out
+}
+
+// put copies the nouns of a kind.
+func put[T trellis.Noun](out, st *trellis.State) {
+	for n := range trellis.All[T](st) {
+		out.Put(n)
+	}
+}
+
+// TestSnapshot makes services anew when their nouns came anew, and keeps the policies of equal text.
+func TestSnapshot(t *testing.T) {
+	orders := func(t *Table) *Service { return t.VPC("vpc-a").Network(32).Service(ordersName) }
+	first := build(world(), nil)
+	second := build(world(), first)
+	if orders(first) == orders(second) || orders(first).Layer.Policy != orders(second).Layer.Policy {
+		t.Error("the service was kept, or its policy was not")
+	}
+	st := trellis.NewState()
+	if third := build(st, second); third.VPC("vpc-a") != nil {
+		t.Error("a snapshot without nouns leaves a VPC")
+	}
+}
+
+// TestBuildAfterMany builds on a Table from so long ago that the state has forgotten what changed since then.
+func TestBuildAfterMany(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	st := world()
+	for _, changes := range []int{4000, 5000, 9000, 30_000} {
+		table := build(st, nil)
+		for range changes {
+			mutate(rnd, st)
+		}
+		if table, fresh := build(st, table), build(st, nil); !reflect.DeepEqual(table, fresh) {
+			t.Errorf("the Table differs from a fresh one after %d changes", changes)
 		}
 	}
 }
@@ -36,14 +103,17 @@ func mutate(rnd *rand.Rand, st *trellis.State) string {
 	texts := []string{policy, policy + " ", "{}", ""}
 	auths := []trellis.AuthType{trellis.AuthNone, trellis.AuthIAM}
 	owner := trellis.Ref{Account: acct, ID: "svc-orders"}
-	if rnd.IntN(2) == 0 {
+	switch rnd.IntN(3) {
+	case 0:
 		owner = trellis.Ref{Account: other, ID: "svc-stock"}
+	case 1:
+		owner = trellis.Ref{Account: other, ID: "svc-third"}
 	}
-	network := []string{"sn-one", "sn-two"}[rnd.IntN(2)]
+	network := []string{"sn-one", "sn-two", "sn-three"}[rnd.IntN(3)]
 	status := statuses[rnd.IntN(len(statuses))]
 	port := []int{80, 8080, 443}[rnd.IntN(3)]
 	var n trellis.Noun
-	switch rnd.IntN(9) {
+	switch rnd.IntN(10) {
 	case 0:
 		n = &trellis.Service{Meta: meta(owner.Account, owner.ID), Name: owner.ID[4:], Status: status, AuthType: auths[rnd.IntN(2)],
 			CustomDomainName: []string{"", "shop.internal"}[rnd.IntN(2)]}
@@ -67,6 +137,8 @@ func mutate(rnd *rand.Rand, st *trellis.State) string {
 		n = &trellis.ServiceNetwork{Meta: meta(acct, network), Name: network, AuthType: auths[rnd.IntN(2)]}
 	case 8:
 		n = &trellis.TargetGroup{Meta: meta(acct, "tg-1"), Port: port}
+	case 9:
+		n = &trellis.VPC{Meta: meta(acct, []string{"vpc-a", "vpc-unknown"}[rnd.IntN(2)])}
 	}
 	if rnd.IntN(4) == 0 {
 		st.Delete(n.Kind(), n.Key())

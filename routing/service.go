@@ -16,7 +16,8 @@ type Service struct {
 	Tags                         map[string]string
 	listeners                    []*Listener // HTTP ones, by port
 
-	from []trellis.Noun // what the service was made of; nouns never change, so equal pointers are equal values
+	policy policyText     // of the Layer
+	from   []trellis.Noun // what the service was made of; nouns never change, so equal pointers are equal values
 }
 
 // Listener finds the HTTP listener of a port, nil when there is none.

@@ -8,28 +8,30 @@ import (
 	"github.com/trellis-project/trellis/authpolicy"
 )
 
-// Table is everything that the data plane and DNS know, at one revision. It is never changed.
+// Table is everything that the data plane and DNS know, at one revision. It is never changed. What did not change
+// from one Table to the next is shared.
 type Table struct {
 	revision trellis.Revision
-	vpcs     map[string]*VPC
-	managed  map[string]bool // generated names of all services that live, in lower case
+	vpcs     dict[*VPC]
+	managed  dict[int] // how many services that live have a generated name, in lower case
 
-	// What the next Build takes over when it did not change.
-	policies map[policyText]compiled
-	services map[string]*Service // by noun key
-	networks map[string]*members // by noun key
+	// What the next Build begins with.
+	region   string
+	mark     trellis.Mark
+	services dict[*Service] // by noun key
+	networks dict[*members] // by noun key
 }
 
 // Revision is the store revision that the Table was made at.
 func (t *Table) Revision() trellis.Revision { return t.revision }
 
 // VPC finds a VPC by its id, nil when there is none.
-func (t *Table) VPC(id string) *VPC { return t.vpcs[id] }
+func (t *Table) VPC(id string) *VPC { return t.vpcs.get(id) }
 
 // Ports are the distinct ports of the HTTP listeners behind one association, sorted. It is empty when the VPC
 // has no such association.
 func (t *Table) Ports(vpcID string, slot int) []int {
-	n := t.vpcs[vpcID].Network(slot)
+	n := t.VPC(vpcID).Network(slot)
 	if n == nil {
 		return nil
 	}
@@ -46,12 +48,9 @@ func (t *Table) Resolve(vpcID, name string) (v4, v6 netip.Addr, ok bool) {
 	if b == nil {
 		return v4, v6, false
 	}
-	slot, found := 0, false
-	if v := t.vpcs[vpcID]; v != nil {
-		slot, found = v.names[string(b)]
-	}
+	slot, found := t.VPC(vpcID).slotOf(b)
 	if !found {
-		if !t.managed[string(b)] {
+		if _, ok := t.managed.name(b); !ok {
 			return v4, v6, false
 		}
 		slot = trellis.NowhereSlot
@@ -63,16 +62,32 @@ func (t *Table) Resolve(vpcID, name string) (v4, v6 netip.Addr, ok bool) {
 // VPC is a VPC with its associations.
 type VPC struct {
 	ID, ARN, Account string
-	slots            [trellis.LastSlot + 1]*Network
-	names            map[string]int // managed and custom names that can be reached, in lower case, to slots
+	networks         []*Network // by slot, from trellis.FirstSlot on; nil where there is none
 }
 
 // Network is the network behind a slot, nil when there is none. v may be nil.
 func (v *VPC) Network(slot int) *Network {
-	if v == nil || slot < 0 || slot > trellis.LastSlot {
+	i := slot - trellis.FirstSlot
+	if v == nil || i < 0 || i >= len(v.networks) {
 		return nil
 	}
-	return v.slots[slot]
+	return v.networks[i]
+}
+
+// slotOf is the lowest slot whose network has a name. v may be nil.
+func (v *VPC) slotOf(name []byte) (slot int, ok bool) {
+	if v == nil {
+		return 0, false
+	}
+	for _, n := range v.networks {
+		if n == nil {
+			continue
+		}
+		if _, ok := n.members.byName.name(name); ok {
+			return n.Slot, true
+		}
+	}
+	return 0, false
 }
 
 // Network is a service network as one VPC association reaches it.
@@ -84,10 +99,12 @@ type Network struct {
 	members                *members
 }
 
-// members are the services of a network: the same for all of its associations.
+// members are a network and its services: the same for all of its associations.
 type members struct {
-	from   []*Service
-	byName map[string]*Service // by managed and custom name in lower case
+	noun   *trellis.ServiceNetwork
+	layer  layer
+	from   []*Service     // by id
+	byName dict[*Service] // by managed and custom name in lower case
 	ports  []int
 }
 
@@ -95,7 +112,8 @@ type members struct {
 // end in a dot. Nil when there is none.
 func (n *Network) Service(host string) *Service {
 	var space [maxName]byte
-	return n.members.byName[string(lowered(space[:0], withoutPort(host)))]
+	s, _ := n.members.byName.name(lowered(space[:0], withoutPort(host)))
+	return s
 }
 
 // maxName is how long a name may be (RFC 1035) with a last dot.

@@ -231,7 +231,7 @@ func TestReuse(t *testing.T) {
 		t.Error("equal policies are compiled twice")
 	}
 	second := build(st, first)
-	if orders(second) != orders(first) || second.networks[acct+"/sn-one"] != first.networks[acct+"/sn-one"] {
+	if orders(second) != orders(first) || second.networks.get(acct+"/sn-one") != first.networks.get(acct+"/sn-one") {
 		t.Error("what did not change was made again")
 	}
 	for name, change := range map[string]trellis.Noun{
