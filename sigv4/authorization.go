@@ -231,6 +231,9 @@ func (a *Authorization) parseFields(r *Request) error {
 	if n == 1 && a.SessionToken == "" {
 		a.SessionToken = trim(token)
 	}
+	if n == 0 && listed(a.SignedHeaders, "x-amz-security-token") {
+		return absent("x-amz-security-token") // before anybody looks for the credentials without it
+	}
 	hash, n := find(r.Headers, "x-amz-content-sha256")
 	if n > 1 {
 		return repeated("X-Amz-Content-Sha256")
@@ -294,6 +297,11 @@ func (a *Authorization) parseDate(r *Request) error {
 		}
 	}
 	return nil
+}
+
+// absent refuses a signature over a field that is not there.
+func absent(name string) error {
+	return &Error{CodeIncomplete, "'" + name + "' is named as a SignedHeader, but it does not exist in the HTTP request."}
 }
 
 // repeated refuses a field that must not occur twice.

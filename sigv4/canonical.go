@@ -105,7 +105,7 @@ func appendHeaders(b []byte, r *Request, list string) ([]byte, error) {
 			}
 		}
 		if n == 0 {
-			return b, &Error{CodeIncomplete, "'" + name + "' is named as a SignedHeader, but it does not exist in the HTTP request."}
+			return b, absent(name)
 		}
 		b = append(b, '\n')
 	}

@@ -264,6 +264,17 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+// TestTokenGone refuses a request that lost its session token by parsing alone: its key id means nothing without
+// the token, so whoever looked it up would only say that the credentials are unknown.
+func TestTokenGone(t *testing.T) {
+	r, _ := signed(t, ordinary())
+	drop(r, "X-Amz-Security-Token")
+	const want = "IncompleteSignatureException: 'x-amz-security-token' is named as a SignedHeader, but it does not exist in the HTTP request."
+	if _, isSigned, err := Parse(r); !isSigned || err == nil || err.Error() != want {
+		t.Errorf("%v %v", isSigned, err)
+	}
+}
+
 // drop removes a field.
 func drop(r *Request, name string) {
 	var left []Field
