@@ -29,7 +29,8 @@ tools: ## install what the tests need
 test: tools lint ## install what the tests need and run all of them
 	go test -timeout 20m ./...
 
-race: tools ## run the tests under the race detector
+race: ## run the tests under the race detector
+	@.ci/install race
 	go test -race -timeout 40m ./...
 
 fuzz: ## fuzz each parser for 20 seconds (FUZZTIME=20s)
