@@ -6,22 +6,21 @@ import "github.com/trellis-project/trellis"
 // beside the transaction, so that creations in parallel may pass them by a few; counts below one parent, such
 // as the rules of a listener, are exact.
 type Quotas struct {
-	ServiceNetworks                int // in an account
-	Services                       int // in an account
-	TargetGroups                   int // in an account
-	ListenersPerService            int
-	RulesPerListener               int // the default rule does not count
-	TargetGroupsPerService         int // of different target groups in its listeners and rules
-	TargetsPerTargetGroup          int
-	ServiceAssociationsPerNetwork  int
-	VPCAssociationsPerNetwork      int
-	NetworksPerVPC                 int
-	SecurityGroupsPerAssociation   int
-	AuthPolicyBytes                int
-	TagsPerResource                int
-	RulePriority                   int // the highest
-	TargetsPerRegistration         int // in one RegisterTargets or DeregisterTargets
-	AccessLogSubscriptionsPerOwner int // in an account; AWS names no number
+	ServiceNetworks               int // in an account
+	Services                      int // in an account
+	TargetGroups                  int // in an account
+	ListenersPerService           int
+	RulesPerListener              int // the default rule does not count
+	TargetGroupsPerService        int // of different target groups in its listeners and rules
+	TargetsPerTargetGroup         int
+	ServiceAssociationsPerNetwork int
+	VPCAssociationsPerNetwork     int
+	NetworksPerVPC                int
+	SecurityGroupsPerAssociation  int
+	AuthPolicyBytes               int
+	TagsPerResource               int
+	RulePriority                  int // the highest
+	TargetsPerRegistration        int // in one RegisterTargets or DeregisterTargets
 }
 
 // DefaultQuotas returns AWS's default quotas when strict, and else numbers that only a runaway program meets.
@@ -30,12 +29,12 @@ func DefaultQuotas(strict bool) Quotas {
 		return Quotas{ServiceNetworks: 50, Services: 2000, TargetGroups: 500, ListenersPerService: 2, RulesPerListener: 10,
 			TargetGroupsPerService: 10, TargetsPerTargetGroup: 1000, ServiceAssociationsPerNetwork: 500,
 			VPCAssociationsPerNetwork: 500, NetworksPerVPC: 1, SecurityGroupsPerAssociation: 5, AuthPolicyBytes: 10240,
-			TagsPerResource: 50, RulePriority: 100, TargetsPerRegistration: 100, AccessLogSubscriptionsPerOwner: 5000}
+			TagsPerResource: 50, RulePriority: 100, TargetsPerRegistration: 100}
 	}
 	return Quotas{ServiceNetworks: 10000, Services: 20000, TargetGroups: 20000, ListenersPerService: 100, RulesPerListener: 1000,
 		TargetGroupsPerService: 1000, TargetsPerTargetGroup: 10000, ServiceAssociationsPerNetwork: 10000,
 		VPCAssociationsPerNetwork: 10000, NetworksPerVPC: 100, SecurityGroupsPerAssociation: 5, AuthPolicyBytes: 10240,
-		TagsPerResource: 50, RulePriority: 2000, TargetsPerRegistration: 100, AccessLogSubscriptionsPerOwner: 20000}
+		TagsPerResource: 50, RulePriority: 2000, TargetsPerRegistration: 100}
 }
 
 // exceeds answers a ServiceQuotaExceededException when have, the number before one more, has reached limit.

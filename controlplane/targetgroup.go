@@ -29,7 +29,7 @@ type HealthCheckSettings struct {
 // TargetGroup is a target group with the services that use it.
 type TargetGroup struct {
 	*trellis.TargetGroup
-	ServiceARNs []string
+	ServiceARNs []string // empty, not nil, when none does: Get and List show the list
 }
 
 // CreateTargetGroup makes a target group. g gives name, type, what its config says and tags; hc is nil when
@@ -268,7 +268,7 @@ func (p *Plane) withServices(tx *store.Tx, g *trellis.TargetGroup) (*TargetGroup
 	if err != nil {
 		return nil, err
 	}
-	t := &TargetGroup{TargetGroup: g}
+	t := &TargetGroup{TargetGroup: g, ServiceARNs: []string{}}
 	for _, u := range users {
 		parts := strings.SplitN(u, "/", 3)
 		arn := trellis.LatticeARN(p.Region, parts[0], "service/"+parts[1])
