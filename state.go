@@ -1,7 +1,6 @@
 package trellis
 
 import (
-	"cmp"
 	"iter"
 	"maps"
 	"slices"
@@ -23,7 +22,7 @@ type State struct {
 	log      *journal
 }
 
-// family is the nouns of one kind, by the part of their key before the last slash, and then by key.
+// family is the nouns of one kind, by the key that theirs goes on from (see parentOf), and then by their own.
 type family struct {
 	n  int
 	by map[string]map[string]Noun
@@ -32,8 +31,16 @@ type family struct {
 // NewState returns an empty State.
 func NewState() *State { return &State{nouns: map[Kind]*family{}, log: &journal{}} }
 
-// parentOf is the part of a key before its last slash.
-func parentOf(key string) string { return key[:max(strings.LastIndexByte(key, '/'), 0)] }
+// parentOf is the part of a key before its last name: of a listener's the service's key, of a target's the target
+// group's. A target's own name may be an ARN with slashes in it; the names of others have none.
+func parentOf(k Kind, key string) string {
+	if k != KindTarget {
+		return key[:max(strings.LastIndexByte(key, '/'), 0)]
+	}
+	account, rest, _ := strings.Cut(key, "/")
+	group, _, _ := strings.Cut(rest, "/")
+	return key[:min(len(account)+1+len(group), len(key))]
+}
 
 // Put adds or replaces a noun.
 func (s *State) Put(n Noun) {
@@ -43,10 +50,11 @@ func (s *State) Put(n Noun) {
 		s.nouns[n.Kind()] = f
 	}
 	key := n.Key()
-	m := f.by[parentOf(key)]
+	parent := parentOf(n.Kind(), key)
+	m := f.by[parent]
 	if m == nil {
 		m = map[string]Noun{}
-		f.by[parentOf(key)] = m
+		f.by[parent] = m
 	}
 	was := m[key]
 	if was == nil {
@@ -62,7 +70,7 @@ func (s *State) Delete(k Kind, key string) {
 	if was == nil {
 		return
 	}
-	f, parent := s.nouns[k], parentOf(key)
+	f, parent := s.nouns[k], parentOf(k, key)
 	delete(f.by[parent], key)
 	if len(f.by[parent]) == 0 {
 		delete(f.by, parent)
@@ -77,7 +85,7 @@ func (s *State) get(k Kind, key string) Noun {
 	if f == nil {
 		return nil
 	}
-	return f.by[parentOf(key)][key]
+	return f.by[parentOf(k, key)][key]
 }
 
 // Len is how many nouns of a kind there are.
@@ -146,7 +154,21 @@ func Under[T Noun](s *State, key string) iter.Seq[T] {
 
 // Sorted returns every noun of a kind by its key, for what must not depend on chance.
 func Sorted[T Noun](s *State) []T {
-	return slices.SortedFunc(All[T](s), func(a, b T) int { return cmp.Compare(a.Key(), b.Key()) })
+	var zero T
+	f := s.nouns[zero.Kind()]
+	if f == nil {
+		return nil
+	}
+	keys := make([]string, 0, f.n)
+	for _, m := range f.by {
+		keys = slices.AppendSeq(keys, maps.Keys(m))
+	}
+	slices.Sort(keys)
+	nouns := make([]T, len(keys))
+	for i, key := range keys {
+		nouns[i] = s.get(zero.Kind(), key).(T)
+	}
+	return nouns
 }
 
 // Kinds returns the kinds that have nouns, sorted.

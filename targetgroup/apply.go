@@ -1,6 +1,7 @@
 package targetgroup
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,53 +9,103 @@ import (
 	"github.com/trellis-project/trellis"
 )
 
-// relevant are the kinds that target groups are made from. Health is not among them: it is read at the first
-// sight of a target only.
-var relevant = []trellis.Kind{trellis.KindInstance, trellis.KindListener, trellis.KindRule, trellis.KindService,
-	trellis.KindTarget, trellis.KindTargetGroup, trellis.KindVPC}
-
 // Apply makes the running groups as the nouns say. Targets that stay keep their health and connections;
 // those that go are given the rest of their draining time. It does not block on the network.
+//
+// Groups are made anew that something of changed since the last Apply; all are when that is not known.
 func (m *Manager) Apply(st *trellis.State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.seen.Changed(st, relevant...) {
+	touched := m.touched(st)
+	m.mark = st.Mark()
+	if len(touched) == 0 {
 		return
 	}
-	a := application{m: m, st: st, vpcs: map[string]*trellis.VPC{}, used: inUse(st),
-		members: map[string][]registered{}, kept: make(map[string]*Target, len(m.targets))}
+	a := application{m: m, st: st, vpcs: map[string]*trellis.VPC{}, kept: map[string]*Target{}}
 	for v := range trellis.All[*trellis.VPC](st) {
 		a.vpcs[v.ID] = v
 	}
-	for t := range trellis.All[*trellis.Target](st) {
-		key := t.Key()
-		group := key[:len(t.Account)+1+len(t.TargetGroupID)]
-		a.members[group] = append(a.members[group], registered{key, t})
-	}
-	groups := make(map[string]*Group, st.Len(trellis.KindTargetGroup))
-	for n := range trellis.All[*trellis.TargetGroup](st) {
-		if alive(n.Status) {
-			groups[n.ID] = a.group(n)
+	groups := maps.Clone(*m.groups.Load())
+	var before []*Target
+	for key := range touched {
+		id := trellis.LastPart(key)
+		if old := groups[id]; old != nil && old.key == key { // an action may name another account's group, in vain
+			before = append(before, old.Targets...)
+			delete(groups, id)
+		}
+		if n, ok := trellis.Get[*trellis.TargetGroup](st, key); ok && alive(n.Status) {
+			groups[id] = a.group(n)
 		}
 	}
-	gone := m.targets
-	m.targets = a.kept
+	for _, t := range before {
+		delete(m.targets, t.Key)
+	}
+	maps.Copy(m.targets, a.kept)
 	m.groups.Store(&groups)
-	for key, t := range gone {
-		if m.targets[key] != t {
+	for _, t := range before {
+		if m.targets[t.Key] != t {
 			m.remove(t)
+		}
+	}
+}
+
+// touched returns the keys of the target groups that have to be made anew, and counts the uses of all.
+func (m *Manager) touched(st *trellis.State) map[string]bool {
+	touched, services := map[string]bool{}, map[string]bool{}
+	changes, known := st.Since(m.mark)
+	for _, c := range changes {
+		for _, n := range []trellis.Noun{c.Was, c.Is} {
+			switch n := n.(type) {
+			case *trellis.TargetGroup:
+				touched[n.Key()] = true
+			case *trellis.Target:
+				touched[n.Account+"/"+n.TargetGroupID] = true
+			case *trellis.Service:
+				services[n.Key()] = true
+			case *trellis.Listener:
+				services[n.Account+"/"+n.ServiceID] = true
+			case *trellis.Rule:
+				services[n.Account+"/"+n.ServiceID] = true
+			case *trellis.Instance:
+				m.touchVPC(touched, n.VPCID)
+			case *trellis.VPC:
+				m.touchVPC(touched, n.ID)
+			}
+		}
+	}
+	if !known {
+		m.uses = uses{by: map[string][]string{}, count: map[string]int{}}
+		for _, g := range *m.groups.Load() {
+			touched[g.key] = true
+		}
+		for g := range trellis.All[*trellis.TargetGroup](st) {
+			touched[g.Key()] = true
+		}
+		for s := range trellis.All[*trellis.Service](st) {
+			services[s.Key()] = true
+		}
+	}
+	for key := range services {
+		m.uses.set(key, usedBy(st, key), touched)
+	}
+	return touched
+}
+
+// touchVPC notes the groups that run in a VPC. Those that do not run yet are noted by their own nouns.
+func (m *Manager) touchVPC(touched map[string]bool, vpcID string) {
+	for _, g := range *m.groups.Load() {
+		if g.VPCID == vpcID {
+			touched[g.key] = true
 		}
 	}
 }
 
 // application is the work of one Apply, under Manager.mu.
 type application struct {
-	m       *Manager
-	st      *trellis.State
-	vpcs    map[string]*trellis.VPC // by id
-	used    map[string]bool         // keys of target groups
-	members map[string][]registered // by key of the target group
-	kept    map[string]*Target      // every target of the new groups, by key
+	m    *Manager
+	st   *trellis.State
+	vpcs map[string]*trellis.VPC // by id
+	kept map[string]*Target      // every target of the new groups, by key
 }
 
 // registered is a target with its key, which is not worked out more than once.
@@ -65,10 +116,13 @@ type registered struct {
 
 // group makes the Group of a noun, or keeps the running one when nothing of it changed.
 func (a *application) group(n *trellis.TargetGroup) *Group {
-	g := &Group{ID: n.ID, ARN: n.ARN(a.m.region), Name: n.Name, VPCID: n.VPCID, Type: n.Type,
+	g := &Group{key: n.Key(), ID: n.ID, ARN: n.ARN(a.m.region), Name: n.Name, VPCID: n.VPCID, Type: n.Type,
 		Protocol: n.Protocol, ProtocolVersion: n.ProtocolVersion}
 	old := a.m.Group(n.ID)
-	members := a.members[n.Key()]
+	var members []registered
+	for t := range trellis.Under[*trellis.Target](a.st, g.key) {
+		members = append(members, registered{t.Key(), t})
+	}
 	slices.SortFunc(members, func(a, b registered) int { return strings.Compare(a.key, b.key) })
 	g.Targets = make([]*Target, 0, len(members))
 	changed := false
@@ -118,7 +172,7 @@ func (a *application) target(g *trellis.TargetGroup, r registered) (t *Target, m
 	} else if t.Health().Status == trellis.TargetDraining {
 		t.revive()
 	}
-	h, rests := resting(g, n, a.used[g.Key()])
+	h, rests := resting(g, n, a.m.uses.count[g.Key()] > 0)
 	if rests {
 		a.m.stopCheck(t)
 	} else {
@@ -173,27 +227,6 @@ func alive(s trellis.Status) bool {
 		return false
 	}
 	return true
-}
-
-// inUse returns the keys of the target groups that a listener or rule of an active service names.
-func inUse(st *trellis.State) map[string]bool {
-	used := map[string]bool{}
-	mark := func(account, service string, a trellis.Action) {
-		s, ok := trellis.Get[*trellis.Service](st, account+"/"+service)
-		if !ok || !s.Status.Carries() {
-			return
-		}
-		for _, f := range a.Forward {
-			used[account+"/"+trellis.LastPart(f.TargetGroupID)] = true
-		}
-	}
-	for l := range trellis.All[*trellis.Listener](st) {
-		mark(l.Account, l.ServiceID, l.DefaultAction)
-	}
-	for r := range trellis.All[*trellis.Rule](st) {
-		mark(r.Account, r.ServiceID, r.Action)
-	}
-	return used
 }
 
 // remove lets go of a target that is no member any more. The caller holds mu.

@@ -19,6 +19,7 @@ type Group struct {
 	// Targets are all members, draining ones too, by key. Not to be changed.
 	Targets []*Target
 
+	key  string                    // of its trellis.TargetGroup
 	turn *atomic.Uint64            // whose turn it is; carried from one Apply to the next
 	open atomic.Pointer[[]*Target] // who may be picked; replaced whole when a target's health changes
 }

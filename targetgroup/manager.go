@@ -37,7 +37,8 @@ type Manager struct {
 	mu      sync.Mutex
 	targets map[string]*Target // by Key
 	retired map[*Target]struct{}
-	seen    trellis.Seen      // the nouns of the last Apply
+	mark    trellis.Mark      // of the last Apply
+	uses    uses              // of the target groups, as of the last Apply
 	ctx     context.Context   // of Run, nil while it does not run
 	checks  sync.WaitGroup    // running health checks
 	told    map[string]Health // what was told last, by key, or what the store had at the start
