@@ -137,16 +137,26 @@ type side struct {
 	err     error
 }
 
-// listAssociations reads the associations of the filters that are given; of both it reads what is in both.
-func listAssociations[T association](tx *store.Tx, sides []side) ([]T, error) {
+// listAssociations reads the associations of the filters that are given; of both it reads what is in both. Of a
+// network that the caller cannot see any more it reads those that the caller takes part in: they outlive a share.
+func listAssociations[T association](tx *store.Tx, c *authpolicy.Caller, sides []side) ([]T, error) {
 	var items []T
 	for i, s := range sides {
-		if s.err != nil {
+		var unseen *trellis.Error
+		if s.err != nil && !errors.As(s.err, &unseen) {
 			return nil, s.err
 		}
 		found, err := markedAssociations[T](tx, s.set)
 		if err != nil {
 			return nil, err
+		}
+		if unseen != nil {
+			if found, err = takenPartIn(tx, c, found); err != nil {
+				return nil, err
+			}
+			if len(found) == 0 {
+				return nil, s.err
+			}
 		}
 		if i == 0 {
 			items = found
@@ -157,4 +167,19 @@ func listAssociations[T association](tx *store.Tx, sides []side) ([]T, error) {
 		})
 	}
 	return items, nil
+}
+
+// takenPartIn leaves the associations that the caller's account made or owns a side of.
+func takenPartIn[T association](tx *store.Tx, c *authpolicy.Caller, items []T) ([]T, error) {
+	var out []T
+	for _, a := range items {
+		others, err := tx.Marked(foreign(account(c), a.Common().ID))
+		if err != nil {
+			return nil, err
+		}
+		if a.Common().Account == account(c) || len(others) > 0 {
+			out = append(out, a)
+		}
+	}
+	return out, nil
 }

@@ -36,6 +36,9 @@ func (g guarded) arn(region string) string {
 // guardedBy returns the service or network that an id or ARN names, when the caller owns it and its policies
 // allow action.
 func (p *Plane) guardedBy(tx *store.Tx, c *authpolicy.Caller, identifier, action string) (guarded, error) {
+	if err := noConfiguration(identifier); err != nil {
+		return guarded{}, err
+	}
 	if strings.HasPrefix(trellis.LastPart(identifier), "sn-") {
 		n, err := own[*trellis.ServiceNetwork](p, tx, c, identifier, networkKind, action, nil)
 		if err != nil {
@@ -50,9 +53,21 @@ func (p *Plane) guardedBy(tx *store.Tx, c *authpolicy.Caller, identifier, action
 	return guarded{s.Ref(), s.AuthType, false}, nil
 }
 
+// noConfiguration says of the id or ARN of a resource configuration, which the API takes in the same place as
+// that of a service or network, that there is none: they are not served.
+func noConfiguration(identifier string) error {
+	if id := trellis.LastPart(identifier); strings.HasPrefix(id, "rcfg-") {
+		return trellis.NotFound("RESOURCE_CONFIGURATION", id)
+	}
+	return nil
+}
+
 // subscribable is guardedBy for operations whose permission is not asked on the service or network, but on
 // what is attached to it.
 func (p *Plane) subscribable(tx *store.Tx, c *authpolicy.Caller, identifier, action string) (g guarded, err error) {
+	if err := noConfiguration(identifier); err != nil {
+		return g, err
+	}
 	kind := serviceKind
 	if g.Network = strings.HasPrefix(trellis.LastPart(identifier), "sn-"); g.Network {
 		kind = networkKind

@@ -135,6 +135,25 @@ func TestSubscriptions(t *testing.T) {
 	})
 }
 
+// TestNoResourceConfigurations asks for what belongs to a resource configuration: there are none.
+func TestNoResourceConfigurations(t *testing.T) {
+	p := running(t, controlplane.Options{})
+	c := admin(t)
+	ctx := t.Context()
+	const id = "rcfg-00000000000000000"
+	for _, identifier := range []string{id, trellis.LatticeARN(region, c.Principal.Account, "resourceconfiguration/"+id)} {
+		_, get := p.GetAuthPolicy(ctx, c, identifier)
+		_, _, put := p.PutAuthPolicy(ctx, c, identifier, allowAll)
+		_, _, list := p.ListAccessLogSubscriptions(ctx, c, identifier, controlplane.Page{})
+		for _, err := range []error{get, put, list} {
+			var e *trellis.Error
+			if !errors.As(err, &e) || e.Code != "ResourceNotFoundException" || e.ResourceType != "RESOURCE_CONFIGURATION" || e.ResourceID != id {
+				t.Errorf("%s: %v", identifier, err)
+			}
+		}
+	}
+}
+
 // TestLatticeTags tags every kind of resource.
 func TestLatticeTags(t *testing.T) {
 	p := running(t, controlplane.Options{})

@@ -171,7 +171,7 @@ func (p *Plane) ListServiceAssociations(ctx context.Context, c *authpolicy.Calle
 			s := p.seeSide(tx, c, service, serviceKind, serviceNetworks)
 			sides, all = append(sides, s), all || s.account == account(c)
 		}
-		items, err := listAssociations[*trellis.ServiceAssociation](tx, sides)
+		items, err := listAssociations[*trellis.ServiceAssociation](tx, c, sides)
 		if err != nil {
 			return err
 		}

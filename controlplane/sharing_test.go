@@ -111,6 +111,18 @@ func TestSharedNetwork(t *testing.T) {
 	wantCode(t, err, "ResourceNotFoundException")
 	_, err = p.GetVPCAssociation(ctx, consumer, v.ID)
 	wantCode(t, err, "")
+	for _, filter := range []string{"", vpc} { // what the consumer takes part in is still listed, and nothing else
+		list, _, err := p.ListVPCAssociations(ctx, consumer, network, filter, controlplane.Page{})
+		if err != nil || len(list) != 1 || list[0].ID != v.ID {
+			t.Errorf("%v %v", list, err)
+		}
+	}
+	left, _, err := p.ListServiceAssociations(ctx, consumer, network, "", controlplane.Page{})
+	if err != nil || len(left) != 1 || left[0].ID != a.ID {
+		t.Errorf("%v %v", left, err)
+	}
+	_, _, err = p.ListVPCAssociations(ctx, admin(t), network, "", controlplane.Page{})
+	wantCode(t, err, "ResourceNotFoundException")
 	other, _, _ := newVPC(t, consumer, "10.1.0.0/16")
 	_, _, err = p.CreateVPCAssociation(ctx, consumer, "", network, other, trellis.VPCAssociation{})
 	wantCode(t, err, "ResourceNotFoundException")

@@ -258,7 +258,7 @@ func (p *Plane) ListVPCAssociations(ctx context.Context, c *authpolicy.Caller, n
 		if vpc != "" {
 			sides = append(sides, side{set: vpcNetworks(account(c) + "/" + vpc), account: account(c)})
 		}
-		items, err := listAssociations[*trellis.VPCAssociation](tx, sides)
+		items, err := listAssociations[*trellis.VPCAssociation](tx, c, sides)
 		if err != nil {
 			return err
 		}
