@@ -78,6 +78,8 @@ func TestSharedNetwork(t *testing.T) {
 			t.Errorf("%v %v", all, err)
 		}
 	}
+	_, err = p.GetServiceAssociation(ctx, o.c, a.ARN(region, consumer.Principal.Account))
+	wantCode(t, err, "ResourceNotFoundException")
 	_, err = p.ListTagsForResource(ctx, o.c, a.ARN(region, o.c.Principal.Account))
 	wantCode(t, err, "ResourceNotFoundException")
 	tags, err := p.ListTagsForResource(ctx, consumer, a.ARN(region, consumer.Principal.Account))
