@@ -70,6 +70,8 @@ type Log struct {
 	complained  map[string]time.Time // by destination; guarded by complaining
 
 	applying sync.Mutex
+	mark     trellis.Mark    // of the last Apply
+	sources  sources         // as of the last Apply
 	warned   map[string]bool // destinations that it was said of that they are not served
 }
 
@@ -97,20 +99,6 @@ func New(o Options) *Log {
 	l.shards = make([]shard, min(runtime.GOMAXPROCS(0), 16))
 	l.subs.Store(&subscriptions{})
 	return l
-}
-
-// Apply replaces the subscriptions by those of a state.
-func (l *Log) Apply(st *trellis.State) {
-	l.applying.Lock()
-	defer l.applying.Unlock()
-	s, unserved := subscriptionsOf(st, l.region)
-	l.subs.Store(s)
-	for _, arn := range unserved {
-		if !l.warned[arn] {
-			l.warned[arn] = true
-			l.log.Warn("access log destination is not served", "destination_arn", arn)
-		}
-	}
 }
 
 // Emit logs a request. It copies what it keeps, never waits for a destination and does not allocate once the
