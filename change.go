@@ -25,7 +25,7 @@ type journal struct {
 
 // remembered is how many changes a State remembers at least. One revision has few; what misses more than these
 // is made anew as a whole.
-const remembered = 4096
+const remembered = 16_384
 
 // add appends a change and forgets the oldest ones.
 func (j *journal) add(c Change) {

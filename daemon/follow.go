@@ -23,7 +23,7 @@ var (
 		trellis.KindUser, trellis.KindRole, trellis.KindAccessKey, trellis.KindManagedPolicy}
 	vpcKinds = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
 		trellis.KindPrefixList, trellis.KindVPCAssociation}
-	// silentKinds change nothing on this node: what was seen of targets comes from here, shares matter to
+	// silentKinds change nothing that listens on this node: what was seen of targets comes from here, shares matter to
 	// the control plane alone.
 	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare}
 )
@@ -116,12 +116,14 @@ func (d *Daemon) converge(ctx context.Context, st *trellis.State, touched map[tr
 	if in(vpcKinds) {
 		err = d.vpcs.Apply(ctx, st)
 	}
+	// These make anew what changed since they were asked before, and are asked about every revision: that is cheap,
+	// while to wait is not, as a State does not remember its changes for ever.
+	d.groups.Apply(st)
+	d.accessLog.Apply(st)
+	d.table.Store(routing.Build(st, routing.Options{Region: d.config.Region}, d.table.Load()))
 	if slices.ContainsFunc(kinds, func(k trellis.Kind) bool {
 		return !slices.Contains(identityKinds, k) && !slices.Contains(silentKinds, k)
 	}) {
-		d.groups.Apply(st)
-		d.accessLog.Apply(st)
-		d.table.Store(routing.Build(st, routing.Options{Region: d.config.Region}, d.table.Load()))
 		err = errors.Join(err, d.presences.reconcile(st, d.table.Load()))
 	}
 	d.log.Debug("revision applied", slog.Int64("revision", st.Revision))

@@ -86,7 +86,7 @@ func TestSnapshot(t *testing.T) {
 func TestBuildAfterMany(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	st := world()
-	for _, changes := range []int{4000, 5000, 9000, 30_000} {
+	for _, changes := range []int{4000, 20_000, 70_000} {
 		table := build(st, nil)
 		for range changes {
 			mutate(rnd, st)
