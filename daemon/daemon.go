@@ -191,7 +191,7 @@ func (d *Daemon) outlive(run func(context.Context) error) func(context.Context) 
 		default:
 			return err
 		}
-		if ctx.Err() != nil || err == nil {
+		if err == nil || errors.Is(err, context.Canceled) {
 			return err
 		}
 		if !errors.Is(err, store.ErrUnavailable) && d.outage.CompareAndSwap(nil, &err) {
