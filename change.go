@@ -11,8 +11,8 @@ func (c Change) Kind() Kind {
 	return c.Was.Kind()
 }
 
-// Mark is a moment in the life of one State. The zero Mark is of none.
-type Mark struct {
+// Moment is a moment in the life of one State. The zero Moment is of none.
+type Moment struct {
 	log *journal
 	at  int
 }
@@ -36,12 +36,12 @@ func (j *journal) add(c Change) {
 	j.changes = append(j.changes, c)
 }
 
-// Mark is this moment.
-func (s *State) Mark() Mark { return Mark{s.log, s.log.first + len(s.log.changes)} }
+// Moment is this moment.
+func (s *State) Moment() Moment { return Moment{s.log, s.log.first + len(s.log.changes)} }
 
-// Since returns the changes since a Mark, oldest first, to be read before the next change. Not ok means that they
-// are not known: the Mark is of another State, or too many changes came after it.
-func (s *State) Since(m Mark) (changes []Change, ok bool) {
+// Since returns the changes since a Moment, oldest first, to be read before the next change. Not ok means that they
+// are not known: the Moment is of another State, or too many changes came after it.
+func (s *State) Since(m Moment) (changes []Change, ok bool) {
 	if m.log != s.log || m.at < s.log.first {
 		return nil, false
 	}

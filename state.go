@@ -15,7 +15,7 @@ type Revision = int64
 // during that call and keep the nouns, which are never changed, but not the State.
 //
 // It remembers its latest changes, so that who has made something of it before can make anew only what they
-// touch: see Mark and Since.
+// touch: see Moment and Since.
 type State struct {
 	Revision Revision
 	nouns    map[Kind]*family

@@ -70,7 +70,7 @@ type Log struct {
 	complained  map[string]time.Time // by destination; guarded by complaining
 
 	applying sync.Mutex
-	mark     trellis.Mark    // of the last Apply
+	moment   trellis.Moment  // of the last Apply
 	sources  sources         // as of the last Apply
 	warned   map[string]bool // destinations that it was said of that they are not served
 }

@@ -79,8 +79,8 @@ func (l *Log) Apply(st *trellis.State) {
 	l.applying.Lock()
 	defer l.applying.Unlock()
 	touched := map[source]bool{}
-	changes, known := st.Since(l.mark)
-	l.mark = st.Mark()
+	changes, known := st.Since(l.moment)
+	l.moment = st.Moment()
 	for _, c := range changes {
 		if c.Kind() == trellis.KindAccessLogSubscription {
 			was, _ := c.Was.(*trellis.AccessLogSubscription)

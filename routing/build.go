@@ -59,7 +59,7 @@ func Build(st *trellis.State, o Options, prev *Table) *Table {
 	if prev == nil || prev.region != o.Region {
 		prev = &Table{}
 	}
-	changes, known := st.Since(prev.mark)
+	changes, known := st.Since(prev.moment)
 	b := &builder{st: st, region: o.Region, prev: prev, base: prev, all: !known,
 		services: map[string]bool{}, networks: map[trellis.Ref]bool{}, vpcs: map[string]bool{},
 		swapped: map[*Service]*Service{}, reshaped: map[trellis.Ref]bool{}, renewed: map[trellis.Ref]bool{},
@@ -78,7 +78,7 @@ func Build(st *trellis.State, o Options, prev *Table) *Table {
 	b.makeServices()
 	b.makeNetworks()
 	b.makeVPCs()
-	return &Table{revision: st.Revision, region: o.Region, mark: st.Mark(), vpcs: b.madeVPCs.dict,
+	return &Table{revision: st.Revision, region: o.Region, moment: st.Moment(), vpcs: b.madeVPCs.dict,
 		managed: b.managed.dict, services: b.madeServices.dict, networks: b.madeNetworks.dict}
 }
 

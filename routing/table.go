@@ -17,7 +17,7 @@ type Table struct {
 
 	// What the next Build begins with.
 	region   string
-	mark     trellis.Mark
+	moment   trellis.Moment
 	services dict[*Service] // by noun key
 	networks dict[*members] // by noun key
 }

@@ -17,7 +17,7 @@ func (m *Manager) Apply(st *trellis.State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	touched := m.touched(st)
-	m.mark = st.Mark()
+	m.moment = st.Moment()
 	if len(touched) == 0 {
 		return
 	}
@@ -52,7 +52,7 @@ func (m *Manager) Apply(st *trellis.State) {
 // touched returns the keys of the target groups that have to be made anew, and counts the uses of all.
 func (m *Manager) touched(st *trellis.State) map[string]bool {
 	touched, services := map[string]bool{}, map[string]bool{}
-	changes, known := st.Since(m.mark)
+	changes, known := st.Since(m.moment)
 	for _, c := range changes {
 		for _, n := range []trellis.Noun{c.Was, c.Is} {
 			switch n := n.(type) {

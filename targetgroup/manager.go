@@ -37,7 +37,7 @@ type Manager struct {
 	mu      sync.Mutex
 	targets map[string]*Target // by Key
 	retired map[*Target]struct{}
-	mark    trellis.Mark      // of the last Apply
+	moment  trellis.Moment    // of the last Apply
 	uses    uses              // of the target groups, as of the last Apply
 	ctx     context.Context   // of Run, nil while it does not run
 	checks  sync.WaitGroup    // running health checks
