@@ -29,6 +29,7 @@ var (
 	ErrFolding          = &Error{400, "folded field line"}                                // [5.2]
 	ErrHost             = &Error{400, "missing, repeated or bad Host"}                    // [3.2]
 	ErrLength           = &Error{400, "bad Content-Length"}                               // [6.3]
+	ErrConfusable       = &Error{400, "a name like Content-Length or Transfer-Encoding"}  // [11.2]
 	ErrLengthRepeated   = &Error{400, "repeated Content-Length"}                          // [6.3]
 	ErrLengthAndCoding  = &Error{400, "both Content-Length and Transfer-Encoding"}        // [6.1]
 	ErrCoding           = &Error{400, "bad Transfer-Encoding"}                            // [6.1]

@@ -36,7 +36,7 @@ type Mask uint32
 
 // endToEnd are the kinds of fields that AppendFields always leaves out: what is about one connection, what
 // only the network may say, what AppendFraming writes, and names that could be taken for those.
-const endToEnd = ^Mask(1<<HopByHop | 1<<Connection | 1<<ContentLength | 1<<TransferEncoding | 1<<Lattice | 1<<Shadow)
+const endToEnd = ^Mask(1<<HopByHop | 1<<Connection | 1<<ContentLength | 1<<TransferEncoding | 1<<Lattice | 1<<Shadow | 1<<Confusable)
 
 // AppendFields writes the fields that may go to the next hop, but those of the kinds in drop. Fields that
 // Connection names go too (RFC 9110 7.6.1), but for Host, which a request cannot be without.

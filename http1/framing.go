@@ -86,6 +86,10 @@ func (h *Head) common() error {
 				}
 				unknown = true
 			}
+		case Confusable:
+			if h.Method != "" {
+				return ErrConfusable
+			}
 		case Connection:
 			h.connection(v)
 		case Expect:
