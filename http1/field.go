@@ -28,6 +28,7 @@ const (
 	RequestID      // x-amzn-requestid
 	Lattice        // x-amzn-lattice-…: what only the network may say
 	Shadow         // a name that becomes one of the others when '_', '.' and the like are read as '-', as CGI and WSGI do
+	MaxForwards    // counts down with OPTIONS and TRACE
 	Confusable     // a name that is Content-Length or Transfer-Encoding by its letters: a request with one is refused
 )
 
@@ -41,6 +42,7 @@ var known = [21][]struct {
 	6:  {{"expect", Expect}},
 	7:  {{"upgrade", HopByHop}, {"trailer", Trailer}},
 	10: {{"connection", Connection}, {"user-agent", UserAgent}, {"keep-alive", HopByHop}},
+	12: {{"max-forwards", MaxForwards}},
 	13: {{"authorization", Authorization}},
 	14: {{"content-length", ContentLength}, {"http2-settings", HopByHop}},
 	15: {{"x-forwarded-for", ForwardedFor}},
