@@ -103,9 +103,9 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data})
-	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Health: d.reportHealth, Region: c.Region, Log: log})
+	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
-	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups.Group,
+	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups,
 		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout})
 	forward := c.DNSForward
 	if len(forward) == 0 {
@@ -162,6 +162,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		actor{"health", d.writeHealth},
 		actor{"control plane", d.outlive(d.plane.Run)},
 	)
+	s.start(actor{"data plane", d.dataPlane.Run})
 	s.start(actor{"follow", func(ctx context.Context) error {
 		defer d.presences.close()
 		return d.outlive(d.follow)(ctx)

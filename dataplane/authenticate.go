@@ -8,6 +8,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/http1"
+	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/sigv4"
 )
 
@@ -97,7 +98,8 @@ func (x *exchange) hold() (string, *denial) {
 			return "", &denial{status: 400, reason: failClientClosed, close: true}
 		}
 	}
-	buf, n := x.rb, 0
+	buf := c.w.loop.Buffer()
+	defer c.w.loop.Release(buf)
 	p := x.in[x.inPos:x.inEnd]
 	x.inPos = x.inEnd
 	for {
@@ -124,13 +126,11 @@ func (x *exchange) hold() (string, *denial) {
 			x.ahead = append([]byte(nil), p...)
 			return hex.EncodeToString(h.Sum(nil)), nil
 		}
-		n = copy(buf, p)
-		c.arm(readClient, x.idle)
-		m, err := c.nc.Read(buf[n:])
-		c.rest(readClient)
+		n := copy(buf, p)
+		m, err := c.read(buf[n:], x.idle)
 		x.rec.BytesReceived += int64(m)
-		if m == 0 && err != nil {
-			if c.late(readClient) {
+		if err != nil {
+			if reactor.IsTimeout(err) {
 				return "", &denial{status: 408, reason: failClientProtocol, close: true}
 			}
 			return "", &denial{status: 400, reason: failClientClosed, close: true}

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"net"
 	"net/http"
 	_ "net/http/pprof"
 	"net/netip"
@@ -16,6 +15,7 @@ import (
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/accesslog"
@@ -78,11 +78,7 @@ func run(ctx context.Context, listen, target, logFile string, auth bool) error {
 	}
 	defer out.Close()
 	st := state(to, auth)
-	groups := targetgroup.New(targetgroup.Options{Region: region, Health: func(trellis.TargetHealth) {},
-		Dial: func(ctx context.Context, _ string, to netip.AddrPort) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "tcp", to.String())
-		}})
+	groups := targetgroup.New(targetgroup.Options{Region: region, Health: func(trellis.TargetHealth) {}})
 	groups.Apply(st)
 	var batch []byte
 	rows := accesslog.New(accesslog.Options{Region: region, Deliver: func(_ context.Context, _ string, rows []accesslog.Row) error {
@@ -100,7 +96,7 @@ func run(ctx context.Context, listen, target, logFile string, auth bool) error {
 	if err != nil {
 		return err
 	}
-	server := dataplane.New(dataplane.Options{Region: region, Groups: groups.Group, Log: rows.Emit,
+	server := dataplane.New(dataplane.Options{Region: region, Groups: groups, Log: rows.Emit,
 		Table: func() *routing.Table { return table },
 		Callers: func(id, _ string) (*authpolicy.Caller, *sigv4.Key, error) {
 			if id != keyID {
@@ -108,15 +104,37 @@ func run(ctx context.Context, listen, target, logFile string, auth bool) error {
 			}
 			return caller, key, nil
 		}})
-	ln, err := net.Listen("tcp", listen)
+	socket, err := listenAt(listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return groups.Run(ctx) })
 	g.Go(func() error { return rows.Run(ctx) })
-	g.Go(func() error { return server.Serve(ctx, ln, vpcID, slot, port) })
+	g.Go(func() error { return server.Run(ctx) })
+	g.Go(func() error { return server.Serve(ctx, socket, vpcID, slot, port) })
 	return g.Wait()
+}
+
+// listenAt makes the listening socket.
+func listenAt(address string) (int, error) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return -1, err
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	for _, o := range [][2]int{{unix.SOL_SOCKET, unix.SO_REUSEADDR}, {unix.IPPROTO_TCP, unix.TCP_NODELAY}} {
+		if err := unix.SetsockoptInt(fd, o[0], o[1], 1); err != nil {
+			return -1, err
+		}
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}); err != nil {
+		return -1, err
+	}
+	return fd, unix.Listen(fd, 4096)
 }
 
 // identity is the one caller that there is.
