@@ -89,10 +89,11 @@ func (x *exchange) payload(a *sigv4.Authorization, key *sigv4.Key, check *sigv4.
 // hold reads the whole body and returns the hexadecimal SHA-256 of its content.
 func (x *exchange) hold() (string, *denial) {
 	c, h := x.c, sha256.New()
-	x.held, x.signed = true, make([]byte, 0, min(max(x.req.Length, headBuffer), maxSigned))
 	if x.req.Framing == http1.ByLength && x.req.Length > maxSigned {
 		return "", &denial{status: 413, reason: failClientProtocol, close: true}
 	}
+	x.held = true
+	x.keep(make([]byte, 0, min(max(x.req.Length, headBuffer), maxSigned)))
 	if x.req.Continue && x.inPos == x.inEnd {
 		if err := c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), x.idle); err != nil {
 			return "", &denial{status: 400, reason: failClientClosed, close: true}
@@ -115,7 +116,7 @@ func (x *exchange) hold() (string, *denial) {
 				h.Write(p[:n])
 			}
 			if part != http1.Dropped {
-				x.signed = append(x.signed, p[:n]...)
+				x.keep(append(x.signed, p[:n]...))
 			}
 			p = p[n:]
 		}
@@ -137,6 +138,12 @@ func (x *exchange) hold() (string, *denial) {
 		}
 		p = buf[:n+m]
 	}
+}
+
+// keep holds the part of a body that has come so far.
+func (x *exchange) keep(body []byte) {
+	x.c.w.heldBytes += int64(cap(body) - cap(x.signed))
+	x.signed = body
 }
 
 // refusedSignature is the answer to a signature, or to credentials, that are no good.

@@ -48,8 +48,8 @@ type conn struct {
 }
 
 // adopt begins to serve an accepted connection.
-func (w *worker) adopt(l *listener, fd int, from netip.AddrPort) *conn {
-	c := &conn{w: w, l: l, remote: from, born: w.loop.Now(), idleIn: defaultIdle, tenant: w.tenant(l)}
+func (w *worker) adopt(l *listener, a *accountUse, fd int, from netip.AddrPort) *conn {
+	c := &conn{w: w, l: l, remote: from, born: w.loop.Now(), idleIn: defaultIdle, tenant: w.join(a)}
 	if err := c.Open(w.loop, fd, c); err != nil {
 		c.state = over
 		w.leave(c.tenant)
@@ -79,7 +79,7 @@ func (c *conn) Ready() {
 		c.w.enqueue(c)
 	case busy:
 		if c.Gone() && c.target != nil { // nobody waits for the answer
-			c.target.InterruptRead(errClientGone)
+			c.target.Interrupt(errClientGone)
 		}
 	}
 }
@@ -239,7 +239,7 @@ func (c *conn) release() {
 
 // write writes to the client.
 func (c *conn) write(b []byte, within time.Duration) error {
-	c.SetWriteDeadline(c.w.loop.Now() + within)
+	c.SetWriteDeadline(c.w.loop.Now() + c.w.patience(within))
 	n, err := c.Write(b)
 	c.x.rec.BytesSent += int64(n)
 	return err
@@ -247,7 +247,7 @@ func (c *conn) write(b []byte, within time.Duration) error {
 
 // write2 writes two pieces to the client.
 func (c *conn) write2(a, b []byte, within time.Duration) error {
-	c.SetWriteDeadline(c.w.loop.Now() + within)
+	c.SetWriteDeadline(c.w.loop.Now() + c.w.patience(within))
 	n, err := c.Write2(a, b)
 	c.x.rec.BytesSent += int64(n)
 	return err
@@ -255,7 +255,7 @@ func (c *conn) write2(a, b []byte, within time.Duration) error {
 
 // read reads from the client.
 func (c *conn) read(b []byte, within time.Duration) (int, error) {
-	c.SetReadDeadline(c.w.loop.Now() + within)
+	c.SetReadDeadline(c.w.loop.Now() + c.w.patience(within))
 	return c.Read(b)
 }
 

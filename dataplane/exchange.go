@@ -71,6 +71,7 @@ func (x *exchange) reset() {
 	x.req.Reset()
 	x.vpc, x.network, x.service, x.listener, x.rule, x.group, x.caller = nil, nil, nil, nil, nil, nil, nil
 	x.idle = defaultIdle
+	x.c.w.heldBytes -= int64(cap(x.signed))
 	x.signed, x.held, x.uploading, x.unread, x.sent = nil, false, false, false, uploadResult{}
 	x.headLen, x.answered, x.uploaded = 0, 0, reactor.Signal{}
 	x.rec = accesslog.Record{}
@@ -79,6 +80,9 @@ func (x *exchange) reset() {
 // free gives the exchange back.
 func (x *exchange) free() {
 	w := x.c.w
+	w.inFlight--
+	w.heldBytes -= int64(cap(x.signed))
+	x.c.tenant.serving--
 	x.c.x = nil
 	x.shrinkIn()
 	x.inPos, x.inEnd, x.ahead, x.signed, x.c = 0, 0, nil, nil, nil

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/trellis-project/trellis/http1"
 	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/targetgroup"
@@ -18,27 +20,25 @@ const maxInterim = 20
 // forward sends the request to a target of the group and the answer to the client.
 func (x *exchange) forward() {
 	loop := x.c.w.loop
-	b := loop.Buffer()
-	out := x.appendRequest(b[:0])
-	if x.held {
-		out = append(out, x.signed...)
-	} else if !x.body.Done() {
+	first := x.signed // of the body: what is there already
+	if !x.held && !x.body.Done() {
 		p := x.in[x.inPos:x.inEnd]
 		keep, used, err := x.body.Next(p, false)
 		if err != nil {
-			loop.Release(b)
 			x.c.last, x.unread = true, true
 			x.answer(statusOf(err), failClientProtocol)
 			return
 		}
-		out = append(out, p[:keep]...)
+		first = p[:keep]
 		x.inPos += used
 	}
-	t, err := x.connect(out)
-	loop.Release(b)
+	t, err := x.connect(first)
 	if err != nil {
 		x.answer(503, failTargetConnection)
 		return
+	}
+	if x.c.Gone() { // while the target was connected to
+		t.Interrupt(errClientGone)
 	}
 	if !x.body.Done() {
 		x.startUpload()
@@ -58,10 +58,10 @@ func (x *exchange) forward() {
 // errNoTarget says that no target could be connected to.
 var errNoTarget = errors.New("no target could be connected to")
 
-// connect finds a target that takes the head. Another target is tried when connecting failed, or when a waiting
-// connection turned out to be closed before a byte was sent; never after.
-func (x *exchange) connect(head []byte) (*targetgroup.Conn, error) {
-	loop := x.c.w.loop
+// connect finds a target that takes the head and the beginning of the body. Another target is tried when connecting
+// failed, or when a waiting connection turned out to be closed before a byte was sent; never after.
+func (x *exchange) connect(first []byte) (*targetgroup.Conn, error) {
+	w := x.c.w
 	var last *targetgroup.Target
 	for range maxTargets {
 		target := x.group.Pick()
@@ -75,7 +75,10 @@ func (x *exchange) connect(head []byte) (*targetgroup.Conn, error) {
 			return nil, errNoTarget
 		}
 		x.rec.Target = target.Addr
-		t, reused, err := x.c.w.pool.Get(target)
+		t, reused, err := w.pool.Get(target)
+		if errors.Is(err, unix.EMFILE) && w.makeRoom(x.c) {
+			t, reused, err = w.pool.Get(target)
+		}
 		if err != nil {
 			if target == last {
 				return nil, err // it is the only one
@@ -84,8 +87,7 @@ func (x *exchange) connect(head []byte) (*targetgroup.Conn, error) {
 			continue
 		}
 		x.c.target = t
-		t.SetWriteDeadline(loop.Now() + x.idle)
-		n, err := t.Write(head)
+		n, err := x.send(t, first)
 		if err == nil || n > 0 || !reused {
 			return t, nil // a write that failed shows when the answer is read
 		}
@@ -93,6 +95,15 @@ func (x *exchange) connect(head []byte) (*targetgroup.Conn, error) {
 		t.Close()
 	}
 	return nil, errNoTarget
+}
+
+// send sends the head and the beginning of the body to a target.
+func (x *exchange) send(t *targetgroup.Conn, first []byte) (int, error) {
+	loop := x.c.w.loop
+	b := loop.Buffer()
+	defer loop.Release(b)
+	t.SetWriteDeadline(loop.Now() + x.idle)
+	return t.Write(append(x.appendRequest(b[:0]), first...))
 }
 
 // relay reads the target's answer and passes it on. It returns whether the target's connection is between two

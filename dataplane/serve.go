@@ -8,6 +8,12 @@ import (
 func (x *exchange) serve() {
 	x.begin()
 	defer x.account()
+	if !x.c.w.mayServe(x.c.tenant) {
+		x.c.w.s.refused.Add(1)
+		x.c.last, x.unread = true, !x.body.Done()
+		x.answer(503, failInternal)
+		return
+	}
 
 	// Where to? One table for the whole request.
 	table := x.c.l.s.Table()

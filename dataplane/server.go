@@ -54,6 +54,8 @@ type Options struct {
 	// connections are closed to make room. 0 is two thirds of the descriptors that the process may have beyond
 	// what it needs for itself: a connection in use needs a second one, to its target.
 	MaxConnections int
+	// MaxMemory bounds what the requests in flight take, in bytes; beyond it they are answered with 503. 0 is 1 GiB.
+	MaxMemory int64
 	// DrainTimeout bounds how long requests in flight may go on after Run's or Serve's context is done; 60 s when 0.
 	DrainTimeout time.Duration
 }
@@ -66,7 +68,13 @@ type Server struct {
 	running chan struct{} // closed when the workers are there
 	stop    chan struct{} // closed when Run's context is done: no new connections
 	quiet   chan struct{} // closed when no Serve call is left after that
-	open    atomic.Int64  // clients' connections
+
+	open     atomic.Int64 // clients' connections
+	pressed  int64        // so many of them are nearly too many
+	accounts sync.Map     // *accountUse by id: those that have ever called
+	active   atomic.Int64 // accounts with connections
+
+	accepted, shed, refused atomic.Uint64 // Stats
 
 	mu      sync.Mutex
 	serving int // Serve calls
@@ -90,10 +98,26 @@ func New(o Options) *Server {
 	if o.MaxConnections == 0 {
 		o.MaxConnections = defaultConnections()
 	}
+	if o.MaxMemory == 0 {
+		o.MaxMemory = 1 << 30
+	}
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	return &Server{Options: o, running: make(chan struct{}), stop: make(chan struct{}), quiet: make(chan struct{})}
+	return &Server{Options: o, pressed: int64(o.MaxConnections - o.MaxConnections/reserve), running: make(chan struct{}), stop: make(chan struct{}), quiet: make(chan struct{})}
+}
+
+// Stats counts since the start.
+type Stats struct {
+	Open     int64  // clients' connections that are open
+	Accepted uint64 // all of them
+	Shed     uint64 // idle ones that were closed to make room
+	Refused  uint64 // requests answered with 503 for want of memory
+}
+
+// Stats returns the counts.
+func (s *Server) Stats() Stats {
+	return Stats{s.open.Load(), s.accepted.Load(), s.shed.Load(), s.refused.Load()}
 }
 
 // ownDescriptors is how many descriptors are left to the rest of the process.

@@ -67,7 +67,7 @@ func (x *exchange) pump(t *targetgroup.Conn) (r uploadResult) {
 			r.took = loop.Refresh() - x.began
 			return r
 		}
-		c.SetReadDeadline(loop.Now() + x.idle)
+		c.SetReadDeadline(loop.Now() + c.w.patience(x.idle))
 		if n == 0 {
 			loop.Release(buf)
 			err = c.WaitRead()

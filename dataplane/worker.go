@@ -32,18 +32,20 @@ type worker struct {
 	count atomic.Int64 // connections that are its own, or on their way to it
 
 	waiting idleList // connections between two requests, the one that waits for longest first
-	tenants map[string]*tenant
+	tenants map[*accountUse]*tenant
 	round   []*tenant // those with connections that have something to be served, in the order of their turns
 
+	inFlight  int   // exchanges in use
+	heldBytes int64 // of bodies that are held to be verified
 	exchanges []*exchange
-	full      []*reactor.Listener // that take no connections for want of room
+	full      []pausedListener
 	date      [len(http.TimeFormat)]byte
 	dated     time.Time // the second that date is of
 }
 
 // newWorker makes a worker.
 func newWorker(s *Server, index int) (*worker, error) {
-	w := &worker{s: s, index: index, tenants: map[string]*tenant{}}
+	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}}
 	w.waiting.init()
 	loop, err := reactor.New(reactor.Options{Turn: w.turn, Now: s.Now})
 	if err != nil {
@@ -86,10 +88,13 @@ func (w *worker) listen(l *listener, socket int) (n *reactor.Listener, err error
 }
 
 // take takes an accepted connection, or passes it on to a worker that has fewer. It returns false when there is no
-// room for a further one.
+// room for a further one of the same account.
 func (w *worker) take(l *listener, n *reactor.Listener, fd int, from netip.AddrPort) bool {
+	a := w.s.account(l)
 	l.conns.Add(1)
 	open := w.s.open.Add(1)
+	w.s.enterAccount(a)
+	w.s.accepted.Add(1)
 	to := w
 	for _, other := range w.s.workers {
 		if other.count.Load()+spread < to.count.Load() {
@@ -99,19 +104,26 @@ func (w *worker) take(l *listener, n *reactor.Listener, fd int, from netip.AddrP
 	to.count.Add(1)
 	var c *conn
 	if to == w {
-		c = w.adopt(l, fd, from)
-	} else if !to.loop.Post(func() { to.adopt(l, fd, from) }) {
+		c = w.adopt(l, a, fd, from)
+	} else if !to.loop.Post(func() { to.adopt(l, a, fd, from) }) {
 		unix.Close(fd)
+		w.s.leaveAccount(a)
 		to.gone(l)
 	}
-	if open < int64(w.s.MaxConnections) || w.makeRoom(c) {
+	if open < w.s.room(a) || w.makeRoom(c) {
 		return true
 	}
-	w.full = append(w.full, n)
+	w.full = append(w.full, pausedListener{n, a})
 	if len(w.full) == 1 {
 		w.retryFull(minWait)
 	}
 	return false
+}
+
+// pausedListener takes no connections for want of room.
+type pausedListener struct {
+	*reactor.Listener
+	of *accountUse
 }
 
 // makeRoom closes the connection that has waited for longest for a next request, here or, a little later, with
@@ -139,6 +151,7 @@ const shedTries = 16
 func (w *worker) shed(but *conn) bool {
 	for c, tries := w.waiting.first(), 0; c != nil && tries < shedTries; c, tries = w.waiting.after(c), tries+1 {
 		if c != but && c.Silent() {
+			w.s.shed.Add(1)
 			c.end()
 			return true
 		}
@@ -149,27 +162,34 @@ func (w *worker) shed(but *conn) bool {
 // retryFull lets the listeners go on that wait for room, once there is some.
 func (w *worker) retryFull(wait time.Duration) {
 	w.loop.After(wait, func() {
-		if w.s.open.Load() >= int64(w.s.MaxConnections) && !w.makeRoom(nil) {
-			w.retryFull(min(2*wait, maxWait))
-			return
-		}
 		w.resumeFull()
+		if len(w.full) > 0 && w.makeRoom(nil) {
+			w.resumeFull()
+		}
+		if len(w.full) > 0 {
+			w.retryFull(min(2*wait, maxWait))
+		}
 	})
 }
 
-// resumeFull lets the listeners go on that wait for room.
+// resumeFull lets those listeners go on for which there is room now.
 func (w *worker) resumeFull() {
-	full := w.full
-	w.full = nil
-	for _, n := range full {
-		n.Resume()
+	kept := w.full[:0]
+	for _, n := range w.full {
+		if w.s.open.Load() < w.s.room(n.of) {
+			n.Resume()
+		} else {
+			kept = append(kept, n)
+		}
 	}
+	w.full = kept
 }
 
 // gone forgets a connection of a listener.
 func (w *worker) gone(l *listener) {
 	w.count.Add(-1)
-	if w.s.open.Add(-1) < int64(w.s.MaxConnections) && len(w.full) > 0 {
+	w.s.open.Add(-1)
+	if len(w.full) > 0 {
 		w.resumeFull()
 	}
 	l.left()
@@ -195,6 +215,8 @@ func (w *worker) exchange(c *conn) *exchange {
 		x = &exchange{small: make([]byte, headBuffer)}
 		x.in = x.small
 	}
+	w.inFlight++
+	c.tenant.serving++
 	x.c = c
 	x.reset()
 	return x

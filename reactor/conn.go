@@ -154,22 +154,6 @@ func (c *Conn) Interrupt(err error) {
 	}
 }
 
-// InterruptRead is Interrupt for the wait to read that is under way, if any.
-func (c *Conn) InterruptRead(err error) {
-	if f := c.reader; f != nil {
-		c.reader = nil
-		c.l.wake(f, err)
-	}
-}
-
-// InterruptWrite is Interrupt for the wait to write that is under way, if any.
-func (c *Conn) InterruptWrite(err error) {
-	if f := c.writer; f != nil {
-		c.writer = nil
-		c.l.wake(f, err)
-	}
-}
-
 // news takes an event of the kernel.
 func (c *Conn) news(events uint32) {
 	var reader, writer *fiber

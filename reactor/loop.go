@@ -12,7 +12,9 @@ import (
 
 // Sizes and times of a loop.
 const (
-	eventsAtOnce = 256
+	eventsAtOnce = 64
+	// batchesAtOnce bounds the batches of events that are taken before other work.
+	batchesAtOnce = 32
 	// tickEvery is how often deadlines are looked at: a wait ends up to this much later than its deadline says.
 	tickEvery = 250 * time.Millisecond
 	// buffersKept bounds the buffers that a loop keeps for later.
@@ -53,6 +55,7 @@ type Loop struct {
 	ticked  time.Duration // when deadlines were looked at
 
 	buffers [][]byte
+	out     int // buffers that are in use
 
 	stopping bool
 	sleeping atomic.Bool
@@ -119,9 +122,9 @@ func (l *Loop) Conns() int { return l.conns }
 // are closed. It is called once.
 func (l *Loop) Run() error {
 	defer l.end()
-	for {
+	for batches := 0; ; {
 		l.Refresh()
-		more := l.work()
+		more := batches > 0 || l.work()
 		if l.stopping && l.fibers == len(l.free) && !more {
 			return nil
 		}
@@ -137,6 +140,10 @@ func (l *Loop) Run() error {
 			l.tick()
 		}
 		l.timers.fire(l.time)
+		// All news first, so that Turn can choose among all that have some.
+		if batches++; n < len(l.events) || batches == batchesAtOnce {
+			batches = 0
+		}
 	}
 }
 
@@ -287,6 +294,7 @@ func (l *Loop) end() {
 
 // Buffer returns a buffer of BufferSize bytes, for one piece of work. Release gives it back.
 func (l *Loop) Buffer() []byte {
+	l.out++
 	if n := len(l.buffers); n > 0 {
 		b := l.buffers[n-1]
 		l.buffers = l.buffers[:n-1]
@@ -295,8 +303,12 @@ func (l *Loop) Buffer() []byte {
 	return make([]byte, BufferSize)
 }
 
+// BuffersOut is how many bytes the buffers have that were not given back.
+func (l *Loop) BuffersOut() int { return l.out * BufferSize }
+
 // Release gives a buffer back that Buffer returned.
 func (l *Loop) Release(b []byte) {
+	l.out--
 	if cap(b) == BufferSize && len(l.buffers) < buffersKept {
 		l.buffers = append(l.buffers, b[:BufferSize])
 	}
