@@ -47,6 +47,8 @@ type builder struct {
 	renewed  map[trellis.Ref]bool  // networks whose members are other ones in the new Table
 	policies map[policyText]layer  // compiled
 
+	indexer indexer // of the rules of one listener after the other
+
 	madeServices *draft[*Service]
 	madeNetworks *draft[*members]
 	madeVPCs     *draft[*VPC]
@@ -214,7 +216,23 @@ func (b *builder) count(s *Service, by int) {
 // sameShape tells whether two services are the same to who looks for them: by their names and ports.
 func (s *Service) sameShape(t *Service) bool {
 	return s.DomainName == t.DomainName && s.CustomDomainName == t.CustomDomainName && s.ID == t.ID && s.Account == t.Account &&
-		slices.EqualFunc(s.listeners, t.listeners, func(x, y *Listener) bool { return x.Port == y.Port })
+		slices.EqualFunc(s.listeners, t.listeners, func(x, y Listener) bool { return x.Port == y.Port })
+}
+
+// hasRules tells whether a service that was made of these listeners was made of these rules too.
+func (s *Service) hasRules(listeners []*trellis.Listener, rules [][]*trellis.Rule) bool {
+	n := 0
+	for i, l := range listeners {
+		if l.Protocol != trellis.ProtocolHTTP {
+			continue
+		}
+		have := s.listeners[n].rules
+		n++
+		if !slices.EqualFunc(have[:len(have)-1], rules[i], func(x Rule, y *trellis.Rule) bool { return x.Action.rule == y }) {
+			return false
+		}
+	}
+	return true
 }
 
 // service makes one service.
@@ -222,19 +240,17 @@ func (b *builder) service(s *trellis.Service) *Service {
 	listeners := slices.SortedFunc(trellis.Under[*trellis.Listener](b.st, s.Key()),
 		func(x, y *trellis.Listener) int { return cmp.Or(cmp.Compare(x.Port, y.Port), cmp.Compare(x.ID, y.ID)) })
 	rules := make([][]*trellis.Rule, len(listeners))
-	from := []trellis.Noun{s}
+	from := make([]trellis.Noun, 1, 1+len(listeners))
+	from[0] = s
 	for i, l := range listeners {
 		from = append(from, l)
 		rules[i] = slices.SortedFunc(trellis.Under[*trellis.Rule](b.st, l.Key()),
 			func(x, y *trellis.Rule) int {
 				return cmp.Or(cmp.Compare(x.Priority, y.Priority), cmp.Compare(x.ID, y.ID))
 			})
-		for _, r := range rules[i] {
-			from = append(from, r)
-		}
 	}
 	layer := b.layer(s.AuthType, s.Key())
-	if old := b.prev.services.get(s.Key()); old != nil && old.Layer == layer.Layer && old.policy == layer.text && slices.Equal(old.from, from) {
+	if old := b.prev.services.get(s.Key()); old != nil && old.Layer == layer.Layer && old.policy == layer.text && slices.Equal(old.from, from) && old.hasRules(listeners, rules) {
 		return old
 	}
 	out := &Service{ID: s.ID, ARN: s.ARN(b.region), Name: s.Name, Account: s.Account,
@@ -252,15 +268,13 @@ func (b *builder) service(s *trellis.Service) *Service {
 }
 
 // listener makes one listener with its rules, which are sorted already.
-func (b *builder) listener(l *trellis.Listener, rules []*trellis.Rule) *Listener {
-	out := &Listener{ID: l.ID, ARN: l.ARN(b.region), Name: l.Name, Protocol: l.Protocol, Port: l.Port,
-		rules: make([]Rule, 0, len(rules)+1)}
+func (b *builder) listener(l *trellis.Listener, rules []*trellis.Rule) Listener {
+	out := Listener{ID: l.ID, Name: l.Name, Protocol: l.Protocol, Port: l.Port, rules: make([]Rule, 0, len(rules)+1)}
 	for _, r := range rules {
-		out.rules = append(out.rules, Rule{ID: r.ID, ARN: r.ARN(b.region), Name: r.Name, Priority: r.Priority,
-			Action: compileAction(&r.Action), match: compileMatch(&r.Match)})
+		out.rules = append(out.rules, Rule{compileAction(r)})
 	}
-	out.rules = append(out.rules, Rule{ID: l.DefaultRuleID, ARN: l.ARN(b.region) + "/rule/" + l.DefaultRuleID, Name: "Default", Default: true,
-		Action: compileAction(&l.DefaultAction)})
+	out.index = b.indexer.index(out.rules)
+	out.rules = append(out.rules, Rule{compileDefault(l)})
 	return out
 }
 
