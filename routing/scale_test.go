@@ -33,7 +33,7 @@ func weigh(services, rules int) (nouns, table int64) {
 
 // TestMemory bounds what a service costs beyond its own text: 4 KB, with one rule and with a hundred.
 func TestMemory(t *testing.T) {
-	for _, c := range []struct{ services, rules int }{{10_000, 1}, {1000, 100}} {
+	for _, c := range []struct{ services, rules int }{{10_000, 1}, {2000, 100}} {
 		nouns, table := weigh(c.services, c.rules)
 		t.Logf("%d services of %d rules: %d bytes of nouns and %d bytes of table a service", c.services, c.rules, nouns, table)
 		if table > 4<<10 {

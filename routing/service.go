@@ -9,16 +9,19 @@ import (
 
 // Service is a service with its listeners.
 type Service struct {
-	ID, ARN, Name, Account       string
-	DomainName, CustomDomainName string
-	Layer                        authpolicy.Layer
-	IdleTimeout                  time.Duration
-	Tags                         map[string]string
-	listeners                    []Listener // HTTP ones, by port
+	ID, ARN, DomainName string
+	Layer               authpolicy.Layer
+	IdleTimeout         time.Duration
+	Tags                map[string]string
+	listeners           []Listener  // HTTP ones, by port
+	first               [1]Listener // where the first of them is: most services have one
 
-	policy policyText     // of the Layer
-	from   []trellis.Noun // the service and its listeners, what was made of them; nouns never change, so equal pointers are equal values
+	policy policyText       // of the Layer
+	noun   *trellis.Service // nouns never change, so equal pointers are equal values
 }
+
+// ref is what other nouns call the service by.
+func (s *Service) ref() trellis.Ref { return trellis.Ref{Account: s.noun.Account, ID: s.noun.ID} }
 
 // Listener finds the HTTP listener of a port, nil when there is none.
 func (s *Service) Listener(port int) *Listener {
@@ -32,7 +35,7 @@ func (s *Service) Listener(port int) *Listener {
 
 // Listener is a listener with its rules.
 type Listener struct {
-	ID, Name string
+	ID       string
 	Protocol trellis.Protocol
 	Port     int
 	rules    []Rule // by priority, the default rule last
