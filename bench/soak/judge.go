@@ -1,0 +1,319 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Classes of calls. All but unexplained are as they should be.
+const (
+	classOK          = "ok"          // the answer that was asked for
+	classProvoked    = "provoked"    // what the client or the target did on purpose
+	classFault       = "fault"       // met a target that a fault had at that time
+	classRace        = "race"        // met the end of a connection that a target closed without a word
+	classRestart     = "restart"     // met Trellis itself while it was started again
+	classUnexplained = "unexplained" // never to be
+)
+
+const (
+	// margin is by how much the moments of clients and soak may differ.
+	margin = int64(20 * time.Millisecond)
+	// keepSpans is how long what was valid is remembered, longer than any call lasts.
+	keepSpans = int64(3 * time.Minute)
+	// maxRace is the part of a target's calls that may meet the end of a connection.
+	maxRace = 0.05
+	// forever is the end of a span that has none yet.
+	forever = int64(1<<63 - 1)
+)
+
+// span is a time in which a value was valid.
+type span struct {
+	value    string
+	from, to int64
+}
+
+// timeline is what was valid when, of one thing that churn changes. While a change is under way the old value and
+// the new one are both valid: it takes effect at some moment between the call and its answer.
+type timeline struct {
+	mu    sync.Mutex
+	spans []span
+}
+
+// newTimeline begins with a value.
+func newTimeline(value string) *timeline {
+	return &timeline{spans: []span{{value, time.Now().UnixNano(), forever}}}
+}
+
+// change makes a value valid by doing what makes it so.
+func (t *timeline) change(value string, do func() error) error {
+	t.mu.Lock()
+	begin := time.Now().UnixNano()
+	old := len(t.spans)
+	t.spans = append(t.spans, span{value, begin, forever})
+	t.mu.Unlock()
+	err := do()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now().UnixNano()
+	for i := range t.spans {
+		s := &t.spans[i]
+		if s.to == forever && (i < old) == (err == nil) {
+			s.to = now
+		}
+	}
+	t.spans = slices.DeleteFunc(t.spans, func(s span) bool { return s.to < now-keepSpans })
+	return err
+}
+
+// valid lists the values that were valid at some time between two moments.
+func (t *timeline) valid(from, to int64) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []string
+	for _, s := range t.spans {
+		if s.from <= to+margin && s.to >= from-margin && !slices.Contains(out, s.value) {
+			out = append(out, s.value)
+		}
+	}
+	return out
+}
+
+// fault is a time in which targets could not be expected to work.
+type fault struct {
+	what     string
+	targets  []string // their names; empty: Trellis itself
+	from, to int64
+}
+
+// judge says of every call whether it may be so, and counts.
+type judge struct {
+	leaving map[string]bool // targets that close connections without a word
+	shift   *timeline       // of the default action of the service shift
+	rules   []*timeline     // of its rules, "" while there is none
+	policy  *timeline       // of the service flip: allow or deny
+	members *timeline       // targets registered in the service members, joined by a blank
+	others  map[string][]string
+
+	mu          sync.Mutex
+	faults      []*fault
+	counts      map[string]int // by class
+	perClient   map[string]int
+	kinds       map[string]int // by class, client, case, target, status and error, but for ok
+	perTarget   map[string]int
+	races       map[string]int
+	unexplained []string // texts, the first of them
+	probes      map[string]chan *call
+}
+
+// newJudge returns a judge that has seen nothing.
+func newJudge(targets []*target, shiftRules int) *judge {
+	j := &judge{leaving: map[string]bool{}, shift: newTimeline(""), policy: newTimeline("allow"), members: newTimeline("m1 m2"), others: map[string][]string{},
+		counts: map[string]int{}, perClient: map[string]int{}, kinds: map[string]int{}, perTarget: map[string]int{}, races: map[string]int{}, probes: map[string]chan *call{}}
+	for range shiftRules {
+		j.rules = append(j.rules, newTimeline(""))
+	}
+	for _, t := range targets {
+		j.leaving[t.name] = t.leaves
+	}
+	return j
+}
+
+// begin notes that a fault begins. The function that it returns notes its end, after which it takes a while until
+// everything is as before.
+func (j *judge) begin(what string, targets ...string) func(settle time.Duration) {
+	f := &fault{what, targets, time.Now().UnixNano(), forever}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.faults = append(j.faults, f)
+	return func(settle time.Duration) {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		f.to = time.Now().Add(settle).UnixNano()
+	}
+}
+
+// met finds a fault that a call may have met: of Trellis itself, or of one of the targets.
+func (j *judge) met(c *call, targets []string) *fault {
+	for _, f := range slices.Backward(j.faults) {
+		if f.from > c.End+margin || f.to < c.Start-margin {
+			continue
+		}
+		if len(f.targets) == 0 || slices.ContainsFunc(f.targets, func(t string) bool { return slices.Contains(targets, t) }) {
+			return f
+		}
+	}
+	return nil
+}
+
+// take takes a call: of a probe to whoever waits for it, others to be judged.
+func (j *judge) take(c *call) {
+	if c.ID != "" {
+		j.mu.Lock()
+		ch := j.probes[c.ID]
+		delete(j.probes, c.ID)
+		j.mu.Unlock()
+		if ch != nil {
+			ch <- c
+		}
+		return
+	}
+	expected, why := j.expect(c)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.count(c, expected, why)
+}
+
+// count gives a call its class. The caller holds mu.
+func (j *judge) count(c *call, expected []string, why string) {
+	j.perClient[c.Client]++
+	who := expected
+	if c.Want != "" {
+		who = []string{c.Want}
+		j.perTarget[c.Want]++
+	}
+	class := classUnexplained
+	f := j.met(c, who)
+	provoked := oddExpectations[c.Case]
+	switch {
+	case c.Err == errWrong:
+	case why == "" && c.Err == errNone && provoked == nil:
+		class = classOK
+	case provoked != nil && provoked(c):
+		class = classProvoked
+	case f != nil && len(f.targets) == 0:
+		class = classRestart
+	case f != nil && (c.Status == 0 || c.Status >= 500 || c.Err != errNone):
+		class = classFault
+	case j.leaving[c.Want] && c.From == "" && c.Status == 502:
+		class = classRace
+		j.races[c.Want]++
+	}
+	j.counts[class]++
+	if class == classOK {
+		return
+	}
+	j.kinds[fmt.Sprintf("%s: %s %s %s status %d %s", class, c.Client, c.Case, c.Want, c.Status, c.Err)]++
+	if class == classUnexplained {
+		if why == "" {
+			why = "see text"
+		}
+		j.blame(fmt.Sprintf("%s client %s, service %s, case %s, want %q: status %d from %q after %d ms, err %q; %s; %s", time.Unix(0, c.Start).Format("15:04:05.000"),
+			c.Client, c.Service, c.Case, c.Want, c.Status, c.From, (c.End-c.Start)/1e6, c.Err, why, c.Text))
+	}
+}
+
+// blame notes a text of something unexplained. The caller holds mu.
+func (j *judge) blame(text string) {
+	const most = 200
+	if len(j.unexplained) < most {
+		j.unexplained = append(j.unexplained, text)
+	}
+}
+
+// complain notes something unexplained that is no client's call.
+func (j *judge) complain(format string, a ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.counts[classUnexplained]++
+	j.blame(time.Now().Format("15:04:05.000 ") + fmt.Sprintf(format, a...))
+}
+
+// expect says which targets may have answered a call, and what is wrong with the answer, empty when nothing is.
+func (j *judge) expect(c *call) (targets []string, why string) {
+	status := 200
+	switch c.Service {
+	case "mix":
+		targets = []string{c.Want}
+		if c.Case == "code" && (c.Status == 204 || c.Status == 304) || c.Case == "early" && c.Status == 413 {
+			status = c.Status
+		}
+	case "flip":
+		targets = j.others["flip"]
+		valid := j.policy.valid(c.Start, c.End)
+		if c.Status == 403 && slices.Contains(valid, "deny") {
+			return targets, ""
+		}
+		if c.Status == 200 && !slices.Contains(valid, "allow") {
+			return targets, "it was allowed in spite of a policy that denies"
+		}
+	case "iam":
+		targets = j.others["iam"]
+		if c.Client != "signed" {
+			status = 403
+		}
+	case "fixed":
+		if c.Status == 404 || c.Status == 500 {
+			status = c.Status
+		}
+	case "members":
+		for _, v := range j.members.valid(c.Start, c.End) {
+			targets = append(targets, strings.Fields(v)...)
+		}
+	case "shift":
+		for _, v := range j.shiftValid(c) {
+			if v == "404" {
+				if c.Status == 404 && c.From == "" {
+					return targets, ""
+				}
+				continue
+			}
+			targets = append(targets, strings.Fields(v)...)
+		}
+	default:
+		targets = j.others[c.Service]
+	}
+	switch {
+	case c.Err != errNone:
+		return targets, "it failed"
+	case c.Status != status:
+		return targets, fmt.Sprintf("the status should be %d", status)
+	case c.From != "" && !slices.Contains(targets, c.From):
+		return targets, fmt.Sprintf("only %v could answer at that time", targets)
+	}
+	return targets, ""
+}
+
+// shiftValid lists the actions that a call to the service shift may have met: its rule's, and the default action while
+// there was no such rule.
+func (j *judge) shiftValid(c *call) []string {
+	if c.Rule < 1 || c.Rule > len(j.rules) {
+		return j.shift.valid(c.Start, c.End)
+	}
+	valid := j.rules[c.Rule-1].valid(c.Start, c.End)
+	if i := slices.Index(valid, ""); i >= 0 {
+		return slices.Concat(valid[:i], valid[i+1:], j.shift.valid(c.Start, c.End))
+	}
+	return valid
+}
+
+// raced lists the targets of which more calls met the end of a connection than chance explains. The caller holds mu.
+func (j *judge) raced() []string {
+	var out []string
+	for t, n := range j.races {
+		if n > 20 && float64(n) > maxRace*float64(j.perTarget[t]) {
+			out = append(out, fmt.Sprintf("%d of %d calls to %s met the end of a connection that it closed: more than chance explains", n, j.perTarget[t], t))
+		}
+	}
+	return out
+}
+
+// oddExpectations say which outcomes a case provokes, other than a plain answer.
+var oddExpectations = map[string]func(*call) bool{
+	"truncated":        isCut,
+	"truncated-chunks": isCut,
+	"garbage":          func(c *call) bool { return c.Status == 502 && c.From == "" },
+	"hang-up":          func(c *call) bool { return c.Status == 502 && c.From == "" },
+	"early-close":      func(c *call) bool { return c.Status == 413 || c.Err == errReset || c.Err == errClosed },
+	"early":            func(c *call) bool { return c.Status == 413 || c.Err == errReset || c.Err == errClosed },
+	"reset-in-answer":  func(c *call) bool { return c.Err == errNone },
+	"reset-at-once":    func(c *call) bool { return c.Err == errNone },
+	"leave-early":      func(c *call) bool { return c.Err == errNone },
+	"abort-upload":     func(c *call) bool { return c.Err == errNone || c.Err == errReset },
+	"bad-request":      func(c *call) bool { return c.From == "" && c.Status >= 400 && c.Status <= 505 && c.Status != 502 },
+}
+
+// isCut tells whether a call ended early and showed it.
+func isCut(c *call) bool { return c.Status == 200 && c.Err == errCut }
