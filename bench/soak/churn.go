@@ -397,6 +397,7 @@ func (c *churn) accessLog(ctx context.Context, _ *rand.Rand) error {
 	}
 	err = c.w.d.until(ctx, s.account, "logs FilterLogEvents", in{"logGroupName": group, "limit": 5}, func(a answer) bool { return len(a.list("events")) > 0 })
 	_, failed := c.w.d.call(ctx, s.account, "vpc-lattice DeleteAccessLogSubscription", in{"accessLogSubscriptionIdentifier": sub.text("id")})
+	time.Sleep(1500 * time.Millisecond) // rows of requests before it are on their way
 	_, failed2 := c.w.d.call(ctx, s.account, "logs DeleteLogGroup", in{"logGroupName": group})
 	return errors.Join(err, failed, failed2)
 }

@@ -104,6 +104,8 @@ type judge struct {
 	kinds       map[string]int // by class, client, case, target, status and error, but for ok
 	perTarget   map[string]int
 	races       map[string]int
+	perCase     map[string]int // by target and case
+	racesOf     map[string]int
 	unexplained []string // texts, the first of them
 	probes      map[string]chan *call
 }
@@ -111,7 +113,8 @@ type judge struct {
 // newJudge returns a judge that has seen nothing.
 func newJudge(targets []*target, shiftRules int) *judge {
 	j := &judge{leaving: map[string]bool{}, shift: newTimeline(""), policy: newTimeline("allow"), members: newTimeline("m1 m2"), others: map[string][]string{},
-		counts: map[string]int{}, perClient: map[string]int{}, kinds: map[string]int{}, perTarget: map[string]int{}, races: map[string]int{}, probes: map[string]chan *call{}}
+		counts: map[string]int{}, perClient: map[string]int{}, kinds: map[string]int{}, perTarget: map[string]int{}, races: map[string]int{}, perCase: map[string]int{},
+		racesOf: map[string]int{}, probes: map[string]chan *call{}}
 	for range shiftRules {
 		j.rules = append(j.rules, newTimeline(""))
 	}
@@ -173,6 +176,7 @@ func (j *judge) count(c *call, expected []string, why string) {
 	if c.Want != "" {
 		who = []string{c.Want}
 		j.perTarget[c.Want]++
+		j.perCase[c.Want+" "+c.Case]++
 	}
 	class := classUnexplained
 	f := j.met(c, who)
@@ -190,6 +194,7 @@ func (j *judge) count(c *call, expected []string, why string) {
 	case j.leaving[c.Want] && c.From == "" && c.Status == 502:
 		class = classRace
 		j.races[c.Want]++
+		j.racesOf[c.Want+" "+c.Case]++
 	}
 	j.counts[class]++
 	if class == classOK {
@@ -289,12 +294,17 @@ func (j *judge) shiftValid(c *call) []string {
 	return valid
 }
 
-// raced lists the targets of which more calls met the end of a connection than chance explains. The caller holds mu.
+// raced lists the targets, and their cases, of which more calls met the end of a connection than chance explains. The caller holds mu.
 func (j *judge) raced() []string {
 	var out []string
 	for t, n := range j.races {
 		if n > 20 && float64(n) > maxRace*float64(j.perTarget[t]) {
 			out = append(out, fmt.Sprintf("%d of %d calls to %s met the end of a connection that it closed: more than chance explains", n, j.perTarget[t], t))
+		}
+	}
+	for k, n := range j.racesOf {
+		if n >= 5 && 2*n > j.perCase[k] {
+			out = append(out, fmt.Sprintf("%d of %d calls to %s were answered by 502: that is no chance", n, j.perCase[k], k))
 		}
 	}
 	return out

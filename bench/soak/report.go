@@ -34,6 +34,8 @@ type report struct {
 	End         *sample        `json:"after_removal"`
 	Samples     []*sample      `json:"samples"`
 	Kept        string         `json:"kept,omitempty"` // directory with the log and profiles, when something was found
+
+	dataDir string // of Trellis
 }
 
 // failed tells whether the soak has found something.

@@ -50,6 +50,7 @@ func run(ctx context.Context, o options) (r *report, err error) {
 	if err := s.prepare(r); err != nil {
 		return nil, err
 	}
+	r.dataDir = s.daemon.dir
 	s.judge = newJudge(s.targets, shiftRules)
 	s.say("starting Trellis: %s", s.daemon.program)
 	if err := s.daemon.start(ctx); err != nil {
@@ -119,10 +120,11 @@ func (s *soak) begin(ctx context.Context, r *report) (err error) {
 	if err := warm.remove(ctx); err != nil {
 		return err
 	}
-	if r.Start, err = s.daemon.leastOf(ctx, 3, 500*time.Millisecond); err != nil {
+	measures := 1 + min(int(s.idle/time.Second), 3)
+	if r.Start, err = s.daemon.leastOf(ctx, measures, 500*time.Millisecond); err != nil {
 		return err
 	}
-	s.say("making the world: 2 accounts, 3 VPCs, 13 instances, 8 services")
+	s.say("making the world: 2 accounts, 3 VPCs, 8 services")
 	if s.world, err = makeWorld(ctx, s.daemon, s.targets); err != nil {
 		return err
 	}
@@ -138,7 +140,7 @@ func (s *soak) begin(ctx context.Context, r *report) (err error) {
 	if err := s.awaitHealthy(ctx); err != nil {
 		return err
 	}
-	if r.Idle, err = s.daemon.leastOf(ctx, 4, time.Second); err != nil {
+	if r.Idle, err = s.daemon.leastOf(ctx, measures, time.Second); err != nil {
 		return err
 	}
 	s.makeClients(r)
@@ -334,12 +336,8 @@ func (s *soak) end(ctx context.Context, r *report) error {
 		return err
 	}
 	r.Leaks = append(r.Leaks, found...)
-	shown, err := s.world.remembered(ctx)
-	if err != nil {
+	if err := s.awaitSettled(ctx, r); err != nil {
 		return err
-	}
-	if r.End.Settling > shown {
-		r.Leaks = append(r.Leaks, fmt.Sprintf("after everything was removed: %d goroutines settle nouns, and only %d are there to be settled", r.End.Settling, shown))
 	}
 	if perHour, ok := growth(r.Samples); ok {
 		if r.GrowthHour = &perHour; perHour > heapPerHour {
@@ -360,6 +358,28 @@ func (s *soak) end(ctx context.Context, r *report) error {
 		s.judge.complain("trellis' log: %s", line)
 	}
 	return nil
+}
+
+// awaitSettled waits until the control plane has no more to settle than what is still shown. It takes a minute until
+// deregistered targets are forgotten.
+func (s *soak) awaitSettled(ctx context.Context, r *report) error {
+	for end := time.Now().Add(s.idle); ; time.Sleep(2 * time.Second) {
+		shown, err := s.world.remembered(ctx)
+		if err != nil {
+			return err
+		}
+		m, err := s.daemon.measure(ctx)
+		if err != nil {
+			return err
+		}
+		if m.Settling <= shown {
+			return nil
+		}
+		if time.Now().After(end) {
+			r.Leaks = append(r.Leaks, fmt.Sprintf("after everything was removed: %d goroutines settle nouns, and only %d nouns are there to be settled", m.Settling, shown))
+			return nil
+		}
+	}
 }
 
 // profile keeps a profile of the daemon, to be read by go tool pprof.

@@ -209,7 +209,7 @@ func oddAnswer(c *net.TCPConn, req *http.Request, q query, head string) bool {
 		io.WriteString(c, strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n", 5)+whole)
 		return true
 	case "big-head":
-		io.WriteString(c, strings.Replace(whole, "\r\n", "\r\nX-Big: "+strings.Repeat("x", 20000)+"\r\n", 1))
+		io.WriteString(c, strings.Replace(whole, "\r\n", "\r\n"+strings.Repeat("X-Big: "+strings.Repeat("x", 3000)+"\r\n", 12), 1))
 		return true
 	case "early-close": // an answer before the body, and the end
 		io.WriteString(c, "HTTP/1.1 413 Content Too Large\r\n"+head+"Connection: close\r\nContent-Length: 0\r\n\r\n")

@@ -91,10 +91,14 @@ func deny() string {
 // target groups name their ports.
 func makeWorld(ctx context.Context, d *daemon, targets []*target) (*world, error) {
 	w := &world{d: d, vpcs: map[string]*vpcNoun{}, instances: map[string]*instance{}, services: map[string]*service{}}
-	for _, step := range []func(context.Context) error{w.makeVPCs, w.makeInstances, w.makeNetworks} {
-		if err := step(ctx); err != nil {
-			return w, err
-		}
+	if err := w.makeVPCs(ctx); err != nil {
+		return w, err
+	}
+	if err := w.makeInstances(ctx, targets); err != nil {
+		return w, err
+	}
+	if err := w.makeNetworks(ctx); err != nil {
+		return w, err
 	}
 	return w, w.makeServices(ctx, targets)
 }
@@ -195,13 +199,21 @@ func (w *world) makeInstance(ctx context.Context, name, vpcName, ip string) (*in
 	})
 }
 
-// makeInstances makes all instances. The target in VPC other has the very address of one in VPC targets.
-func (w *world) makeInstances(ctx context.Context) (err error) {
+// makeInstances makes the instances of those targets that can run, and of clients. The target in VPC other has the very
+// address of one in VPC targets.
+func (w *world) makeInstances(ctx context.Context, targets []*target) (err error) {
+	used := map[string]bool{}
+	for _, t := range targets {
+		used[t.instance] = used[t.instance] || t.missing == ""
+	}
 	for _, i := range []struct{ name, vpc, ip string }{
 		{"t-go", "targets", "10.0.1.10"}, {"t-raw", "targets", "10.0.1.11"}, {"t-python", "targets", "10.0.1.12"}, {"t-node", "targets", "10.0.1.13"},
 		{"t-c", "targets", "10.0.1.14"}, {"t-m1", "targets", "10.0.1.15"}, {"t-m2", "targets", "10.0.1.16"}, {"o-go", "other", "10.0.1.10"},
 		{"c-go", "clients", ""}, {"c-odd", "clients", ""}, {"c-scripts", "clients", ""}, {"c-probe", "clients", ""}, {"o-client", "other", ""},
 	} {
+		if i.ip != "" && !used[i.name] {
+			continue
+		}
 		if w.instances[i.name], err = w.makeInstance(ctx, i.name, i.vpc, i.ip); err != nil {
 			return fmt.Errorf("instance %s: %w", i.name, err)
 		}
