@@ -190,7 +190,7 @@ func (w *world) remembered(ctx context.Context) (n int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		n += len(instances.list("Reservations")) + len(shares.list("resourceShares"))
+		n += len(instances.list("Reservations")) + 2*len(shares.list("resourceShares")) // deleted, and changed when its network was
 	}
 	return n, nil
 }

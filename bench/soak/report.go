@@ -25,6 +25,7 @@ type report struct {
 	Kinds       map[string]int `json:"kinds"` // of calls other than ok
 	Churn       map[string]int `json:"churn"`
 	Faults      map[string]int `json:"faults"`
+	Repeated    map[string]int `json:"api_calls_repeated"` // after an answer of 5xx
 	Unexplained []string       `json:"unexplained"`
 	Leaks       []string       `json:"leaks"`
 	GrowthHour  *float64       `json:"heap_growth_bytes_per_hour,omitempty"`
@@ -87,6 +88,9 @@ func (s *soak) finish(r *report) {
 		j.blame(text)
 	}
 	r.Calls, r.Clients, r.Kinds, r.Unexplained = maps.Clone(j.counts), maps.Clone(j.perClient), maps.Clone(j.kinds), slices.Clone(j.unexplained)
+	s.daemon.mu.Lock()
+	r.Repeated = maps.Clone(s.daemon.repeated)
+	s.daemon.mu.Unlock()
 	r.Churn, r.Faults = maps.Clone(s.churn.counts), maps.Clone(s.faults.counts)
 }
 
@@ -104,6 +108,9 @@ func (r *report) print(out io.Writer) {
 	table("OTHER THAN OK", r.Kinds)
 	table("CHANGES", r.Churn)
 	table("FAULTS", r.Faults)
+	if len(r.Repeated) > 0 {
+		table("API CALLS ANSWERED BY 5xx AND REPEATED", r.Repeated)
+	}
 	fmt.Fprintf(w, "\nHELD\tafter start\tworld, before\tworld, after\tremoved\n")
 	row := func(name string, value func(*sample) string) {
 		fmt.Fprintf(w, "  %s", name)

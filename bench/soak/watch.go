@@ -212,16 +212,18 @@ func countRules(ns netns.NsHandle) int {
 // leastOf takes samples and keeps the least of each measure: what is held for good is in all of them.
 func (d *daemon) leastOf(ctx context.Context, n int, every time.Duration) (*sample, error) {
 	var least *sample
-	for range n {
+	for i := range n {
+		if i > 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(every):
+			}
+		}
 		s, err := d.measure(ctx)
 		if err != nil {
 			return nil, err
 		}
 		least = least.least(s)
-		select {
-		case <-ctx.Done():
-		case <-time.After(every):
-		}
 	}
 	return least, nil
 }

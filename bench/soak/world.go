@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/trellis-project/trellis"
 )
@@ -202,6 +203,8 @@ func (w *world) makeInstance(ctx context.Context, name, vpcName, ip string) (*in
 // makeInstances makes the instances of those targets that can run, and of clients. The target in VPC other has the very
 // address of one in VPC targets.
 func (w *world) makeInstances(ctx context.Context, targets []*target) (err error) {
+	var mu sync.Mutex // guards what is made, all at once
+	var all sync.WaitGroup
 	used := map[string]bool{}
 	for _, t := range targets {
 		used[t.instance] = used[t.instance] || t.missing == ""
@@ -214,11 +217,17 @@ func (w *world) makeInstances(ctx context.Context, targets []*target) (err error
 		if i.ip != "" && !used[i.name] {
 			continue
 		}
-		if w.instances[i.name], err = w.makeInstance(ctx, i.name, i.vpc, i.ip); err != nil {
-			return fmt.Errorf("instance %s: %w", i.name, err)
-		}
+		all.Go(func() {
+			made, failed := w.makeInstance(ctx, i.name, i.vpc, i.ip)
+			mu.Lock()
+			defer mu.Unlock()
+			if w.instances[i.name] = made; failed != nil {
+				err = errors.Join(err, fmt.Errorf("instance %s: %w", i.name, failed))
+			}
+		})
 	}
-	return nil
+	all.Wait()
+	return err
 }
 
 // associateVPC associates a VPC with a network and waits until it is done.
@@ -313,8 +322,49 @@ func (w *world) makeService(ctx context.Context, account, name, auth string, act
 	return s, nil
 }
 
+// makeServed makes a service with a target group for each of its targets, and forwards to the first.
+func (w *world) makeServed(ctx context.Context, name, account, auth string, targets []*target) (*service, error) {
+	groups, first, vpcName := map[string]string{}, "", "targets"
+	if account == accountB {
+		vpcName = "other"
+	}
+	var responders []string
+	for _, t := range targets {
+		ip := w.instances[t.instance].ip
+		if name == "six" {
+			ip = w.instances[t.instance].ip6
+		}
+		responders = append(responders, t.name)
+		if name == "members" && first != "" { // one group with both
+			if err := w.register(ctx, account, first, ip, t.port); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		id, err := w.makeGroup(ctx, account, name+"-"+t.name, vpcName, ip, t.port)
+		if err != nil {
+			return nil, fmt.Errorf("target group of %s: %w", t.name, err)
+		}
+		if groups[t.name] = id; first == "" {
+			first = id
+		}
+	}
+	action := forward(first, 100)
+	if name == "fixed" {
+		action = fixed(404)
+	}
+	s, err := w.makeService(ctx, account, name, auth, action, w.networkARN)
+	if err != nil {
+		return nil, err
+	}
+	s.groups, s.responders = groups, responders
+	return s, nil
+}
+
 // makeServices makes the services, each with target groups of its own: a target group serves one service.
-func (w *world) makeServices(ctx context.Context, targets []*target) error {
+func (w *world) makeServices(ctx context.Context, targets []*target) (err error) {
+	var mu sync.Mutex // guards what is made, all at once
+	var all sync.WaitGroup
 	byService := map[string][]*target{}
 	for _, t := range targets {
 		if t.missing == "" {
@@ -327,42 +377,17 @@ func (w *world) makeServices(ctx context.Context, targets []*target) error {
 		{"mix", accountA, "NONE"}, {"iam", accountA, "AWS_IAM"}, {"flip", accountA, "AWS_IAM"}, {"shift", accountA, "NONE"}, {"fixed", accountA, "NONE"},
 		{"members", accountA, "NONE"}, {"six", accountA, "NONE"}, {"other", accountB, "NONE"},
 	} {
-		svc := &service{groups: map[string]string{}}
-		var first string
-		for _, t := range byService[s.name] {
-			i := w.instances[t.instance]
-			ip, vpcName := i.ip, "targets"
-			if s.name == "six" {
-				ip = i.ip6
+		all.Go(func() {
+			made, failed := w.makeServed(ctx, s.name, s.account, s.auth, byService[s.name])
+			mu.Lock()
+			defer mu.Unlock()
+			if w.services[s.name] = made; failed != nil {
+				err = errors.Join(err, fmt.Errorf("service %s: %w", s.name, failed))
 			}
-			if s.account == accountB {
-				vpcName = "other"
-			}
-			if s.name == "members" && first != "" { // one group with both
-				if err := w.register(ctx, s.account, first, ip, t.port); err != nil {
-					return err
-				}
-			} else {
-				id, err := w.makeGroup(ctx, s.account, s.name+"-"+t.name, vpcName, ip, t.port)
-				if err != nil {
-					return fmt.Errorf("target group of %s: %w", t.name, err)
-				}
-				if svc.groups[t.name] = id; first == "" {
-					first = id
-				}
-			}
-			svc.responders = append(svc.responders, t.name)
-		}
-		action := fixed(404)
-		if s.name != "fixed" {
-			action = forward(first, 100)
-		}
-		made, err := w.makeService(ctx, s.account, s.name, s.auth, action, w.networkARN)
-		if err != nil {
-			return fmt.Errorf("service %s: %w", s.name, err)
-		}
-		made.groups, made.responders = svc.groups, svc.responders
-		w.services[s.name] = made
+		})
+	}
+	if all.Wait(); err != nil {
+		return err
 	}
 	w.deregisterable = w.services["members"].groups["m1"]
 	mix := w.services["mix"]
