@@ -25,6 +25,7 @@ type call struct {
 	Want    string `json:"want"`         // the target that the request names in x-want, empty for any
 	Rule    int    `json:"rule"`         // of the service shift: which rule's path it had, from 1; 0 for none
 	Start   int64  `json:"start"`        // Unix nanoseconds, before the first byte was sent
+	Born    int64  `json:"born"`         // Unix nanoseconds, when its connection was made; 0 when it is not known
 	End     int64  `json:"end"`          // Unix nanoseconds, after the last byte of the answer
 	Status  int    `json:"status"`       // 0 when no answer came
 	From    string `json:"from"`         // the target that answered, empty for an answer of Trellis itself

@@ -134,6 +134,12 @@ func (p *plan) fill(rng *rand.Rand, big int64) {
 	p.path += path + "?n=" + p.nonce + "&size=" + strconv.FormatInt(max(p.size, 0), 10) + more
 }
 
+// bornConn is a connection that knows when it was made.
+type bornConn struct {
+	net.Conn
+	at time.Time
+}
+
 // caller makes calls with Go's net/http.
 type caller struct {
 	cfg  *clientConfig
@@ -150,7 +156,11 @@ func newCaller(cfg *clientConfig) *caller {
 		if cfg.IPv6 {
 			network = "tcp6"
 		}
-		return dialer.DialContext(ctx, network, addr)
+		c, err := dialer.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return bornConn{c, time.Now()}, nil
 	}
 	return &caller{cfg: cfg, http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
@@ -164,6 +174,9 @@ func (k *caller) do(p *plan) *call {
 	defer cancel()
 	conn := ""
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+		if b, ok := i.Conn.(bornConn); ok {
+			c.Born = b.at.UnixNano()
+		}
 		conn = fmt.Sprintf("%s→%s reused=%t", i.Conn.LocalAddr(), i.Conn.RemoteAddr(), i.Reused)
 	}})
 	var body io.Reader

@@ -209,7 +209,7 @@ func bounce(h *netlink.Handle, l netlink.Link, down time.Duration) error {
 func (f *faults) restart(ctx context.Context, kill bool) error {
 	f.s.gate.Lock()
 	defer f.s.gate.Unlock()
-	end := f.s.judge.begin("Trellis started again")
+	end := f.s.judge.begin(classRestart)
 	defer func() { end(settleTime) }()
 	if kill {
 		f.s.daemon.cmd.Process.Kill()

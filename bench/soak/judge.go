@@ -15,6 +15,7 @@ const (
 	classFault       = "fault"       // met a target that a fault had at that time
 	classRace        = "race"        // met the end of a connection that a target closed without a word
 	classRestart     = "restart"     // met Trellis itself while it was started again
+	classStall       = "stall"       // failed while the machine itself stood still
 	classUnexplained = "unexplained" // never to be
 )
 
@@ -83,8 +84,8 @@ func (t *timeline) valid(from, to int64) []string {
 
 // fault is a time in which targets could not be expected to work.
 type fault struct {
-	what     string
-	targets  []string // their names; empty: Trellis itself
+	what     string   // for people; of everything: the class of the calls that met it
+	targets  []string // their names; nil: everything
 	from, to int64
 }
 
@@ -99,6 +100,8 @@ type judge struct {
 
 	mu          sync.Mutex
 	faults      []*fault
+	stalls      int            // how often the machine stood still
+	stalled     time.Duration  // and for how long in all
 	counts      map[string]int // by class
 	perClient   map[string]int
 	kinds       map[string]int // by class, client, case, target, status and error, but for ok
@@ -138,17 +141,34 @@ func (j *judge) begin(what string, targets ...string) func(settle time.Duration)
 	}
 }
 
-// met finds a fault that a call may have met: of Trellis itself, or of one of the targets.
+// byFault are the failures that a target's fault explains: not that a name is not found, nor that Trellis does not listen.
+var byFault = []string{errCut, errReset, errClosed, errTimeout}
+
+// met finds a fault that a call may have met: of one of the targets, or without targets one of everything. For a restart
+// of Trellis it counts when the call's connection was made: it may have been dead for long when it was used again.
 func (j *judge) met(c *call, targets []string) *fault {
 	for _, f := range slices.Backward(j.faults) {
-		if f.from > c.End+margin || f.to < c.Start-margin {
+		start := c.Start
+		if c.Born > 0 && f.what == classRestart {
+			start = min(start, c.Born)
+		}
+		if f.from > c.End+margin || f.to < start-margin {
 			continue
 		}
-		if len(f.targets) == 0 || slices.ContainsFunc(f.targets, func(t string) bool { return slices.Contains(targets, t) }) {
+		if targets == nil && f.targets == nil || slices.ContainsFunc(f.targets, func(t string) bool { return slices.Contains(targets, t) }) {
 			return f
 		}
 	}
 	return nil
+}
+
+// stood notes that the machine stood still between two moments: whoever had to do something then is late.
+func (j *judge) stood(from, to time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stalls++
+	j.stalled += to.Sub(from)
+	j.faults = append(j.faults, &fault{what: classStall, from: from.UnixNano(), to: to.Add(settleTime).UnixNano()})
 }
 
 // take takes a call: of a probe to whoever waits for it, others to be judged.
@@ -179,7 +199,10 @@ func (j *judge) count(c *call, expected []string, why string) {
 		j.perCase[c.Want+" "+c.Case]++
 	}
 	class := classUnexplained
-	f := j.met(c, who)
+	f := (*fault)(nil)
+	if len(who) > 0 {
+		f = j.met(c, who)
+	}
 	provoked := oddExpectations[c.Case]
 	switch {
 	case c.Err == errWrong:
@@ -187,10 +210,10 @@ func (j *judge) count(c *call, expected []string, why string) {
 		class = classOK
 	case provoked != nil && provoked(c):
 		class = classProvoked
-	case f != nil && len(f.targets) == 0:
-		class = classRestart
-	case f != nil && (c.Status == 0 || c.Status >= 500 || c.Err != errNone):
+	case f != nil && (c.From == "" && (c.Status == 500 || c.Status == 502 || c.Status == 503) || slices.Contains(byFault, c.Err)):
 		class = classFault
+	case j.met(c, nil) != nil:
+		class = j.met(c, nil).what
 	case j.leaving[c.Want] && c.From == "" && c.Status == 502:
 		class = classRace
 		j.races[c.Want]++

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -59,6 +60,7 @@ func oddCall(cfg *clientConfig, rng *rand.Rand) *call {
 		return c
 	}
 	defer nc.Close()
+	c.Born = time.Now().UnixNano()
 	nc.SetDeadline(time.Now().Add(2 * callTimeout))
 	o := &oddClient{TCPConn: nc.(*net.TCPConn), r: bufio.NewReader(nc), host: host, want: want, rng: rng, c: c}
 	odd.do(o)
@@ -103,6 +105,9 @@ func (o *oddClient) send(s string) bool {
 // receive reads one answer and holds it against a plan.
 func (o *oddClient) receive(p *plan) bool {
 	res, err := http.ReadResponse(o.r, &http.Request{Method: p.method})
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
 	if err != nil {
 		o.c.fail(classify(err, false), "read the head of %s: %v", p.nonce, err)
 		return false
@@ -202,7 +207,7 @@ func (o *oddClient) idleAndBack() {
 		}
 		if i == 0 {
 			time.Sleep(time.Duration(4+o.rng.IntN(12)) * time.Second)
-			o.c.Start = time.Now().UnixNano() // the second one is what may meet a fault
+			o.c.Start, o.c.Status, o.c.From = time.Now().UnixNano(), 0, "" // the second one is what may meet a fault
 		}
 	}
 }

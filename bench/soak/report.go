@@ -26,6 +26,8 @@ type report struct {
 	Churn       map[string]int `json:"churn"`
 	Faults      map[string]int `json:"faults"`
 	Repeated    map[string]int `json:"api_calls_repeated"` // after an answer of 5xx
+	Stalls      int            `json:"machine_stalls"`
+	Stalled     float64        `json:"machine_stalled_seconds"`
 	Unexplained []string       `json:"unexplained"`
 	Leaks       []string       `json:"leaks"`
 	GrowthHour  *float64       `json:"heap_growth_bytes_per_hour,omitempty"`
@@ -52,7 +54,7 @@ func (s *soak) progress(m *sample, begun time.Time) {
 	}
 	line := fmt.Sprintf("%8s %4.0f/s", time.Since(begun).Round(time.Second), float64(total-s.lastTotal)/time.Since(s.lastAt).Seconds())
 	s.lastTotal, s.lastAt = total, time.Now()
-	for _, class := range []string{classOK, classProvoked, classFault, classRace, classRestart, classUnexplained} {
+	for _, class := range []string{classOK, classProvoked, classFault, classRace, classRestart, classStall, classUnexplained} {
 		line += fmt.Sprintf("  %s %d", class, j.counts[class])
 	}
 	j.mu.Unlock()
@@ -88,6 +90,7 @@ func (s *soak) finish(r *report) {
 		j.blame(text)
 	}
 	r.Calls, r.Clients, r.Kinds, r.Unexplained = maps.Clone(j.counts), maps.Clone(j.perClient), maps.Clone(j.kinds), slices.Clone(j.unexplained)
+	r.Stalls, r.Stalled = j.stalls, j.stalled.Seconds()
 	s.daemon.mu.Lock()
 	r.Repeated = maps.Clone(s.daemon.repeated)
 	s.daemon.mu.Unlock()
@@ -134,6 +137,9 @@ func (r *report) print(out io.Writer) {
 	_ = w.Flush() // to a terminal or a file: nobody could be told
 	if r.GrowthHour != nil {
 		fmt.Fprintf(out, "\nThe reachable heap grew by %.1f MB an hour.\n", *r.GrowthHour/(1<<20))
+	}
+	if r.Stalls > 0 {
+		fmt.Fprintf(out, "\nThe machine stood still %d times, for %.1f s in all: it has other work to do.\n", r.Stalls, r.Stalled)
 	}
 	for _, m := range r.Missing {
 		fmt.Fprintf(out, "Not run: %s\n", m)

@@ -254,6 +254,7 @@ func (s *soak) traffic(ctx context.Context, r *report) {
 	ctx, cancel := context.WithTimeout(ctx, s.length)
 	defer cancel()
 	var work sync.WaitGroup
+	work.Go(func() { watchMachine(ctx, s.judge) })
 	work.Go(func() { s.churn.run(ctx, s.seed) })
 	work.Go(func() {
 		if s.options.restart == 0 {

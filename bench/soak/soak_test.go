@@ -113,7 +113,10 @@ func TestJudge(t *testing.T) {
 		{"by the default action", classOK, call{Service: "shift", Case: "echo", Rule: 1, From: "sa", Status: 200}, func(j *judge) { j.shift = newTimeline("sa") }},
 		{"by a rule", classOK, call{Service: "shift", Case: "echo", Rule: 1, From: "sb", Status: 200}, func(j *judge) { j.rules[0].change("sb", func() error { return nil }) }},
 		{"past a rule", classUnexplained, call{Service: "shift", Case: "echo", Rule: 1, From: "sa", Status: 200}, func(j *judge) { j.rules[0].change("sb", func() error { return nil }) }},
-		{"while Trellis starts", classRestart, call{Service: "six", Case: "echo", Err: errRefused}, func(j *judge) { j.begin("restart") }},
+		{"while Trellis starts", classRestart, call{Service: "six", Case: "echo", Err: errRefused}, func(j *judge) { j.begin(classRestart) }},
+		{"a wrong body while Trellis starts", classUnexplained, call{Service: "six", Case: "echo", From: "six", Status: 200, Err: errWrong}, func(j *judge) { j.begin(classRestart) }},
+		{"a name not found under a target's fault", classUnexplained, call{Service: "mix", Case: "echo", Want: "go", Err: errResolve}, func(j *judge) { j.begin("killed", "go") }},
+		{"late on a machine that stood still", classStall, call{Service: "mix", Case: "echo", Want: "go", Err: errResolve}, func(j *judge) { j.stood(time.Now(), time.Now()) }},
 	} {
 		j := newJudge([]*target{{name: "node", leaves: true}, {name: "go"}}, shiftRules)
 		j.others = map[string][]string{"flip": {"go"}, "iam": {"go"}}

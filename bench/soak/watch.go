@@ -287,6 +287,28 @@ func leaks(when string, before, after *sample, memory bool) []string {
 	return out
 }
 
+const (
+	// tickEvery is how often the soak looks whether it runs at all.
+	tickEvery = 50 * time.Millisecond
+	// stallAfter is how late that look may be.
+	stallAfter = 700 * time.Millisecond
+)
+
+// watchMachine tells the judge when the machine stands still: when this very program was not run for long, Trellis and
+// the clients were not either, and time-outs say nothing.
+func watchMachine(ctx context.Context, j *judge) {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for last := time.Now(); ctx.Err() == nil; {
+		<-tick.C
+		now := time.Now()
+		if now.Sub(last) > stallAfter {
+			j.stood(last, now)
+		}
+		last = now
+	}
+}
+
 // mega is a number of bytes in megabytes.
 func mega(n int64) float64 { return float64(n) / (1 << 20) }
 

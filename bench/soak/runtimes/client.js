@@ -74,7 +74,7 @@ function call() {
       finish();
     });
   });
-  req.on('socket', (s) => { where = `port ${s.localPort} reused=${req.reusedSocket}`; });
+  req.on('socket', (s) => { c.born = s.born = s.born || c.start; where = `port ${s.localPort} reused=${req.reusedSocket}`; });
   req.setTimeout(25000, () => req.destroy(Object.assign(new Error('no answer in 25 s'), { code: 'ETIMEDOUT' })));
   req.on('error', fail);
   req.end(data);

@@ -38,6 +38,8 @@ def kind_of(e, status):
 
 def work(rng, rate):
     conns, session = {}, requests.Session() if requests else None
+    if session:
+        session.born = time.time_ns()
     services = sorted(CFG["services"])
     while True:
         time.sleep(rng.expovariate(rate))
@@ -60,6 +62,7 @@ def work(rng, rate):
             headers = {"x-want": want} if want else {}
             if session and rng.random() < 0.5:
                 where = "requests"
+                c["born"] = session.born
                 r = session.request(method, "http://" + host + path, data=data, headers=headers, timeout=25)
                 c["status"], fields, body = r.status_code, r.headers, r.content
             else:
@@ -67,6 +70,8 @@ def work(rng, rate):
                 if conn is None:
                     conn = conns[host] = http.client.HTTPConnection(host, timeout=25)
                     conn.connect()
+                    conn.born = time.time_ns()
+                c["born"] = conn.born
                 where = "http.client %s" % (conn.sock.getsockname() if conn.sock else "",)
                 conn.request(method, path, data, headers)
                 r = conn.getresponse()
