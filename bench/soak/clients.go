@@ -151,11 +151,11 @@ type caller struct {
 func newCaller(cfg *clientConfig) *caller {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	t := &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second, DisableCompression: true, ExpectContinueTimeout: 3 * time.Second}
-	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		network = "tcp4"
-		if cfg.IPv6 {
-			network = "tcp6"
-		}
+	network := "tcp4"
+	if cfg.IPv6 {
+		network = "tcp6"
+	}
+	t.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) {
 		c, err := dialer.DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, err

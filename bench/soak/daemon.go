@@ -150,6 +150,7 @@ func (d *daemon) stop() error {
 		return nil
 	}
 	d.cmd.Process.Signal(syscall.SIGTERM)
+	d.cmd.Process.Signal(syscall.SIGCONT) // a fault may have frozen it
 	select {
 	case <-d.ended:
 	case <-time.After(stopTimeout):

@@ -38,7 +38,8 @@ func (f *faults) run(ctx context.Context, seed uint64) {
 	kinds := []struct {
 		name string
 		do   func(*rand.Rand) error
-	}{{"target killed", f.killTarget}, {"target frozen", f.freezeTarget}, {"client killed", f.killClient}, {"packets dropped", f.dropPackets}, {"link down", f.linkDown}}
+	}{{"target killed", f.killTarget}, {"target frozen", f.freezeTarget}, {"client killed", f.killClient}, {"packets dropped", f.dropPackets}, {"link down", f.linkDown},
+		{"Trellis frozen", f.freezeTrellis}}
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
@@ -96,6 +97,19 @@ func (f *faults) freezeTarget(rng *rand.Rand) error {
 	time.Sleep(2*time.Second + rand.N(2*time.Second))
 	t.proc.signal(syscall.SIGCONT)
 	return nil
+}
+
+// freezeTrellis stops Trellis for two seconds, as a machine that is moved does. Nothing excuses a failure then: all
+// time-outs are longer.
+func (f *faults) freezeTrellis(*rand.Rand) error {
+	f.s.gate.RLock()
+	defer f.s.gate.RUnlock()
+	pid := f.s.daemon.pid()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Second)
+	return syscall.Kill(pid, syscall.SIGCONT)
 }
 
 // killClient kills a client and starts it again. The probe is spared: churn counts on it.

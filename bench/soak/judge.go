@@ -26,6 +26,8 @@ const (
 	keepSpans = int64(3 * time.Minute)
 	// maxRace is the part of a target's calls that may meet the end of a connection.
 	maxRace = 0.05
+	// doubtFor is how long a call that nothing explains waits to be judged once more.
+	doubtFor = 20 * time.Second
 	// forever is the end of a span that has none yet.
 	forever = int64(1<<63 - 1)
 )
@@ -100,6 +102,7 @@ type judge struct {
 
 	mu          sync.Mutex
 	faults      []*fault
+	doubts      []*doubt
 	stalls      int            // how often the machine stood still
 	stalled     time.Duration  // and for how long in all
 	counts      map[string]int // by class
@@ -186,17 +189,39 @@ func (j *judge) take(c *call) {
 	expected, why := j.expect(c)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.count(c, expected, why)
+	j.perClient[c.Client]++
+	j.count(&doubt{c, expected, why, time.Now()}, true)
 }
 
-// count gives a call its class. The caller holds mu.
-func (j *judge) count(c *call, expected []string, why string) {
-	j.perClient[c.Client]++
+// doubt is a call that nothing explains yet: that the machine stood still is known only when it goes on.
+type doubt struct {
+	c        *call
+	expected []string
+	why      string
+	since    time.Time
+}
+
+// settleDoubts judges once more what nothing explained, when it is old enough or all is over.
+func (j *judge) settleDoubts(over bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	old := j.doubts
+	j.doubts = nil
+	for _, d := range old {
+		if over || time.Since(d.since) > doubtFor {
+			j.count(d, false)
+		} else {
+			j.doubts = append(j.doubts, d)
+		}
+	}
+}
+
+// count gives a call its class, or puts that off when nothing explains it. The caller holds mu.
+func (j *judge) count(d *doubt, first bool) {
+	c, expected, why := d.c, d.expected, d.why
 	who := expected
 	if c.Want != "" {
 		who = []string{c.Want}
-		j.perTarget[c.Want]++
-		j.perCase[c.Want+" "+c.Case]++
 	}
 	class := classUnexplained
 	f := (*fault)(nil)
@@ -218,6 +243,14 @@ func (j *judge) count(c *call, expected []string, why string) {
 		class = classRace
 		j.races[c.Want]++
 		j.racesOf[c.Want+" "+c.Case]++
+	}
+	if class == classUnexplained && first && c.Err != errWrong {
+		j.doubts = append(j.doubts, d)
+		return
+	}
+	if c.Want != "" {
+		j.perTarget[c.Want]++
+		j.perCase[c.Want+" "+c.Case]++
 	}
 	j.counts[class]++
 	if class == classOK {

@@ -30,19 +30,20 @@ import (
 
 // options are what a soak can be told.
 type options struct {
-	length  time.Duration // of the traffic
-	seed    uint64        // of everything that is by chance: the same seed, the same sequence of calls and changes
-	rate    float64       // calls in a second, of all clients together
-	churn   float64       // quick changes in a second
-	faults  time.Duration // mean time between two
-	restart time.Duration // time between two restarts of Trellis; 0 for none
-	big     int64         // bytes of the biggest body
-	program string        // trellis; empty: built from this source
-	results string        // directory for the report
-	sample  time.Duration // time between two samples and progress lines
-	idle    time.Duration // how long to wait until everything is idle
-	plain   bool          // Go's targets and clients only
-	corrupt int           // which answer of the target go has a wrong byte; 0 for none
+	length  time.Duration  // of the traffic
+	seed    uint64         // of everything that is by chance: the same seed, the same sequence of calls and changes
+	rate    float64        // calls in a second, of all clients together
+	churn   float64        // quick changes in a second
+	faults  time.Duration  // mean time between two
+	restart time.Duration  // time between two restarts of Trellis; 0 for none
+	big     int64          // bytes of the biggest body
+	program string         // trellis; empty: built from this source
+	results string         // directory for the report
+	sample  time.Duration  // time between two samples and progress lines
+	idle    time.Duration  // how long to wait until everything is idle
+	plain   bool           // Go's targets and clients only
+	corrupt int            // which answer of the target go has a wrong byte; 0 for none
+	hurry   chan os.Signal // a second Ctrl-C: Trellis is ended, which removes all that is its, and no report comes
 
 	out io.Writer
 }
@@ -78,9 +79,11 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	o.hurry = make(chan os.Signal, 1)
 	go func() {
 		<-ctx.Done()
-		stop() // the second Ctrl-C ends it at once
+		signal.Notify(o.hurry, os.Interrupt, syscall.SIGTERM)
+		stop()
 		fmt.Fprintln(os.Stderr, "ending: everything is removed, and the report comes; once more ends without it")
 	}()
 	r, err := run(ctx, o)

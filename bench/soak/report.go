@@ -83,6 +83,7 @@ func sumOfCounts(counts map[string]int) int {
 // finish makes the report of what was counted.
 func (s *soak) finish(r *report) {
 	j := s.judge
+	j.settleDoubts(true)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, text := range j.raced() {

@@ -62,6 +62,12 @@ func run(ctx context.Context, o options) (r *report, err error) {
 			err = errors.Join(err, s.daemon.stop())
 		}
 	}()
+	go func() {
+		<-o.hurry // never, when there is no channel
+		s.daemon.stop()
+		os.RemoveAll(dir)
+		os.Exit(130)
+	}()
 	if err := s.begin(ctx, r); err != nil {
 		return nil, fmt.Errorf("%w (see %s)", err, dir)
 	}
@@ -254,7 +260,7 @@ func (s *soak) traffic(ctx context.Context, r *report) {
 	ctx, cancel := context.WithTimeout(ctx, s.length)
 	defer cancel()
 	var work sync.WaitGroup
-	work.Go(func() { watchMachine(ctx, s.judge) })
+	work.Go(func() { watchMachine(ctx, s) })
 	work.Go(func() { s.churn.run(ctx, s.seed) })
 	work.Go(func() {
 		if s.options.restart == 0 {
@@ -292,6 +298,7 @@ func (s *soak) traffic(ctx context.Context, r *report) {
 			} else {
 				r.Samples = append(r.Samples, m)
 			}
+			s.judge.settleDoubts(false)
 			s.progress(m, begun)
 			if !alive {
 				s.judge.complain("trellis serve has ended: %s", tail(s.daemon.logPath, 3000))

@@ -124,6 +124,7 @@ func TestJudge(t *testing.T) {
 			c.before(j)
 		}
 		j.take(at(c.call))
+		j.settleDoubts(true)
 		if j.counts[c.class] != 1 {
 			t.Errorf("%s: %v, want %s; %v", c.name, j.counts, c.class, j.unexplained)
 		}

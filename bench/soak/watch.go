@@ -289,24 +289,51 @@ func leaks(when string, before, after *sample, memory bool) []string {
 
 const (
 	// tickEvery is how often the soak looks whether it runs at all.
-	tickEvery = 50 * time.Millisecond
-	// stallAfter is how late that look may be.
+	tickEvery = 100 * time.Millisecond
+	// stallAfter is how late that look may be, and how long a thread of Trellis may wait for a processor.
 	stallAfter = 700 * time.Millisecond
 )
 
-// watchMachine tells the judge when the machine stands still: when this very program was not run for long, Trellis and
-// the clients were not either, and time-outs say nothing.
-func watchMachine(ctx context.Context, j *judge) {
+// watchMachine tells the judge when the machine stands still: when this very program, or a thread of Trellis that had
+// something to do, was not run for long. Time-outs of then say nothing.
+func watchMachine(ctx context.Context, s *soak) {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
+	waited := map[string]time.Duration{}
 	for last := time.Now(); ctx.Err() == nil; {
 		<-tick.C
 		now := time.Now()
 		if now.Sub(last) > stallAfter {
-			j.stood(last, now)
+			s.judge.stood(last, now)
+		}
+		s.gate.RLock()
+		longest := runDelay(s.daemon.pid(), waited)
+		s.gate.RUnlock()
+		if longest > stallAfter {
+			s.judge.stood(now.Add(-longest-tickEvery), now)
 		}
 		last = now
 	}
+}
+
+// runDelay is the longest time that a thread of a process has waited for a processor since it was last asked, by
+// proc(5), schedstat: time running, time waiting, turns.
+func runDelay(pid int, waited map[string]time.Duration) (longest time.Duration) {
+	files, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat") // the pattern is right
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue // the thread has ended
+		}
+		if fields := strings.Fields(string(b)); len(fields) == 3 {
+			n, _ := strconv.ParseInt(fields[1], 10, 64) // the kernel writes numbers
+			if was, known := waited[f]; known {
+				longest = max(longest, time.Duration(n)-was)
+			}
+			waited[f] = time.Duration(n)
+		}
+	}
+	return longest
 }
 
 // mega is a number of bytes in megabytes.

@@ -36,13 +36,13 @@ type instance struct {
 
 // service is a VPC Lattice service with its listener on port 80.
 type service struct {
-	name, account      string
-	id, arn, dns       string
-	listener           string
-	groups             map[string]string // target groups: name of the target → id
-	signed             bool              // auth type AWS_IAM
-	responders         []string          // targets that may answer when nothing else says who
-	associationID, log string
+	name, account string
+	id, arn, dns  string
+	listener      string
+	groups        map[string]string // target groups: name of the target → id
+	signed        bool              // auth type AWS_IAM
+	responders    []string          // targets that may answer when nothing else says who
+	associationID string            // with the last network that it was put into
 }
 
 // world is all that is made at the start and stays until the end. Churn makes and removes more beside it.
