@@ -15,28 +15,28 @@ import (
 
 // report is what a soak has found, as it is written to a file.
 type report struct {
-	Begun       time.Time      `json:"begun"`
-	Seconds     float64        `json:"seconds"`
-	Seed        uint64         `json:"seed"`
-	Command     string         `json:"command"`
-	Missing     []string       `json:"missing_runtimes"`
-	Calls       map[string]int `json:"calls"` // by class
-	Clients     map[string]int `json:"calls_by_client"`
-	Kinds       map[string]int `json:"kinds"` // of calls other than ok
-	Churn       map[string]int `json:"churn"`
-	Faults      map[string]int `json:"faults"`
-	Repeated    map[string]int `json:"api_calls_repeated"` // after an answer of 5xx
-	Stalls      int            `json:"machine_stalls"`
-	Stalled     float64        `json:"machine_stalled_seconds"`
-	Unexplained []string       `json:"unexplained"`
-	Leaks       []string       `json:"leaks"`
-	GrowthHour  *float64       `json:"heap_growth_bytes_per_hour,omitempty"`
-	Start       *sample        `json:"after_start"`
-	Idle        *sample        `json:"world_idle_before"`
-	IdleAfter   *sample        `json:"world_idle_after"`
-	End         *sample        `json:"after_removal"`
-	Samples     []*sample      `json:"samples"`
-	Kept        string         `json:"kept,omitempty"` // directory with the log and profiles, when something was found
+	Begun       time.Time          `json:"begun"`
+	Seconds     float64            `json:"seconds"`
+	Seed        uint64             `json:"seed"`
+	Command     string             `json:"command"`
+	Missing     []string           `json:"missing_runtimes"`
+	Calls       map[string]int     `json:"calls"` // by class
+	Clients     map[string]int     `json:"calls_by_client"`
+	Kinds       map[string]int     `json:"kinds"` // of calls other than ok
+	Churn       map[string]int     `json:"churn"`
+	Faults      map[string]int     `json:"faults"`
+	Repeated    map[string]int     `json:"api_calls_repeated"` // after an answer of 5xx
+	Stalls      int                `json:"machine_stalls"`
+	Stalled     float64            `json:"machine_stalled_seconds"`
+	Unexplained []string           `json:"unexplained"`
+	Leaks       []string           `json:"leaks"`
+	Growth      map[string]float64 `json:"growth_bytes_per_hour,omitempty"`
+	Start       *sample            `json:"after_start"`
+	Idle        *sample            `json:"world_idle_before"`
+	IdleAfter   *sample            `json:"world_idle_after"`
+	End         *sample            `json:"after_removal"`
+	Samples     []*sample          `json:"samples"`
+	Kept        string             `json:"kept,omitempty"` // directory with the log and profiles, when something was found
 
 	dataDir string // of Trellis
 }
@@ -127,7 +127,8 @@ func (r *report) print(out io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
-	row("memory, MB", func(s *sample) string { return fmt.Sprintf("%.1f", mega(s.RSS)) })
+	row("memory (RSS), MB", func(s *sample) string { return fmt.Sprintf("%.1f", mega(s.RSS)) })
+	row("of it, no file's", func(s *sample) string { return fmt.Sprintf("%.1f", mega(s.Anon)) })
 	row("reachable heap, MB", func(s *sample) string { return fmt.Sprintf("%.1f", mega(s.Heap)) })
 	row("descriptors", func(s *sample) string { return fmt.Sprint(s.descriptors()) })
 	row("goroutines", func(s *sample) string { return fmt.Sprint(s.Goroutines) })
@@ -136,8 +137,8 @@ func (r *report) print(out io.Writer) {
 	row("packet rules", func(s *sample) string { return fmt.Sprint(s.Rules) })
 	row("links", func(s *sample) string { return fmt.Sprint(s.Links) })
 	_ = w.Flush() // to a terminal or a file: nobody could be told
-	if r.GrowthHour != nil {
-		fmt.Fprintf(out, "\nThe reachable heap grew by %.1f MB an hour.\n", *r.GrowthHour/(1<<20))
+	for _, name := range slices.Sorted(maps.Keys(r.Growth)) {
+		fmt.Fprintf(out, "\nUnder traffic the %s grew by %.1f MB an hour.\n", name, r.Growth[name]/(1<<20))
 	}
 	if r.Stalls > 0 {
 		fmt.Fprintf(out, "\nThe machine stood still %d times, for %.1f s in all: it has other work to do.\n", r.Stalls, r.Stalled)

@@ -347,11 +347,8 @@ func (s *soak) end(ctx context.Context, r *report) error {
 	if err := s.awaitSettled(ctx, r); err != nil {
 		return err
 	}
-	if perHour, ok := growth(r.Samples); ok {
-		if r.GrowthHour = &perHour; perHour > heapPerHour {
-			r.Leaks = append(r.Leaks, fmt.Sprintf("under traffic the reachable heap grew by %.1f MB an hour", perHour/(1<<20)))
-		}
-	}
+	r.Growth, found = grown(r.Samples)
+	r.Leaks = append(r.Leaks, found...)
 	if len(r.Leaks) > 0 {
 		s.profile(ctx, "heap-after-removal")
 		s.profile(ctx, "goroutine-after-removal")

@@ -73,13 +73,14 @@ func TestGrowth(t *testing.T) {
 		}
 		return out
 	}
-	if per, ok := growth(series(func(m int) float64 { return 30 + min(float64(m), 10) })); !ok || per > 1<<20 {
+	heap := func(s *sample) int64 { return s.Heap }
+	if per, ok := growth(series(func(m int) float64 { return 30 + min(float64(m), 10) }), heap); !ok || per > 1<<20 {
 		t.Errorf("a cache that fills: %g an hour, %t", per, ok)
 	}
-	if per, ok := growth(series(func(m int) float64 { return 30 + float64(m) })); !ok || per < 59<<20 || per > 61<<20 {
+	if per, ok := growth(series(func(m int) float64 { return 30 + float64(m) }), heap); !ok || per < 59<<20 || per > 61<<20 {
 		t.Errorf("a megabyte a minute: %g an hour, %t", per, ok)
 	}
-	if _, ok := growth(series(func(int) float64 { return 1 })[:5]); ok {
+	if _, ok := growth(series(func(int) float64 { return 1 })[:5], heap); ok {
 		t.Error("five minutes are no hour")
 	}
 }

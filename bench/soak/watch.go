@@ -25,6 +25,8 @@ import (
 type sample struct {
 	At          time.Time      `json:"at"`
 	RSS         int64          `json:"rss_bytes"`
+	PSS         int64          `json:"pss_bytes"`  // of what is shared, the part that is its own
+	Anon        int64          `json:"anon_bytes"` // of RSS, without files: the store maps its file
 	Heap        int64          `json:"heap_bytes"` // reachable: measured after a collection
 	Objects     int64          `json:"heap_objects"`
 	Threads     int            `json:"threads"`
@@ -86,10 +88,17 @@ func (s *sample) readProcess(pid int) error {
 		f := strings.Fields(line)
 		switch {
 		case len(f) > 1 && f[0] == "VmRSS:":
-			kb, _ := strconv.ParseInt(f[1], 10, 64) // the kernel writes numbers
-			s.RSS = kb << 10
+			s.RSS = kilobytes(f[1])
+		case len(f) > 1 && f[0] == "RssAnon:":
+			s.Anon = kilobytes(f[1])
 		case len(f) > 1 && f[0] == "Threads:":
 			s.Threads, _ = strconv.Atoi(f[1])
+		}
+	}
+	rollup, _ := os.ReadFile(dir + "/smaps_rollup") // old kernels have none
+	for line := range strings.Lines(string(rollup)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "Pss:" {
+			s.PSS = kilobytes(f[1])
 		}
 	}
 	entries, err := os.ReadDir(dir + "/fd")
@@ -105,11 +114,19 @@ func (s *sample) readProcess(pid int) error {
 	return nil
 }
 
+// kilobytes reads a number of kilobytes that the kernel wrote.
+func kilobytes(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64) // the kernel writes numbers
+	return n << 10
+}
+
 // descriptorKind is the kind of a descriptor, by what its link in /proc says.
 func descriptorKind(at string) string {
 	switch {
 	case strings.HasPrefix(at, "/run/netns/"), strings.HasPrefix(at, "net:"):
 		return "net namespace"
+	case strings.HasPrefix(at, "anon_inode:bpf"):
+		return strings.TrimPrefix(at, "anon_inode:")
 	case strings.HasPrefix(at, "anon_inode:"):
 		return "event"
 	case strings.HasSuffix(at, ".wal"), strings.HasSuffix(at, ".wal.tmp"), strings.HasSuffix(at, ".tmp"):
@@ -234,7 +251,8 @@ func (s *sample) least(o *sample) *sample {
 		return o
 	}
 	out := *o
-	out.RSS, out.Heap, out.Objects = min(s.RSS, o.RSS), min(s.Heap, o.Heap), min(s.Objects, o.Objects)
+	out.RSS, out.PSS, out.Anon = min(s.RSS, o.RSS), min(s.PSS, o.PSS), min(s.Anon, o.Anon)
+	out.Heap, out.Objects = min(s.Heap, o.Heap), min(s.Objects, o.Objects)
 	out.Namespaces, out.Rules, out.Links = min(s.Namespaces, o.Namespaces), min(s.Rules, o.Rules), min(s.Links, o.Links)
 	out.Descriptors, out.stacks, out.Goroutines = map[string]int{}, map[string]int{}, min(s.Goroutines, o.Goroutines)
 	for k, n := range s.Descriptors {
@@ -254,6 +272,7 @@ func (s *sample) least(o *sample) *sample {
 const (
 	heapSlack    = 12 << 20
 	heapPerHour  = 24 << 20 // of the reachable heap, from the second quarter of a soak to the last
+	anonPerHour  = 64 << 20 // of memory that is no file's
 	objectsSlack = 80000
 )
 
@@ -339,23 +358,42 @@ func runDelay(pid int, waited map[string]time.Duration) (longest time.Duration) 
 // mega is a number of bytes in megabytes.
 func mega(n int64) float64 { return float64(n) / (1 << 20) }
 
-// growth is by how much the reachable heap grew in an hour, from the second quarter of the samples to the last one:
-// the first quarter fills caches. It says nothing of less than ten minutes.
-func growth(samples []*sample) (perHour float64, ok bool) {
+// growth is by how much a measure grew in an hour, from the second quarter of the samples to the last one: the first
+// quarter fills caches. It says nothing of less than ten minutes.
+func growth(samples []*sample, measure func(*sample) int64) (perHour float64, ok bool) {
 	n := len(samples)
 	if n < 8 || samples[n-1].At.Sub(samples[0].At) < 10*time.Minute {
 		return 0, false
 	}
-	mean := func(part []*sample) (heap, at float64) {
+	mean := func(part []*sample) (value, at float64) {
 		for _, s := range part {
-			heap += float64(s.Heap) / float64(len(part))
+			value += float64(measure(s)) / float64(len(part))
 			at += s.At.Sub(samples[0].At).Hours() / float64(len(part))
 		}
-		return heap, at
+		return value, at
 	}
-	h1, t1 := mean(samples[n/4 : n/2])
-	h2, t2 := mean(samples[3*n/4:])
-	return (h2 - h1) / (t2 - t1), true
+	v1, t1 := mean(samples[n/4 : n/2])
+	v2, t2 := mean(samples[3*n/4:])
+	return (v2 - v1) / (t2 - t1), true
+}
+
+// grown names the measures of memory that grew under traffic, and how much each grew in an hour.
+func grown(samples []*sample) (perHour map[string]float64, found []string) {
+	perHour = map[string]float64{}
+	for _, m := range []struct {
+		name string
+		most float64
+		of   func(*sample) int64
+	}{{"reachable heap", heapPerHour, func(s *sample) int64 { return s.Heap }}, {"memory that is no file's", anonPerHour, func(s *sample) int64 { return s.Anon }}} {
+		per, ok := growth(samples, m.of)
+		if !ok {
+			continue
+		}
+		if perHour[m.name] = per; per > m.most {
+			found = append(found, fmt.Sprintf("under traffic the %s grew by %.1f MB an hour", m.name, per/(1<<20)))
+		}
+	}
+	return perHour, found
 }
 
 // awaitIdle measures until nothing is held beyond an earlier sample, for at most the given time, and returns what was
