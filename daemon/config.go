@@ -19,6 +19,7 @@ type Config struct {
 	DNSForward    []string      // servers, host:port, for names that are not ours; empty: the host's
 	DrainTimeout  time.Duration // how long requests in flight may take after SIGTERM
 	Etcd          []string      // endpoints of an etcd cluster to use instead of the embedded one
+	Debug         string        // address at which profiles and counters of this process are served, host:port; empty: nowhere
 }
 
 // The two compatibility modes (docs/modes.md).
@@ -59,6 +60,11 @@ func (c *Config) Validate() error {
 	for _, f := range c.DNSForward {
 		if host, _, err := net.SplitHostPort(f); err != nil || net.ParseIP(host) == nil {
 			bad = append(bad, fmt.Errorf("--dns-forward %q: want address:port, for example 9.9.9.9:53", f))
+		}
+	}
+	if c.Debug != "" {
+		if _, _, err := net.SplitHostPort(c.Debug); err != nil {
+			bad = append(bad, fmt.Errorf("--debug %q: want host:port, for example 127.0.0.1:6060", c.Debug))
 		}
 	}
 	if c.DrainTimeout <= 0 {

@@ -144,6 +144,13 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		s.stop()
 		err = errors.Join(err, s.failure())
 	}()
+	if d.config.Debug != "" {
+		debug, err := net.Listen("tcp", d.config.Debug)
+		if err != nil {
+			return fmt.Errorf("listen for profiles at --debug %s: %w", d.config.Debug, err)
+		}
+		s.start(actor{"debug", func(ctx context.Context) error { return serveDebug(ctx, debug, d.log) }})
+	}
 	s.start(actor{"store", d.outlive(d.store.Run)})
 	select {
 	case <-d.store.Ready():

@@ -23,6 +23,7 @@ func configFlags(cmd *cobra.Command, c *daemon.Config, level *slog.Level) {
 	f.StringSliceVar(&c.DNSForward, "dns-forward", nil, "resolvers, address:port, for names that are not ours (default: the host's)")
 	f.StringSliceVar(&c.Etcd, "etcd", nil, "endpoints of an etcd cluster to use instead of the embedded one")
 	f.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "how long requests in flight may take when Trellis stops")
+	f.StringVar(&c.Debug, "debug", "", "address to serve profiles and counters at, for example 127.0.0.1:6060: they tell much, so keep it on the loopback (default: nowhere)")
 	f.TextVar(level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 }
 
