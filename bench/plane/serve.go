@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/accesslog"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/dataplane"
+	"github.com/trellis-project/trellis/routing"
+	"github.com/trellis-project/trellis/sigv4"
+	"github.com/trellis-project/trellis/targetgroup"
+)
+
+// plane is what the daemon joins, without the daemon: a State, and the table and target groups made from it.
+type plane struct {
+	mu     sync.Mutex // of state
+	state  *trellis.State
+	groups *targetgroup.Manager
+	table  atomic.Pointer[routing.Table]
+}
+
+// change changes the state and makes the table and the target groups from it, as the daemon does for a revision.
+func (p *plane) change(f func(*trellis.State)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(p.state)
+	p.groups.Apply(p.state)
+	p.table.Store(routing.Build(p.state, routing.Options{Region: region}, p.table.Load()))
+}
+
+// run serves until ctx is done.
+func run(ctx context.Context, o options) error {
+	var targets [2]netip.AddrPort
+	for i, t := range o.targets {
+		var err error
+		if targets[i], err = netip.ParseAddrPort(t); err != nil {
+			return fmt.Errorf("target address: %w", err)
+		}
+	}
+	out, err := os.Create(o.log)
+	if err != nil {
+		return fmt.Errorf("create access log: %w", err)
+	}
+	defer out.Close()
+	release, err := accelerate(o.accelerate)
+	if err != nil {
+		return err
+	}
+	defer release()
+	dial, err := dialer(o.source)
+	if err != nil {
+		return err
+	}
+	w := world{targets: targets, options: o}
+	p := &plane{state: w.state(), groups: targetgroup.New(targetgroup.Options{Region: region, Health: func(trellis.TargetHealth) {}, Dial: dial})}
+	rows := accesslog.New(accesslog.Options{Region: region, Deliver: deliver(out)})
+	rows.Apply(p.state)
+	p.change(func(*trellis.State) {})
+	caller, key, err := identity()
+	if err != nil {
+		return err
+	}
+	server := dataplane.New(dataplane.Options{Region: region, Groups: p.groups.Group, Log: rows.Emit, Table: p.table.Load,
+		Callers: func(id, _ string) (*authpolicy.Caller, *sigv4.Key, error) {
+			if id != keyID {
+				return nil, nil, trellis.NewError(403, "UnrecognizedClientException", "The security token included in the request is invalid.")
+			}
+			return caller, key, nil
+		}})
+	ln, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.groups.Run(ctx) })
+	g.Go(func() error { return rows.Run(ctx) })
+	g.Go(func() error { return server.Serve(ctx, ln, vpcID, slot, port) })
+	if o.control != "" {
+		g.Go(func() error { return p.control(ctx, o.control, w) })
+	}
+	return g.Wait()
+}
+
+// dialer dials targets, from an address when one is given.
+func dialer(source string) (func(context.Context, string, netip.AddrPort) (net.Conn, error), error) {
+	var d net.Dialer
+	if source != "" {
+		from, err := netip.ParseAddr(source)
+		if err != nil {
+			return nil, fmt.Errorf("source address: %w", err)
+		}
+		d.LocalAddr = &net.TCPAddr{IP: from.AsSlice()}
+	}
+	return func(ctx context.Context, _ string, to netip.AddrPort) (net.Conn, error) {
+		return d.DialContext(ctx, "tcp", to.String())
+	}, nil
+}
+
+// deliver writes the rows of the access log to a file.
+func deliver(out *os.File) func(context.Context, string, []accesslog.Row) error {
+	var batch []byte // one destination, so one delivery at a time
+	return func(_ context.Context, _ string, rows []accesslog.Row) error {
+		batch = batch[:0]
+		for _, r := range rows {
+			batch = append(append(batch, r.JSON...), '\n')
+		}
+		_, err := out.Write(batch)
+		return err
+	}
+}
