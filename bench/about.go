@@ -16,6 +16,7 @@ import (
 // about is where and with what a run was made.
 type about struct {
 	At       time.Time         `json:"at"`
+	Commit   string            `json:"commit,omitempty"`
 	CPU      string            `json:"cpu"`
 	Cores    int               `json:"cores"`
 	Kernel   string            `json:"kernel"`
@@ -51,6 +52,6 @@ func describe(ctx context.Context, envoy string, rounds int) about {
 
 // String is a line for people.
 func (a about) String() string {
-	return fmt.Sprintf("%s: %d rounds, medians with (least–most); %d cores of %s, Linux %s, %s, nginx %s, HAProxy %s, Envoy %s, wrk %s; other work on the machine took %.2f cores.",
-		a.At.Format(time.DateOnly), a.Rounds, a.Cores, a.CPU, a.Kernel, a.Go, a.Versions["nginx"], a.Versions["HAProxy"], a.Versions["Envoy"], a.Versions["wrk"], a.Foreign)
+	return fmt.Sprintf("%s, Trellis %s: %d rounds, medians with (least–most); %d cores of %s, Linux %s, %s, nginx %s, HAProxy %s, Envoy %s, wrk %s; other work on the machine took %.2f cores.",
+		a.At.Format(time.DateOnly), a.Commit, a.Rounds, a.Cores, a.CPU, a.Kernel, a.Go, a.Versions["nginx"], a.Versions["HAProxy"], a.Versions["Envoy"], a.Versions["wrk"], a.Foreign)
 }

@@ -77,11 +77,8 @@ func outside() (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	text, err := json.Marshal(t)
-	if err != nil {
-		return 1, err
-	}
-	return enter(string(text))
+	commit, _ := exec.Command("git", "describe", "--always", "--dirty").Output() // empty where there is no git
+	return enter(errands{Tools: t, Commit: strings.TrimSpace(string(commit))})
 }
 
 // build builds the programs of the tree into .build, and finds Envoy where .ci/install has put it.
@@ -109,14 +106,15 @@ func build() (tools, error) {
 }
 
 // run is the whole comparison, inside the sandbox.
-func run(o options, toolsText string) error {
+func run(o options, errandsText string) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
-	b := &bench{dir: "/tmp/trellis-bench", length: o.length, texts: map[string]int{}}
-	if err := json.Unmarshal([]byte(toolsText), &b.tools); err != nil {
+	var e errands
+	err := json.Unmarshal([]byte(errandsText), &e)
+	if err != nil {
 		return err
 	}
-	var err error
+	b := &bench{dir: e.Dir, tools: e.Tools, length: o.length, texts: map[string]int{}}
 	proxy, load, ok := strings.Cut(o.cores, ",")
 	if !ok {
 		return fmt.Errorf("-cores %q: want two, for example 0,1", o.cores)
@@ -146,10 +144,13 @@ func run(o options, toolsText string) error {
 		return err
 	}
 	r := results{About: describe(ctx, b.tools.Envoy, o.rounds)}
-	err = measure(ctx, b, o.rounds, rs, all, &r.Samples)
+	r.About.Commit = e.Commit
+	if r.Samples, err = measure(ctx, b, o.rounds, rs, all); err != nil {
+		return err
+	}
 	r.About.Foreign = foreign(r.Samples)
 	r.print(os.Stdout)
-	if err := errors.Join(err, r.save(o.out)); err != nil {
+	if err := r.save(o.out); err != nil {
 		return err
 	}
 	if es := r.errors(); len(es) > 0 {
@@ -180,7 +181,7 @@ func choose(rowNames, contestantNames string) (rs []row, cs []*contestant, err e
 }
 
 // measure takes all rounds. In each, and in each row, another contestant begins.
-func measure(ctx context.Context, b *bench, rounds int, rs []row, cs []*contestant, samples *[]sample) error {
+func measure(ctx context.Context, b *bench, rounds int, rs []row, cs []*contestant) (samples []sample, err error) {
 	begun := time.Now()
 	unable := map[string]bool{} // not in this build
 	for round := range rounds {
@@ -194,12 +195,12 @@ func measure(ctx context.Context, b *bench, rounds int, rs []row, cs []*contesta
 			for i := range in {
 				c := in[(i+round)%len(in)]
 				if unable[c.name] {
-					*samples = append(*samples, sample{Row: row.name, Contestant: c.name, Round: round, At: time.Now().UTC(), Error: errNotBuilt.Error()})
+					samples = append(samples, sample{Row: row.name, Contestant: c.name, Round: round, At: time.Now().UTC(), Error: errNotBuilt.Error()})
 					continue
 				}
 				m, err := row.measure(ctx, b, c)
 				if ctx.Err() != nil {
-					return errors.New("interrupted")
+					return nil, errors.New("interrupted")
 				}
 				s := sample{Row: row.name, Contestant: c.name, Round: round, At: time.Now().UTC(), Metrics: m}
 				said := ""
@@ -208,7 +209,7 @@ func measure(ctx context.Context, b *bench, rounds int, rs []row, cs []*contesta
 					said = "  " + s.Error
 					unable[c.name] = errors.Is(err, errNotBuilt)
 				}
-				*samples = append(*samples, s)
+				samples = append(samples, s)
 				for _, col := range row.columns[:min(3, len(row.columns))] {
 					if v, ok := m[col.metric]; ok && err == nil {
 						said += fmt.Sprintf("  %s %s", number(v, col.format), col.title)
@@ -218,7 +219,7 @@ func measure(ctx context.Context, b *bench, rounds int, rs []row, cs []*contesta
 			}
 		}
 	}
-	return nil
+	return samples, nil
 }
 
 // foreign is the median of what other work took.

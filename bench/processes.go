@@ -101,19 +101,27 @@ func (p *process) await(ctx context.Context, addr string, within time.Duration) 
 	}
 }
 
-// family is a process and all that descend from it: nginx's workers, HAProxy's behind its master.
+// family is a process and all that descend from it: nginx's workers, HAProxy's behind its master. The sandbox has
+// few processes, so all are asked who their parent is.
 func family(pid int) []int {
+	children := map[int][]int{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, f := range stats {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		// PID (NAME) STATE PPID …, and a name may have parentheses in it.
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		child, err1 := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		parent, err2 := strconv.Atoi(fields[1])
+		if err1 == nil && err2 == nil {
+			children[parent] = append(children[parent], child)
+		}
+	}
 	pids := []int{pid}
 	for i := 0; i < len(pids); i++ {
-		files, _ := filepath.Glob("/proc/" + strconv.Itoa(pids[i]) + "/task/*/children")
-		for _, f := range files {
-			b, _ := os.ReadFile(f)
-			for _, text := range strings.Fields(string(b)) {
-				if child, err := strconv.Atoi(text); err == nil {
-					pids = append(pids, child)
-				}
-			}
-		}
+		pids = append(pids, children[pids[i]]...)
 	}
 	return pids
 }

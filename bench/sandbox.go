@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -26,21 +27,36 @@ const (
 // inside is set in the environment of the process that runs in the sandbox.
 const inside = "TRELLIS_BENCH_INSIDE"
 
+// errands is what the process in the sandbox is told by the one outside.
+type errands struct {
+	Dir    string // to mount a tmpfs on
+	Tools  tools
+	Commit string
+}
+
 // The sandbox is namespaces of network, processes and mounts around a second process of this program. It has a
 // loopback device of its own, so that nothing of the machine is touched and no port is taken; a tmpfs of its own for
 // logs and bodies; and when the process ends, in whatever way, the kernel ends everything that it has started.
 
 // enter runs this program again inside a sandbox and returns its exit code.
-func enter(tools string) (int, error) {
+func enter(e errands) (int, error) {
 	runtime.LockOSThread() // the thread that Pdeathsig is about
 	self, err := os.Executable()
 	if err != nil {
 		return 1, err
 	}
+	if e.Dir, err = os.MkdirTemp("", "trellis-bench-"); err != nil {
+		return 1, err
+	}
+	defer os.Remove(e.Dir) // what was in it was in the sandbox
+	text, err := json.Marshal(e)
+	if err != nil {
+		return 1, err
+	}
 	c := exec.Command(self, os.Args[1:]...)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	c.Env = append(os.Environ(), inside+"="+tools)
-	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	c.Env = append(os.Environ(), inside+"="+string(text))
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL, Setsid: true}
 	stop := make(chan os.Signal, 4)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	if err := c.Start(); err != nil {
@@ -67,9 +83,8 @@ func furnish(dir string) error {
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
+	// A kernel that schedules by sessions (autogroup) looks at the session's priority first. Others have no such file.
+	os.WriteFile("/proc/self/autogroup", []byte("-20"), 0o644)
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755"); err != nil {
 		return fmt.Errorf("mount tmpfs: %w", err)
 	}

@@ -71,7 +71,7 @@ func (r results) line(row row, c *contestant, peers []string) []string {
 			}
 		}
 	}
-	return append(line, strings.Join(verdicts(r.Samples, row.name, c.name, peers), "; "))
+	return append(line, strings.Join(verdicts(r.Samples, row.name, c.name, peers), "\n"))
 }
 
 // dash stands for what was not measured.
@@ -111,7 +111,12 @@ func (r results) print(out io.Writer) {
 		fmt.Fprintf(out, "\n%s\n", t.title)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for _, line := range append([][]string{t.head}, t.lines...) {
-			fmt.Fprintln(w, "  "+strings.Join(line, "\t"))
+			last := len(line) - 1
+			aims := strings.Split(line[last], "\n")
+			fmt.Fprintln(w, "  "+strings.Join(line[:last], "\t")+"\t"+aims[0])
+			for _, more := range aims[1:] {
+				fmt.Fprintln(w, strings.Repeat("\t", last)+more)
+			}
 		}
 		w.Flush()
 	}
@@ -151,7 +156,7 @@ func (r results) markdown(out io.Writer) {
 	for _, t := range r.tables() {
 		fmt.Fprintf(out, "\n### %s\n\n", t.title)
 		for i, line := range append([][]string{t.head}, t.lines...) {
-			fmt.Fprintf(out, "| %s |\n", strings.Join(line, " | "))
+			fmt.Fprintf(out, "| %s |\n", strings.ReplaceAll(strings.Join(line, " | "), "\n", "<br>"))
 			if i == 0 {
 				fmt.Fprintf(out, "|%s\n", strings.Repeat("---|", len(line)))
 			}
