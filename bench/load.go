@@ -28,7 +28,7 @@ var (
 	wrkStatus  = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)`)
 	wrkErrors  = regexp.MustCompile(`Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)`)
 	wrkLatency = regexp.MustCompile(`(50|99)%\s+([0-9.]+)(us|ms|s|m)`)
-	wrkUnits   = map[string]float64{"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}
+	wrkUnits   = map[string]float64{"us": 1, "ms": 1e3, "s": 1e6, "m": 6e7} // in µs
 )
 
 // parseWrk reads wrk's report. Errors of reading are left out: that is how wrk counts the end of a connection whose
@@ -43,9 +43,9 @@ func parseWrk(out string) (r wrkResult, err error) {
 	if m == nil {
 		return r, fmt.Errorf("wrk said %q", out)
 	}
-	r.requests, r.seconds = number(m[1]), number(m[2])*wrkUnits[m[3]]
+	r.requests, r.seconds = number(m[1]), number(m[2])*wrkUnits[m[3]]/1e6
 	for _, p := range wrkLatency.FindAllStringSubmatch(out, -1) {
-		us := number(p[2]) * wrkUnits[p[3]] * 1e6
+		us := number(p[2]) * wrkUnits[p[3]]
 		if p[1] == "50" {
 			r.p50 = us
 		} else {

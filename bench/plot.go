@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -30,7 +31,7 @@ func plots() []figure {
 		{name: "latency-2000", title: "Latency at 2,000 requests/s, open loop", axis: "µs", logarithmic: true, series: []series{{"b2", "p50", "p50"}, {"b2", "p99", "p99"}, {"b2", "p999", "p99.9"}}},
 		{name: "latency-8000", title: "Latency at 8,000 requests/s, open loop", axis: "µs", logarithmic: true, series: []series{{"b8", "p50", "p50"}, {"b8", "p99", "p99"}, {"b8", "p999", "p99.9"}}},
 		{name: "bodies", title: "Bodies through one core", axis: "GB/s", series: []series{{"c64k", "gbps", "64 KiB down"}, {"c1m", "gbps", "1 MiB down"}, {"cup", "gbps", "1 MiB up"}}},
-		{name: "memory", title: "Memory of the proxy (PSS)", axis: "MB", logarithmic: true, series: []series{{"a", "pss_mb", "64 busy connections"}, {"d", "with_mb", "10,000 idle connections"}, {"f10k", "pss_mb", "10,000 services"}}},
+		{name: "memory", title: "Memory of the proxy (PSS)", axis: "MB", series: []series{{"a", "pss_mb", "64 busy connections"}, {"d", "with_mb", "10,000 idle connections"}, {"f10k", "pss_mb", "10,000 services"}}},
 		{name: "depth", title: "CPU of the proxy with 10,000 routes", axis: "µs", logarithmic: true, series: []series{{"f10k", "first_us", "the first"}, {"f10k", "last_us", "the last"}}},
 		{name: "change", title: "A change at 10,000 routes", axis: "ms until live", logarithmic: true, series: []series{{"f1k", "live_ms", "1,000 routes"}, {"f10k", "live_ms", "10,000 routes"}}},
 		{name: "authorization", title: "CPU of the proxy with and without authorization", axis: "µs", series: []series{{"g", "cpu_us", "median, line: least to most"}}},
@@ -76,7 +77,7 @@ func (r results) draw(f figure, file string) error {
 	p := plot.New()
 	p.Title.Text, p.Y.Label.Text = f.title, f.axis
 	p.Title.Padding = vg.Points(8)
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, true, vg.Points(2)
 	least := math.Inf(1)
 	for _, vs := range bars {
 		for _, v := range vs {
@@ -90,17 +91,24 @@ func (r results) draw(f figure, file string) error {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 		p.Y.Min = math.Pow(10, math.Floor(math.Log10(least)))
 	}
-	width := 0.8 / float64(len(bars))
+	var shown []int // series of which anything was measured
 	for i, vs := range bars {
-		g := &group{spreads: vs, offset: (float64(i) - float64(len(bars)-1)/2) * width, width: width, color: shades[i%len(shades)], floor: p.Y.Min}
+		if slices.ContainsFunc(vs, func(s spread) bool { return s.n > 0 }) {
+			shown = append(shown, i)
+		}
+	}
+	width := 0.8 / float64(len(shown))
+	for at, i := range shown {
+		vs := bars[i]
+		g := &group{spreads: vs, offset: (float64(at) - float64(len(shown)-1)/2) * width, width: width, color: shades[i%len(shades)], floor: p.Y.Min}
 		p.Add(g)
 		p.Legend.Add(f.series[i].name, g)
 	}
 	p.NominalX(titles...)
 	p.X.Min, p.X.Max = -0.6, float64(len(titles))-0.4
-	p.Y.Max *= 1.15
+	p.Y.Max *= 1.3 // room for the legend
 	if f.logarithmic {
-		p.Y.Max *= 2
+		p.Y.Max *= 4
 	}
 	return p.Save(vg.Length(max(len(titles), 4))*1.1*vg.Inch+vg.Inch, 4.5*vg.Inch, file)
 }

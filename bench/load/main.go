@@ -49,6 +49,7 @@ func main() {
 	case "idle":
 		err = idle(o)
 	case "awake":
+		//lint:ignore SA5002 using the CPU is what it is for
 		for {
 		}
 	default:
