@@ -145,7 +145,7 @@ func run(o options, errandsText string) error {
 	}
 	r := results{About: describe(ctx, b.tools.Envoy, o.rounds)}
 	r.About.Commit = e.Commit
-	if r.Samples, err = measure(ctx, b, o.rounds, rs, all); err != nil {
+	if r.Samples, err = measure(ctx, b, turns(o.rounds, rs, all)); err != nil {
 		return err
 	}
 	r.About.Foreign = foreign(r.Samples)
@@ -180,10 +180,15 @@ func choose(rowNames, contestantNames string) (rs []row, cs []*contestant, err e
 	return rs, cs, nil
 }
 
-// measure takes all rounds. In each, and in each row, another contestant begins.
-func measure(ctx context.Context, b *bench, rounds int, rs []row, cs []*contestant) (samples []sample, err error) {
-	begun := time.Now()
-	unable := map[string]bool{} // not in this build
+// turn is one measurement that is to be taken.
+type turn struct {
+	round int
+	row   row
+	c     *contestant
+}
+
+// turns are all of them, in their order: in each round, and in each row, another contestant begins.
+func turns(rounds int, rs []row, cs []*contestant) (ts []turn) {
 	for round := range rounds {
 		for _, row := range rs {
 			var in []*contestant
@@ -193,31 +198,39 @@ func measure(ctx context.Context, b *bench, rounds int, rs []row, cs []*contesta
 				}
 			}
 			for i := range in {
-				c := in[(i+round)%len(in)]
-				if unable[c.name] {
-					samples = append(samples, sample{Row: row.name, Contestant: c.name, Round: round, At: time.Now().UTC(), Error: errNotBuilt.Error()})
-					continue
-				}
-				m, err := row.measure(ctx, b, c)
-				if ctx.Err() != nil {
-					return nil, errors.New("interrupted")
-				}
-				s := sample{Row: row.name, Contestant: c.name, Round: round, At: time.Now().UTC(), Metrics: m}
-				said := ""
-				if err != nil {
-					s.Error, s.Metrics = err.Error(), nil
-					said = "  " + s.Error
-					unable[c.name] = errors.Is(err, errNotBuilt)
-				}
-				samples = append(samples, s)
-				for _, col := range row.columns[:min(3, len(row.columns))] {
-					if v, ok := m[col.metric]; ok && err == nil {
-						said += fmt.Sprintf("  %s %s", number(v, col.format), col.title)
-					}
-				}
-				log.Printf("%5.0f s  round %d of %d  row %-4s  %-15s%s", time.Since(begun).Seconds(), round+1, rounds, row.name, c.name, said)
+				ts = append(ts, turn{round, row, in[(i+round)%len(in)]})
 			}
 		}
+	}
+	return ts
+}
+
+// measure takes all turns. One that fails doesn't end the run.
+func measure(ctx context.Context, b *bench, ts []turn) (samples []sample, err error) {
+	begun := time.Now()
+	unable := map[string]bool{} // not in this build
+	for i, t := range ts {
+		s := sample{Row: t.row.name, Contestant: t.c.name, Round: t.round, At: time.Now().UTC().Truncate(time.Second)}
+		err := errNotBuilt
+		if !unable[t.c.name] {
+			s.Metrics, err = t.row.measure(ctx, b, t.c)
+		}
+		if ctx.Err() != nil {
+			return nil, errors.New("interrupted")
+		}
+		said := ""
+		if err != nil {
+			s.Error, s.Metrics = err.Error(), nil
+			unable[t.c.name] = errors.Is(err, errNotBuilt)
+			said = "  " + s.Error
+		}
+		samples = append(samples, s)
+		for _, col := range t.row.columns[:min(3, len(t.row.columns))] {
+			if v, ok := s.Metrics[col.metric]; ok {
+				said += fmt.Sprintf("  %s %s", number(v, col.format), col.title)
+			}
+		}
+		log.Printf("%5.0f s  %d of %d  round %d  %-4s  %-14s%s", time.Since(begun).Seconds(), i+1, len(ts), t.round+1, t.row.name, t.c.name, said)
 	}
 	return samples, nil
 }

@@ -83,7 +83,7 @@ func (v *visit) depth(ctx context.Context, n int, m metrics) error {
 		if _, _, err := v.wrk(ctx, url, 64, warm); err != nil {
 			return err
 		}
-		r, u, err := v.wrk(ctx, url, 64, v.b.length)
+		r, u, err := v.wrk(ctx, url, 64, time.Second)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (v *visit) underChange(ctx context.Context, s shape, m metrics) error {
 		if err := apply(); err != nil {
 			return fmt.Errorf("change: %w", err)
 		}
-		err := v.answers(ctx, host, "/new/x", changeTime-changeAfter)
+		err := v.answers(ctx, host, "/new/x", 30*time.Second)
 		live = time.Since(at)
 		return err
 	})
