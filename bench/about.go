@@ -23,7 +23,7 @@ type about struct {
 	Go       string            `json:"go"`
 	Versions map[string]string `json:"versions"`
 	Rounds   int               `json:"rounds"`
-	Foreign  float64           `json:"foreign"` // cores that others used, the median of all measurements
+	Foreign  float64           `json:"foreign,omitempty"` // cores that others used, the median of all measurements
 }
 
 // versionNumber finds the version in what a program says about itself.
@@ -52,6 +52,10 @@ func describe(ctx context.Context, envoy string, rounds int) about {
 
 // String is a line for people.
 func (a about) String() string {
-	return fmt.Sprintf("%s, Trellis %s: %d rounds, medians with (least–most); %d cores of %s, Linux %s, %s, nginx %s, HAProxy %s, Envoy %s, wrk %s; other work on the machine took %.2f cores.",
-		a.At.Format(time.DateOnly), a.Commit, a.Rounds, a.Cores, a.CPU, a.Kernel, a.Go, a.Versions["nginx"], a.Versions["HAProxy"], a.Versions["Envoy"], a.Versions["wrk"], a.Foreign)
+	text := fmt.Sprintf("%s, Trellis %s: %d rounds, medians with (least–most); %d cores of %s, Linux %s, %s, nginx %s, HAProxy %s, Envoy %s, wrk %s.",
+		a.At.Format(time.DateOnly), a.Commit, a.Rounds, a.Cores, a.CPU, a.Kernel, a.Go, a.Versions["nginx"], a.Versions["HAProxy"], a.Versions["Envoy"], a.Versions["wrk"])
+	if a.Foreign > 0 {
+		text += fmt.Sprintf(" Other work on the machine took %.2f cores.", a.Foreign)
+	}
+	return text
 }

@@ -34,7 +34,7 @@ defaults
  timeout http-keep-alive 600s
 frontend f
  bind %[2]s backlog 16384
- http-request capture req.hdr(host) len 64
+ http-request capture req.hdr(host) len 128
  http-request capture req.hdr(user-agent) len 64
  http-request capture req.hdr(x-request-id) len 64
  http-request capture req.hdr(x-release-channel) len 32
