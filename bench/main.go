@@ -31,6 +31,7 @@ type options struct {
 	cores             string
 	awake             bool
 	publish           bool
+	profiles          string
 }
 
 // main reads the flags, and goes on in the sandbox.
@@ -44,6 +45,7 @@ func main() {
 	flag.StringVar(&o.cores, "cores", "0,1", "core of the proxy, core of the load and the target")
 	flag.BoolVar(&o.awake, "awake", true, "keep the cores from halting")
 	flag.BoolVar(&o.publish, "publish", false, "measure nothing: put the tables and plots of the last run into docs")
+	flag.StringVar(&o.profiles, "profiles", "", "folder for a CPU profile of Trellis in each measurement, which makes it a little slower")
 	flag.Parse()
 	log.SetFlags(0)
 	code := 0
@@ -114,7 +116,7 @@ func run(o options, errandsText string) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{dir: e.Dir, tools: e.Tools, length: o.length, texts: map[string]int{}}
+	b := &bench{dir: e.Dir, tools: e.Tools, length: o.length, profiles: o.profiles, texts: map[string]int{}}
 	proxy, load, ok := strings.Cut(o.cores, ",")
 	if !ok {
 		return fmt.Errorf("-cores %q: want two, for example 0,1", o.cores)
@@ -135,9 +137,9 @@ func run(o options, errandsText string) error {
 			if err != nil {
 				return err
 			}
-			defer p.stop()
 			b.awake = append(b.awake, p)
 		}
+		defer stop(b.awake)
 	}
 	rs, all, err := choose(o.rows, o.contestants)
 	if err != nil {

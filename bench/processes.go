@@ -69,12 +69,19 @@ func one(p *process) []*process {
 	return []*process{p}
 }
 
-// stop ends the process: politely, and after two seconds not.
-func (p *process) stop() {
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-p.done:
-	case <-time.After(2 * time.Second):
+// stop ends processes: politely, and after two seconds not.
+func stop(ps []*process) {
+	for _, p := range ps {
+		p.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	patience := time.After(2 * time.Second)
+	for _, p := range ps {
+		select {
+		case <-p.done:
+			continue
+		case <-patience:
+		}
+		patience = time.After(0)
 		for _, pid := range family(p.cmd.Process.Pid) {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}

@@ -12,7 +12,7 @@ import (
 const (
 	changeRate  = 2000
 	changeAfter = 1500 * time.Millisecond
-	changeTime  = 6 * time.Second
+	changeTime  = 5 * time.Second
 )
 
 // measureScale is the rows f: n routes, each with a target group of its own.

@@ -24,6 +24,10 @@ func startTrellis(b *bench, c *contestant, s shape) ([]*process, error) {
 	} else if s.routes > 0 {
 		args = append(args, "-rules", strconv.Itoa(s.routes), "-own")
 	}
+	if b.profiles != "" {
+		b.profiled++
+		args = append(args, "-profile", fmt.Sprintf("%s/%s-%d.prof", b.profiles, c.name, b.profiled))
+	}
 	p, err := start(program{core: proxyCore, name: b.tools.Plane, args: args})
 	return one(p), err
 }

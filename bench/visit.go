@@ -21,6 +21,8 @@ type bench struct {
 	token        token
 	length       time.Duration  // of one measurement
 	awake        []*process     // keep the cores from halting
+	profiles     string         // folder for CPU profiles of Trellis, none when empty
+	profiled     int            // how many there are
 	texts        map[string]int // sizes of the configuration files of the contestant that runs
 }
 
@@ -52,9 +54,7 @@ func (b *bench) visit(ctx context.Context, c *contestant, s shape, f func(*visit
 	clear(b.texts)
 	v := &visit{b: b, c: c}
 	defer func() {
-		for _, p := range append(v.ps, one(v.target)...) {
-			p.stop()
-		}
+		stop(append(v.ps, one(v.target)...))
 		b.sweep()
 	}()
 	if v.target, err = start(program{core: loadCore, name: b.tools.Target, args: targets[:], env: quiet}); err != nil {

@@ -6,11 +6,13 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"log"
 	"net/http"
 	_ "net/http/pprof"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 )
 
@@ -45,13 +47,35 @@ func main() {
 	flag.BoolVar(&o.own, "own", false, "give each path rule a target group of its own instead of the split")
 	flag.BoolVar(&o.auth, "auth", false, "authorize callers on the network and the service")
 	debug := flag.String("pprof", "", "address of net/http/pprof")
+	profile := flag.String("profile", "", "file for a CPU profile of the whole run")
 	flag.Parse()
 	if *debug != "" {
 		go func() { log.Print(http.ListenAndServe(*debug, nil)) }() // ends with the process
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	end, err := startProfile(*profile)
+	if err != nil {
 		log.Fatal(err)
 	}
+	err = run(ctx, o)
+	end()
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// startProfile begins a CPU profile, if a file for it is given. end writes it.
+func startProfile(file string) (end func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, pprof.StartCPUProfile(f)
 }
