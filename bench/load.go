@@ -64,7 +64,7 @@ func parseWrk(out string) (r wrkResult, err error) {
 // wrk puts the contestant under load: as many connections, each with the next request as soon as the last is
 // answered.
 func (v *visit) wrk(ctx context.Context, url request, conns int, length time.Duration) (wrkResult, usage, error) {
-	args := []string{"-n", "-20", "taskset", "-c", loadCore, "wrk", "-t1", "-c" + strconv.Itoa(conns), "-d" + strconv.Itoa(max(int(length.Seconds()), 1)) + "s", "--timeout", "5s", "--latency"}
+	args := onCore(loadCore, "wrk", "-t1", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(max(int(length.Seconds()), 1))+"s", "--timeout", "5s", "--latency")
 	for _, f := range append(v.c.fields(v.b, url.host), url.fields...) {
 		args = append(args, "-H", f)
 	}
@@ -77,7 +77,8 @@ func (v *visit) wrk(ctx context.Context, url request, conns int, length time.Dur
 	}
 	var r wrkResult
 	u, err := v.around(func() (time.Duration, error) {
-		c := exec.CommandContext(ctx, "nice", append(args, "http://"+v.c.addr()+url.path)...)
+		args = append(args, "http://"+v.c.addr()+url.path)
+		c := exec.CommandContext(ctx, args[0], args[1:]...)
 		out, err := c.CombinedOutput()
 		if err != nil {
 			return 0, fmt.Errorf("wrk: %w\n%s", err, out)
@@ -116,13 +117,13 @@ type opened struct {
 // openLoop makes requests at random moments at a rate. It calls f after the start, if there is one.
 func (v *visit) openLoop(ctx context.Context, url request, rate float64, conns int, length time.Duration, f func() error) (o opened, u usage, err error) {
 	file := v.b.dir + "/samples"
-	args := []string{"-n", "-20", "taskset", "-c", loadCore, v.b.tools.Load, "open", "-to", v.c.addr(), "-path", url.path, "-rate", fmt.Sprint(rate),
-		"-connections", strconv.Itoa(conns), "-time", length.String(), "-samples", file}
+	args := onCore(loadCore, v.b.tools.Load, "open", "-to", v.c.addr(), "-path", url.path, "-rate", fmt.Sprint(rate),
+		"-connections", strconv.Itoa(conns), "-time", length.String(), "-samples", file)
 	for _, field := range v.c.fields(v.b, url.host) {
 		args = append(args, "-H", field)
 	}
 	u, err = v.around(func() (time.Duration, error) {
-		c := exec.CommandContext(ctx, "nice", args...)
+		c := exec.CommandContext(ctx, args[0], args[1:]...)
 		c.Env = append(os.Environ(), quiet...)
 		var out, errs strings.Builder
 		c.Stdout, c.Stderr = &out, &errs
@@ -180,7 +181,7 @@ func parseAnswers(in io.Reader) (as []answered, err error) {
 
 // holdIdle opens connections that made a request and now do nothing, calls f, and closes them.
 func (v *visit) holdIdle(ctx context.Context, url request, conns int, f func() error) error {
-	args := []string{"taskset", "-c", loadCore, v.b.tools.Load, "idle", "-to", v.c.addr(), "-path", url.path, "-connections", strconv.Itoa(conns)}
+	args := onCore(loadCore, v.b.tools.Load, "idle", "-to", v.c.addr(), "-path", url.path, "-connections", strconv.Itoa(conns))
 	for _, field := range v.c.fields(v.b, url.host) {
 		args = append(args, "-H", field)
 	}

@@ -43,6 +43,7 @@ func main() {
 	flag.StringVar(&o.contestants, "contestants", "", "contestants, for example nginx,trellis (default all)")
 	flag.StringVar(&o.out, "out", "bench/results", "folder for results")
 	flag.StringVar(&o.cores, "cores", "0,1", "core of the proxy, core of the load and the target")
+	flag.BoolVar(&realtime, "realtime", false, "keep other work off by the real-time class: steadier where there is some, but what shares the proxy's core then waits (rows f)")
 	flag.BoolVar(&o.awake, "awake", true, "keep the cores from halting")
 	flag.BoolVar(&o.publish, "publish", false, "measure nothing: put the tables and plots of the last run into docs")
 	flag.StringVar(&o.profiles, "profiles", "", "folder for a CPU profile of Trellis in each measurement, which makes it a little slower")

@@ -16,6 +16,9 @@ func (r results) save(dir string) error {
 	if err != nil {
 		return err
 	}
+	for _, p := range plots() {
+		os.Remove(filepath.Join(dir, p.name+".png")) // of an earlier run
+	}
 	var tables bytes.Buffer
 	r.markdown(&tables)
 	return errors.Join(os.WriteFile(filepath.Join(dir, "results.json"), text, 0o644),
