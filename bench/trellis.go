@@ -15,7 +15,7 @@ import (
 func startTrellis(b *bench, c *contestant, s shape) ([]*process, error) {
 	os.Remove(controlSocket(b))
 	args := []string{"-listen", c.addr(), "-target", targets[0], "-other", targets[1], "-source", sourceIP, "-log", b.dir + "/trellis.log",
-		"-control", controlSocket(b), "-accelerate", c.legs}
+		"-control", controlSocket(b), "-accelerate", c.legs, "-instance", clientIP, "-instance", targetIP}
 	if c.signed != "" {
 		args = append(args, "-auth")
 	}

@@ -10,6 +10,7 @@ import (
 	"log"
 	"net/http"
 	_ "net/http/pprof"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/pprof"
@@ -24,6 +25,7 @@ type options struct {
 	log        string
 	control    string
 	accelerate string
+	instances  []netip.Addr // of clients and targets, for accelerate
 	services   int
 	rules      int
 	own        bool
@@ -42,6 +44,11 @@ func main() {
 	flag.StringVar(&o.log, "log", os.DevNull, "file for the access log")
 	flag.StringVar(&o.control, "control", "", "Unix socket to make changes by: POST /rule, POST /service, GET /text")
 	flag.StringVar(&o.accelerate, "accelerate", "", "legs whose bytes go from socket to socket: target or both")
+	flag.Func("instance", "address of a client or target in this network namespace, for -accelerate; may be repeated", func(s string) error {
+		ip, err := netip.ParseAddr(s)
+		o.instances = append(o.instances, ip)
+		return err
+	})
 	flag.IntVar(&o.services, "services", 0, "further services, each with a rule and a target group")
 	flag.IntVar(&o.rules, "rules", 50, "path rules of the first service")
 	flag.BoolVar(&o.own, "own", false, "give each path rule a target group of its own instead of the split")

@@ -51,7 +51,7 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("create access log: %w", err)
 	}
 	defer out.Close()
-	release, err := accelerate(o.accelerate)
+	release, err := accelerate(o.accelerate, o.instances)
 	if err != nil {
 		return err
 	}
