@@ -71,7 +71,7 @@ func outside() (int, error) {
 	if os.Geteuid() != 0 {
 		return 3, errors.New("this makes namespaces: run it as root (sudo make bench)")
 	}
-	for _, tool := range []string{"nginx", "haproxy", "wrk", "taskset", "nice", "chrt"} {
+	for _, tool := range []string{"nginx", "haproxy", "wrk", "taskset", "chrt"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return 1, fmt.Errorf("%s is not installed: .ci/install bench does it", tool)
 		}
@@ -134,7 +134,7 @@ func run(o options, errandsText string) error {
 	}
 	if o.awake {
 		for _, core := range []string{proxyCore, loadCore} {
-			p, err := start(program{core: core, name: "chrt", args: []string{"-i", "0", b.tools.Load, "awake"}, env: quiet})
+			p, err := start(program{core: core, name: b.tools.Load, args: []string{"awake"}, env: quiet, lowest: true})
 			if err != nil {
 				return err
 			}

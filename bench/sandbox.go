@@ -83,8 +83,6 @@ func furnish(dir string) error {
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
 	}
-	// A kernel that schedules by sessions (autogroup) looks at the session's priority first. Others have no such file.
-	os.WriteFile("/proc/self/autogroup", []byte("-20"), 0o644)
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755"); err != nil {
 		return fmt.Errorf("mount tmpfs: %w", err)
 	}
