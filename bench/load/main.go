@@ -41,8 +41,10 @@ func main() {
 		return nil
 	})
 	f.Parse(os.Args[2:])
-	socket.Own()
-	err := error(nil)
+	err := socket.Own()
+	if err != nil {
+		log.Fatal(err)
+	}
 	switch os.Args[1] {
 	case "open":
 		err = open(o)

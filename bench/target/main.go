@@ -48,7 +48,9 @@ func main() {
 
 // run answers until it is killed.
 func run(addrs []string) error {
-	socket.Own()
+	if err := socket.Own(); err != nil {
+		return err
+	}
 	poll, err := socket.NewPoll()
 	if err != nil {
 		return err
