@@ -36,9 +36,9 @@ race: ## run the tests under the race detector
 fuzz: ## fuzz each parser for 20 seconds (FUZZTIME=20s)
 	@.ci/fuzz $(or $(FUZZTIME),20s)
 
-bench: ## compare with nginx on this machine, paired in one run
+bench: ## compare with other proxies, all in one run (ROWS=a,b8 ROUNDS=5 CONTESTANTS=nginx,trellis)
 	@.ci/install bench
-	go run ./bench
+	go run ./bench $(if $(ROWS),-rows $(ROWS)) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(CONTESTANTS),-contestants $(CONTESTANTS))
 
 soak: ## a whole Trellis under traffic, changes and faults, to find what it does not survive (TIME=1h)
 	@.ci/install soak
