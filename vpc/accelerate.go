@@ -104,6 +104,9 @@ func NewAccelerator(log *slog.Logger) (*Accelerator, error) {
 	if err := a.attach(group); err != nil {
 		return nil, errors.Join(fmt.Errorf("attach socket acceleration programs: %w", err), a.Close())
 	}
+	if err := a.probe(); err != nil {
+		return nil, errors.Join(fmt.Errorf("try socket acceleration: %w", err), a.Close())
+	}
 	return a, nil
 }
 
