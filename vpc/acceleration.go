@@ -108,6 +108,7 @@ type AccelerationStats struct {
 	PassedFull    uint64 // the reader's queue was full
 	PassedManners uint64 // the reader has not answered yet, reads with waiting, or reads by splice
 	Refused       uint64 // ends that the kernel or full maps refused
+	Released      uint64 // ends that became ordinary sockets again, because they came to wait in their reads
 	Ends          int    // ends in the maps now
 }
 
@@ -118,7 +119,7 @@ type LegCounts struct{ Target, Client uint64 }
 func (s *AccelerationStats) counters() []*uint64 {
 	return []*uint64{&s.Joined.Target, &s.Joined.Client, &s.Left.Target, &s.Left.Client,
 		&s.Messages.Target, &s.Messages.Client, &s.Bytes.Target, &s.Bytes.Client,
-		&s.PassedAlone, &s.PassedUnread, &s.PassedFull, &s.PassedManners, &s.Refused}
+		&s.PassedAlone, &s.PassedUnread, &s.PassedFull, &s.PassedManners, &s.Refused, &s.Released}
 }
 
 // Stats reads what was counted. It walks through all joined ends, so ask seldom.

@@ -20,6 +20,7 @@
 
 #define AF_INET 2
 #define AF_INET6 10
+#define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
 #define O_NONBLOCK 00004000 // on x86 and arm64
 #define SPLICE_X86 275
@@ -134,6 +135,7 @@ struct end {
 	__u64 sock;    // where the kernel's struct tcp_sock lies
 	__u32 spoke;   // it has sent something, so it was accepted and its manners can be seen
 	__u32 splices; // it uses splice(2), which when it reads sees only what came by TCP
+	__u32 queued;  // messages put into its queue since that was last seen empty
 };
 
 // link is a socket's own knowledge. It ends with the socket.
@@ -143,7 +145,6 @@ struct link {
 	__u32 leg;      // LEG_TARGET or LEG_CLIENT
 	__u32 pair;     // this end came second, and counts for both
 	__u32 spoke, splices; // as in its end
-	__u32 queued;   // messages put into the peer's queue since it was last seen empty
 	struct service service; // of a server's socket: whose manners are watched
 };
 
@@ -151,7 +152,7 @@ struct link {
 enum {
 	JOINED_TARGET, JOINED_CLIENT, LEFT_TARGET, LEFT_CLIENT,
 	REDIRECTED_TARGET, REDIRECTED_CLIENT, BYTES_TARGET, BYTES_CLIENT,
-	PASSED_ALONE, PASSED_UNREAD, PASSED_FULL, PASSED_MANNERS, REFUSED, COUNTERS
+	PASSED_ALONE, PASSED_UNREAD, PASSED_FULL, PASSED_MANNERS, REFUSED, RELEASED, COUNTERS
 };
 
 // Each message costs the kernel about 1 KiB that is on nobody's account, so a queue has a limit in messages too.
@@ -249,7 +250,13 @@ INLINE int waits(struct tcp_sock *tcp)
 	return !(f->f_flags & O_NONBLOCK);
 }
 
-// leave takes an end out of the maps.
+// at is the socket of an end.
+INLINE struct tcp_sock *at(struct end *e)
+{
+	return bpf_rdonly_cast((void *)e->sock, KERNEL_TYPE(struct tcp_sock));
+}
+
+// leave takes an end that has ended out of the maps; the kernel does it for socks.
 INLINE void leave(struct link *l, __u64 sock)
 {
 	struct end *e = map_lookup(&ends, &l->self);
@@ -259,6 +266,19 @@ INLINE void leave(struct link *l, __u64 sock)
 		count(l->leg == LEG_TARGET ? LEFT_TARGET : LEFT_CLIENT, 1);
 	l->pair = 0;
 	l->joined = 0;
+}
+
+// release makes an instance's end an ordinary socket again, when it has come to wait in its reads and its queue is empty: a kernel
+// that wakes such a read with nothing to read lets it fail with EAGAIN.
+INLINE void release(struct key *of)
+{
+	struct key key = *of;
+	struct end *e = map_lookup(&ends, &key);
+	if (!e || e->queued || waits(at(e)) != 1)
+		return;
+	map_delete(&ends, &key);
+	map_delete(&socks, &key);
+	count(RELEASED, 1);
 }
 
 // established decides whether a socket takes part. This is the only place where ends get into the maps, so the only one that
@@ -337,9 +357,7 @@ INLINE void established(struct bpf_sock_ops *ops, int active)
 		return;
 	if (!sk_storage_get(&links, sk, &l, BPF_SK_STORAGE_GET_F_CREATE))
 		return;
-	int flags = ops->bpf_sock_ops_cb_flags;
-	if (!l.self.node)
-		flags |= BPF_SOCK_OPS_RTT_CB_FLAG;
+	int flags = ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_RTT_CB_FLAG;
 	if (l.joined) {
 		struct end e = {.sock = (__u64)tcp};
 		flags |= BPF_SOCK_OPS_STATE_CB_FLAG;
@@ -360,35 +378,54 @@ INLINE void established(struct bpf_sock_ops *ops, int active)
 	cb_flags_set(ops, flags);
 }
 
-// watch looks at how an instance's program treats its socket, when something that it sent by TCP was acknowledged.
+// watch looks at how an instance's program treats its socket, when something that was sent by TCP was acknowledged.
 INLINE void watch(struct bpf_sock_ops *ops)
+{
+	struct bpf_sock *sk = ops->sk;
+	if (!sk)
+		return;
+	struct link *l = sk_storage_get(&links, sk, 0, 0);
+	if (!l)
+		return;
+	if (l->self.node) {
+		release(&l->peer);
+		return;
+	}
+	struct tcp_sock *tcp = skc_to_tcp_sock(sk);
+	if (!tcp)
+		return;
+	int w = waits(tcp);
+	if (w < 0)
+		return;
+	if (l->leg == LEG_TARGET) {
+		// One that waits counts for long: the next ones are likely to as well.
+		int *was = map_lookup(&manners, &l->service);
+		int now = w ? -16 : !was ? 1 : *was < 1 ? *was + 1 : 1;
+		if (!was || *was != now)
+			map_update(&manners, &l->service, &now, BPF_ANY);
+	}
+	if (l->joined) {
+		release(&l->self);
+	} else {
+		cb_flags_set(ops, ops->bpf_sock_ops_cb_flags & ~BPF_SOCK_OPS_RTT_CB_FLAG);
+		sk_storage_delete(&links, sk);
+	}
+}
+
+// changed follows the states of a joined socket.
+INLINE void changed(struct bpf_sock_ops *ops)
 {
 	struct bpf_sock *sk = ops->sk;
 	if (!sk)
 		return;
 	struct tcp_sock *tcp = skc_to_tcp_sock(sk);
 	struct link *l = sk_storage_get(&links, sk, 0, 0);
-	if (!l || !tcp)
+	if (!l || !l->joined || !tcp)
 		return;
-	int w = waits(tcp);
-	if (w < 0)
-		return;
-	if (l->leg == LEG_TARGET) {
-		// One that blocks counts for long: the next ones are likely to as well.
-		int *was = map_lookup(&manners, &l->service);
-		int now = w ? -16 : !was ? 1 : *was < 1 ? *was + 1 : 1;
-		if (!was || *was != now)
-			map_update(&manners, &l->service, &now, BPF_ANY);
-	}
-	if (!l->joined) {
-		cb_flags_set(ops, ops->bpf_sock_ops_cb_flags & ~BPF_SOCK_OPS_RTT_CB_FLAG);
-		sk_storage_delete(&links, sk);
-	} else if (w) {
-		// Nothing was ever put into its queue.
-		struct key self = l->self;
+	if (ops->args[1] == TCP_CLOSE)
 		leave(l, (__u64)tcp);
-		map_delete(&socks, &self);
-	}
+	else if (ops->args[1] == TCP_FIN_WAIT1 && !l->self.node)
+		release(&l->self); // before it reads on: the acknowledgement of its FIN would wake it
 }
 
 SEC("sockops")
@@ -405,13 +442,8 @@ int connections(struct bpf_sock_ops *ops)
 		watch(ops);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ops->args[1] == TCP_CLOSE && ops->sk) {
-			struct bpf_sock *sk = ops->sk;
-			struct tcp_sock *tcp = skc_to_tcp_sock(sk);
-			struct link *l = sk_storage_get(&links, sk, 0, 0);
-			if (l && l->joined && tcp)
-				leave(l, (__u64)tcp);
-		}
+		changed(ops);
+		break;
 	}
 	return 1;
 }
@@ -449,19 +481,20 @@ INLINE int choose(struct sk_msg_md *msg, struct bpf_sock *sk, struct link *l)
 	struct end *peer = map_lookup(&ends, &l->peer);
 	if (!peer)
 		return PASSED_ALONE;
-	struct tcp_sock *reader = bpf_rdonly_cast((void *)peer->sock, KERNEL_TYPE(struct tcp_sock));
+	struct tcp_sock *reader = at(peer);
+	struct sock *queue = &reader->inet_conn.icsk_inet.sk;
+	int held = queue->sk_backlog.rmem_alloc.counter;
+	if (held == 0)
+		peer->queued = 0;
 	if (reader->copied_seq != mine->write_seq)
 		return PASSED_UNREAD;
 	if (l->self.node && (!peer->spoke || peer->splices || waits(reader) != 0))
 		return PASSED_MANNERS;
 	if (!l->self.node && waits(mine) != 0)
 		return PASSED_MANNERS;
-	struct sock *queue = &reader->inet_conn.icsk_inet.sk;
-	int held = queue->sk_backlog.rmem_alloc.counter;
-	if (held == 0)
-		l->queued = 0;
-	if (held > queue->sk_rcvbuf || l->queued >= QUEUE_MESSAGES)
+	if (held > queue->sk_rcvbuf || peer->queued >= QUEUE_MESSAGES)
 		return PASSED_FULL;
+	peer->queued++;
 	return REDIRECTED_TARGET;
 }
 
@@ -478,7 +511,6 @@ int messages(struct sk_msg_md *msg)
 	if (chosen == REDIRECTED_TARGET) {
 		__u64 size = msg->size;
 		if (msg_redirect_hash(msg, &socks, &l->peer, BPF_F_INGRESS) == SK_PASS) {
-			l->queued++;
 			count(l->leg == LEG_TARGET ? REDIRECTED_TARGET : REDIRECTED_CLIENT, 1);
 			count(l->leg == LEG_TARGET ? BYTES_TARGET : BYTES_CLIENT, size);
 			return SK_PASS;
