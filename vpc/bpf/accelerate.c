@@ -56,7 +56,14 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+enum sock_flags { SOCK_ZEROCOPY = 1 }; // the loader puts the running kernel's value in
+
+struct sock_common {
+	unsigned long skc_flags;
+} KERNEL;
+
 struct sock {
+	struct sock_common __sk_common;
 	struct {
 		atomic_t rmem_alloc;
 	} sk_backlog;
@@ -70,6 +77,7 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	void *icsk_ulp_ops; // a protocol in the kernel on top of TCP: TLS, MPTCP
 } KERNEL;
 
 struct tcp_sock {
@@ -91,7 +99,9 @@ struct pt_regs___arm64 {
 
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __attribute__((section(".ksyms")));
 
+// Whether the running kernel has a field, and its value of a name.
 #define KERNEL_HAS(field) __builtin_preserve_field_info(field, 2)
+#define KERNEL_VALUE(type, name) __builtin_preserve_enum_value(*(type *)name, 1)
 
 // type_id of a type of the running kernel.
 #define KERNEL_TYPE(type) __builtin_btf_type_id(*(type *)0, 1)
@@ -135,6 +145,7 @@ struct end {
 	__u64 sock;    // where the kernel's struct tcp_sock lies
 	__u32 spoke;   // it has sent something, so it was accepted and its manners can be seen
 	__u32 splices; // it uses splice(2), which when it reads sees only what came by TCP
+	__u32 opaque;  // it began with TLS, which the kernel may come to read itself
 	__u32 queued;  // messages put into its queue since that was last seen empty
 };
 
@@ -144,7 +155,7 @@ struct link {
 	__u32 joined;   // 0: only watched
 	__u32 leg;      // LEG_TARGET or LEG_CLIENT
 	__u32 pair;     // this end came second, and counts for both
-	__u32 spoke, splices; // as in its end
+	__u32 spoke, splices, opaque; // as in an end
 	struct service service; // of a server's socket: whose manners are watched
 };
 
@@ -293,7 +304,7 @@ INLINE void established(struct bpf_sock_ops *ops, int active)
 	if (!sk)
 		return;
 	struct tcp_sock *tcp = skc_to_tcp_sock(sk);
-	if (!tcp)
+	if (!tcp || tcp->inet_conn.icsk_ulp_ops)
 		return;
 	struct link l = {};
 	l.self.vpc = space->vpc;
@@ -461,19 +472,30 @@ INLINE int in_splice(void)
 	return 1; // not known: better not
 }
 
+// begins_tls tells whether a connection's first message is a TLS handshake, or cannot be seen. A program may hand its keys to the
+// kernel at any time, which then would not see what is in the other queue.
+INLINE int begins_tls(struct sk_msg_md *msg)
+{
+	__u8 *first = msg->data;
+	return (void *)(first + 1) > msg->data_end || *first == 22;
+}
+
 // choose tells whether a message may skip TCP.
 INLINE int choose(struct sk_msg_md *msg, struct bpf_sock *sk, struct link *l)
 {
 	struct tcp_sock *mine = skc_to_tcp_sock(sk);
 	if (!mine)
 		return PASSED_ALONE;
-	if (!l->self.node && !l->splices) {
-		l->splices = in_splice();
-		if (l->splices || !l->spoke) {
+	if (!l->spoke || (!l->self.node && !l->splices)) {
+		if (!l->spoke)
+			l->opaque = begins_tls(msg);
+		l->splices = !l->self.node && in_splice();
+		if (!l->spoke || l->splices) {
 			struct end *me = map_lookup(&ends, &l->self);
 			if (me) {
 				me->spoke = 1;
 				me->splices = l->splices;
+				me->opaque = l->opaque;
 			}
 		}
 		l->spoke = 1;
@@ -488,7 +510,10 @@ INLINE int choose(struct sk_msg_md *msg, struct bpf_sock *sk, struct link *l)
 		peer->queued = 0;
 	if (reader->copied_seq != mine->write_seq)
 		return PASSED_UNREAD;
-	if (l->self.node && (!peer->spoke || peer->splices || waits(reader) != 0))
+	if (mine->inet_conn.icsk_ulp_ops || reader->inet_conn.icsk_ulp_ops ||
+	    mine->inet_conn.icsk_inet.sk.__sk_common.skc_flags & 1UL << KERNEL_VALUE(enum sock_flags, SOCK_ZEROCOPY))
+		return PASSED_MANNERS;
+	if (l->self.node && (!peer->spoke || peer->splices || peer->opaque || l->opaque || waits(reader) != 0))
 		return PASSED_MANNERS;
 	if (!l->self.node && waits(mine) != 0)
 		return PASSED_MANNERS;
