@@ -102,7 +102,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	strict := c.Compatibility == Strict
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup})
-	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data})
+	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration]})
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups,

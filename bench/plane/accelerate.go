@@ -2,7 +2,11 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
+	"os"
+
+	"github.com/trellis-project/trellis/vpc"
 )
 
 // accelerate makes the kernel pass bytes from socket to socket on the legs that are wanted: "" none, "target" between
@@ -10,8 +14,26 @@ import (
 // namespace; instances are the addresses of the clients and targets there. It comes before the first socket. release
 // undoes it.
 func accelerate(legs string, instances []netip.Addr) (release func(), err error) {
-	if legs == "" {
+	wanted, known := map[string]vpc.Legs{"": 0, "target": vpc.TargetLeg, "both": vpc.TargetLeg | vpc.ClientLeg}[legs]
+	if !known {
+		return nil, fmt.Errorf("accelerate %q: want target or both", legs)
+	}
+	if wanted == 0 {
 		return func() {}, nil
 	}
-	return nil, fmt.Errorf("acceleration of the legs %q at %v: not in this build", legs, instances)
+	a, err := vpc.NewAccelerator(slog.Default())
+	if err != nil {
+		return nil, fmt.Errorf("accelerate: %w", err)
+	}
+	ns, err := os.Open("/proc/self/ns/net")
+	if err != nil {
+		a.Close()
+		return nil, fmt.Errorf("accelerate: %w", err)
+	}
+	defer ns.Close()
+	if err := a.Admit(ns, vpcID, wanted, instances...); err != nil {
+		a.Close()
+		return nil, fmt.Errorf("accelerate: %w", err)
+	}
+	return func() { a.Close() }, nil
 }
