@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -31,7 +32,8 @@ func accelerate(legs string, instances []netip.Addr) (release func(), err error)
 		return nil, fmt.Errorf("accelerate: %w", err)
 	}
 	defer ns.Close()
-	if err := a.Admit(ns, vpcID, wanted, instances...); err != nil {
+	// The namespace is the node's and, at those addresses, the instances'.
+	if err := errors.Join(a.Admit(ns, vpcID, wanted), a.Admit(ns, vpcID, wanted, instances...)); err != nil {
 		a.Close()
 		return nil, fmt.Errorf("accelerate: %w", err)
 	}
