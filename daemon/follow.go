@@ -24,8 +24,9 @@ var (
 	vpcKinds = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
 		trellis.KindPrefixList, trellis.KindVPCAssociation}
 	// silentKinds change nothing that listens on this node: what was seen of targets comes from here, shares matter to
-	// the control plane alone.
-	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare}
+	// the control plane alone, and the others to what is done with a request that has come.
+	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindRule, trellis.KindAuthPolicy,
+		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription}
 )
 
 // follow joins control and traffic: it follows the store and makes of each revision what this node needs,

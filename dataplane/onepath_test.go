@@ -105,7 +105,7 @@ func TestOnePathOfRules(t *testing.T) {
 		w.st.Put(&trellis.Rule{Meta: meta(fmt.Sprintf("rule-%d", i)), ServiceID: svcID, ListenerID: lisID, Name: fmt.Sprintf("odd%d", i), Priority: 100 + i,
 			Match: trellis.HTTPMatch{Path: &trellis.PathMatch{Exact: path, CaseSensitive: true}}, Action: trellis.Action{FixedResponse: 1000 + i}})
 	}
-	w.make(Options{}, nil)
+	w.make(Options{})
 	l := w.table.VPC(vpcID).Network(slot).Service(host).Listener(port)
 	for i, path := range oddPaths {
 		if r := l.Match(&routing.Request{Method: "GET", Path: path}); r.Action.FixedStatus != 1000+i {

@@ -10,53 +10,87 @@ import (
 type Action struct {
 	// FixedStatus is the status to answer, 0 for a forward action.
 	FixedStatus int
-	// Groups are the target groups of a forward action with their weights.
-	Groups []trellis.WeightedTargetGroup
 
-	// turns are indexes into Groups: each as often as its weight says (weights divided by their greatest common
-	// divisor), spread evenly. Empty when all weights are zero.
-	turns []uint8
-	// turn counts the requests that were dealt out. It is the one thing of a table that runs: it lives with its
+	rule  *trellis.Rule // whose action it is, nil for a listener's default action
+	turns *turns        // of a default action, and of a forward action to several groups
+}
+
+// turns deal out requests to several target groups.
+type turns struct {
+	// listener is whose default action it is, nil for a rule's action.
+	listener *trellis.Listener
+	// of are indexes into the groups: each as often as its weight says (weights divided by their greatest common
+	// divisor), spread evenly. Empty when there is one group alone, or all weights are zero.
+	of []uint8
+	// n counts the requests that were dealt out. It is the one thing of a table that runs: it lives with its
 	// rule, goes on in later tables while the rule's service is unchanged, and goes away with it.
-	turn *atomic.Uint64
+	n atomic.Uint64
+}
+
+// Groups are the target groups of a forward action with their weights.
+func (a *Action) Groups() []trellis.WeightedTargetGroup {
+	if a.rule == nil {
+		return a.turns.listener.DefaultAction.Forward
+	}
+	return a.rule.Action.Forward
 }
 
 // Next chooses the target group of the next request, so that of every hundred at weights 90 and 10, ten go to the
 // second group. Empty when all weights are zero. It may be called by many at once.
 func (a *Action) Next() (targetGroupID string) {
-	if len(a.Groups) == 1 {
+	if a.turns == nil || len(a.turns.of) == 0 {
 		return a.Pick(0)
 	}
-	return a.Pick(a.turn.Add(1) - 1)
+	return a.Pick(a.turns.n.Add(1) - 1)
 }
 
 // Pick chooses the target group of the n-th request: of every run of as many requests as the weights sum up to,
 // each group gets exactly its weight. n may be a counter or random. Empty when all weights are zero.
 func (a *Action) Pick(n uint64) (targetGroupID string) {
-	if len(a.turns) == 0 {
-		return ""
+	groups := a.Groups()
+	switch {
+	case a.turns != nil && len(a.turns.of) > 0:
+		return groups[a.turns.of[n%uint64(len(a.turns.of))]].TargetGroupID
+	case len(groups) == 1 && groups[0].Weight > 0:
+		return groups[0].TargetGroupID
 	}
-	return a.Groups[a.turns[n%uint64(len(a.turns))]].TargetGroupID
+	return ""
 }
 
-// compileAction compiles the action of a rule. An action without any part answers 404 rather than forwarding.
-func compileAction(a *trellis.Action) Action {
-	if len(a.Forward) == 0 {
-		status := a.FixedResponse
-		if status == 0 {
-			status = 404
-		}
-		return Action{FixedStatus: status}
+// compileAction compiles the action of a rule.
+func compileAction(r *trellis.Rule) Action {
+	out := Action{FixedStatus: fixedStatus(&r.Action), rule: r}
+	if of := spread(r.Action.Forward); len(of) > 0 {
+		out.turns = &turns{of: of}
 	}
-	return Action{Groups: a.Forward, turns: spread(a.Forward), turn: new(atomic.Uint64)}
+	return out
+}
+
+// compileDefault compiles the default action of a listener.
+func compileDefault(l *trellis.Listener) Action {
+	return Action{FixedStatus: fixedStatus(&l.DefaultAction), turns: &turns{listener: l, of: spread(l.DefaultAction.Forward)}}
+}
+
+// fixedStatus is the status that an action answers, 0 when it forwards. An action without any part answers 404.
+func fixedStatus(a *trellis.Action) int {
+	switch {
+	case len(a.Forward) > 0:
+		return 0
+	case a.FixedResponse == 0:
+		return 404
+	}
+	return a.FixedResponse
 }
 
 // maxTurns bounds a schedule: ten groups of weight 999.
 const maxTurns = 10 * 999
 
 // spread makes the schedule by smooth weighted round robin: every group gains its weight each turn, the richest
-// is chosen and pays the sum.
+// is chosen and pays the sum. Less than two groups need none.
 func spread(groups []trellis.WeightedTargetGroup) []uint8 {
+	if len(groups) < 2 {
+		return nil
+	}
 	sum, divisor := 0, 0
 	for _, g := range groups {
 		w := max(g.Weight, 0)

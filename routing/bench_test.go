@@ -90,8 +90,8 @@ func BenchmarkMatchLast(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s := table.VPC("vpc-00000000000000000").Network(trellis.FirstSlot).Service(host)
-		if got := s.Listener(80).Match(r); got.Priority != 100 {
-			b.Fatalf("matched %q", got.ID)
+		if got := s.Listener(80).Match(r); got.Priority() != 100 {
+			b.Fatalf("matched %q", got.ID())
 		}
 	}
 }

@@ -26,6 +26,12 @@ type layer struct {
 	text policyText
 }
 
+// used is a layer with how many services and networks have it.
+type used struct {
+	layer
+	n int
+}
+
 // compiled tells whether there is a policy, or one that does not compile.
 func (l layer) compiled() bool { return l.Policy != nil || l.Broken != nil }
 
@@ -47,8 +53,13 @@ type builder struct {
 	renewed  map[trellis.Ref]bool  // networks whose members are other ones in the new Table
 	policies map[policyText]layer  // compiled
 
+	indexer indexer // of the rules of one listener after the other
+
 	madeServices *draft[*Service]
 	madeNetworks *draft[*members]
+	madePolicies *draft[used]
+	reached      *linking
+	reaching     *linking
 	madeVPCs     *draft[*VPC]
 	managed      *draft[int]
 }
@@ -65,21 +76,26 @@ func Build(st *trellis.State, o Options, prev *Table) *Table {
 		swapped: map[*Service]*Service{}, reshaped: map[trellis.Ref]bool{}, renewed: map[trellis.Ref]bool{},
 		policies: map[policyText]layer{}}
 	if known {
+		b.reached, b.reaching = link(b.base.reached, serviceOf), link(b.base.reaching, networkOf)
 		for _, c := range changes {
 			b.note(c.Was)
 			b.note(c.Is)
+			b.reached.change(c)
+			b.reaching.change(c)
 		}
 	} else {
 		b.base = &Table{}
 		b.noteAll()
+		b.reached, b.reaching = linkAll(st, serviceOf), linkAll(st, networkOf)
 	}
-	b.madeServices, b.madeNetworks = edit(b.base.services), edit(b.base.networks)
+	b.madeServices, b.madeNetworks, b.madePolicies = edit(b.base.services), edit(b.base.networks), edit(b.base.policies)
 	b.madeVPCs, b.managed = edit(b.base.vpcs), edit(b.base.managed)
 	b.makeServices()
 	b.makeNetworks()
 	b.makeVPCs()
 	return &Table{revision: st.Revision, region: o.Region, moment: st.Moment(), vpcs: b.madeVPCs.dict,
-		managed: b.managed.dict, services: b.madeServices.dict, networks: b.madeNetworks.dict}
+		managed: b.managed.dict, services: b.madeServices.dict, networks: b.madeNetworks.dict,
+		policies: b.madePolicies.dict, reached: b.reached.dict, reaching: b.reaching.dict}
 }
 
 // note notes what is made of a noun itself. What is made of that is noted when it turns out to be another one.
@@ -107,7 +123,7 @@ func (b *builder) note(n trellis.Noun) {
 	}
 }
 
-// noteAll notes everything, and what was compiled before.
+// noteAll notes everything.
 func (b *builder) noteAll() {
 	for s := range trellis.All[*trellis.Service](b.st) {
 		b.note(s)
@@ -120,12 +136,6 @@ func (b *builder) noteAll() {
 	}
 	for a := range trellis.All[*trellis.VPCAssociation](b.st) {
 		b.note(a)
-	}
-	for _, s := range b.prev.services.all {
-		b.policies[s.policy] = layer{s.Layer, s.policy}
-	}
-	for _, m := range b.prev.networks.all {
-		b.policies[m.layer.text] = m.layer
 	}
 }
 
@@ -140,8 +150,8 @@ func (b *builder) layer(auth trellis.AuthType, key string) layer {
 	}
 	text := policyText(p.Text)
 	l := b.policies[text]
-	if !l.compiled() && !b.all {
-		l = b.known(text, key)
+	if !l.compiled() {
+		l = b.prev.policies.get(p.Text).layer
 	}
 	if !l.compiled() {
 		l = layer{authpolicy.Layer{Enforced: true}, text}
@@ -151,24 +161,17 @@ func (b *builder) layer(auth trellis.AuthType, key string) layer {
 	return l
 }
 
-// known finds the compiled form of a text in the previous Table: of the resource itself, or of any other.
-func (b *builder) known(text policyText, key string) layer {
-	if s := b.prev.services.get(key); s != nil && s.policy == text {
-		return layer{s.Layer, text}
+// use counts who has a compiled policy, and forgets it when that is nobody.
+func (b *builder) use(l layer, by int) {
+	if !l.compiled() {
+		return
 	}
-	for _, m := range b.prev.networks.all {
-		if m.layer.text == text && m.layer.compiled() {
-			return m.layer
-		}
+	key := string(l.text)
+	if n := b.madePolicies.get(key).n + by; n > 0 {
+		b.madePolicies.set(key, used{l, n})
+	} else {
+		b.madePolicies.remove(key)
 	}
-	for _, s := range b.prev.services.all {
-		if s.policy == text {
-			if l := (layer{s.Layer, text}); l.compiled() {
-				return l
-			}
-		}
-	}
-	return layer{}
 }
 
 // makeServices makes the services that are noted and carry traffic.
@@ -182,9 +185,13 @@ func (b *builder) makeServices() {
 		if made == old {
 			continue
 		}
+		if old != nil {
+			b.use(layer{old.Layer, old.policy}, -1)
+		}
 		if made == nil {
 			b.madeServices.remove(key)
 		} else {
+			b.use(layer{made.Layer, made.policy}, 1)
 			b.madeServices.set(key, made)
 		}
 		if old != nil && made != nil && old.sameShape(made) {
@@ -202,7 +209,7 @@ func (b *builder) makeServices() {
 
 // count adds a service to those that live, or takes it away.
 func (b *builder) count(s *Service, by int) {
-	b.reshaped[trellis.Ref{Account: s.Account, ID: s.ID}] = true
+	b.reshaped[s.ref()] = true
 	name := asciiLower(s.DomainName)
 	if n := b.managed.get(name) + by; n > 0 {
 		b.managed.set(name, n)
@@ -213,119 +220,149 @@ func (b *builder) count(s *Service, by int) {
 
 // sameShape tells whether two services are the same to who looks for them: by their names and ports.
 func (s *Service) sameShape(t *Service) bool {
-	return s.DomainName == t.DomainName && s.CustomDomainName == t.CustomDomainName && s.ID == t.ID && s.Account == t.Account &&
-		slices.EqualFunc(s.listeners, t.listeners, func(x, y *Listener) bool { return x.Port == y.Port })
+	return s.DomainName == t.DomainName && s.noun.CustomDomainName == t.noun.CustomDomainName && s.ref() == t.ref() &&
+		slices.EqualFunc(s.listeners, t.listeners, func(x, y Listener) bool { return x.Port == y.Port })
+}
+
+// madeOf tells whether a service was made of these listeners with these rules.
+func (s *Service) madeOf(listeners []*trellis.Listener, rules [][]*trellis.Rule) bool {
+	if len(s.listeners) != len(listeners) {
+		return false
+	}
+	for i := range listeners {
+		l := &s.listeners[i]
+		last := len(l.rules) - 1
+		if l.rules[last].Action.turns.listener != listeners[i] ||
+			!slices.EqualFunc(l.rules[:last], rules[i], func(x Rule, y *trellis.Rule) bool { return x.Action.rule == y }) {
+			return false
+		}
+	}
+	return true
 }
 
 // service makes one service.
 func (b *builder) service(s *trellis.Service) *Service {
-	listeners := slices.SortedFunc(trellis.Under[*trellis.Listener](b.st, s.Key()),
+	http := func(yield func(*trellis.Listener) bool) {
+		for l := range trellis.Under[*trellis.Listener](b.st, s.Key()) {
+			if l.Protocol == trellis.ProtocolHTTP && !yield(l) {
+				return
+			}
+		}
+	}
+	listeners := slices.SortedFunc(http,
 		func(x, y *trellis.Listener) int { return cmp.Or(cmp.Compare(x.Port, y.Port), cmp.Compare(x.ID, y.ID)) })
 	rules := make([][]*trellis.Rule, len(listeners))
-	from := []trellis.Noun{s}
 	for i, l := range listeners {
-		from = append(from, l)
 		rules[i] = slices.SortedFunc(trellis.Under[*trellis.Rule](b.st, l.Key()),
 			func(x, y *trellis.Rule) int {
 				return cmp.Or(cmp.Compare(x.Priority, y.Priority), cmp.Compare(x.ID, y.ID))
 			})
-		for _, r := range rules[i] {
-			from = append(from, r)
-		}
 	}
 	layer := b.layer(s.AuthType, s.Key())
-	if old := b.prev.services.get(s.Key()); old != nil && old.Layer == layer.Layer && old.policy == layer.text && slices.Equal(old.from, from) {
+	if old := b.prev.services.get(s.Key()); old != nil && old.noun == s && old.Layer == layer.Layer && old.policy == layer.text && old.madeOf(listeners, rules) {
 		return old
 	}
-	out := &Service{ID: s.ID, ARN: s.ARN(b.region), Name: s.Name, Account: s.Account,
-		DomainName: s.DomainName(b.region), CustomDomainName: s.CustomDomainName, Layer: layer.Layer, policy: layer.text,
-		IdleTimeout: time.Duration(s.IdleTimeoutSeconds) * time.Second, Tags: s.Tags, from: from}
+	out := &Service{ID: s.ID, ARN: s.ARN(b.region), DomainName: s.DomainName(b.region), Layer: layer.Layer, policy: layer.text,
+		IdleTimeout: time.Duration(s.IdleTimeoutSeconds) * time.Second, Tags: s.Tags, noun: s}
 	if out.IdleTimeout == 0 {
 		out.IdleTimeout = defaultIdleTimeout
 	}
+	out.listeners = out.first[:0]
 	for i, l := range listeners {
-		if l.Protocol == trellis.ProtocolHTTP {
-			out.listeners = append(out.listeners, b.listener(l, rules[i]))
-		}
+		out.listeners = append(out.listeners, b.listener(l, rules[i]))
 	}
 	return out
 }
 
 // listener makes one listener with its rules, which are sorted already.
-func (b *builder) listener(l *trellis.Listener, rules []*trellis.Rule) *Listener {
-	out := &Listener{ID: l.ID, ARN: l.ARN(b.region), Name: l.Name, Protocol: l.Protocol, Port: l.Port,
-		rules: make([]Rule, 0, len(rules)+1)}
+func (b *builder) listener(l *trellis.Listener, rules []*trellis.Rule) Listener {
+	out := Listener{ID: l.ID, Protocol: l.Protocol, Port: l.Port, rules: make([]Rule, 0, len(rules)+1)}
 	for _, r := range rules {
-		out.rules = append(out.rules, Rule{ID: r.ID, ARN: r.ARN(b.region), Name: r.Name, Priority: r.Priority,
-			Action: compileAction(&r.Action), match: compileMatch(&r.Match)})
+		out.rules = append(out.rules, Rule{compileAction(r)})
 	}
-	out.rules = append(out.rules, Rule{ID: l.DefaultRuleID, ARN: l.ARN(b.region) + "/rule/" + l.DefaultRuleID, Name: "Default", Default: true,
-		Action: compileAction(&l.DefaultAction)})
+	out.index = b.indexer.index(out.rules)
+	out.rules = append(out.rules, Rule{compileDefault(l)})
 	return out
 }
 
 // makeNetworks makes the networks that are noted or have a service that is reshaped, and puts the services that were
 // swapped into the others.
 func (b *builder) makeNetworks() {
-	if len(b.reshaped) > 0 && !b.all {
-		for a := range trellis.All[*trellis.ServiceAssociation](b.st) {
-			if b.reshaped[a.Service] {
-				b.networks[a.ServiceNetwork] = true
+	if !b.all {
+		for ref := range b.reshaped {
+			for _, a := range b.reached.get(ref.ID) {
+				if a.Service == ref {
+					b.networks[a.ServiceNetwork] = true
+				}
 			}
 		}
 	}
-	services := b.servicesOf()
 	for ref := range b.networks {
 		key := ref.Key()
 		old := b.base.networks.get(key)
 		var made *members
 		if n, ok := trellis.Get[*trellis.ServiceNetwork](b.st, key); ok {
-			made = b.network(n, services[ref])
+			made = b.network(n, b.servicesOf(ref))
 		}
 		if made == old {
 			continue
 		}
 		b.renewed[ref] = true
+		if old != nil {
+			b.use(old.layer, -1)
+		}
 		if made == nil {
 			b.madeNetworks.remove(key)
 		} else {
+			b.use(made.layer, 1)
 			b.madeNetworks.set(key, made)
 		}
 	}
-	if len(b.swapped) == 0 {
-		return
+	swaps := map[trellis.Ref]map[*Service]*Service{}
+	for old, made := range b.swapped {
+		ref := old.ref()
+		for _, a := range b.reached.get(ref.ID) {
+			if a.Service != ref || b.networks[a.ServiceNetwork] {
+				continue
+			}
+			if swaps[a.ServiceNetwork] == nil {
+				swaps[a.ServiceNetwork] = map[*Service]*Service{}
+			}
+			swaps[a.ServiceNetwork][old] = made
+		}
 	}
-	for key, old := range b.base.networks.all {
-		ref := trellis.Ref{Account: old.noun.Account, ID: old.noun.ID}
-		if b.networks[ref] {
+	for ref, swapped := range swaps {
+		key := ref.Key()
+		old := b.base.networks.get(key)
+		if old == nil {
 			continue
 		}
-		if made := old.swap(b.swapped); made != old {
+		if made := old.swap(swapped); made != old {
 			b.renewed[ref] = true
 			b.madeNetworks.set(key, made)
 		}
 	}
 }
 
-// servicesOf returns the services of the networks that are noted, sorted.
-func (b *builder) servicesOf() map[trellis.Ref][]*Service {
-	services := map[trellis.Ref][]*Service{}
-	if len(b.networks) == 0 {
-		return services
-	}
-	for a := range trellis.All[*trellis.ServiceAssociation](b.st) {
-		if !b.networks[a.ServiceNetwork] || !a.Status.Carries() {
+// servicesOf returns the services of a network, sorted.
+func (b *builder) servicesOf(ref trellis.Ref) []*Service {
+	reaching := b.reaching.get(ref.ID)
+	list := make([]*Service, 0, len(reaching)) // without room for more: this stays for long
+	for _, a := range reaching {
+		if a.ServiceNetwork != ref || !a.Status.Carries() {
 			continue
 		}
 		if s := b.madeServices.get(a.Service.Key()); s != nil {
-			services[a.ServiceNetwork] = append(services[a.ServiceNetwork], s)
+			list = append(list, s)
 		}
 	}
-	for ref, list := range services {
-		slices.SortFunc(list, func(x, y *Service) int { return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Account, y.Account)) })
-		services[ref] = slices.Compact(list)
-	}
-	return services
+	slices.SortFunc(list, (*Service).compare)
+	return slices.Compact(list)
+}
+
+// compare orders services by id, then by account.
+func (s *Service) compare(t *Service) int {
+	return cmp.Or(cmp.Compare(s.ID, t.ID), cmp.Compare(s.noun.Account, t.noun.Account))
 }
 
 // network makes one network. A generated name always wins over a custom one; of two equal custom names, which the
@@ -354,15 +391,15 @@ func (b *builder) network(n *trellis.ServiceNetwork, from []*Service) *members {
 }
 
 // customName is the custom name of a service as it is looked for, empty when there is none.
-func customName(s *Service) string { return string(lowered(nil, s.CustomDomainName)) }
+func customName(s *Service) string { return string(lowered(nil, s.noun.CustomDomainName)) }
 
 // swap returns the members with some services replaced by ones of the same shape, m itself when it has none of them.
 func (m *members) swap(swapped map[*Service]*Service) *members {
 	next := m
 	var names *draft[*Service]
 	for old, made := range swapped {
-		i := slices.Index(m.from, old)
-		if i < 0 {
+		i, ok := slices.BinarySearchFunc(m.from, old, (*Service).compare)
+		if !ok || m.from[i] != old {
 			continue
 		}
 		if next == m {

@@ -16,28 +16,15 @@ type Request struct {
 	Headers []Field
 }
 
-// match is a compiled trellis.HTTPMatch: the AND of its parts.
-type match struct {
-	method  string // empty: any
-	path    text
-	headers []headerMatch
-}
-
-// headerMatch is a header with what one of its values must be.
-type headerMatch struct {
-	name  string // in lower case
-	value text
-}
-
-// text compares a text of the request.
+// text is one comparison of a rule with a text of the request.
 type text struct {
 	how  how
-	fold bool   // without regard to case
-	want string // in lower case when fold
+	fold bool // without regard to case
+	want string
 }
 
 // how is a way to compare.
-type how int
+type how uint8
 
 // The ways to compare.
 const (
@@ -47,42 +34,44 @@ const (
 	contains
 )
 
-// compileMatch compiles the match of a rule.
-func compileMatch(m *trellis.HTTPMatch) match {
-	out := match{method: m.Method}
-	if p := m.Path; p != nil {
-		out.path = compileText(p.Exact, p.Prefix, "", p.CaseSensitive)
+// pathText is what a rule asks of the path.
+func pathText(p *trellis.PathMatch) text {
+	if p == nil {
+		return text{}
 	}
-	for _, h := range m.Headers {
-		out.headers = append(out.headers, headerMatch{asciiLower(h.Name), compileText(h.Exact, h.Prefix, h.Contains, h.CaseSensitive)})
-	}
-	return out
+	return choose(p.Exact, p.Prefix, "", p.CaseSensitive)
 }
 
-// compileText compiles one comparison. At most one of the texts is set; a rule with none of them asks nothing.
-func compileText(is, begins, holds string, caseSensitive bool) text {
-	t := text{fold: !caseSensitive}
+// valueText is what a rule asks of a header's value.
+func valueText(h *trellis.HeaderMatch) text {
+	return choose(h.Exact, h.Prefix, h.Contains, h.CaseSensitive)
+}
+
+// choose makes one comparison. At most one of the texts is set; a rule with none of them asks nothing.
+func choose(is, begins, holds string, caseSensitive bool) text {
 	switch {
 	case is != "":
-		t.how, t.want = exact, is
+		return text{exact, !caseSensitive, is}
 	case begins != "":
-		t.how, t.want = prefix, begins
+		return text{prefix, !caseSensitive, begins}
 	case holds != "":
-		t.how, t.want = contains, holds
+		return text{contains, !caseSensitive, holds}
 	}
-	if t.fold {
-		t.want = asciiLower(t.want)
-	}
-	return t
+	return text{}
 }
 
-// asciiLower folds only what is folded at match time too.
+// asciiLower folds only what is folded at match time too. What has no capitals is returned as it is.
 func asciiLower(s string) string {
-	b := []byte(s)
-	for i := range b {
-		b[i] = lower(b[i])
+	for i := range len(s) {
+		if lower(s[i]) != s[i] {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				b[i] = lower(b[i])
+			}
+			return string(b)
+		}
 	}
-	return string(b)
+	return s
 }
 
 // matches compares s.
@@ -117,33 +106,43 @@ func (t *text) begins(s string) bool {
 	return foldEqual(s[:len(t.want)], t.want)
 }
 
-// foldEqual compares s with a text of equal length in lower case, without regard to the case of ASCII letters.
-func foldEqual(s, want string) bool {
-	for i := range len(want) {
-		if s[i] != want[i] && lower(s[i]) != want[i] {
+// foldEqual compares two texts of equal length without regard to the case of ASCII letters.
+func foldEqual(s, t string) bool {
+	for i := range len(t) {
+		if s[i] != t[i] && lower(s[i]) != lower(t[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-// matches tells whether a request meets all parts. Of a header that is there several times one value is enough.
-func (m *match) matches(r *Request) bool {
-	if m.method != "" && m.method != r.Method || !m.path.matches(r.Path) {
+// sameName tells whether two header names are the same.
+func sameName(a, b string) bool { return len(a) == len(b) && foldEqual(a, b) }
+
+// matches tells whether a request meets all parts of a match. Of a header that is there several times one value is
+// enough.
+func matches(m *trellis.HTTPMatch, r *Request) bool {
+	if m.Method != "" && m.Method != r.Method {
 		return false
 	}
-	for i := range m.headers {
-		if !m.headers[i].matches(r.Headers) {
+	if m.Path != nil {
+		if t := pathText(m.Path); !t.matches(r.Path) {
+			return false
+		}
+	}
+	for i := range m.Headers {
+		if !headerMatches(&m.Headers[i], r.Headers) {
 			return false
 		}
 	}
 	return true
 }
 
-// matches tells whether one of the fields is the header with a value as wanted.
-func (h *headerMatch) matches(fields []Field) bool {
+// headerMatches tells whether one of the fields is the header with a value as wanted.
+func headerMatches(h *trellis.HeaderMatch, fields []Field) bool {
+	t := valueText(h)
 	for i := range fields {
-		if len(fields[i].Name) == len(h.name) && foldEqual(fields[i].Name, h.name) && h.value.matches(fields[i].Value) {
+		if sameName(fields[i].Name, h.Name) && t.matches(fields[i].Value) {
 			return true
 		}
 	}
@@ -151,11 +150,15 @@ func (h *headerMatch) matches(fields []Field) bool {
 }
 
 // Match finds the rule of a request: the first by priority that matches, else the default rule. It is never
-// nil, and allocates nothing.
+// nil, and allocates nothing. What it costs does not grow with the number of rules, but with how many of them have all
+// in common by which they could be told apart.
 func (l *Listener) Match(r *Request) *Rule {
 	last := len(l.rules) - 1
+	if l.index != nil {
+		return &l.rules[l.index.find(l.rules, r)]
+	}
 	for i := range l.rules[:last] {
-		if l.rules[i].match.matches(r) {
+		if matches(l.rules[i].match(), r) {
 			return &l.rules[i]
 		}
 	}

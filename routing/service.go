@@ -9,22 +9,25 @@ import (
 
 // Service is a service with its listeners.
 type Service struct {
-	ID, ARN, Name, Account       string
-	DomainName, CustomDomainName string
-	Layer                        authpolicy.Layer
-	IdleTimeout                  time.Duration
-	Tags                         map[string]string
-	listeners                    []*Listener // HTTP ones, by port
+	ID, ARN, DomainName string
+	Layer               authpolicy.Layer
+	IdleTimeout         time.Duration
+	Tags                map[string]string
+	listeners           []Listener  // HTTP ones, by port
+	first               [1]Listener // where the first of them is: most services have one
 
-	policy policyText     // of the Layer
-	from   []trellis.Noun // what the service was made of; nouns never change, so equal pointers are equal values
+	policy policyText       // of the Layer
+	noun   *trellis.Service // nouns never change, so equal pointers are equal values
 }
+
+// ref is what other nouns call the service by.
+func (s *Service) ref() trellis.Ref { return trellis.Ref{Account: s.noun.Account, ID: s.noun.ID} }
 
 // Listener finds the HTTP listener of a port, nil when there is none.
 func (s *Service) Listener(port int) *Listener {
-	for _, l := range s.listeners {
-		if l.Port == port {
-			return l
+	for i := range s.listeners {
+		if s.listeners[i].Port == port {
+			return &s.listeners[i]
 		}
 	}
 	return nil
@@ -32,17 +35,37 @@ func (s *Service) Listener(port int) *Listener {
 
 // Listener is a listener with its rules.
 type Listener struct {
-	ID, ARN, Name string
-	Protocol      trellis.Protocol
-	Port          int
-	rules         []Rule // by priority, the default rule last
+	ID       string
+	Protocol trellis.Protocol
+	Port     int
+	rules    []Rule // by priority, the default rule last
+	index    *index // of the rules, nil when there are few
 }
 
-// Rule is a rule, or the default action of a listener.
+// Rule is a rule, or the default action of a listener. It is small: a node may hold millions. All that its noun says,
+// matching too, is read in the noun.
 type Rule struct {
-	ID, ARN, Name string
-	Priority      int  // 0 for the default rule
-	Default       bool // it matches everything
-	Action        Action
-	match         match
+	Action Action
 }
+
+// ID is the rule's id, of the default rule too.
+func (r *Rule) ID() string {
+	if r.Default() {
+		return r.Action.turns.listener.DefaultRuleID
+	}
+	return r.Action.rule.ID
+}
+
+// Priority is 0 for the default rule.
+func (r *Rule) Priority() int {
+	if r.Default() {
+		return 0
+	}
+	return r.Action.rule.Priority
+}
+
+// Default tells that it is the default rule: it matches everything.
+func (r *Rule) Default() bool { return r.Action.rule == nil }
+
+// match is what the rule matches. The default rule has none.
+func (r *Rule) match() *trellis.HTTPMatch { return &r.Action.rule.Match }

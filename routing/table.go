@@ -20,6 +20,9 @@ type Table struct {
 	moment   trellis.Moment
 	services dict[*Service] // by noun key
 	networks dict[*members] // by noun key
+	policies dict[used]     // compiled, by their text
+	reached  links          // the service associations by the id of their service
+	reaching links          // the same by the id of their service network
 }
 
 // Revision is the store revision that the Table was made at.
@@ -103,7 +106,7 @@ type Network struct {
 type members struct {
 	noun   *trellis.ServiceNetwork
 	layer  layer
-	from   []*Service     // by id
+	from   []*Service     // by id and account
 	byName dict[*Service] // by managed and custom name in lower case
 	ports  []int
 }

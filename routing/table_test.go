@@ -137,8 +137,8 @@ func TestLookup(t *testing.T) {
 	if v.Network(33).Service(ordersName) != nil {
 		t.Error("orders is reached through a network that it is not in")
 	}
-	if got := s.Listener(80).Match(&Request{Method: "GET", Path: "/"}); !got.Default || got.Action.FixedStatus != 404 ||
-		got.ARN != "arn:aws:vpc-lattice:eu-west-1:111122223333:service/svc-orders/listener/listener-80/rule/rule-default" {
+	if got := s.Listener(80).Match(&Request{Method: "GET", Path: "/"}); !got.Default() || got.Action.FixedStatus != 404 ||
+		got.ID() != "rule-default" {
 		t.Errorf("default rule is %+v", got)
 	}
 }
@@ -254,7 +254,7 @@ func TestReuse(t *testing.T) {
 // TestPick gives every group its weight exactly, evenly spread, whatever the weights are.
 func TestPick(t *testing.T) {
 	for _, weights := range [][]int{{100}, {90, 10}, {50, 50}, {1, 2, 3}, {0, 5}, {999, 1}, {7, 0, 13, 0, 5}, {999, 998, 997, 996, 995, 994, 993, 992, 991, 990}} {
-		a := compileAction(&trellis.Action{Forward: groups(weights)})
+		a := compileAction(&trellis.Rule{Action: trellis.Action{Forward: groups(weights)}})
 		sum := 0
 		for _, w := range weights {
 			sum += w
@@ -264,7 +264,7 @@ func TestPick(t *testing.T) {
 		for n := range sum {
 			id := a.Pick(uint64(n))
 			got[id]++
-			i := slices.IndexFunc(a.Groups, func(g trellis.WeightedTargetGroup) bool { return g.TargetGroupID == id })
+			i := slices.IndexFunc(a.Groups(), func(g trellis.WeightedTargetGroup) bool { return g.TargetGroupID == id })
 			if gap := n - last[id]; weights[i]*10 > sum && gap > 2*sum/weights[i]+1 {
 				t.Errorf("%v: %s waits for %d turns", weights, id, gap)
 			}
@@ -280,7 +280,7 @@ func TestPick(t *testing.T) {
 		}
 	}
 	for _, weights := range [][]int{{0}, {0, 0}} {
-		a := compileAction(&trellis.Action{Forward: groups(weights)})
+		a := compileAction(&trellis.Rule{Action: trellis.Action{Forward: groups(weights)}})
 		if got := a.Pick(3); got != "" || a.FixedStatus != 0 {
 			t.Errorf("weights %v pick %q", weights, got)
 		}
