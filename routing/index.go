@@ -155,13 +155,15 @@ func (x *index) find(rules []Rule, r *Request) int {
 
 // find returns the best of the rules whose text begins s and that match, or best when none is better.
 func (t texts) find(rules []Rule, r *Request, s string, fold bool, best int) int {
-	h, i := uint32(hashStart), 0
+	var hits [96]uint16 // where slots of a hash begin, in the order of length
+	h, i, n := uint32(hashStart), 0, 0
 	slots := t[lengthSlots:]
+all:
 	for w := range t[:lengthSlots] {
 		for set := t[w].bits(); set != 0; set &= set - 1 {
 			length := w<<5 | bits.TrailingZeros32(set)
 			if length > len(s) {
-				return best
+				break all
 			}
 			if fold {
 				for ; i < length; i++ {
@@ -173,16 +175,41 @@ func (t texts) find(rules []Rule, r *Request, s string, fold bool, best int) int
 				}
 			}
 			hash := short(h)
-			for j := at(slots, hash); j < len(slots) && slots[j].hash == hash; j++ {
-				rule := int(slots[j].rule)
-				if rule >= best {
-					break
-				}
-				if matches(rules[rule].match(), r) {
-					best = rule
-					break
-				}
+			j := at(slots, hash)
+			switch {
+			case j == len(slots) || slots[j].hash != hash || int(slots[j].rule) >= best:
+			case n == len(hits):
+				best = match(slots[j:], rules, r, best)
+			default:
+				hits[n] = uint16(j)
+				n++
 			}
+		}
+	}
+	if n > 1 { // the one that would win is asked first, so that most others need not be
+		first := 0
+		for k := range hits[:n] {
+			if slots[hits[k]].rule < slots[hits[first]].rule {
+				first = k
+			}
+		}
+		hits[0], hits[first] = hits[first], hits[0]
+	}
+	for _, j := range hits[:n] {
+		best = match(slots[j:], rules, r, best)
+	}
+	return best
+}
+
+// match returns the first of the rules of one hash, where slots begins, that is better than best and matches, or best.
+func match(slots []slot, rules []Rule, r *Request, best int) int {
+	for i := range slots {
+		rule := int(slots[i].rule)
+		if slots[i].hash != slots[0].hash || rule >= best {
+			break
+		}
+		if matches(rules[rule].match(), r) {
+			return rule
 		}
 	}
 	return best
