@@ -1,7 +1,7 @@
 # Trellis. `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up build test race fuzz bench lint generate tools docs clean
+.PHONY: help up build test race fuzz bench soak lint generate tools docs clean
 export TRELLIS_VENVS := $(CURDIR)/.cache
 BIN := .build/trellis
 # Where Go and the system's tools are when the PATH of su or sudo lacks them.
@@ -36,9 +36,13 @@ race: ## run the tests under the race detector
 fuzz: ## fuzz each parser for 20 seconds (FUZZTIME=20s)
 	@.ci/fuzz $(or $(FUZZTIME),20s)
 
-bench: ## compare with nginx on this machine, paired in one run
+bench: ## compare with other proxies, all in one run (ROWS=a,b8 ROUNDS=5 CONTESTANTS=nginx,trellis)
 	@.ci/install bench
-	go run ./bench
+	go run ./bench $(if $(ROWS),-rows $(ROWS)) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(CONTESTANTS),-contestants $(CONTESTANTS))
+
+soak: ## a whole Trellis under traffic, changes and faults, to find what it does not survive (TIME=1h)
+	@.ci/install soak
+	go run ./bench/soak -time $(or $(TIME),1h)
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l *.go */) || exit 1; [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
@@ -75,7 +74,7 @@ type Log struct {
 	warned   map[string]bool // destinations that it was said of that they are not served
 }
 
-// shard is a part of the buffer with a lock of its own, so that emitting goroutines seldom meet.
+// shard is a part of the buffer with a lock of its own, so that workers seldom meet.
 type shard struct {
 	mu   sync.Mutex
 	buf  []byte
@@ -101,9 +100,10 @@ func New(o Options) *Log {
 	return l
 }
 
-// Emit logs a request. It copies what it keeps, never waits for a destination and does not allocate once the
+// Emit logs a request that a worker of the data plane has served: each worker writes to a buffer of its own, as far as
+// there are as many. It copies what it keeps, never waits for a destination and does not allocate once the
 // buffers have grown; without a subscription it does nothing.
-func (l *Log) Emit(r *Record) {
+func (l *Log) Emit(worker int, r *Record) {
 	subs := l.subs.Load()
 	service, network := subs.services[r.ServiceARN], subs.networks[r.ServiceNetworkARN]
 	if n := service.unserved + network.unserved; n > 0 {
@@ -112,7 +112,7 @@ func (l *Log) Emit(r *Record) {
 	if len(service.to) == 0 && len(network.to) == 0 {
 		return
 	}
-	s := &l.shards[rand.IntN(len(l.shards))]
+	s := &l.shards[worker%len(l.shards)]
 	s.mu.Lock()
 	from := len(s.buf)
 	if from >= shardBytes {

@@ -123,7 +123,7 @@ func (s *sink) take() map[string][]string {
 
 // emit logs a request for a path that began at an offset from now.
 func emit(l *Log, service, network, path string, offset time.Duration) {
-	l.Emit(&Record{ServiceARN: service, ServiceNetworkARN: network, Path: path, Start: time.Now().Add(offset)})
+	l.Emit(0, &Record{ServiceARN: service, ServiceNetworkARN: network, Path: path, Start: time.Now().Add(offset)})
 }
 
 func TestRowsReachTheirDestinations(t *testing.T) {
@@ -191,7 +191,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	r := denied()
 	r.Path = "/" + strings.Repeat("x", 1<<16)
 	for range 2 * len(l.shards) * shardBytes >> 16 {
-		l.Emit(r)
+		l.Emit(0, r)
 	}
 	for i := range l.shards {
 		if n := len(l.shards[i].buf); n > shardBytes+1<<17 {
@@ -212,7 +212,7 @@ func BenchmarkEmit(b *testing.B) {
 	r := denied()
 	b.ReportAllocs()
 	for b.Loop() {
-		l.Emit(r)
+		l.Emit(0, r)
 	}
 	cancel()
 	<-done

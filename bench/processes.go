@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -13,122 +15,216 @@ import (
 	"time"
 )
 
+// process is one that the comparison started.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	errs bytes.Buffer
+	done chan struct{} // closed when it has ended
+}
+
 // The cores of the proxy, and of the load and the target.
-const (
+var (
 	proxyCore = "0"
 	loadCore  = "1"
 )
 
-// start starts the target, nginx and two data planes. stop ends them all.
-func start(dir, plane string) (all []*contestant, stop func(), err error) {
-	var running []*exec.Cmd
-	stop = func() {
-		for _, c := range running {
-			c.Process.Signal(syscall.SIGTERM)
-		}
-		for _, c := range running {
-			c.Wait()
-		}
-	}
-	run := func(core, addr, name string, args ...string) (int, error) {
-		c := exec.Command("taskset", append([]string{"-c", core, name}, args...)...)
-		c.Stderr = os.Stderr
-		if err := c.Start(); err != nil {
-			return 0, fmt.Errorf("start %s: %w", name, err)
-		}
-		running = append(running, c)
-		return c.Process.Pid, await(addr)
-	}
-	target, err := writeFile(dir, "target.conf", nginxHead(dir, "target")+targetConf)
-	if err != nil {
-		return nil, stop, err
-	}
-	proxy, err := writeFile(dir, "proxy.conf", nginxHead(dir, "proxy")+proxyConf(dir))
-	if err != nil {
-		return nil, stop, err
-	}
-	if _, err := run(loadCore, targetAddr, "nginx", "-c", target); err != nil {
-		return nil, stop, err
-	}
-	nginxPID, err := run(proxyCore, nginxAddr, "nginx", "-c", proxy)
-	if err != nil {
-		return nil, stop, err
-	}
-	pid, err := run(proxyCore, trellisAddr, plane, "-listen", trellisAddr, "-target", targetAddr, "-log", filepath.Join(dir, "trellis.log"), "-pprof", os.Getenv("BENCH_PPROF"))
-	if err != nil {
-		return nil, stop, err
-	}
-	authPID, err := run(proxyCore, authAddr, plane, "-listen", authAddr, "-target", targetAddr, "-log", filepath.Join(dir, "trellis-auth.log"), "-auth", "-pprof", os.Getenv("BENCH_PPROF_AUTH"))
-	if err != nil {
-		return nil, stop, err
-	}
-	return []*contestant{
-		{name: "no proxy", addr: targetAddr},
-		{name: "nginx", addr: nginxAddr, pid: nginxPID},
-		{name: "Trellis", addr: trellisAddr, pid: pid},
-		{name: "Trellis, SigV4+policies", addr: authAddr, pid: authPID, signed: true},
-	}, stop, nil
+// program is what to start on a core.
+type program struct {
+	core, name string
+	args       []string
+	stdout     string   // a file; nowhere when empty
+	env        []string // besides this process's
+	lowest     bool     // it gets what nothing else of the sandbox wants, and gives way at once
 }
 
-// writeFile writes a file of the run's directory.
-func writeFile(dir, name, text string) (string, error) {
-	file := filepath.Join(dir, name)
-	return file, os.WriteFile(file, []byte(text), 0o644)
+// realtime puts what is measured into a scheduling class of its own (SCHED_RR), above all other work.
+var realtime bool
+
+// onCore is the command line of a program on a core. It has no more priority than other programs, and than what the
+// kernel does in threads of its own: to starve those is to measure something else.
+func onCore(core string, command ...string) []string {
+	on := []string{"taskset", "-c", core}
+	if realtime {
+		on = append(on, "chrt", "-r", "1")
+	}
+	return append(on, command...)
 }
 
-// await waits until somebody listens.
-func await(addr string) error {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", addr); err == nil {
+// start starts a program.
+func start(g program) (*process, error) {
+	p := &process{name: filepath.Base(g.name), done: make(chan struct{})}
+	args := onCore(g.core, append([]string{g.name}, g.args...)...)
+	if g.lowest {
+		args = append([]string{"taskset", "-c", g.core, "chrt", "-i", "0", g.name}, g.args...)
+	}
+	p.cmd = exec.Command(args[0], args[1:]...)
+	p.cmd.Env = append(os.Environ(), g.env...)
+	p.cmd.Stderr = &p.errs
+	if g.stdout != "" {
+		f, err := os.Create(g.stdout)
+		if err != nil {
+			return nil, fmt.Errorf("output of %s: %w", g.name, err)
+		}
+		defer f.Close()
+		p.cmd.Stdout = f
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", g.name, err)
+	}
+	go func() {
+		p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// one is the list of a process, empty when it is nil.
+func one(p *process) []*process {
+	if p == nil {
+		return nil
+	}
+	return []*process{p}
+}
+
+// stop ends processes: politely, and after two seconds not.
+func stop(ps []*process) {
+	for _, p := range ps {
+		p.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	patience := time.After(2 * time.Second)
+	for _, p := range ps {
+		select {
+		case <-p.done:
+			continue
+		case <-patience:
+		}
+		patience = time.After(0)
+		for _, pid := range family(p.cmd.Process.Pid) {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		<-p.done
+	}
+}
+
+// await waits until somebody listens, or the process has ended.
+func (p *process) await(ctx context.Context, addr string, within time.Duration) error {
+	limit := time.After(within)
+	for {
+		if c, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
 			return c.Close()
 		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended: %s", p.name, p.errs.String())
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit:
+			return fmt.Errorf("%s doesn't listen on %s: %s", p.name, addr, p.errs.String())
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
-	return errors.New("nobody listens on " + addr)
 }
 
-// nginxHead is what both nginx configurations begin with: one process, no daemon.
-func nginxHead(dir, name string) string {
-	return fmt.Sprintf("daemon off;\nmaster_process off;\nworker_processes 1;\npid %[1]s/%[2]s.pid;\nerror_log %[1]s/%[2]s.err;\nevents { worker_connections 4096; }\n", dir, name)
-}
-
-// targetConf is the target: a small answer.
-var targetConf = "http { access_log off; keepalive_requests 100000000; server { listen " + targetAddr + ` backlog=4096; default_type text/plain;
- location / { return 200 "{\"order\":12345,\"ok\":true}\n"; } } }`
-
-// proxyConf is nginx as the proxy: fifty prefixes and a JSON log of the same fields.
-func proxyConf(dir string) string {
-	var b strings.Builder
-	b.WriteString("http { keepalive_requests 100000000; proxy_temp_path " + dir + "/pt; client_body_temp_path " + dir + "/ct; fastcgi_temp_path " + dir + "/ft; uwsgi_temp_path " + dir + "/ut; scgi_temp_path " + dir + "/st;\n")
-	b.WriteString(`log_format j escape=json '{"requestId":"$request_id","startTime":"$time_iso8601","sourceIpPort":"$remote_addr:$remote_port","requestMethod":"$request_method","requestPath":"$uri","protocol":"$server_protocol","responseCode":$status,"bytesReceived":$request_length,"bytesSent":$bytes_sent,"duration":$request_time,"userAgent":"$http_user_agent","hostHeader":"$host","targetIpPort":"$upstream_addr","targetDuration":"$upstream_response_time","targetGroup":"orders"}';` + "\n")
-	b.WriteString("access_log " + dir + "/nginx.log j buffer=64k flush=1s;\n")
-	b.WriteString("upstream t { server " + targetAddr + "; keepalive 256; keepalive_requests 100000000; }\n")
-	b.WriteString("server { listen " + nginxAddr + " backlog=4096; proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $host;\n")
-	b.WriteString("proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Port $server_port; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Request-Id $request_id;\n")
-	for i := range 50 {
-		b.WriteString("location /p" + fmt.Sprintf("%02d", i) + "/ { proxy_pass http://t; }\n")
-	}
-	b.WriteString("location / { return 404; } } }\n")
-	return b.String()
-}
-
-// cpuTime is how long the threads of a process have run.
-func cpuTime(pid int) (time.Duration, error) {
-	files, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
-	if err != nil || len(files) == 0 {
-		return 0, fmt.Errorf("no process %d", pid)
-	}
-	var sum int64
-	for _, f := range files {
+// family is a process and all that descend from it: nginx's workers, HAProxy's behind its master. The sandbox has
+// few processes, so all are asked who their parent is.
+func family(pid int) []int {
+	children := map[int][]int{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, f := range stats {
 		b, err := os.ReadFile(f)
 		if err != nil {
-			continue // the thread has ended
+			continue // it has ended
 		}
-		text, _, _ := strings.Cut(string(b), " ")
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", f, err)
+		// PID (NAME) STATE PPID …, and a name may have parentheses in it.
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		child, err1 := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		parent, err2 := strconv.Atoi(fields[1])
+		if err1 == nil && err2 == nil {
+			children[parent] = append(children[parent], child)
 		}
-		sum += n
+	}
+	pids := []int{pid}
+	for i := 0; i < len(pids); i++ {
+		pids = append(pids, children[pids[i]]...)
+	}
+	return pids
+}
+
+// cpuTime is how long the threads of some processes and their families have run, by the kernel's own account.
+func cpuTime(ps []*process) (time.Duration, error) {
+	var sum int64
+	for _, p := range ps {
+		for _, pid := range family(p.cmd.Process.Pid) {
+			files, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
+			for _, f := range files {
+				b, err := os.ReadFile(f)
+				if err != nil {
+					continue // the thread has ended
+				}
+				text, _, _ := strings.Cut(string(b), " ")
+				n, err := strconv.ParseInt(text, 10, 64)
+				if err != nil {
+					return 0, fmt.Errorf("%s: %w", f, err)
+				}
+				sum += n
+			}
+		}
 	}
 	return time.Duration(sum), nil
+}
+
+// memory is what some processes and their families hold, in bytes.
+type memory struct {
+	pss  float64 // what is shared is divided among those who share it
+	peak float64 // the sum of the peaks of the resident sizes
+}
+
+// memoryOf asks the kernel.
+func memoryOf(ps []*process) (memory, error) {
+	var m memory
+	for _, p := range ps {
+		for _, pid := range family(p.cmd.Process.Pid) {
+			dir := "/proc/" + strconv.Itoa(pid)
+			rollup, err := os.ReadFile(dir + "/smaps_rollup")
+			status, err2 := os.ReadFile(dir + "/status")
+			if errors.Join(err, err2) != nil {
+				continue // it has ended
+			}
+			m.pss += kilobytes(string(rollup), "Pss:")
+			m.peak += kilobytes(string(status), "VmHWM:")
+		}
+	}
+	if m.pss == 0 {
+		return m, errors.New("no process to measure the memory of")
+	}
+	return m, nil
+}
+
+// kilobytes finds a line of a file of /proc, for example "Pss:  1234 kB", and returns bytes.
+func kilobytes(text, name string) float64 {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			n, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return n * 1024
+		}
+	}
+	return 0
+}
+
+// busy is how long all cores were used by anybody, and how long the host had them.
+func busy() (used, stolen time.Duration) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	const tick = time.Second / 100 // USER_HZ, everywhere
+	var n [10]int64
+	for i, f := range strings.Fields(line)[1:] {
+		if i < len(n) {
+			n[i], _ = strconv.ParseInt(f, 10, 64)
+		}
+	}
+	return time.Duration(n[0]+n[1]+n[2]+n[5]+n[6]) * tick, time.Duration(n[7]) * tick
 }

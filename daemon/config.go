@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/trellis-project/trellis/vpc"
 )
 
 // Config is everything that can be set from outside. It is flat: each part of Trellis is handed the plain
@@ -19,7 +21,19 @@ type Config struct {
 	DNSForward    []string      // servers, host:port, for names that are not ours; empty: the host's
 	DrainTimeout  time.Duration // how long requests in flight may take after SIGTERM
 	Etcd          []string      // endpoints of an etcd cluster to use instead of the embedded one
+	Debug         string        // address at which profiles and counters of this process are served, host:port; empty: nowhere
+	Acceleration  string        // which sockets of one machine are joined past TCP: AccelerateBoth, AccelerateTarget, AccelerateOff
 }
+
+// What is accelerated, where the kernel can (docs/decisions/0009-socket-acceleration.md).
+const (
+	AccelerateOff    = "off"
+	AccelerateTarget = "target" // node to target and back
+	AccelerateBoth   = "both"   // client to node and back as well
+)
+
+// accelerations are the legs that each value of Acceleration stands for.
+var accelerations = map[string]vpc.Legs{AccelerateOff: 0, AccelerateTarget: vpc.TargetLeg, AccelerateBoth: vpc.TargetLeg | vpc.ClientLeg}
 
 // The two compatibility modes (docs/modes.md).
 const (
@@ -35,6 +49,7 @@ func DefaultConfig() Config {
 		Region:        "eu-west-1",
 		Compatibility: Extended,
 		DrainTimeout:  10 * time.Second,
+		Acceleration:  AccelerateBoth,
 	}
 }
 
@@ -60,6 +75,14 @@ func (c *Config) Validate() error {
 		if host, _, err := net.SplitHostPort(f); err != nil || net.ParseIP(host) == nil {
 			bad = append(bad, fmt.Errorf("--dns-forward %q: want address:port, for example 9.9.9.9:53", f))
 		}
+	}
+	if c.Debug != "" {
+		if _, _, err := net.SplitHostPort(c.Debug); err != nil {
+			bad = append(bad, fmt.Errorf("--debug %q: want host:port, for example 127.0.0.1:6060", c.Debug))
+		}
+	}
+	if _, ok := accelerations[c.Acceleration]; !ok {
+		bad = append(bad, fmt.Errorf("--acceleration %q: want %s, %s or %s", c.Acceleration, AccelerateBoth, AccelerateTarget, AccelerateOff))
 	}
 	if c.DrainTimeout <= 0 {
 		bad = append(bad, fmt.Errorf("--drain-timeout %s: want more than nothing", c.DrainTimeout))

@@ -102,11 +102,12 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	strict := c.Compatibility == Strict
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup})
-	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data})
-	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Health: d.reportHealth, Region: c.Region, Log: log})
+	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration]})
+	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
-	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups.Group,
-		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout})
+	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups,
+		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout,
+		MaxMemory: boundMemory()})
 	forward := c.DNSForward
 	if len(forward) == 0 {
 		if forward, err = dns.HostServers("/etc/resolv.conf"); err != nil {
@@ -143,6 +144,13 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		s.stop()
 		err = errors.Join(err, s.failure())
 	}()
+	if d.config.Debug != "" {
+		debug, err := net.Listen("tcp", d.config.Debug)
+		if err != nil {
+			return fmt.Errorf("listen for profiles at --debug %s: %w", d.config.Debug, err)
+		}
+		s.start(actor{"debug", func(ctx context.Context) error { return serveDebug(ctx, debug, d.log) }})
+	}
 	s.start(actor{"store", d.outlive(d.store.Run)})
 	select {
 	case <-d.store.Ready():
@@ -162,6 +170,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		actor{"health", d.writeHealth},
 		actor{"control plane", d.outlive(d.plane.Run)},
 	)
+	s.start(actor{"data plane", d.dataPlane.Run})
 	s.start(actor{"follow", func(ctx context.Context) error {
 		defer d.presences.close()
 		return d.outlive(d.follow)(ctx)

@@ -56,6 +56,13 @@ type opened struct {
 	closed chan struct{} // closed with the socket, which is a little after cancel
 }
 
+// closed is opened.closed of sockets that need not be waited for: another one may listen at the same place.
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // noted is a listener that tells when its socket is closed.
 type noted struct {
 	*net.TCPListener
@@ -158,11 +165,6 @@ func (p *presences) awaitEnd(pl place) {
 
 // open listens at a place and serves it until it is cancelled.
 func (p *presences) open(pl place) (opened, error) {
-	l, err := p.d.vpcs.Listen(pl.vpc, pl.at)
-	if err != nil {
-		return opened{}, err
-	}
-	ln := &noted{TCPListener: l.(*net.TCPListener), closed: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	serve := func(what string, run func() error) {
 		p.wg.Go(func() {
@@ -171,9 +173,22 @@ func (p *presences) open(pl place) (opened, error) {
 			}
 		})
 	}
+	if pl.kind == placeNetwork {
+		socket, err := p.d.vpcs.ListenSocket(pl.vpc, pl.at)
+		if err != nil {
+			cancel()
+			return opened{}, err
+		}
+		serve("service network", func() error { return p.d.dataPlane.Serve(ctx, socket, pl.vpc, pl.slot, int(pl.at.Port())) })
+		return opened{cancel, closed}, nil
+	}
+	l, err := p.d.vpcs.Listen(pl.vpc, pl.at)
+	if err != nil {
+		cancel()
+		return opened{}, err
+	}
+	ln := &noted{TCPListener: l.(*net.TCPListener), closed: make(chan struct{})}
 	switch pl.kind {
-	case placeNetwork:
-		serve("service network", func() error { return p.d.dataPlane.Serve(ctx, ln, pl.vpc, pl.slot, int(pl.at.Port())) })
 	case placeResolver:
 		pc, err := p.d.vpcs.ListenPacket(pl.vpc, pl.at)
 		if err != nil {

@@ -3,7 +3,6 @@ package dataplane
 import (
 	"encoding/json"
 	"math/rand/v2"
-	"time"
 	"unsafe"
 
 	"github.com/trellis-project/trellis/http1"
@@ -86,13 +85,14 @@ func (x *exchange) newRequestID() string {
 
 // account ends the record and hands it to the log.
 func (x *exchange) account() {
-	now := time.Now()
+	w := x.c.w
+	now := w.loop.Refresh()
 	r := &x.rec
-	r.Duration = now.Sub(x.start)
-	if !x.answered.IsZero() {
-		r.ResponseFromTarget = now.Sub(x.answered)
+	r.Duration = now - x.began
+	if x.answered != 0 {
+		r.ResponseFromTarget = now - x.answered
 	}
-	x.c.l.s.Log(r)
+	w.s.Log(w.index, r)
 }
 
 // tagsJSON is a caller's tags as the log has them.

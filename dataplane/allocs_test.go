@@ -49,7 +49,7 @@ func TestAllocations(t *testing.T) {
 	}
 	caller.Principal.Tags = nil
 	w.server.Callers = func(string, string) (*authpolicy.Caller, *sigv4.Key, error) { return caller, key, nil }
-	w.server.Log = func(*accesslog.Record) {}
+	w.server.Log = func(int, *accesslog.Record) {}
 	c := w.dial()
 	defer c.Close()
 	in, buf := request("GET", "/a", sigv4.UnsignedPayload, "", time.Now()), make([]byte, 4096)

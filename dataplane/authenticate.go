@@ -8,6 +8,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/http1"
+	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/sigv4"
 )
 
@@ -88,16 +89,18 @@ func (x *exchange) payload(a *sigv4.Authorization, key *sigv4.Key, check *sigv4.
 // hold reads the whole body and returns the hexadecimal SHA-256 of its content.
 func (x *exchange) hold() (string, *denial) {
 	c, h := x.c, sha256.New()
-	x.held, x.signed = true, make([]byte, 0, min(max(x.req.Length, headBuffer), maxSigned))
 	if x.req.Framing == http1.ByLength && x.req.Length > maxSigned {
 		return "", &denial{status: 413, reason: failClientProtocol, close: true}
 	}
+	x.held = true
+	x.keep(make([]byte, 0, min(max(x.req.Length, headBuffer), maxSigned)))
 	if x.req.Continue && x.inPos == x.inEnd {
 		if err := c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), x.idle); err != nil {
 			return "", &denial{status: 400, reason: failClientClosed, close: true}
 		}
 	}
-	buf, n := x.rb, 0
+	buf := c.w.loop.Buffer()
+	defer c.w.loop.Release(buf)
 	p := x.in[x.inPos:x.inEnd]
 	x.inPos = x.inEnd
 	for {
@@ -113,7 +116,7 @@ func (x *exchange) hold() (string, *denial) {
 				h.Write(p[:n])
 			}
 			if part != http1.Dropped {
-				x.signed = append(x.signed, p[:n]...)
+				x.keep(append(x.signed, p[:n]...))
 			}
 			p = p[n:]
 		}
@@ -124,19 +127,23 @@ func (x *exchange) hold() (string, *denial) {
 			x.ahead = append([]byte(nil), p...)
 			return hex.EncodeToString(h.Sum(nil)), nil
 		}
-		n = copy(buf, p)
-		c.arm(readClient, x.idle)
-		m, err := c.nc.Read(buf[n:])
-		c.rest(readClient)
+		n := copy(buf, p)
+		m, err := c.read(buf[n:], x.idle)
 		x.rec.BytesReceived += int64(m)
-		if m == 0 && err != nil {
-			if c.late(readClient) {
+		if err != nil {
+			if reactor.IsTimeout(err) {
 				return "", &denial{status: 408, reason: failClientProtocol, close: true}
 			}
 			return "", &denial{status: 400, reason: failClientClosed, close: true}
 		}
 		p = buf[:n+m]
 	}
+}
+
+// keep holds the part of a body that has come so far.
+func (x *exchange) keep(body []byte) {
+	x.c.w.heldBytes += int64(cap(body) - cap(x.signed))
+	x.signed = body
 }
 
 // refusedSignature is the answer to a signature, or to credentials, that are no good.

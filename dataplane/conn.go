@@ -2,107 +2,192 @@ package dataplane
 
 import (
 	"errors"
-	"io"
-	"net"
 	"net/netip"
-	"os"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/trellis-project/trellis/http1"
+	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/targetgroup"
 )
 
-// conn is a client's connection. Between requests it holds its goroutine and this struct, no buffer.
-type conn struct {
-	l      *listener
-	nc     net.Conn
-	raw    syscall.RawConn // nil when the connection has no descriptor (in memory)
-	peek   func(fd uintptr) bool
-	peeked struct { // what peek has read
-		n   int
-		err error
-	}
-	remote netip.AddrPort
-	born   time.Time
-	x      *exchange     // the exchange under way, nil between requests
-	idleIn time.Duration // how long the connection may wait for the next request
-	last   bool          // this request is the connection's last one
+// connState is what a client's connection does.
+type connState uint8
 
-	guards   [waits]guard
-	outlived atomic.Bool
-	mu       sync.Mutex        // guards the following
-	idle     bool              // waits for a next request
-	since    int64             // of that wait, Unix nanoseconds by the coarse clock
-	woken    bool              // that wait was ended from outside
-	ended    bool              // cut: deadlines in the past are set
-	target   *targetgroup.Conn // in use, known to the watch
+// The states of a connection.
+const (
+	idle   connState = iota // waits for a next request, in worker.waiting
+	queued                  // has sent something, in the queue of its tenant
+	busy                    // a fiber serves it
+	over                    // closed
+)
+
+// Why a connection's waits are ended from outside.
+var (
+	errOutlived   = errors.New("the connection is older than it may be")
+	errCut        = errors.New("the drain's time is up")
+	errClientGone = errors.New("the client has gone")
+)
+
+// conn is a client's connection. Between requests it holds this struct: no fiber, no buffer.
+type conn struct {
+	reactor.Conn
+	w      *worker
+	l      *listener
+	tenant *tenant
+	remote netip.AddrPort
+	born   time.Duration
+	idleIn time.Duration     // how long the connection may wait for the next request
+	x      *exchange         // the exchange under way, nil between requests
+	target *targetgroup.Conn // in use by the exchange
+
+	state      connState
+	last       bool  // this request is the connection's last one
+	outlived   bool  // it is older than it may be
+	prev, next *conn // in worker.waiting
 }
 
-// newConn wraps an accepted connection.
-func newConn(l *listener, nc net.Conn) *conn {
-	c := &conn{l: l, nc: nc, born: time.Now(), idleIn: defaultIdle}
-	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		ap := a.AddrPort()
-		c.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+// adopt begins to serve an accepted connection.
+func (w *worker) adopt(l *listener, a *accountUse, fd int, from netip.AddrPort) *conn {
+	c := &conn{w: w, l: l, remote: from, born: w.loop.Now(), idleIn: defaultIdle, tenant: w.join(a)}
+	if err := c.Open(w.loop, fd, c); err != nil {
+		c.state = over
+		w.leave(c.tenant)
+		w.gone(l)
+		return c
 	}
-	if sc, ok := nc.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			c.raw = raw
-			c.peek = c.readRaw
-		}
-	}
+	c.rest()
 	return c
 }
 
-// serve serves the requests of the connection until one of the two sides has had enough.
-func (c *conn) serve() {
-	defer c.l.ended(c)
-	defer c.nc.Close()
+// rest makes the connection wait for a next request, which a listener that drains does not.
+func (c *conn) rest() {
+	c.state = idle
+	c.w.waiting.add(c)
+	c.SetReadDeadline(c.w.loop.Now() + c.idleIn)
+	c.SetWriteDeadline(0)
+	if c.l.draining.Load() {
+		c.dismiss()
+	}
+}
+
+// Ready is reactor.Owner's.
+func (c *conn) Ready() {
+	switch c.state {
+	case idle:
+		c.w.waiting.remove(c)
+		c.w.enqueue(c)
+	case busy:
+		if c.Gone() && c.target != nil { // nobody waits for the answer
+			c.target.Interrupt(errClientGone)
+		}
+	}
+}
+
+// Expired is reactor.Owner's: nothing has come for the idle timeout.
+func (c *conn) Expired() {
+	if c.state == idle {
+		c.end()
+	}
+}
+
+// dismiss ends the wait for a next request; a request that has come is still served.
+func (c *conn) dismiss() {
+	if c.state != idle {
+		return
+	}
+	if !c.Silent() {
+		c.Ready()
+		return
+	}
+	c.end()
+}
+
+// cut ends a connection whatever it does.
+func (c *conn) cut() { c.interrupt(errCut) }
+
+// interrupt ends what the connection does.
+func (c *conn) interrupt(err error) {
+	switch c.state {
+	case idle, queued:
+		c.end()
+	case busy:
+		if c.target != nil {
+			c.target.Interrupt(err)
+		}
+		c.Interrupt(err)
+	}
+}
+
+// end closes the connection and forgets it.
+func (c *conn) end() {
+	if c.state == over {
+		return
+	}
+	if c.state == idle {
+		c.w.waiting.remove(c)
+	}
+	c.state = over
+	c.Close()
+	c.w.leave(c.tenant)
+	c.w.gone(c.l)
+}
+
+// Run serves what the connection has sent: one request. It is a fiber's task.
+func (c *conn) Run() {
 	defer func() {
 		if r := recover(); r != nil {
 			c.l.s.Logger.Error("request handling panicked", "panic", r, "stack", string(debug.Stack()))
 			c.x = nil // not given back: its state is unknown
 			c.release()
+			c.end()
 		}
 	}()
-	for c.await() {
-		c.x.serve()
-		if c.last || c.outlived.Load() {
-			c.linger()
-			c.x.free()
-			c.x = nil
-			return
-		}
-		if !c.x.next() {
-			c.x.free()
-			c.x = nil
+	if !c.await() {
+		return
+	}
+	c.x.serve()
+	switch {
+	case c.last || c.outlived || !c.IsOpen():
+		c.linger()
+		c.x.free()
+		c.end()
+	case c.x.next():
+		c.w.enqueue(c) // others first
+	default:
+		c.x.free()
+		if c.HasNews() {
+			c.w.enqueue(c)
+		} else {
+			c.rest()
 		}
 	}
 }
 
-// await waits for the first bytes of a request, holding no buffer meanwhile, and reads until its head is
-// whole. It returns false when there is nothing more to serve; what was bad about the head has been answered.
+// await reads until the head of a request is whole. It returns false when there is none to serve: then the
+// connection is at rest or has ended, and what was bad about the head has been answered.
 func (c *conn) await() bool {
-	if c.x == nil {
-		c.setIdle(true)
-		c.arm(readClient, c.idleIn)
-		ok := c.first()
-		c.setIdle(false)
-		if !ok {
+	x := c.x
+	if x == nil {
+		x = c.w.exchange(c)
+		n, err := c.TryRead(x.in)
+		if n == 0 {
+			x.free()
+			if err != nil {
+				c.end()
+			} else {
+				c.rest()
+			}
 			return false
 		}
+		x.inEnd, c.x = n, x
 	}
-	x := c.x
-	x.start = time.Now()
-	c.arm(readClient, headTimeout)
+	loop := c.w.loop
+	x.began, x.start = loop.Now(), loop.Time()
+	c.SetReadDeadline(x.began + headTimeout)
 	for {
 		n, err := http1.ParseRequest(x.in[:x.inEnd], &x.req)
 		if n > 0 {
-			c.rest(readClient)
 			x.headLen, x.inPos = n, n
 			return true
 		}
@@ -111,69 +196,13 @@ func (c *conn) await() bool {
 				x.growIn()
 			}
 			var m int
-			if m, err = c.nc.Read(x.in[x.inEnd:]); m > 0 {
+			if m, err = c.Read(x.in[x.inEnd:]); m > 0 {
 				x.inEnd += m
 				continue
 			}
 		}
 		c.refuse(err)
 		return false
-	}
-}
-
-// first reads the first bytes of a request into a new exchange.
-func (c *conn) first() bool {
-	if c.raw == nil {
-		x := newExchange(c)
-		n, err := c.nc.Read(x.in)
-		if n == 0 || err != nil && n == 0 {
-			x.free()
-			return false
-		}
-		x.inEnd, c.x = n, x
-		return true
-	}
-	c.peeked.n = 0
-	if err := c.raw.Read(c.peek); err != nil {
-		// The wait was ended from outside; what has come meanwhile is still served.
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.raw.Control(func(fd uintptr) { c.readRaw(fd) }) != nil {
-			return false
-		}
-	}
-	return c.peeked.n > 0
-}
-
-// setIdle says whether the connection waits for a next request. While it drains, such a wait ends at once.
-func (c *conn) setIdle(idle bool) {
-	c.mu.Lock()
-	c.idle, c.since = idle, c.l.clock.Load()
-	woken := c.woken
-	c.woken = false
-	c.mu.Unlock()
-	draining := c.l.draining.Load()
-	switch {
-	case idle && draining:
-		c.nc.SetReadDeadline(long)
-	case !idle && (woken || draining || c.late(readClient)):
-		c.nc.SetReadDeadline(time.Time{}) // for a request that came in the last moment
-	}
-}
-
-// readRaw reads into a new exchange. It returns false, and holds none, when nothing has come yet.
-func (c *conn) readRaw(fd uintptr) bool {
-	x := newExchange(c)
-	for {
-		n, err := syscall.Read(int(fd), x.in)
-		if err == syscall.EINTR {
-			continue
-		}
-		if n <= 0 {
-			x.free()
-			c.peeked.n = 0
-			return err != syscall.EAGAIN
-		}
-		x.inEnd, c.x, c.peeked.n = n, x, n
-		return true
 	}
 }
 
@@ -186,78 +215,83 @@ func (c *conn) refuse(err error) {
 	switch {
 	case errors.As(err, &bad):
 		status = bad.Status
-	case c.late(readClient):
+	case reactor.IsTimeout(err):
 		status = 408
 	default: // the client is gone
 		status, reason = 400, failClientClosed
 	}
 	x.refused(status, reason)
-	c.rest(readClient)
 	c.linger()
 	c.release()
+	c.end()
 }
 
 // release gives back what an interrupted request holds.
 func (c *conn) release() {
-	if t, _ := c.takeTarget(); t != nil {
-		t.Close()
+	if c.target != nil {
+		c.target.Close()
+		c.target = nil
 	}
 	if c.x != nil {
 		c.x.free()
-		c.x = nil
 	}
 }
 
 // write writes to the client.
 func (c *conn) write(b []byte, within time.Duration) error {
-	c.arm(writeClient, within)
-	n, err := c.nc.Write(b)
+	c.SetWriteDeadline(c.w.loop.Now() + c.w.patience(within))
+	n, err := c.Write(b)
 	c.x.rec.BytesSent += int64(n)
-	if err == nil {
-		c.rest(writeClient)
-	}
 	return err
 }
 
-// setTarget makes a target's connection known to the watch.
-func (c *conn) setTarget(t *targetgroup.Conn) {
-	c.mu.Lock()
-	c.target = t
-	c.mu.Unlock()
+// write2 writes two pieces to the client.
+func (c *conn) write2(a, b []byte, within time.Duration) error {
+	c.SetWriteDeadline(c.w.loop.Now() + c.w.patience(within))
+	n, err := c.Write2(a, b)
+	c.x.rec.BytesSent += int64(n)
+	return err
 }
 
-// takeTarget takes the target's connection away from the watch. Clean tells that none of its waits was ended
-// by force.
-func (c *conn) takeTarget() (t *targetgroup.Conn, clean bool) {
-	c.mu.Lock()
-	t, c.target = c.target, nil
-	clean = c.guards[readTarget].due.Swap(0) >= 0
-	clean = c.guards[writeTarget].due.Swap(0) >= 0 && clean && !c.outlived.Load() && !c.ended
-	c.mu.Unlock()
-	return t, clean
+// read reads from the client.
+func (c *conn) read(b []byte, within time.Duration) (int, error) {
+	c.SetReadDeadline(c.w.loop.Now() + c.w.patience(within))
+	return c.Read(b)
 }
 
 // linger closes the sending side and reads on for a moment, so that the client gets the answer instead of a
 // reset for bytes that nobody reads (RFC 9112 9.6).
 func (c *conn) linger() {
-	if c.x == nil || !c.x.unread {
+	if c.x == nil || !c.x.unread || c.CloseWrite() != nil {
 		return
 	}
-	if w, ok := c.nc.(interface{ CloseWrite() error }); !ok || w.CloseWrite() != nil {
-		return
+	loop := c.w.loop
+	b := loop.Buffer()
+	defer loop.Release(b)
+	c.SetReadDeadline(loop.Now() + lingerTimeout)
+	for left := maxLinger; left > 0; {
+		n, err := c.Read(b)
+		if err != nil {
+			return
+		}
+		left -= n
 	}
-	c.nc.SetReadDeadline(time.Now().Add(lingerTimeout))
-	io.CopyN(io.Discard, onlyReader{c.nc}, 1<<20)
 }
 
-// onlyReader hides everything but Read.
-type onlyReader struct{ io.Reader }
+// maxLinger bounds what is read while lingering.
+const maxLinger = 1 << 20
 
 // abort closes the connection so that the client sees it fail: a body that was cut short must not look like
 // one that ended (RFC 9112 8).
-func (c *conn) abort() {
-	if t, ok := c.nc.(interface{ SetLinger(int) error }); ok {
-		t.SetLinger(0)
-	}
-	c.nc.Close()
+func (c *conn) abort() { c.Abort() }
+
+// outlive ends a connection that is older than it may be.
+func (c *conn) outlive() {
+	c.outlived = true
+	c.interrupt(errOutlived)
+}
+
+// tooOld tells whether a connection may take no further request: a request that begins now could be cut.
+func (c *conn) tooOld() bool {
+	return c.l.s.Strict && c.w.loop.Now()-c.born > strictLifetime-headTimeout
 }

@@ -1,12 +1,12 @@
 package dataplane
 
 import (
-	"sync"
 	"time"
 
 	"github.com/trellis-project/trellis/accesslog"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/http1"
+	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/sigv4"
 	"github.com/trellis-project/trellis/targetgroup"
@@ -14,9 +14,9 @@ import (
 
 // Sizes of buffers.
 const (
-	headBuffer = 16 << 10
-	bigBuffer  = 64 << 10 // for heads that need it (http1.MaxHead is less), and for bodies
-	maxSigned  = 1 << 20  // of a body whose hash is signed: it is held until it is verified
+	headBuffer = 4 << 10 // what most heads fit into; others take a buffer of the loop, which holds http1.MaxHead
+	copied     = 4 << 10 // pieces of a body up to this size are copied behind their head
+	maxSigned  = 1 << 20 // of a body whose hash is signed: it is held until it is verified
 )
 
 // exchange is one request and its answer. It is used again and again; what it holds is its own, so that a
@@ -24,6 +24,7 @@ const (
 type exchange struct {
 	c     *conn
 	start time.Time
+	began time.Duration // start, as the loop counts
 
 	// in holds what came from the client: the head at the start (the strings of req are views of it), read
 	// up to inPos, filled up to inEnd.
@@ -37,8 +38,6 @@ type exchange struct {
 	body     http1.Body
 	resp     http1.Head
 	respBody http1.Body
-	rb       []byte // what came from the target
-	out      []byte // what is about to be written
 
 	// What the pipeline found.
 	vpc      *routing.VPC
@@ -60,29 +59,11 @@ type exchange struct {
 	reqID    [36]byte
 
 	rec       accesslog.Record
-	answered  time.Time         // when the first byte of the answer came from the target
-	uploading bool              // a goroutine of its own sends the body; it owns body
-	sent      uploadResult      // how that went
-	uploaded  chan uploadResult // capacity 1
-	unread    bool              // the client may send more of what nobody reads
-}
-
-// exchanges are those not in use.
-var exchanges = sync.Pool{New: func() any {
-	x := &exchange{small: make([]byte, headBuffer), rb: make([]byte, headBuffer), out: make([]byte, 0, headBuffer+4<<10)}
-	x.in = x.small
-	return x
-}}
-
-// bigs are buffers of bigBuffer bytes not in use.
-var bigs = sync.Pool{New: func() any { b := make([]byte, bigBuffer); return &b }}
-
-// newExchange returns an empty exchange of a connection.
-func newExchange(c *conn) *exchange {
-	x := exchanges.Get().(*exchange)
-	x.c = c
-	x.reset()
-	return x
+	answered  time.Duration  // when the first byte of the answer came from the target
+	uploading bool           // a goroutine of its own sends the body; it owns body
+	sent      uploadResult   // how that went
+	uploaded  reactor.Signal // sent says how it went
+	unread    bool           // the client may send more of what nobody reads
 }
 
 // reset empties the exchange for the next request. The bytes of in stay.
@@ -90,33 +71,39 @@ func (x *exchange) reset() {
 	x.req.Reset()
 	x.vpc, x.network, x.service, x.listener, x.rule, x.group, x.caller = nil, nil, nil, nil, nil, nil, nil
 	x.idle = defaultIdle
+	x.c.w.heldBytes -= int64(cap(x.signed))
 	x.signed, x.held, x.uploading, x.unread, x.sent = nil, false, false, false, uploadResult{}
-	x.headLen, x.answered = 0, time.Time{}
+	x.headLen, x.answered, x.uploaded = 0, 0, reactor.Signal{}
 	x.rec = accesslog.Record{}
 }
 
 // free gives the exchange back.
 func (x *exchange) free() {
-	if &x.in[0] != &x.small[0] {
-		b := x.in
-		x.in = x.small
-		bigs.Put(&b)
-	}
-	if cap(x.out) > 4*bigBuffer {
-		x.out = make([]byte, 0, headBuffer+4<<10)
-	}
+	w := x.c.w
+	w.inFlight--
+	w.heldBytes -= int64(cap(x.signed))
+	x.c.tenant.serving--
+	x.c.x = nil
+	x.shrinkIn()
 	x.inPos, x.inEnd, x.ahead, x.signed, x.c = 0, 0, nil, nil, nil
-	exchanges.Put(x)
+	if len(w.exchanges) < exchangesKept {
+		w.exchanges = append(w.exchanges, x)
+	}
 }
 
-// growIn moves what came from the client to a big buffer. The strings of req are parsed anew afterwards.
+// growIn moves what came from the client to a buffer of the loop. The strings of req are parsed anew afterwards.
 func (x *exchange) growIn() {
-	if len(x.in) >= bigBuffer {
-		return // cannot be: a head of this size is refused before
-	}
-	b := *bigs.Get().(*[]byte)
+	b := x.c.w.loop.Buffer()
 	copy(b, x.in[:x.inEnd])
 	x.in = b
+}
+
+// shrinkIn gives the buffer of growIn back.
+func (x *exchange) shrinkIn() {
+	if &x.in[0] != &x.small[0] {
+		x.c.w.loop.Release(x.in)
+		x.in = x.small
+	}
 }
 
 // next prepares for a request that the client has sent ahead. It returns false when there is none.
@@ -129,7 +116,7 @@ func (x *exchange) next() bool {
 		return false
 	}
 	if len(rest) > len(x.in) {
-		x.growIn()
+		x.in = x.c.w.loop.Buffer()
 	}
 	x.inEnd = copy(x.in, rest)
 	x.inPos, x.ahead = 0, nil

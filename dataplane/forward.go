@@ -3,9 +3,11 @@ package dataplane
 import (
 	"errors"
 	"io"
-	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/trellis-project/trellis/http1"
+	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/targetgroup"
 )
 
@@ -17,10 +19,9 @@ const maxInterim = 20
 
 // forward sends the request to a target of the group and the answer to the client.
 func (x *exchange) forward() {
-	out := x.appendRequest(x.out[:0])
-	if x.held {
-		out = append(out, x.signed...)
-	} else if !x.body.Done() {
+	loop := x.c.w.loop
+	first := x.signed // of the body: what is there already
+	if !x.held && !x.body.Done() {
 		p := x.in[x.inPos:x.inEnd]
 		keep, used, err := x.body.Next(p, false)
 		if err != nil {
@@ -28,25 +29,27 @@ func (x *exchange) forward() {
 			x.answer(statusOf(err), failClientProtocol)
 			return
 		}
-		out = append(out, p[:keep]...)
+		first = p[:keep]
 		x.inPos += used
 	}
-	x.out = out
-
-	t, err := x.connect(out)
+	t, err := x.connect(first)
 	if err != nil {
 		x.answer(503, failTargetConnection)
 		return
 	}
+	if x.c.Gone() { // while the target was connected to
+		t.Interrupt(errClientGone)
+	}
 	if !x.body.Done() {
-		x.startUpload(t)
+		x.startUpload()
 	} else {
-		x.rec.RequestToTarget = time.Since(x.start)
+		x.rec.RequestToTarget = loop.Now() - x.began
 	}
 	reuse := x.relay(t)
 	x.joinUpload(earlyAnswer)
-	if t, clean := x.c.takeTarget(); reuse && clean && x.sent.reason == failNone {
-		t.Target.Put(t)
+	x.c.target = nil
+	if reuse && x.sent.reason == failNone {
+		x.c.w.pool.Put(t)
 	} else {
 		t.Close()
 	}
@@ -55,9 +58,10 @@ func (x *exchange) forward() {
 // errNoTarget says that no target could be connected to.
 var errNoTarget = errors.New("no target could be connected to")
 
-// connect finds a target that takes the head. Another target is tried when connecting failed, or when a waiting
-// connection turned out to be closed before a byte was sent; never after.
-func (x *exchange) connect(head []byte) (*targetgroup.Conn, error) {
+// connect finds a target that takes the head and the beginning of the body. Another target is tried when connecting
+// failed, or when a waiting connection turned out to be closed before a byte was sent; never after.
+func (x *exchange) connect(first []byte) (*targetgroup.Conn, error) {
+	w := x.c.w
 	var last *targetgroup.Target
 	for range maxTargets {
 		target := x.group.Pick()
@@ -71,7 +75,10 @@ func (x *exchange) connect(head []byte) (*targetgroup.Conn, error) {
 			return nil, errNoTarget
 		}
 		x.rec.Target = target.Addr
-		t, reused, err := target.Get(x.c.l.ctx)
+		t, reused, err := w.pool.Get(target)
+		if errors.Is(err, unix.EMFILE) && w.makeRoom(x.c) {
+			t, reused, err = w.pool.Get(target)
+		}
 		if err != nil {
 			if target == last {
 				return nil, err // it is the only one
@@ -79,23 +86,34 @@ func (x *exchange) connect(head []byte) (*targetgroup.Conn, error) {
 			last = target
 			continue
 		}
-		x.c.setTarget(t)
-		x.c.arm(writeTarget, x.idle)
-		n, err := t.Write(head)
-		x.c.rest(writeTarget)
+		x.c.target = t
+		n, err := x.send(t, first)
 		if err == nil || n > 0 || !reused {
 			return t, nil // a write that failed shows when the answer is read
 		}
-		x.c.takeTarget()
+		x.c.target = nil
 		t.Close()
 	}
 	return nil, errNoTarget
 }
 
+// send sends the head and the beginning of the body to a target.
+func (x *exchange) send(t *targetgroup.Conn, first []byte) (int, error) {
+	loop := x.c.w.loop
+	b := loop.Buffer()
+	defer loop.Release(b)
+	t.SetWriteDeadline(loop.Now() + x.idle)
+	return t.Write(append(x.appendRequest(b[:0]), first...))
+}
+
 // relay reads the target's answer and passes it on. It returns whether the target's connection is between two
 // messages afterwards.
 func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
-	n, head, ok := x.readHead(t)
+	loop := x.c.w.loop
+	b, n, head, ok := x.readHead(t)
+	if b != nil {
+		defer func() { loop.Release(b) }()
+	}
 	if !ok {
 		return false
 	}
@@ -111,76 +129,94 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 	}
 
 	// The head goes out with as much of the body as came along.
-	p := x.rb[head:n]
+	p := b[head:n]
 	keep, used, err := x.respBody.Next(p, contentOnly)
 	if err != nil {
 		x.targetFailed(502, failTargetProtocol)
 		return false
 	}
-	out := append(x.appendResponse(x.out[:0]), p[:keep]...)
-	x.out = out
-	if err := c.write(out, x.idle); err != nil {
+	ob := loop.Buffer()
+	out := x.appendResponse(ob[:0])
+	if keep <= copied {
+		err = c.write(append(out, p[:keep]...), x.idle)
+	} else {
+		err = c.write2(out, p[:keep], x.idle)
+	}
+	loop.Release(ob)
+	if err != nil {
 		x.clientGone()
 		return false
 	}
-	rest := p[used:]
 	if x.respBody.Done() {
-		return len(rest) == 0 && !h.Close // bytes after the answer are no answer to anything
+		return used == len(p) && !h.Close // bytes after the answer are no answer to anything
 	}
-	return x.stream(t, rest, contentOnly) && !h.Close
+	var whole bool
+	b, whole = x.stream(t, b, copy(b, p[used:]), contentOnly)
+	return whole && !h.Close
 }
 
-// readHead reads the head of the final answer into rb, passing interim ones on. It returns how many bytes are
-// in rb and how many of them are the head. When it fails, it has answered.
-func (x *exchange) readHead(t *targetgroup.Conn) (n, head int, ok bool) {
-	c := x.c
+// readHead reads the head of the final answer into a buffer of the loop, passing interim ones on. It returns the
+// buffer, which the caller releases unless it is nil, how many bytes are in it and how many of them are the head.
+// When it fails, it has answered.
+func (x *exchange) readHead(t *targetgroup.Conn) (b []byte, n, head int, ok bool) {
+	loop := x.c.w.loop
 	x.resp.Reset()
 	for interim := 0; ; {
 		if n > 0 {
 			var err error
-			head, err = http1.ParseResponse(x.rb[:n], &x.resp, x.req.Method == "HEAD")
+			head, err = http1.ParseResponse(b[:n], &x.resp, x.req.Method == "HEAD")
 			if err == nil && head > 0 && x.resp.Status < 200 {
 				if interim++; interim > maxInterim {
 					err = http1.ErrStatusLine
 				} else if err := x.interim(); err != nil {
 					x.clientGone()
-					return 0, 0, false
+					return b, 0, 0, false
 				}
 				if err == nil {
-					n = copy(x.rb, x.rb[head:n])
+					n = copy(b, b[head:n])
 					x.resp.Reset()
 					continue
 				}
 			}
 			if err != nil {
 				x.targetFailed(502, failTargetProtocol)
-				return 0, 0, false
+				return b, 0, 0, false
 			}
 			if head > 0 {
-				return n, head, true
+				return b, n, head, true
 			}
 		}
-		if n == len(x.rb) {
-			x.growRB()
+		t.SetReadDeadline(loop.Now() + x.idle)
+		var m int
+		err := t.WaitRead()
+		if err == nil {
+			if b == nil {
+				b = loop.Buffer()
+			}
+			m, err = t.Read(b[n:])
 		}
-		c.arm(readTarget, x.idle)
-		m, err := t.Read(x.rb[n:])
-		c.rest(readTarget)
-		if x.answered.IsZero() && m > 0 {
-			x.answered = time.Now()
+		if err != nil {
+			x.noAnswer(err)
+			return b, 0, 0, false
+		}
+		if x.answered == 0 {
+			x.answered = loop.Now()
 		}
 		n += m
-		if m == 0 && err != nil {
-			switch {
-			case c.outlived.Load():
-				x.targetFailed(0, failTooLong)
-			case c.late(readTarget):
-				x.targetFailed(500, failTargetTimeout)
-			default:
-				x.targetFailed(502, failTargetClosed)
-			}
-			return 0, 0, false
-		}
+	}
+}
+
+// noAnswer answers for a target of which no answer came.
+func (x *exchange) noAnswer(err error) {
+	switch {
+	case x.c.outlived:
+		x.targetFailed(0, failTooLong)
+	case errors.Is(err, errClientGone):
+		x.clientGone()
+	case reactor.IsTimeout(err):
+		x.targetFailed(500, failTargetTimeout)
+	default:
+		x.targetFailed(502, failTargetClosed)
 	}
 }
 
@@ -189,8 +225,10 @@ func (x *exchange) interim() error {
 	if x.req.Minor == 0 || x.resp.Status == 100 && (!x.req.Continue || x.held) {
 		return nil
 	}
-	x.out = x.appendInterim(x.out[:0])
-	return x.c.write(x.out, x.idle)
+	loop := x.c.w.loop
+	b := loop.Buffer()
+	defer loop.Release(b)
+	return x.c.write(x.appendInterim(b[:0]), x.idle)
 }
 
 // targetFailed answers for a target whose answer did not come or is not one. If the upload has failed on the
@@ -210,51 +248,50 @@ func (x *exchange) targetFailed(status int, reason string) {
 	x.answer(status, reason)
 }
 
-// stream passes on the rest of an answer's body. It returns whether the body ended as it should, with nothing
-// after it.
-func (x *exchange) stream(t *targetgroup.Conn, rest []byte, contentOnly bool) bool {
-	c := x.c
-	b := bigs.Get().(*[]byte)
-	defer bigs.Put(b)
-	buf := *b
-	n := copy(buf, rest)
+// stream passes on the rest of an answer's body, of which n bytes are in the buffer. It returns a buffer to release,
+// and whether the body ended as it should, with nothing after it.
+func (x *exchange) stream(t *targetgroup.Conn, buf []byte, n int, contentOnly bool) ([]byte, bool) {
+	c, loop := x.c, x.c.w.loop
 	for {
-		c.arm(readTarget, x.idle)
-		m, err := t.Read(buf[n:])
-		c.rest(readTarget)
-		n += m
-		if m > 0 {
-			keep, used, berr := x.respBody.Next(buf[:n], contentOnly)
-			if keep > 0 {
-				if c.write(buf[:keep], x.idle) != nil {
-					x.clientGone()
-					return false
-				}
-			}
-			if berr != nil {
-				x.cutShort(failTargetProtocol)
-				return false
-			}
-			n = copy(buf, buf[used:n])
-			if x.respBody.Done() {
-				return n == 0
-			}
-			continue
+		t.SetReadDeadline(loop.Now() + x.idle)
+		var m int
+		var err error
+		if n == 0 { // no buffer is held while nothing comes
+			loop.Release(buf)
+			err = t.WaitRead()
+			buf = loop.Buffer()
 		}
 		if err == nil {
-			continue
+			m, err = t.Read(buf[n:])
 		}
-		switch {
-		case errors.Is(err, io.EOF) && x.respBody.UntilClose():
-			return false
-		case c.outlived.Load():
-			x.cutShort(failTooLong)
-		case c.late(readTarget):
-			x.cutShort(failTargetTimeout)
-		default:
-			x.cutShort(failTargetClosed)
+		if err != nil {
+			switch {
+			case errors.Is(err, io.EOF) && x.respBody.UntilClose():
+			case c.outlived:
+				x.cutShort(failTooLong)
+			case errors.Is(err, errClientGone):
+				x.clientGone()
+			case reactor.IsTimeout(err):
+				x.cutShort(failTargetTimeout)
+			default:
+				x.cutShort(failTargetClosed)
+			}
+			return buf, false
 		}
-		return false
+		n += m
+		keep, used, err := x.respBody.Next(buf[:n], contentOnly)
+		if keep > 0 && c.write(buf[:keep], x.idle) != nil {
+			x.clientGone()
+			return buf, false
+		}
+		if err != nil {
+			x.cutShort(failTargetProtocol)
+			return buf, false
+		}
+		n = copy(buf, buf[used:n])
+		if x.respBody.Done() {
+			return buf, n == 0
+		}
 	}
 }
 
@@ -268,19 +305,9 @@ func (x *exchange) cutShort(reason string) {
 // clientGone notes that the client takes no more.
 func (x *exchange) clientGone() {
 	x.rec.FailureReason = failClientClosed
-	if x.c.outlived.Load() {
+	if x.c.outlived {
 		x.rec.FailureReason = failTooLong
 	}
 	x.c.last = true
 	x.c.abort()
-}
-
-// growRB moves what came from the target to a big buffer.
-func (x *exchange) growRB() {
-	if len(x.rb) >= bigBuffer {
-		return // cannot be: a head of this size is refused before
-	}
-	b := make([]byte, bigBuffer) // stays with the exchange
-	copy(b, x.rb)
-	x.rb = b
 }

@@ -113,7 +113,7 @@ func (x *exchange) appendResponse(out []byte) []byte {
 		out = http1.AppendFraming(out, h)
 	}
 	if !h.HasDate {
-		out = appendDate(out, x.start)
+		out = x.c.w.appendDate(out)
 	}
 	out = x.appendAnswerFields(out)
 	return append(out, "\r\n"...)

@@ -3,7 +3,6 @@ package dataplane
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/trellis-project/trellis/http1"
 )
@@ -53,18 +52,20 @@ func (x *exchange) respond(status int, body, reason string) {
 			c.last, x.unread = true, true
 		}
 	}
-	out := http1.AppendStatusLine(x.out[:0], status, http.StatusText(status))
+	b := c.w.loop.Buffer()
+	out := http1.AppendStatusLine(b[:0], status, http.StatusText(status))
 	out = append(out, "Content-Type: text/plain\r\nContent-Length: "...)
 	out = strconv.AppendInt(out, int64(len(body)), 10)
 	out = append(out, "\r\n"...)
 	out = x.appendAnswerFields(out)
-	out = appendDate(out, x.start)
+	out = c.w.appendDate(out)
 	out = append(out, "\r\n"...)
 	if x.req.Method != "HEAD" {
 		out = append(out, body...)
 	}
-	x.out = out
-	if err := c.write(out, x.idle); err != nil {
+	err := c.write(out, x.idle)
+	c.w.loop.Release(b)
+	if err != nil {
 		c.last = true
 		return
 	}
@@ -76,7 +77,9 @@ func (x *exchange) respond(status int, body, reason string) {
 // discard reads what is left of the body, so that the connection can go on.
 func (x *exchange) discard() {
 	c := x.c
-	buf, n, total := x.rb, copy(x.rb, x.in[x.inPos:x.inEnd]), 0
+	buf := c.w.loop.Buffer()
+	defer c.w.loop.Release(buf)
+	n, total := copy(buf, x.in[x.inPos:x.inEnd]), 0
 	x.inPos = x.inEnd
 	for total < maxDiscard {
 		_, used, err := x.body.Next(buf[:n], true)
@@ -88,10 +91,8 @@ func (x *exchange) discard() {
 			x.ahead = append([]byte(nil), buf[:n]...)
 			return
 		}
-		c.arm(readClient, headTimeout)
-		m, err := c.nc.Read(buf[n:])
-		c.rest(readClient)
-		if m == 0 && err != nil {
+		m, err := c.read(buf[n:], headTimeout)
+		if err != nil {
 			break
 		}
 		n, total = n+m, total+m
@@ -107,11 +108,4 @@ func (x *exchange) appendAnswerFields(out []byte) []byte {
 		out = append(out, "Connection: close\r\n"...)
 	}
 	return out
-}
-
-// appendDate writes the Date field.
-func appendDate(out []byte, now time.Time) []byte {
-	out = append(out, "Date: "...)
-	out = now.UTC().AppendFormat(out, http.TimeFormat)
-	return append(out, "\r\n"...)
 }

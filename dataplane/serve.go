@@ -1,8 +1,6 @@
 package dataplane
 
 import (
-	"time"
-
 	"github.com/trellis-project/trellis/routing"
 )
 
@@ -10,6 +8,12 @@ import (
 func (x *exchange) serve() {
 	x.begin()
 	defer x.account()
+	if !x.c.w.mayServe(x.c.tenant) {
+		x.c.w.s.refused.Add(1)
+		x.c.last, x.unread = true, !x.body.Done()
+		x.answer(503, failInternal)
+		return
+	}
 
 	// Where to? One table for the whole request.
 	table := x.c.l.s.Table()
@@ -40,7 +44,7 @@ func (x *exchange) serve() {
 	}
 	id := x.rule.Action.Next()
 	if id != "" {
-		x.group = x.c.l.s.Groups(id)
+		x.group = x.c.l.s.Groups.Group(id)
 	}
 	if x.group == nil {
 		x.answer(503, failTargetConnection)
@@ -58,14 +62,9 @@ func (x *exchange) serve() {
 func (x *exchange) begin() {
 	h := &x.req
 	x.body.Start(h)
-	x.c.last = h.Close || x.c.l.draining.Load() || x.c.tooOld(x.start)
+	x.c.last = h.Close || x.c.l.draining.Load() || x.c.tooOld()
 	x.match.Method, x.match.Path, x.match.Headers = h.Method, h.Path, h.Fields
 	x.beginRecord()
-}
-
-// tooOld tells whether a connection may take no further request: a request that begins now could be cut.
-func (c *conn) tooOld(now time.Time) bool {
-	return c.l.s.Strict && now.Sub(c.born) > strictLifetime-headTimeout
 }
 
 // locate finds the service by its host and the listener by its port, in the network that the connection came

@@ -3,15 +3,20 @@ package dataplane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
 	"github.com/trellis-project/trellis/accesslog"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/sigv4"
 	"github.com/trellis-project/trellis/targetgroup"
@@ -25,7 +30,6 @@ const (
 	lingerTimeout  = 2 * time.Second  // reading on after a close, so that the answer arrives
 	earlyAnswer    = 100 * time.Millisecond
 	defaultDrain   = 60 * time.Second
-	maxBackOff     = time.Second // after an accept that failed
 )
 
 // Options is what a Server needs.
@@ -34,20 +38,25 @@ type Options struct {
 	Table func() *routing.Table
 	// Callers finds who an access key belongs to, and the key to verify with. Its errors are *trellis.Error.
 	Callers func(accessKeyID, token string) (*authpolicy.Caller, *sigv4.Key, error)
-	// Groups finds a running target group by its id, nil when there is none.
-	Groups func(id string) *targetgroup.Group
-	// Log takes the record of each request. It must not keep the record or its strings. May be nil.
-	Log    func(*accesslog.Record)
+	// Groups are the running target groups.
+	Groups *targetgroup.Manager
+	// Log takes the record of each request from the worker that served it. It must not keep the record or its
+	// strings. May be nil.
+	Log    func(worker int, r *accesslog.Record)
 	Region string
 	// Strict refuses what AWS refuses: signed payloads, and connections older than ten minutes.
 	Strict bool
-	Now    func() time.Time // for signatures and policies; time.Now when nil
+	Now    func() time.Time // time.Now when nil
 	Logger *slog.Logger     // discards when nil
+	// Workers is how many event loops share the work; as many as Go may run goroutines at once when 0.
+	Workers int
 	// MaxConnections bounds the clients' connections of all listeners together. When it is reached, idle
 	// connections are closed to make room. 0 is two thirds of the descriptors that the process may have beyond
 	// what it needs for itself: a connection in use needs a second one, to its target.
 	MaxConnections int
-	// DrainTimeout bounds how long requests in flight may go on after Serve's context is done; 60 s when 0.
+	// MaxMemory bounds what the requests in flight take, in bytes; beyond it they are answered with 503. 0 is 1 GiB.
+	MaxMemory int64
+	// DrainTimeout bounds how long requests in flight may go on after Run's or Serve's context is done; 60 s when 0.
 	DrainTimeout time.Duration
 }
 
@@ -55,12 +64,21 @@ type Options struct {
 type Server struct {
 	Options
 
-	room     chan struct{} // holds one element for each connection
-	stop     chan struct{} // closed by Drain: no new connections
-	kill     chan struct{} // closed by Drain when its time is up
-	stopOnce sync.Once
-	killOnce sync.Once
-	serving  sync.WaitGroup
+	workers []*worker
+	running chan struct{} // closed when the workers are there
+	stop    chan struct{} // closed when Run's context is done: no new connections
+	quiet   chan struct{} // closed when no Serve call is left after that
+
+	open     atomic.Int64 // clients' connections
+	pressed  int64        // so many of them are nearly too many
+	accounts sync.Map     // *accountUse by id: those that have ever called
+	active   atomic.Int64 // accounts with connections
+
+	accepted, shed, refused atomic.Uint64 // Stats
+
+	mu      sync.Mutex
+	serving int // Serve calls
+	stopped bool
 }
 
 // New returns a Server. It starts nothing.
@@ -72,7 +90,7 @@ func New(o Options) *Server {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Log == nil {
-		o.Log = func(*accesslog.Record) {}
+		o.Log = func(int, *accesslog.Record) {}
 	}
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = defaultDrain
@@ -80,7 +98,26 @@ func New(o Options) *Server {
 	if o.MaxConnections == 0 {
 		o.MaxConnections = defaultConnections()
 	}
-	return &Server{Options: o, room: make(chan struct{}, o.MaxConnections), stop: make(chan struct{}), kill: make(chan struct{})}
+	if o.MaxMemory == 0 {
+		o.MaxMemory = 1 << 30
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	return &Server{Options: o, pressed: int64(o.MaxConnections - o.MaxConnections/reserve), running: make(chan struct{}), stop: make(chan struct{}), quiet: make(chan struct{})}
+}
+
+// Stats counts since the start.
+type Stats struct {
+	Open     int64  // clients' connections that are open
+	Accepted uint64 // all of them
+	Shed     uint64 // idle ones that were closed to make room
+	Refused  uint64 // requests answered with 503 for want of memory
+}
+
+// Stats returns the counts.
+func (s *Server) Stats() Stats {
+	return Stats{s.open.Load(), s.accepted.Load(), s.shed.Load(), s.refused.Load()}
 }
 
 // ownDescriptors is how many descriptors are left to the rest of the process.
@@ -95,212 +132,153 @@ func defaultConnections() int {
 	return max(int(min(r.Cur, 1<<20)-ownDescriptors)*2/3, 16)
 }
 
+// Run runs the event loops until ctx is done and the Serve calls, which then finish the requests in flight, have
+// returned. It is called once.
+func (s *Server) Run(ctx context.Context) error {
+	for i := range s.Workers {
+		w, err := newWorker(s, i)
+		if err != nil {
+			for _, made := range s.workers {
+				made.loop.Stop()
+				made.loop.Run()
+			}
+			s.halt()
+			return fmt.Errorf("data plane: %w", err)
+		}
+		s.workers = append(s.workers, w)
+	}
+	close(s.running)
+	var loops errgroup.Group
+	for _, w := range s.workers {
+		loops.Go(w.loop.Run)
+	}
+	<-ctx.Done()
+	s.halt()
+	<-s.quiet
+	for _, w := range s.workers {
+		w.loop.Post(w.loop.Stop)
+	}
+	return loops.Wait()
+}
+
+// enter notes a Serve call, and tells whether it may begin.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped {
+		s.serving++
+	}
+	return !s.stopped
+}
+
+// leave undoes enter.
+func (s *Server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving--; s.stopped && s.serving == 0 {
+		close(s.quiet)
+	}
+}
+
+// halt makes the Serve calls end.
+func (s *Server) halt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	close(s.stop)
+	if s.serving == 0 {
+		close(s.quiet)
+	}
+}
+
 // listener is one listening socket: one VPC, one association's slot, one port.
 type listener struct {
 	s     *Server
-	ctx   context.Context // ends when connections must end: after the drain
 	vpcID string
 	slot  int
 	port  int
 
-	clock    atomic.Int64 // coarse time, Unix nanoseconds
 	draining atomic.Bool
-
-	mu       sync.Mutex
-	conns    map[*conn]struct{}
-	watching bool
-	running  sync.WaitGroup // connections
-	watches  sync.WaitGroup
-	over     chan struct{} // closed when no connection is left and none will come
+	conns    atomic.Int64  // open ones
+	empty    chan struct{} // capacity 1: there is none left, maybe
 }
 
-// Serve takes connections from ln, all of which come from the clients of one VPC to the address of one
-// association's slot and one port, until ctx is done or Drain is called. Then it finishes the requests in
-// flight, within the drain's bound, and returns. It closes ln.
-func (s *Server) Serve(ctx context.Context, ln net.Listener, vpcID string, slot, port int) error {
-	s.serving.Add(1)
-	defer s.serving.Done()
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	l := &listener{s: s, ctx: life, vpcID: vpcID, slot: slot, port: port, conns: map[*conn]struct{}{}, over: make(chan struct{})}
-	l.clock.Store(time.Now().UnixNano())
-
-	stopping := make(chan struct{})
-	accepted := make(chan struct{})
-	go func() {
+// Serve takes connections from a listening socket, which it owns, all of which come from the clients of one VPC to
+// the address of one association's slot and one port, until ctx or Run's context is done. Then it finishes the
+// requests in flight, within the drain's bound, and returns. It waits for Run.
+func (s *Server) Serve(ctx context.Context, socket int, vpcID string, slot, port int) error {
+	if !s.enter() {
+		unix.Close(socket)
+		return nil
+	}
+	defer s.leave()
+	select {
+	case <-s.running:
+	case <-s.stop:
+		unix.Close(socket)
+		return nil
+	case <-ctx.Done():
+		unix.Close(socket)
+		return nil
+	}
+	l := &listener{s: s, vpcID: vpcID, slot: slot, port: port, empty: make(chan struct{}, 1)}
+	ends, err := l.listen(socket)
+	if err == nil {
 		select {
 		case <-ctx.Done():
 		case <-s.stop:
-		case <-accepted:
-			return
 		}
-		close(stopping)
-		l.draining.Store(true)
-		// What the kernel has accepted already is served, not reset.
-		if d, ok := ln.(interface{ SetDeadline(time.Time) error }); ok && d.SetDeadline(time.Now().Add(20*time.Millisecond)) == nil {
-			return
-		}
-		ln.Close()
-	}()
-	err := l.accept(ln, stopping)
-	close(accepted)
-	ln.Close()
-	l.drain(end)
+	}
+	l.draining.Store(true)
+	for i, end := range ends {
+		s.workers[i].do(end)
+	}
+	unix.Close(socket)
+	l.drain()
 	return err
 }
 
-// accept takes connections until stopping is closed. Errors such as too many open files pass: it waits
-// longer and longer, up to a second, and goes on with the connections that it has.
-func (l *listener) accept(ln net.Listener, stopping <-chan struct{}) error {
-	var wait time.Duration
-	for {
-		if !l.makeRoom(stopping) {
-			return nil
-		}
-		nc, err := ln.Accept()
-		if err != nil {
-			<-l.s.room
-		}
-		if err == nil {
-			wait = 0
-			l.start(nc)
-			continue
-		}
-		select {
-		case <-stopping:
-			return nil
-		default:
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		if wait == 0 {
-			l.s.Logger.Warn("accept failed", "vpc_id", l.vpcID, "slot", l.slot, "port", l.port, "error", err)
-		}
-		wait = min(max(2*wait, 5*time.Millisecond), maxBackOff)
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-stopping:
-			t.Stop()
-		}
+// listen makes every worker take connections. ends undo it; each is called on its worker.
+func (l *listener) listen(socket int) (ends []func(), err error) {
+	for _, w := range l.s.workers {
+		var n *reactor.Listener
+		w.do(func() {
+			var failed error
+			n, failed = w.listen(l, socket)
+			err = errors.Join(err, failed)
+		})
+		ends = append(ends, func() {
+			n.AcceptAll() // what the kernel has accepted already is served, not reset
+			n.Close()
+		})
 	}
+	return ends, err
 }
 
-// makeRoom waits until one more connection may be taken. When there are too many, those of the listener that have
-// been idle for longest are closed. It returns false when stopping is closed before.
-func (l *listener) makeRoom(stopping <-chan struct{}) bool {
-	for wait := 5 * time.Millisecond; ; wait = min(2*wait, maxBackOff) {
-		select {
-		case l.s.room <- struct{}{}:
-			return true
-		default:
-		}
-		l.shed()
-		t := time.NewTimer(wait)
-		select {
-		case l.s.room <- struct{}{}:
-			t.Stop()
-			return true
-		case <-t.C:
-		case <-stopping:
-			t.Stop()
-			return false
-		}
+// drain closes the idle connections, waits for the others, and cuts what is left when the time is up.
+func (l *listener) drain() {
+	for _, w := range l.s.workers {
+		w.loop.Post(func() { w.each(l, (*conn).dismiss) })
 	}
-}
-
-// shed closes the connection that has waited longest for a next request.
-func (l *listener) shed() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var oldest *conn
-	var since int64
-	for c := range l.conns {
-		if at := c.waiting(); at != 0 && (oldest == nil || at < since) {
-			oldest, since = c, at
-		}
-	}
-	if oldest != nil {
-		oldest.wake()
-	}
-}
-
-// start begins to serve a connection.
-func (l *listener) start(nc net.Conn) {
-	c := newConn(l, nc)
-	l.mu.Lock()
-	l.conns[c] = struct{}{}
-	l.running.Add(1)
-	if !l.watching {
-		l.watching = true
-		l.clock.Store(time.Now().UnixNano())
-		l.watches.Add(1)
-		go l.watch()
-	}
-	l.mu.Unlock()
-	go c.serve()
-}
-
-// ended forgets a connection.
-func (l *listener) ended(c *conn) {
-	l.mu.Lock()
-	delete(l.conns, c)
-	l.mu.Unlock()
-	<-l.s.room
-	l.running.Done()
-}
-
-// drain wakes the idle connections, waits for the others, and cuts what is left when the time is up.
-func (l *listener) drain(end func()) {
-	l.draining.Store(true)
-	l.mu.Lock()
-	for c := range l.conns {
-		c.wake()
-	}
-	l.mu.Unlock()
-	done := make(chan struct{})
-	go func() {
-		l.running.Wait()
-		close(done)
-	}()
 	t := time.NewTimer(l.s.DrainTimeout)
 	defer t.Stop()
-	select {
-	case <-done:
-	case <-t.C:
-		l.cut(end)
-	case <-l.s.kill:
-		l.cut(end)
-	}
-	<-done
-	close(l.over)
-	l.watches.Wait()
-}
-
-// cut ends what the connections do.
-func (l *listener) cut(end func()) {
-	end()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for c := range l.conns {
-		c.cut()
+	for l.conns.Load() > 0 {
+		select {
+		case <-l.empty:
+		case <-t.C:
+			for _, w := range l.s.workers {
+				w.loop.Post(func() { w.each(l, (*conn).cut) })
+			}
+		}
 	}
 }
 
-// Drain makes all Serve calls stop taking connections and finish the requests in flight. It returns when they
-// have; when ctx is done before, what is left is cut. The Server cannot be used again.
-func (s *Server) Drain(ctx context.Context) {
-	s.stopOnce.Do(func() { close(s.stop) })
-	done := make(chan struct{})
-	go func() {
-		s.serving.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		s.killOnce.Do(func() { close(s.kill) })
-		<-done
+// left notes that a connection has ended.
+func (l *listener) left() {
+	if l.conns.Add(-1) == 0 {
+		select {
+		case l.empty <- struct{}{}:
+		default:
+		}
 	}
 }

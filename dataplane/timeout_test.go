@@ -3,135 +3,167 @@ package dataplane
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/trellis-project/trellis/reactor"
 )
 
-// memoryListener hands out one end of each connection that dial makes, all in memory.
-type memoryListener struct {
-	conns chan net.Conn
-	done  chan struct{}
+// onClock runs a test with a data plane on a clock that the test puts forward. The target does what answer says
+// with each connection.
+func onClock(t *testing.T, o Options, answer func(c net.Conn), test func(w *world, k *clock)) {
+	w := newWorld(t, behave(t, answer))
+	k := &clock{w: w}
+	o.Now = k.now
+	w.serve(o)
+	test(w, k)
 }
 
-// Accept is net.Listener's.
-func (l *memoryListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
+// clock is a clock that can be put forward.
+type clock struct {
+	w     *world
+	ahead atomic.Int64
+}
+
+// now is the time.
+func (k *clock) now() time.Time { return time.Now().Add(time.Duration(k.ahead.Load())) }
+
+// advance puts the clock forward and waits until every worker has looked at it.
+func (k *clock) advance(d time.Duration) {
+	k.ahead.Add(int64(d))
+	for range 2 {
+		k.w.workers(func(*worker) {})
 	}
 }
 
-// Close is net.Listener's.
-func (l *memoryListener) Close() error {
-	select {
-	case <-l.done:
-	default:
-		close(l.done)
+// workers calls f on each worker.
+func (w *world) workers(f func(*worker)) {
+	<-w.server.running
+	for _, x := range w.server.workers {
+		x.do(func() { f(x) })
 	}
-	return nil
 }
 
-// Addr is net.Listener's.
-func (l *memoryListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
-
-// inMemory runs a test with a data plane whose clients and targets are in memory, on a clock of its own. The
-// target does what answer says with each connection.
-func inMemory(t *testing.T, o Options, answer func(c net.Conn), test func(t *testing.T, w *world)) {
-	synctest.Test(t, func(t *testing.T) {
-		var targets sync.WaitGroup
-		t.Cleanup(targets.Wait) // after the target group has let its connections go
-		w := newWorld(t, netip.MustParseAddrPort("127.0.0.1:9"))
-		w.make(o, func(context.Context, string, netip.AddrPort) (net.Conn, error) {
-			near, far := net.Pipe()
-			targets.Go(func() {
-				defer far.Close()
-				answer(far)
+// await waits until a client's connection is as cond says.
+func (w *world) await(cond func(c *conn) bool) {
+	w.t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); yield() {
+		found := false
+		w.workers(func(x *worker) {
+			x.loop.Each(func(o reactor.Owner) {
+				if c, ok := o.(*conn); ok && cond(c) {
+					found = true
+				}
 			})
-			return near, nil
 		})
-		l := &memoryListener{make(chan net.Conn), make(chan struct{})}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- w.server.Serve(ctx, l, vpcID, slot, port) }()
-		w.dial = func() net.Conn {
-			near, far := net.Pipe()
-			l.conns <- far
-			return near
+		if found {
+			return
 		}
-		test(t, w)
-		cancel()
-		if err := <-ended; err != nil && !errors.Is(err, net.ErrClosed) {
-			t.Errorf("Serve: %v", err)
-		}
-	})
+	}
+	w.t.Fatal("no connection comes to be so")
+}
+
+// What connections wait for, for world.await.
+func resting(c *conn) bool   { return c.state == idle }
+func reading(c *conn) bool   { return c.state == busy && c.x != nil && c.x.inEnd > 0 && c.target == nil }
+func answering(c *conn) bool { return c.state == busy && c.target != nil && c.x.service != nil }
+func streaming(c *conn) bool { return answering(c) && c.x.rec.BytesSent > 0 }
+
+// lasts checks that what done tells of takes as long as it should, give or take a second.
+func (k *clock) lasts(what string, limit time.Duration, done <-chan struct{}) {
+	k.w.t.Helper()
+	k.advance(limit - time.Second)
+	select {
+	case <-done:
+		k.w.t.Fatalf("%s: more than a second before %v", what, limit)
+	default:
+	}
+	k.advance(2 * time.Second)
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		k.w.t.Fatalf("%s: not a second after %v", what, limit)
+	}
+}
+
+// all reads what comes until the connection ends.
+func all(c net.Conn) (done chan struct{}, out *[]byte) {
+	done, out = make(chan struct{}), new([]byte)
+	go func() {
+		defer close(done)
+		*out, _ = io.ReadAll(c)
+	}()
+	return done, out
 }
 
 // silent reads what comes and never answers.
 func silent(c net.Conn) { io.Copy(io.Discard, c) }
 
-// send writes in the background, as a client that also reads does.
-func send(c net.Conn, s string) { go io.WriteString(c, s) }
-
-// within checks that a time is what it should be, give or take the coarseness of the watch.
-func within(t *testing.T, what string, got, want time.Duration) {
-	t.Helper()
-	if got < want-2*watchEvery || got > want+2*watchEvery {
-		t.Errorf("%s after %v, want %v", what, got, want)
-	}
-}
-
 const get = "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n"
 
-// TestHeadTimeout checks that a head that does not come to its end in 5 s is answered with 408.
+// TestHeadTimeout checks that a head that does not come to its end in 5 s is answered with 408, however steadily it
+// comes.
 func TestHeadTimeout(t *testing.T) {
-	inMemory(t, Options{}, silent, func(t *testing.T, w *world) {
-		c, start := w.dial(), time.Now()
+	onClock(t, Options{}, silent, func(w *world, k *clock) {
+		c := w.dial()
 		defer c.Close()
-		send(c, "GET / HTTP/1.1\r\nHost:")
-		out, _ := io.ReadAll(c)
-		within(t, "408", time.Since(start), headTimeout)
-		if !strings.HasPrefix(string(out), "HTTP/1.1 408 ") || !strings.Contains(string(out), "Connection: close") {
-			t.Errorf("%q", out)
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost:")
+		w.await(reading)
+		k.advance(3 * time.Second)
+		io.WriteString(c, " x")
+		w.await(func(c *conn) bool { return reading(c) && c.x.inEnd > len("GET / HTTP/1.1\r\nHost:") })
+		done, out := all(c)
+		k.lasts("408", headTimeout-3*time.Second, done)
+		if !strings.HasPrefix(string(*out), "HTTP/1.1 408 ") || !strings.Contains(string(*out), "Connection: close") {
+			t.Errorf("%q", *out)
 		}
 	})
 }
 
-// TestIdle checks that a connection without a request is closed after the idle timeout, without a word.
+// TestIdle checks that a connection without a request is closed after the idle timeout, without a word, the first
+// time and after a request.
 func TestIdle(t *testing.T) {
-	inMemory(t, Options{}, silent, func(t *testing.T, w *world) {
-		c, start := w.dial(), time.Now()
-		defer c.Close()
-		out, _ := io.ReadAll(c)
-		within(t, "closed", time.Since(start), defaultIdle)
-		if len(out) != 0 {
-			t.Errorf("%q", out)
-		}
-	})
+	for _, first := range []string{"", "GET /fixed404 HTTP/1.1\r\nHost: " + host + "\r\n\r\n"} {
+		onClock(t, Options{}, silent, func(w *world, k *clock) {
+			c := w.dial()
+			defer c.Close()
+			r := bufio.NewReader(c)
+			if first != "" {
+				io.WriteString(c, first)
+				resp, err := http.ReadResponse(r, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.Copy(io.Discard, resp.Body)
+			}
+			w.await(resting)
+			done, out := make(chan struct{}), []byte(nil)
+			go func() { defer close(done); out, _ = io.ReadAll(r) }()
+			k.lasts("closed", defaultIdle, done)
+			if len(out) != 0 {
+				t.Errorf("%q", out)
+			}
+		})
+	}
 }
 
 // TestTargetSilent checks a target that never answers: 500, and the record says TargetDataTimeout.
 func TestTargetSilent(t *testing.T) {
-	inMemory(t, Options{}, silent, func(t *testing.T, w *world) {
-		c, start := w.dial(), time.Now()
+	onClock(t, Options{}, silent, func(w *world, k *clock) {
+		c := w.dial()
 		defer c.Close()
-		send(c, get)
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil || resp.StatusCode != 500 {
-			t.Fatal(resp, err)
+		io.WriteString(c, strings.Replace(get, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1))
+		w.await(answering)
+		done, out := all(c)
+		k.lasts("500", defaultIdle, done)
+		if !strings.HasPrefix(string(*out), "HTTP/1.1 500 ") {
+			t.Errorf("%q", *out)
 		}
-		within(t, "500", time.Since(start), defaultIdle)
-		io.Copy(io.Discard, resp.Body)
-		synctest.Wait()
 		if r := w.record(0); r.FailureReason != failTargetTimeout {
 			t.Errorf("failure %q", r.FailureReason)
 		}
@@ -140,23 +172,31 @@ func TestTargetSilent(t *testing.T) {
 
 // TestTargetStalls checks a target that stops in the middle of a body: the client sees the body cut.
 func TestTargetStalls(t *testing.T) {
-	inMemory(t, Options{}, func(c net.Conn) {
+	onClock(t, Options{}, func(c net.Conn) {
 		http.ReadRequest(bufio.NewReader(c))
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello")
 		silent(c)
-	}, func(t *testing.T, w *world) {
-		c, start := w.dial(), time.Now()
+	}, func(w *world, k *clock) {
+		c := w.dial()
 		defer c.Close()
-		send(c, get)
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			t.Fatal(err)
+		io.WriteString(c, get)
+		w.await(streaming)
+		done := make(chan struct{})
+		var body []byte
+		var failed error
+		go func() {
+			defer close(done)
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				failed = err
+				return
+			}
+			body, failed = io.ReadAll(resp.Body)
+		}()
+		k.lasts("cut", defaultIdle, done)
+		if failed == nil {
+			t.Errorf("%q ended as if it were whole", body)
 		}
-		if b, err := io.ReadAll(resp.Body); string(b) != "hello" || err != io.ErrUnexpectedEOF {
-			t.Errorf("%q %v", b, err)
-		}
-		within(t, "cut", time.Since(start), defaultIdle)
-		synctest.Wait()
 		if r := w.record(0); r.FailureReason != failTargetTimeout || r.ResponseCode != 200 {
 			t.Errorf("%q %d", r.FailureReason, r.ResponseCode)
 		}
@@ -165,40 +205,64 @@ func TestTargetStalls(t *testing.T) {
 
 // TestClientStalls checks a client that stops in the middle of a body.
 func TestClientStalls(t *testing.T) {
-	inMemory(t, Options{}, silent, func(t *testing.T, w *world) {
-		c, start := w.dial(), time.Now()
+	onClock(t, Options{}, silent, func(w *world, k *clock) {
+		c := w.dial()
 		defer c.Close()
-		send(c, "POST / HTTP/1.1\r\nHost: "+host+"\r\nContent-Length: 100\r\n\r\nhello")
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil || resp.StatusCode != 408 && resp.StatusCode != 500 {
-			t.Fatal(resp, err)
+		io.WriteString(c, "POST / HTTP/1.1\r\nHost: "+host+"\r\nContent-Length: 100\r\n\r\nhello")
+		w.await(answering)
+		done, out := all(c)
+		k.advance(defaultIdle - time.Second)
+		select {
+		case <-done:
+			t.Fatalf("answered too early: %q", *out)
+		default:
 		}
-		within(t, "answer", time.Since(start), defaultIdle)
+		k.advance(2 * time.Second)
+		k.advance(lingerTimeout + time.Second)
+		<-done
+		if s := string(*out); !strings.HasPrefix(s, "HTTP/1.1 408 ") && !strings.HasPrefix(s, "HTTP/1.1 500 ") {
+			t.Errorf("%q", s)
+		}
 	})
 }
 
 // TestClientDoesNotRead checks that a client that takes no more of its answer is let go.
 func TestClientDoesNotRead(t *testing.T) {
-	inMemory(t, Options{}, func(c net.Conn) {
+	onClock(t, Options{}, func(c net.Conn) {
 		http.ReadRequest(bufio.NewReader(c))
-		io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n"+strings.Repeat("a", 1<<20))
-	}, func(t *testing.T, w *world) {
-		c, start := w.dial(), time.Now()
-		defer c.Close()
-		send(c, get)
-		c.Read(make([]byte, 100))
-		<-time.After(defaultIdle - time.Second)
-		r := w.record(0)
-		within(t, "let go", time.Since(start), defaultIdle)
-		if r.FailureReason != failClientClosed {
-			t.Errorf("failure %q", r.FailureReason)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+		for {
+			if _, err := c.Write(make([]byte, 1<<20)); err != nil {
+				return
+			}
 		}
+	}, func(w *world, k *clock) {
+		c := w.dial()
+		defer c.Close()
+		io.WriteString(c, get)
+		w.await(streaming)
+		var before int64 = -1
+		for stuck := 0; stuck < 20; yield() { // until what the kernel takes is full
+			var sent int64
+			w.await(func(c *conn) bool { sent = c.x.rec.BytesSent; return true })
+			if stuck++; sent != before {
+				before, stuck = sent, 0
+			}
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if r := w.record(0); r.FailureReason != failClientClosed {
+				t.Errorf("failure %q", r.FailureReason)
+			}
+		}()
+		k.lasts("let go", defaultIdle, done)
 	})
 }
 
 // TestSlowUpload checks that a body that keeps coming, however slowly, is no reason to give up on the answer.
 func TestSlowUpload(t *testing.T) {
-	inMemory(t, Options{}, func(c net.Conn) {
+	onClock(t, Options{}, func(c net.Conn) {
 		r, err := http.ReadRequest(bufio.NewReader(c))
 		if err != nil {
 			return
@@ -206,16 +270,20 @@ func TestSlowUpload(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		io.WriteString(c, defaultAnswer)
 		silent(c)
-	}, func(t *testing.T, w *world) {
+	}, func(w *world, k *clock) {
 		c := w.dial()
 		defer c.Close()
-		go func() {
-			io.WriteString(c, "POST / HTTP/1.1\r\nHost: "+host+"\r\nContent-Length: 10\r\n\r\n")
-			for range 10 {
-				<-time.After(50 * time.Second)
-				io.WriteString(c, "x")
+		io.WriteString(c, "POST / HTTP/1.1\r\nHost: "+host+"\r\nContent-Length: 10\r\n\r\n")
+		w.await(answering)
+		for i := range 10 {
+			k.advance(50 * time.Second)
+			io.WriteString(c, "x")
+			if i < 9 {
+				// The byte has gone on when both waits last until a minute from now.
+				w.await(func(c *conn) bool { return answering(c) && !c.HasNews() })
+				k.advance(0)
 			}
-		}()
+		}
 		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 		if err != nil || resp.StatusCode != 200 {
 			t.Fatal(resp, err)
@@ -225,81 +293,94 @@ func TestSlowUpload(t *testing.T) {
 
 // TestLifetime checks that strict mode ends connections after ten minutes, those in use too.
 func TestLifetime(t *testing.T) {
-	inMemory(t, Options{Strict: true}, func(c net.Conn) {
+	onClock(t, Options{Strict: true}, func(c net.Conn) {
 		http.ReadRequest(bufio.NewReader(c))
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
 		for {
 			if _, err := io.WriteString(c, "1\r\nx\r\n"); err != nil {
 				return
 			}
-			<-time.After(10 * time.Second)
+			yield()
 		}
-	}, func(t *testing.T, w *world) {
-		c, start := w.dial(), time.Now()
+	}, func(w *world, k *clock) {
+		c := w.dial()
 		defer c.Close()
-		send(c, get)
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			t.Fatal(err)
+		io.WriteString(c, get)
+		w.await(streaming)
+		done := make(chan struct{})
+		var failed error
+		go func() {
+			defer close(done)
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				failed = err
+				return
+			}
+			_, failed = io.ReadAll(resp.Body)
+		}()
+		for range 11 {
+			k.advance(50 * time.Second) // in steps: the body goes on meanwhile
+			for range 5 {
+				yield()
+			}
 		}
-		if _, err := io.ReadAll(resp.Body); err == nil {
+		k.lasts("cut", strictLifetime-11*50*time.Second, done)
+		if failed == nil {
 			t.Error("the body ended as if it were whole")
 		}
-		within(t, "cut", time.Since(start), strictLifetime)
-		synctest.Wait()
 		if r := w.record(0); r.FailureReason != failTooLong {
 			t.Errorf("failure %q", r.FailureReason)
 		}
 	})
 }
 
-// TestDrainBound checks that a request that does not end is cut when the drain's time is up.
-func TestDrainBound(t *testing.T) {
-	inMemory(t, Options{DrainTimeout: 10 * time.Second}, silent, func(t *testing.T, w *world) {
+// TestLastRequestBeforeTheLifetime checks that a connection that would soon be too old says so with its answer.
+func TestLastRequestBeforeTheLifetime(t *testing.T) {
+	onClock(t, Options{Strict: true}, silent, func(w *world, k *clock) {
 		c := w.dial()
 		defer c.Close()
-		send(c, get)
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		defer cancel()
-		start := time.Now()
-		go io.Copy(io.Discard, c)
-		w.server.Drain(ctx)
-		within(t, "drained", time.Since(start), 3*time.Second)
-	})
-}
-
-// scarce is a listener that fails as one does without free descriptors, and counts.
-type scarce struct {
-	net.Listener
-	fails, tries int
-}
-
-// Accept is net.Listener's.
-func (l *scarce) Accept() (net.Conn, error) {
-	if l.tries++; l.tries <= l.fails {
-		return nil, errors.New("accept: too many open files")
-	}
-	return l.Listener.Accept()
-}
-
-// TestAcceptBacksOff checks that accept goes on after errors, without a busy loop.
-func TestAcceptBacksOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.make(Options{}, nil)
-		m := &memoryListener{make(chan net.Conn), make(chan struct{})}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		start := time.Now()
-		go func() { ended <- w.server.Serve(ctx, &scarce{Listener: m, fails: 12}, vpcID, slot, port) }()
-		near, far := net.Pipe()
-		m.conns <- far
-		if d := time.Since(start); d < 4*time.Second || d > 10*time.Second {
-			t.Errorf("12 errors took %v", d)
+		w.await(resting)
+		for range 11 {
+			k.advance(50 * time.Second)
+			io.WriteString(c, "GET /fixed404 HTTP/1.1\r\nHost: "+host+"\r\n\r\n")
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil || resp.Close {
+				t.Fatal(resp, err)
+			}
+			w.await(resting)
 		}
-		near.Close()
-		cancel()
-		<-ended
+		k.advance(strictLifetime - 11*50*time.Second - 2*time.Second)
+		io.WriteString(c, "GET /fixed404 HTTP/1.1\r\nHost: "+host+"\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || !resp.Close {
+			t.Fatal(resp, err)
+		}
 	})
+}
+
+// TestDrainBound checks that a request that does not end is cut when the drain's time is up.
+func TestDrainBound(t *testing.T) {
+	w := newWorld(t, behave(t, silent))
+	w.make(Options{DrainTimeout: 50 * time.Millisecond})
+	socket := w.listen()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	go func() { ended <- w.server.Run(ctx) }()
+	go func() { ended <- w.server.Serve(ctx, socket, vpcID, slot, port) }()
+	c, err := net.Dial("tcp", w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, get)
+	w.await(answering)
+	cancel()
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if r := w.record(0); r.FailureReason == failNone {
+		t.Errorf("the request that was cut looks fine: %+v", r)
+	}
 }

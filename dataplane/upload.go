@@ -1,8 +1,10 @@
 package dataplane
 
 import (
+	"errors"
 	"time"
 
+	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/targetgroup"
 )
 
@@ -14,37 +16,43 @@ type uploadResult struct {
 	reason   string        // failNone when the whole body was sent
 }
 
+// uploading is an exchange as the task of the fiber that sends its body, beside the one that reads the answer.
+type uploading exchange
+
 // startUpload begins to send the rest of the body beside the reading of the answer, which may come early.
-func (x *exchange) startUpload(t *targetgroup.Conn) {
-	b := bigs.Get().(*[]byte)
-	n := copy(*b, x.in[x.inPos:x.inEnd])
-	x.inPos, x.uploading, x.uploaded = x.inEnd, true, make(chan uploadResult, 1)
-	go x.upload(t, b, n)
+func (x *exchange) startUpload() {
+	x.uploading = true
+	x.c.w.loop.Go((*uploading)(x))
 }
 
-// upload sends the body. The first n bytes of the buffer are of it already.
-func (x *exchange) upload(t *targetgroup.Conn, b *[]byte, n int) {
-	r := x.pump(t, *b, n)
-	bigs.Put(b)
-	if r.reason == failClientClosed || r.reason == failClientProtocol {
+// Run sends the body. It is a fiber's task.
+func (u *uploading) Run() {
+	x := (*exchange)(u)
+	t := x.c.target
+	x.sent = x.pump(t)
+	if x.sent.reason == failClientClosed || x.sent.reason == failClientProtocol {
 		t.Close() // the target must see that the body is cut short; this also ends the wait for its answer
 	}
-	x.uploaded <- r
+	x.uploaded.Set()
 }
 
-// pump is upload's loop.
-func (x *exchange) pump(t *targetgroup.Conn, buf []byte, n int) (r uploadResult) {
+// pump is Run's loop. A buffer is held only while there is something in it.
+func (x *exchange) pump(t *targetgroup.Conn) (r uploadResult) {
 	c := x.c
+	loop := c.w.loop
+	buf := loop.Buffer()
+	defer func() { loop.Release(buf) }()
+	n := copy(buf, x.in[x.inPos:x.inEnd])
+	x.inPos = x.inEnd
 	for {
 		keep, used, err := x.body.Next(buf[:n], false)
 		if keep > 0 {
-			c.arm(writeTarget, x.idle)
+			t.SetWriteDeadline(loop.Now() + x.idle)
 			if _, err := t.Write(buf[:keep]); err != nil {
 				r.reason = failTargetClosed
 				return r
 			}
-			c.rest(writeTarget)
-			c.prolong(readTarget, x.idle)
+			t.SetReadDeadline(loop.Now() + x.idle) // the answer is not late while the body is on its way
 		}
 		if err != nil {
 			r.status, r.reason = statusOf(err), failClientProtocol
@@ -56,15 +64,22 @@ func (x *exchange) pump(t *targetgroup.Conn, buf []byte, n int) (r uploadResult)
 				x.ahead = append([]byte(nil), buf[:n]...)
 				r.received -= int64(n)
 			}
-			r.took = time.Since(x.start)
+			r.took = loop.Refresh() - x.began
 			return r
 		}
-		c.arm(readClient, x.idle)
-		m, err := c.nc.Read(buf[n:])
-		c.rest(readClient)
-		if m == 0 && err != nil {
+		c.SetReadDeadline(loop.Now() + c.w.patience(x.idle))
+		if n == 0 {
+			loop.Release(buf)
+			err = c.WaitRead()
+			buf = loop.Buffer()
+		}
+		var m int
+		if err == nil {
+			m, err = c.Read(buf[n:])
+		}
+		if err != nil {
 			r.status, r.reason = 400, failClientClosed
-			if c.late(readClient) {
+			if reactor.IsTimeout(err) {
 				r.status, r.reason = 408, failClientProtocol
 			}
 			return r
@@ -74,6 +89,9 @@ func (x *exchange) pump(t *targetgroup.Conn, buf []byte, n int) (r uploadResult)
 	}
 }
 
+// errAnswered ends the waits of an upload whose answer has come before its end.
+var errAnswered = errors.New("the answer came before the end of the request")
+
 // joinUpload waits for the upload to end, at most for the given time; then it ends it. Afterwards x.sent says
 // how it went.
 func (x *exchange) joinUpload(within time.Duration) {
@@ -81,29 +99,21 @@ func (x *exchange) joinUpload(within time.Duration) {
 		return
 	}
 	x.uploading = false
-	select {
-	case x.sent = <-x.uploaded:
-	default:
-		timer := time.NewTimer(within)
-		select {
-		case x.sent = <-x.uploaded:
-			timer.Stop()
-		case <-timer.C:
-			x.c.nc.SetReadDeadline(long)
-			x.c.mu.Lock()
-			if x.c.target != nil {
-				x.c.target.SetWriteDeadline(long)
-			}
-			x.c.mu.Unlock()
-			x.sent = <-x.uploaded
-			if x.sent.reason != failNone {
-				x.sent.reason = failTargetClosed // neither side is to blame: the answer came first
-			}
+	c, loop := x.c, x.c.w.loop
+	if loop.Await(&x.uploaded, within) != nil {
+		c.Interrupt(errAnswered)
+		if c.target != nil {
+			c.target.Interrupt(errAnswered)
+		}
+		loop.Await(&x.uploaded, time.Hour)
+		c.Interrupt(nil)
+		if x.sent.reason != failNone {
+			x.sent.reason = failTargetClosed // neither side is to blame: the answer came first
 		}
 	}
 	x.rec.BytesReceived += x.sent.received
 	x.rec.RequestToTarget = x.sent.took
 	if x.sent.reason != failNone {
-		x.c.last, x.unread = true, true
+		c.last, x.unread = true, true
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/accesslog"
@@ -133,19 +134,13 @@ func (w *world) callers(id, token string) (*authpolicy.Caller, *sigv4.Key, error
 }
 
 // make builds the table, the target groups and the server.
-func (w *world) make(o Options, dial func(context.Context, string, netip.AddrPort) (net.Conn, error)) {
-	if dial == nil {
-		dial = func(ctx context.Context, _ string, to netip.AddrPort) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "tcp", to.String())
-		}
-	}
-	w.manager = targetgroup.New(targetgroup.Options{Dial: dial, Region: region})
+func (w *world) make(o Options) {
+	w.manager = targetgroup.New(targetgroup.Options{Region: region})
 	w.manager.Apply(w.st)
 	w.table = routing.Build(w.st, routing.Options{Region: region}, nil)
 	o.Table = func() *routing.Table { return w.table }
-	o.Groups, o.Callers, o.Region = w.manager.Group, w.callers, region
-	o.Log = func(r *accesslog.Record) {
+	o.Groups, o.Callers, o.Region = w.manager, w.callers, region
+	o.Log = func(_ int, r *accesslog.Record) {
 		c := *r
 		c.Method, c.Path, c.Host, c.UserAgent, c.RequestID = strings.Clone(r.Method), strings.Clone(r.Path), strings.Clone(r.Host), strings.Clone(r.UserAgent), strings.Clone(r.RequestID)
 		w.mu.Lock()
@@ -169,21 +164,39 @@ func (w *world) make(o Options, dial func(context.Context, string, netip.AddrPor
 	})
 }
 
-// serve runs the server on a loopback socket until the test ends.
-func (w *world) serve(o Options) {
-	w.make(o, nil)
+// listen makes the socket of the listener.
+func (w *world) listen() int {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	defer ln.Close()
 	w.addr = ln.Addr().String()
+	raw, err := ln.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	socket := -1
+	if cerr := raw.Control(func(fd uintptr) { socket, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil || err != nil {
+		w.t.Fatal(cerr, err)
+	}
+	return socket
+}
+
+// serve runs the server on a loopback socket until the test ends.
+func (w *world) serve(o Options) {
+	w.make(o)
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.server.Serve(ctx, ln, vpcID, slot, port) }()
+	done := make(chan error, 2)
+	go func() { done <- w.server.Run(ctx) }()
+	socket := w.listen()
+	go func() { done <- w.server.Serve(ctx, socket, vpcID, slot, port) }()
 	w.t.Cleanup(func() {
 		cancel()
-		if err := <-done; err != nil {
-			w.t.Errorf("Serve: %v", err)
+		for range 2 {
+			if err := <-done; err != nil {
+				w.t.Errorf("Run or Serve: %v", err)
+			}
 		}
 	})
 	w.dial = func() net.Conn {
@@ -360,4 +373,33 @@ func (g *target) requests() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]string(nil), g.seen...)
+}
+
+// behave starts a target that does with each connection what it is told.
+func behave(t *testing.T, answer func(c net.Conn)) netip.AddrPort {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	var conns sync.Map
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conns.Store(c, true)
+			wg.Go(func() {
+				defer c.Close()
+				answer(c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		conns.Range(func(k, _ any) bool { k.(net.Conn).Close(); return true })
+		wg.Wait()
+	})
+	return ln.Addr().(*net.TCPAddr).AddrPort()
 }

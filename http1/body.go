@@ -158,11 +158,69 @@ func (b *Body) size(p []byte) (int, error) {
 		return 0, ErrChunkExtension
 	}
 	ext := p[i : i+end-1]
-	if p[i+end-1] != '\r' || !validValue(ext) || len(trim(ext)) == 0 || trim(ext)[0] != ';' {
+	if p[i+end-1] != '\r' || !validExtensions(ext) {
 		return 0, ErrChunkExtension
 	}
 	b.left, b.state = left, atExt
 	return i, nil
+}
+
+// validExtensions tells whether b is what may stand behind a chunk's size: a semicolon, a name and maybe a value,
+// any number of times, with white space only before a semicolon and around it and an equals sign (RFC 9112 7.1.1).
+func validExtensions(b []byte) bool {
+	blank := func() {
+		for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+			b = b[1:]
+		}
+	}
+	token := func() bool {
+		n := 0
+		for n < len(b) && class[b[n]]&isToken != 0 {
+			n++
+		}
+		b = b[n:]
+		return n > 0
+	}
+	for len(b) > 0 {
+		blank()
+		if len(b) == 0 || b[0] != ';' {
+			return false
+		}
+		b = b[1:]
+		blank()
+		if !token() {
+			return false
+		}
+		rest := b
+		blank()
+		if len(b) == 0 || b[0] != '=' {
+			b = rest // white space here must be followed by a semicolon
+			continue
+		}
+		b = b[1:]
+		blank()
+		if len(b) == 0 || b[0] != '"' {
+			if !token() {
+				return false
+			}
+			continue
+		}
+		i := 1
+		for i < len(b) && b[i] != '"' {
+			if b[i] == '\\' {
+				i++
+			}
+			if i == len(b) || class[b[i]]&isValue == 0 {
+				return false
+			}
+			i++
+		}
+		if i >= len(b) {
+			return false // the quotation has no end
+		}
+		b = b[i+1:]
+	}
+	return true
 }
 
 // trailer reads one trailer line or the empty line at the end. A trailer that says what only a head may say

@@ -16,6 +16,7 @@ var (
 	ErrConnect          = &Error{400, "CONNECT is not served"}                            // [3.2.3]
 	ErrTarget           = &Error{400, "bad request target"}                               // [3.2]
 	ErrTargetTooLong    = &Error{414, "request line too long"}                            // [3]
+	ErrScheme           = &Error{400, "https asked for in clear text"}                    // RFC 9110 7.4
 	ErrVersion          = &Error{400, "bad HTTP version"}                                 // [2.3]
 	ErrVersionMajor     = &Error{505, "HTTP version not supported"}                       // [2.3]
 	ErrPreface          = &Error{400, "HTTP/2 connection preface"}                        // RFC 9113 3.4
@@ -29,6 +30,7 @@ var (
 	ErrFolding          = &Error{400, "folded field line"}                                // [5.2]
 	ErrHost             = &Error{400, "missing, repeated or bad Host"}                    // [3.2]
 	ErrLength           = &Error{400, "bad Content-Length"}                               // [6.3]
+	ErrConfusable       = &Error{400, "a name like Content-Length or Transfer-Encoding"}  // [11.2]
 	ErrLengthRepeated   = &Error{400, "repeated Content-Length"}                          // [6.3]
 	ErrLengthAndCoding  = &Error{400, "both Content-Length and Transfer-Encoding"}        // [6.1]
 	ErrCoding           = &Error{400, "bad Transfer-Encoding"}                            // [6.1]
@@ -36,6 +38,8 @@ var (
 	ErrCodingRepeated   = &Error{400, "repeated Transfer-Encoding"}                       // [6.1]
 	ErrCodingVersion    = &Error{400, "Transfer-Encoding in HTTP/1.0"}                    // [6.1]
 	ErrExpect           = &Error{417, "unknown expectation"}                              // RFC 9110 10.1.1
+	ErrMaxForwards      = &Error{400, "bad Max-Forwards"}                                 // RFC 9110 7.6.2
+	ErrLastHop          = &Error{501, "Max-Forwards lets the request go no further"}      // RFC 9110 7.6.2
 	ErrChunkSize        = &Error{400, "bad chunk size"}                                   // [7.1]
 	ErrChunkExtension   = &Error{400, "bad or too long chunk extension"}                  // [7.1.1]
 	ErrChunkEnd         = &Error{400, "chunk data does not end with CRLF"}                // [7.1]

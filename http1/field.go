@@ -27,7 +27,9 @@ const (
 	ForwardedProto // x-forwarded-proto
 	RequestID      // x-amzn-requestid
 	Lattice        // x-amzn-lattice-…: what only the network may say
-	Shadow         // a name that becomes one of the others when '_' is read as '-', as CGI and WSGI do
+	Shadow         // a name that becomes one of the others when '_', '.' and the like are read as '-', as CGI and WSGI do
+	MaxForwards    // counts down with OPTIONS and TRACE
+	Confusable     // a name that is Content-Length or Transfer-Encoding by its letters: a request with one is refused
 )
 
 // known are the fields that have a kind, by the length of their name.
@@ -40,6 +42,7 @@ var known = [21][]struct {
 	6:  {{"expect", Expect}},
 	7:  {{"upgrade", HopByHop}, {"trailer", Trailer}},
 	10: {{"connection", Connection}, {"user-agent", UserAgent}, {"keep-alive", HopByHop}},
+	12: {{"max-forwards", MaxForwards}},
 	13: {{"authorization", Authorization}},
 	14: {{"content-length", ContentLength}, {"http2-settings", HopByHop}},
 	15: {{"x-forwarded-for", ForwardedFor}},
@@ -58,12 +61,18 @@ func KindOf(name string) Kind {
 	if len(name) < len(known) {
 		for _, k := range known[len(name)] {
 			if same, under := alike(name, k.name); same {
-				if under {
-					return Shadow
+				switch {
+				case !under:
+					return k.kind
+				case k.kind == ContentLength, k.kind == TransferEncoding:
+					return Confusable
 				}
-				return k.kind
+				return Shadow
 			}
 		}
+	}
+	if len(name) < len("content-length") {
+		return Other
 	}
 	if len(name) >= len(latticePrefix) {
 		if same, under := alike(name[:len(latticePrefix)], latticePrefix); same {
@@ -73,11 +82,33 @@ func KindOf(name string) Kind {
 			return Lattice
 		}
 	}
+	if spells(name, "contentlength") || spells(name, "transferencoding") {
+		return Confusable
+	}
 	return Other
 }
 
-// alike compares s with a lower-case name of the same length, ignoring case and reading '_' as '-'.
-// under tells that a '_' was read so.
+// spells tells whether the letters and digits of a name are those of a text, with something else between them.
+func spells(name, lower string) bool {
+	n := 0
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9') {
+			continue
+		}
+		if n == len(lower) || c != lower[n] {
+			return false
+		}
+		n++
+	}
+	return n == len(lower) && n < len(name)
+}
+
+// alike compares s with a lower-case name of the same length, ignoring case and reading '_' and all else that is
+// neither letter nor digit as '-'. under tells that something was read so.
 func alike(s, lower string) (same, under bool) {
 	for i := range len(lower) {
 		c := s[i]
@@ -86,7 +117,7 @@ func alike(s, lower string) (same, under bool) {
 		}
 		if c >= 'A' && c <= 'Z' {
 			c |= 0x20
-		} else if c == '_' {
+		} else if lower[i] == '-' && !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9') {
 			c, under = '-', true
 		}
 		if c != lower[i] {

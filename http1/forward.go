@@ -36,10 +36,11 @@ type Mask uint32
 
 // endToEnd are the kinds of fields that AppendFields always leaves out: what is about one connection, what
 // only the network may say, what AppendFraming writes, and names that could be taken for those.
-const endToEnd = ^Mask(1<<HopByHop | 1<<Connection | 1<<ContentLength | 1<<TransferEncoding | 1<<Lattice | 1<<Shadow)
+const endToEnd = ^Mask(1<<HopByHop | 1<<Connection | 1<<ContentLength | 1<<TransferEncoding | 1<<Lattice | 1<<Shadow | 1<<Confusable)
 
 // AppendFields writes the fields that may go to the next hop, but those of the kinds in drop. Fields that
-// Connection names go too (RFC 9110 7.6.1), but for Host, which a request cannot be without.
+// Connection names stay behind too (RFC 9110 7.6.1), but for Host, which a request cannot be without.
+// Max-Forwards is one less where it counts.
 func AppendFields(dst []byte, h *Head, drop Mask) []byte {
 	pass := endToEnd &^ drop
 	for i, k := range h.Kinds {
@@ -48,6 +49,12 @@ func AppendFields(dst []byte, h *Head, drop Mask) []byte {
 		}
 		f := &h.Fields[i]
 		if h.Nominated && k != Host && h.nominates(f.Name) {
+			continue
+		}
+		if k == MaxForwards && h.countsHops() {
+			n, _ := decimal(f.Value)
+			dst = append(append(dst, f.Name...), ": "...)
+			dst = append(strconv.AppendInt(dst, n-1, 10), "\r\n"...)
 			continue
 		}
 		dst = AppendField(dst, f.Name, f.Value)

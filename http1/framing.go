@@ -2,8 +2,18 @@ package http1
 
 // frameRequest decides how the body of a request ends, and what its fields say about the connection.
 func (h *Head) frameRequest() error {
-	hosts := 0
+	hosts, hops := 0, false
 	for i, k := range h.Kinds {
+		if k == MaxForwards && h.countsHops() {
+			n, ok := decimal(h.Fields[i].Value)
+			switch {
+			case !ok || hops:
+				return ErrMaxForwards
+			case n == 0:
+				return ErrLastHop
+			}
+			hops = true
+		}
 		if k == Host {
 			if hosts++; hosts > 1 || !ValidHost(h.Fields[i].Value) {
 				return ErrHost
@@ -29,6 +39,9 @@ func (h *Head) frameRequest() error {
 	}
 	return nil
 }
+
+// countsHops tells whether Max-Forwards means something: with OPTIONS and TRACE (RFC 9110 7.6.2).
+func (h *Head) countsHops() bool { return h.Method == "OPTIONS" || h.Method == "TRACE" }
 
 // frameResponse is frameRequest for a response (RFC 9112 6.3).
 func (h *Head) frameResponse(toHead bool) error {
@@ -85,6 +98,10 @@ func (h *Head) common() error {
 					return ErrCoding
 				}
 				unknown = true
+			}
+		case Confusable:
+			if h.Method != "" {
+				return ErrConfusable
 			}
 		case Connection:
 			h.connection(v)

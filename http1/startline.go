@@ -12,7 +12,7 @@ func (h *Head) requestLine(b []byte) error {
 		return ErrRequestLine
 	}
 	method, rest := b[:i], b[i+1:]
-	if !all(method, isToken) {
+	if !all(method, isToken) || misspelt(view(method)) {
 		return ErrMethod
 	}
 	i = bytes.IndexByte(rest, ' ')
@@ -36,6 +36,24 @@ func (h *Head) requestLine(b []byte) error {
 	return h.target(view(target))
 }
 
+// misspelt tells whether a method is one of RFC 9110 or 5789 but for the case of its letters. It would be another
+// method for rules and policies (RFC 9110 9.1), and the same one for a target that folds the case, as many frameworks do.
+func misspelt(m string) bool {
+	lower := false
+	for i := range len(m) {
+		lower = lower || m[i] >= 'a' && m[i] <= 'z'
+	}
+	if !lower {
+		return false
+	}
+	for _, known := range [...]string{"get", "head", "post", "put", "delete", "patch", "options", "trace", "connect"} {
+		if equalFold(m, known) {
+			return true
+		}
+	}
+	return false
+}
+
 // version reads "HTTP/1.x": one digit each, upper case.
 func (h *Head) version(b []byte) error {
 	if len(b) != 8 || string(b[:5]) != "HTTP/" || b[6] != '.' || b[5]-'0' > 9 || b[7]-'0' > 9 {
@@ -51,7 +69,8 @@ func (h *Head) version(b []byte) error {
 	return nil
 }
 
-// target reads a request target: origin-form, absolute-form, or asterisk-form with OPTIONS.
+// target reads a request target: origin-form, absolute-form of http, or asterisk-form with OPTIONS. The path and the
+// query stay as they are, byte by byte.
 func (h *Head) target(t string) error {
 	h.Target, h.Host, h.Absolute = t, "", false
 	switch {
@@ -62,7 +81,12 @@ func (h *Head) target(t string) error {
 		}
 	default:
 		i := strings.Index(t, "://")
-		if i < 0 || !equalFold(t[:i], "http") && !equalFold(t[:i], "https") {
+		switch {
+		case i < 0:
+			return ErrTarget
+		case equalFold(t[:i], "https"):
+			return ErrScheme // nothing that speaks through this package has TLS
+		case !equalFold(t[:i], "http"):
 			return ErrTarget
 		}
 		rest := t[i+3:]

@@ -6,52 +6,39 @@ import (
 	"strings"
 )
 
-// form is one of the ways in which signers write the path and the query of a canonical request. AWS's own
-// rule is the zero value; two families of signers differ from it in corners, and each of their forms names the
-// request as exactly.
+// form is one of the ways in which signers write the query of a canonical request. AWS's own rule is the zero value;
+// botocore differs from it in a corner, and its form names the request as exactly. The path has one form.
 type form struct {
-	rawPath  bool // encode the path but leave dot segments and doubled slashes, as aws-sdk-go-v2 does
 	rawQuery bool // sort the query's parameters but leave their encoding, as botocore does with a URL's query
 }
 
 // forms are the forms that Verify tries, the usual one first.
-var forms = [...]form{{}, {rawQuery: true}, {rawPath: true}}
+var forms = [...]form{{}, {rawQuery: true}}
 
 // same tells whether the form writes a request as the usual form does, without looking closely.
-func (f form) same(r *Request) bool {
-	return f.rawQuery && r.RawQuery == "" || f.rawPath && !needsNormalizing(r.Path)
-}
+func (f form) same(r *Request) bool { return f.rawQuery && r.RawQuery == "" }
 
 // param is one parameter of a query, as offsets into the buffer that holds it encoded: key [k:e], value [v:w].
 type param struct{ k, e, v, w int }
 
 // appendCanonical appends the canonical request to b and returns where it begins. What stands in front of it
-// is scratch. With encode false the path is taken as it is (S3).
+// is scratch. The path is written byte by byte as it is on the wire, encoded once more; dot segments and empty ones
+// stay (docs/decisions/0010-one-form-of-the-path.md). With encode false it is not even encoded (S3).
 func appendCanonical(b []byte, r *Request, a *Authorization, payloadHash string, encode bool, f form) ([]byte, int, error) {
 	var few [32]param // more parameters than this are kept on the heap
 	b, params := appendParams(b, r.RawQuery, a.Presigned, f.rawQuery, few[:0])
 	sortParams(b, params)
 
-	path := r.Path
-	scratch := b[len(b):]
-	if encode && !f.rawPath && needsNormalizing(path) {
-		from := len(b)
-		b = appendNormalized(b, path)
-		scratch = b[from:]
-		path = ""
-	}
 	start := len(b)
 	b = append(b, r.Method...)
 	b = append(b, '\n')
 	switch {
-	case len(scratch) > 0:
-		b = appendEncodedPath(b, scratch)
-	case path == "":
+	case r.Path == "":
 		b = append(b, '/')
 	case encode:
-		b = appendEncodedPath(b, path)
+		b = appendEncodedPath(b, r.Path)
 	default:
-		b = append(b, path...)
+		b = append(b, r.Path...)
 	}
 	b = append(b, '\n')
 	for i, p := range params {
@@ -149,47 +136,16 @@ func appendFolded(b []byte, v string) []byte {
 	return b
 }
 
-// needsNormalizing tells whether a path may hold dot segments or doubled slashes.
-func needsNormalizing(p string) bool {
-	return strings.Contains(p, "//") || strings.Contains(p, "/.") || strings.HasPrefix(p, ".")
-}
-
-// appendNormalized appends a path without empty segments and dot segments. Only literal dots count: %2e is a
-// segment as any other. A last slash stays when the path still has a segment; /a/b/.. becomes /a.
-func appendNormalized(b []byte, p string) []byte {
-	start := len(b)
-	if strings.HasPrefix(p, "/") {
-		b = append(b, '/')
-	}
-	root := len(b)
-	slash := strings.HasSuffix(p, "/")
-	for more := true; more; {
-		var seg string
-		seg, p, more = strings.Cut(p, "/")
-		switch seg {
-		case "", ".":
-		case "..":
-			cut := bytes.LastIndexByte(b[root:], '/')
-			b = b[:root+max(cut, 0)]
-		default:
-			if len(b) > root {
-				b = append(b, '/')
-			}
-			b = append(b, seg...)
-		}
-	}
-	if slash && len(b) > root {
-		b = append(b, '/')
-	}
-	if len(b) == start {
-		b = append(b, '/')
-	}
-	return b
+// plainPath tells whether a path has neither dot segments nor empty ones: whether signers that normalize it and
+// signers that do not agree about it. Only literal dots count: %2e is a segment as any other.
+func plainPath(p string) bool {
+	return !strings.Contains(p, "//") && !strings.Contains(p, "/./") && !strings.Contains(p, "/../") &&
+		!strings.HasSuffix(p, "/.") && !strings.HasSuffix(p, "/..")
 }
 
 // appendEncodedPath appends a path with everything encoded but unreserved characters and slashes: a percent
 // sign of the wire becomes %25.
-func appendEncodedPath[T string | []byte](b []byte, p T) []byte {
+func appendEncodedPath(b []byte, p string) []byte {
 	for i := range len(p) {
 		if p[i] == '/' {
 			b = append(b, '/')

@@ -9,9 +9,10 @@
 // it and compares the signature in constant time. Signing keys are derived once for each date, region and
 // service and kept in the Key.
 //
-// The signature names the path in a normalized form, as AWS has it: without doubled slashes and dot segments. So a
-// signature also holds for another spelling of its path, and whoever authorizes by the path must do so by the
-// bytes that it forwards. Signers differ in corners (type form); every form that is accepted says the same request.
+// A signature holds for one spelling of the path, the one on the wire: whoever routes and authorizes by these bytes
+// does so by what was signed. AWS also takes signatures over a path without its doubled slashes and dot segments;
+// docs/decisions/0010-one-form-of-the-path.md says why this package does not. Of the query, signers differ in corners
+// (type form); every form that is accepted says the same parameters.
 //
 // The rules are those of "Create a signed AWS API request" in the IAM user guide; the sentences of errors are
 // AWS's own where they are known.

@@ -130,7 +130,7 @@ func (k *Key) Verify(r *Request, a *Authorization, c Check, buf *[]byte) error {
 		return k.verifyAsymmetric(r, a, &c, payload, buf)
 	}
 	if len(a.Signature) != 2*sha256.Size {
-		return mismatch()
+		return mismatch(r, &c)
 	}
 	var want [2 * sha256.Size]byte
 	copy(want[:], a.Signature)
@@ -150,18 +150,18 @@ func (k *Key) Verify(r *Request, a *Authorization, c Check, buf *[]byte) error {
 			return nil
 		}
 	}
-	return mismatch()
+	return mismatch(r, &c)
 }
 
 // verifyAsymmetric is the second half of Verify for SigV4A.
 func (k *Key) verifyAsymmetric(r *Request, a *Authorization, c *Check, payload string, buf *[]byte) error {
 	signature, err := hex.DecodeString(a.Signature)
 	if err != nil || strings.ToLower(a.Signature) != a.Signature {
-		return mismatch()
+		return mismatch(r, c)
 	}
 	public, err := k.publicKey(a.AccessKeyID)
 	if err != nil {
-		return mismatch()
+		return mismatch(r, c)
 	}
 	for _, f := range forms {
 		if f.same(r) {
@@ -177,13 +177,17 @@ func (k *Key) verifyAsymmetric(r *Request, a *Authorization, c *Check, payload s
 			return nil
 		}
 	}
-	return mismatch()
+	return mismatch(r, c)
 }
 
-// mismatch is AWS's sentence for a wrong signature.
-func mismatch() error {
-	return &Error{CodeInvalid, "The request signature we calculated does not match the signature you provided. " +
-		"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."}
+// mismatch is AWS's sentence for a wrong signature, and one of ours for who signs another path than it sends.
+func mismatch(r *Request, c *Check) error {
+	text := "The request signature we calculated does not match the signature you provided. " +
+		"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+	if c.DoubleEncode && !plainPath(r.Path) {
+		text += " The path has doubled slashes or dot segments: send it without them, or sign it as it is sent."
+	}
+	return &Error{CodeInvalid, text}
 }
 
 // checkScope compares the credential scope with what the verifier is for.

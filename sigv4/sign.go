@@ -14,7 +14,7 @@ var unsignedNames = []string{"authorization", "connection", "expect", "proxy-aut
 // Sign returns the header fields that sign a request: X-Amz-Date, X-Amz-Security-Token when there is a token,
 // X-Amz-Content-Sha256 when payloadHash is not empty (else the payload is signed as an empty one), and
 // Authorization. All fields of the request are signed but those that intermediaries change. The path is
-// encoded once more than it is, so it must be as it goes to the wire; for service "s3" it is taken as it is.
+// encoded once more than it is and not normalized, so it must be as it goes to the wire; for service "s3" it is taken as it is.
 func Sign(r *Request, accessKeyID, secret, token, region, service, payloadHash string, at time.Time) []Field {
 	stamp := at.UTC().Format(timeFormat)
 	out := []Field{{"X-Amz-Date", stamp}}

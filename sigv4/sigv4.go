@@ -56,8 +56,7 @@ type Check struct {
 	Region  string
 	Service string
 	Now     time.Time
-	// DoubleEncode encodes the path of the wire once more, after removing dot segments and doubled slashes,
-	// as signers do for every service but S3.
+	// DoubleEncode encodes the path of the wire once more, as signers do for every service but S3.
 	DoubleEncode bool
 	// PayloadHash is the hexadecimal SHA-256 of the body that was received. It is used when the request
 	// names no hash, and must be equal when the request names one. Leave it empty when the body was not

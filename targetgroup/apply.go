@@ -151,7 +151,7 @@ func (a *application) target(g *trellis.TargetGroup, r registered) (t *Target, m
 	addr, secure := a.address(g, n), g.Protocol == trellis.ProtocolHTTPS
 	t = a.m.targets[key]
 	if known := t; t == nil || t.Addr != addr || t.VPCID != g.VPCID || t.secure != secure {
-		t = &Target{ID: n.ID, Addr: addr, Key: key, VPCID: g.VPCID, groupID: g.ID, m: a.m, secure: secure, live: map[*Conn]struct{}{}}
+		t = &Target{ID: n.ID, Addr: addr, Key: key, VPCID: g.VPCID, groupID: g.ID, secure: secure}
 		h := Health{trellis.TargetInitial, reasonInitial}
 		if known == nil {
 			h = a.remembered(r)
@@ -168,9 +168,9 @@ func (a *application) target(g *trellis.TargetGroup, r registered) (t *Target, m
 	a.kept[key] = t
 	t.vpc.Store(a.vpcs[g.VPCID])
 	if n.DrainingSince != nil {
-		t.retire(drainTime - a.m.now().Sub(*n.DrainingSince))
+		a.m.retire(t, drainTime-a.m.now().Sub(*n.DrainingSince))
 	} else if t.Health().Status == trellis.TargetDraining {
-		t.revive()
+		a.m.revive(t)
 	}
 	h, rests := resting(g, n, a.m.uses.count[g.Key()] > 0)
 	if rests {
@@ -232,7 +232,7 @@ func alive(s trellis.Status) bool {
 // remove lets go of a target that is no member any more. The caller holds mu.
 func (m *Manager) remove(t *Target) {
 	m.stopCheck(t)
-	t.retire(drainTime)
+	m.retire(t, drainTime)
 	m.retired[t] = struct{}{}
 	if m.targets[t.Key] == nil {
 		delete(m.told, t.Key)

@@ -1,7 +1,6 @@
 package targetgroup
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 	"testing"
@@ -118,95 +117,21 @@ func TestHealthIsRememberedAcrossAStart(t *testing.T) {
 	})
 }
 
-func TestDraining(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHosts()
-		h.answer("10.0.0.1", 200)
-		st := stateWith(trellis.TargetGroup{}, member("10.0.0.1"))
-		m := h.running(t, st)
-		target := m.Group(testGroup).Pick()
-		busy, _, err := target.Get(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		waiting, _, err := target.Get(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		target.Put(waiting)
-		h.after(0)
-
-		now := time.Now()
-		draining := member("10.0.0.1")
-		draining.Account, draining.TargetGroupID, draining.DrainingSince = testAccount, testGroup, &now
-		st.Put(&draining)
-		m.Apply(st)
-		expect(t, "deregistered", h.after(0), "10.0.0.1:80 DRAINING DeregistrationInProgress")
-		if m.Group(testGroup).Pick() != nil {
-			t.Error("a draining target is picked")
-		}
-		if open, idle := target.Connections(); open != 1 || idle != 0 {
-			t.Errorf("%d open, %d waiting, want the one in use only", open, idle)
-		}
-		st.Delete(trellis.KindTarget, draining.Key())
-		h.after(59 * time.Second)
-		m.Apply(st)
-		if open, _ := target.Connections(); open != 1 {
-			t.Error("the connection in use was closed before a minute had passed")
-		}
-		h.after(2 * time.Second)
-		if open, _ := target.Connections(); open != 0 {
-			t.Error("the connection in use outlived the minute")
-		}
-		if _, err := busy.Write([]byte("x")); err == nil {
-			t.Error("the connection can still be written to")
-		}
-		late, _, err := target.Get(context.Background())
-		if err != nil {
-			t.Fatalf("a request that had picked the target before fails: %v", err)
-		}
-		target.Put(late)
-		if open, _ := target.Connections(); open != 0 {
-			t.Error("a connection of a target that is gone waits in the pool")
-		}
-	})
-}
-
-func TestIdleConnectionsAreClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHosts()
-		h.answer("10.0.0.1", 200)
-		m := h.running(t, stateWith(trellis.TargetGroup{}, member("10.0.0.1")))
-		target := m.Group(testGroup).Pick()
-		c, reused, err := target.Get(context.Background())
-		if err != nil || reused {
-			t.Fatalf("first Get: reused %v, %v", reused, err)
-		}
-		target.Put(c)
-		again, reused, err := target.Get(context.Background())
-		if err != nil || !reused || again != c {
-			t.Fatalf("second Get: reused %v, %v", reused, err)
-		}
-		target.Put(again)
-		h.after(idleTimeout + sweepEvery)
-		if open, idle := target.Connections(); open != 0 || idle != 0 {
-			t.Errorf("%d open, %d waiting after the idle timeout", open, idle)
-		}
-	})
-}
-
 func TestInstanceTargets(t *testing.T) {
 	st := stateWith(trellis.TargetGroup{Type: trellis.TargetsInstance, Protocol: trellis.ProtocolHTTP, Port: 8080}, member("i-0aaaaaaaaaaaaaaaa"), member("i-0bbbbbbbbbbbbbbbb"))
 	st.Put(&trellis.Instance{Meta: trellis.Meta{Account: testAccount, ID: "i-0aaaaaaaaaaaaaaaa"}, VPCID: testVPC, PrivateIP: netip.MustParseAddr("10.0.0.9")})
 	m := New(Options{Dial: newHosts().dial})
 	m.Apply(st)
 	known, unknown := m.Group(testGroup).Targets[0], m.Group(testGroup).Targets[1]
+	r := newRig(t, m)
 	if known.Addr != netip.MustParseAddrPort("10.0.0.9:80") {
 		t.Errorf("the instance's target is at %s", known.Addr)
 	}
-	if _, _, err := unknown.Get(context.Background()); err == nil {
-		t.Error("a target without an address was connected to")
-	}
+	r.fiber(func() {
+		if _, _, err := r.pool.Get(unknown); err == nil {
+			t.Error("a target without an address was connected to")
+		}
+	})
 }
 
 func TestRegisteringAgainBeginsAnew(t *testing.T) {

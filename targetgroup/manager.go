@@ -14,8 +14,11 @@ import (
 
 // Options is what a Manager needs.
 type Options struct {
-	// Dial opens a connection inside a VPC.
+	// Dial opens a connection inside a VPC, for health checks.
 	Dial func(ctx context.Context, vpcID string, to netip.AddrPort) (net.Conn, error)
+	// Socket makes a TCP socket inside a VPC, not yet connected and non-blocking, for traffic. The caller owns it.
+	// Sockets of the process' own namespace when nil.
+	Socket func(vpcID string, to netip.AddrPort) (fd int, err error)
 	// Health is told when a target's status or reason changes, in order for each target, from one goroutine.
 	// A change that is overtaken by another before it was told is left out.
 	Health func(trellis.TargetHealth)
@@ -27,6 +30,7 @@ type Options struct {
 // Manager holds the running target groups.
 type Manager struct {
 	dial   func(ctx context.Context, vpcID string, to netip.AddrPort) (net.Conn, error)
+	socket func(vpcID string, to netip.AddrPort) (fd int, err error)
 	tell   func(trellis.TargetHealth)
 	region string
 	now    func() time.Time
@@ -35,8 +39,9 @@ type Manager struct {
 	groups atomic.Pointer[map[string]*Group] // by id, replaced whole
 
 	mu      sync.Mutex
-	targets map[string]*Target // by Key
-	retired map[*Target]struct{}
+	targets map[string]*Target   // by Key
+	retired map[*Target]struct{} // gone, with connections that end by and by
+	pools   []*Pool
 	moment  trellis.Moment    // of the last Apply
 	uses    uses              // of the target groups, as of the last Apply
 	ctx     context.Context   // of Run, nil while it does not run
@@ -49,8 +54,11 @@ type Manager struct {
 
 // New returns a Manager without groups. It starts nothing.
 func New(o Options) *Manager {
-	m := &Manager{dial: o.Dial, tell: o.Health, region: o.Region, now: o.Now, log: o.Log,
+	m := &Manager{dial: o.Dial, socket: o.Socket, tell: o.Health, region: o.Region, now: o.Now, log: o.Log,
 		targets: map[string]*Target{}, retired: map[*Target]struct{}{}, told: map[string]Health{}, waiting: map[string]bool{}, wake: make(chan struct{}, 1)}
+	if m.socket == nil {
+		m.socket = plainSocket
+	}
 	if m.now == nil {
 		m.now = time.Now
 	}

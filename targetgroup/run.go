@@ -7,10 +7,10 @@ import (
 	"github.com/trellis-project/trellis"
 )
 
-// sweepEvery is how often the pools are looked through for connections that have waited too long.
+// sweepEvery is how often targets that are gone are looked at.
 const sweepEvery = 5 * time.Second
 
-// Run checks health and tends the pools until ctx is done, and returns when all of it has ended and every
+// Run checks health until ctx is done, and returns when all of it has ended and every
 // connection to targets is closed. It is called once.
 func (m *Manager) Run(ctx context.Context) error {
 	m.mu.Lock()
@@ -88,24 +88,15 @@ func (m *Manager) nextNews() (trellis.TargetHealth, bool) {
 	return trellis.TargetHealth{}, false
 }
 
-// sweep closes what has waited too long in the pools and drops targets that are gone and have no connection
-// left.
+// sweep forgets the targets that are gone and have no connection left.
 func (m *Manager) sweep() {
 	m.mu.Lock()
-	targets := make([]*Target, 0, len(m.targets))
-	for _, t := range m.targets {
-		targets = append(targets, t)
-	}
+	defer m.mu.Unlock()
 	for t := range m.retired {
 		if open, _ := t.Connections(); open == 0 {
-			t.closeAll()
+			t.cut.Stop()
 			delete(m.retired, t)
 		}
-	}
-	m.mu.Unlock()
-	now := time.Now()
-	for _, t := range targets {
-		t.sweep(now)
 	}
 }
 
@@ -121,6 +112,6 @@ func (m *Manager) closeAll() {
 	}
 	m.mu.Unlock()
 	for _, t := range targets {
-		t.closeAll()
+		m.closeTarget(t)
 	}
 }

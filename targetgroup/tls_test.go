@@ -3,10 +3,12 @@ package targetgroup
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,24 +86,31 @@ func TestHTTPSTargets(t *testing.T) {
 	s := httptest.NewTLSServer(http.NotFoundHandler())
 	defer s.Close()
 	at := netip.MustParseAddrPort(s.Listener.Addr().String())
-	m := New(Options{Dial: func(ctx context.Context, _ string, to netip.AddrPort) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", to.String())
-	}})
+	m := New(Options{})
 	st := stateWith(trellis.TargetGroup{Type: trellis.TargetsIP, Protocol: trellis.ProtocolHTTPS, Port: 443}, trellis.Target{ID: "127.0.0.1", Port: int(at.Port())})
 	st.Put(&trellis.VPC{Meta: trellis.Meta{Account: testAccount, ID: testVPC}, CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: trellis.AttachmentLoopback})
 	m.Apply(st)
-	defer m.closeAll()
-	target := m.Group(testGroup).Pick()
-	c, _, err := target.Get(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	target, r := m.Group(testGroup).Pick(), newRig(t, m)
+	r.fiber(func() {
+		for range 3 {
+			c, _, err := r.pool.Get(target)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"+strings.Repeat("a", 100_000)); err != nil {
+				t.Error(err)
+			}
+			answer, err := io.ReadAll(io.LimitReader(c, 12+7)) // in several reads
+			if err != nil || string(answer[:12]) != "HTTP/1.1 404" {
+				t.Errorf("%q, %v", answer, err)
+			}
+			r.pool.Put(c) // with plain text left, which makes it unfit
+		}
+	})
+	if open, _ := target.Connections(); open != 0 {
+		t.Errorf("%d connections with unread text are kept", open)
 	}
-	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-	b := make([]byte, 12)
-	if _, err := c.Read(b); err != nil || string(b) != "HTTP/1.1 404" {
-		t.Errorf("%q, %v", b, err)
-	}
-	c.Close()
 }
 
 func BenchmarkApply(b *testing.B) {

@@ -32,6 +32,9 @@
 // removes the rest. What belongs to another Trellis that runs, or that may come back, is left alone. One that ends in order removes
 // what it made and ends the commands inside.
 //
+// The two sockets of a connection between the node and an instance can be joined by BPF, so that messages go past TCP: see
+// [Accelerator]. bpf/accelerate.c holds the programs, bpf/accelerate.o is what "go generate" makes of it.
+//
 // Sockets are made by package net on a thread that is inside the namespace for exactly that long; see [Manager.Dial]. Two
 // system calls are what this costs.
 package vpc

@@ -36,7 +36,12 @@ func newLab(t *testing.T) *lab { return newLabIn(t, t.TempDir()) }
 
 // newLabIn is newLab with a known data directory.
 func newLabIn(t *testing.T, dir string) *lab {
-	l := &lab{t: t, st: trellis.NewState(), m: New(Options{Region: "eu-west-1", RunDir: dir}), ended: make(chan error, 1)}
+	return newLabWith(t, Options{Region: "eu-west-1", RunDir: dir})
+}
+
+// newLabWith is newLab with other options.
+func newLabWith(t *testing.T, o Options) *lab {
+	l := &lab{t: t, st: trellis.NewState(), m: New(o), ended: make(chan error, 1)}
 	ctx, stop := context.WithCancel(t.Context())
 	l.stop = stop
 	go func() { l.ended <- l.m.Run(ctx) }()

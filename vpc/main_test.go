@@ -19,7 +19,14 @@ const childDir = "TRELLIS_VPC_TEST_CHILD"
 // childRestless is the environment variable that makes the child make and remove its VPCs until it is killed.
 const childRestless = "TRELLIS_VPC_TEST_RESTLESS"
 
+// childAccelerates is the environment variable that makes the test program the child of TestKilledAccelerator.
+const childAccelerates = "TRELLIS_VPC_TEST_ACCELERATES"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(childAccelerates) != "" {
+		fmt.Println(accelerateChild())
+		return
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		fmt.Println(child(dir))
 		return

@@ -22,6 +22,8 @@ type Options struct {
 	Region string       // the domain that instances search
 	Log    *slog.Logger // nil: nothing is logged
 	RunDir string       // the data directory of this Trellis; it marks which namespaces are this Trellis' own
+	// Accelerate says on which legs sockets are joined where the kernel can; 0 on none. AccelerateTag excepts instances.
+	Accelerate Legs
 }
 
 // Manager keeps the VPCs of this machine as the nouns say. Apply and Run change them; the other methods may be called at
@@ -34,6 +36,8 @@ type Manager struct {
 	// open holds, by id, what sockets and look-ups need of the VPCs that Apply has made. Its map is never changed.
 	open atomic.Pointer[map[string]*openVPC]
 	home atomic.Pointer[os.File] // the network namespace that this process lives in
+
+	acceleration atomic.Pointer[acceleration]
 
 	mu      sync.Mutex // held by Apply and the end of Run
 	ended   bool
@@ -50,6 +54,7 @@ type openVPC struct {
 
 // madeVPC is a VPC as Apply left it.
 type madeVPC struct {
+	id        string
 	ns        *namespace
 	local     []netip.Addr // the node's own addresses; nil when unknown
 	text      string       // of the rules in the kernel, empty when unknown
@@ -83,6 +88,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(m.applied)) {
 		errs = append(errs, m.removeVPC(id))
 	}
+	errs = append(errs, m.decelerate())
 	if f := m.home.Swap(nil); f != nil {
 		errs = append(errs, f.Close())
 	}
@@ -123,7 +129,8 @@ func (m *Manager) Apply(ctx context.Context, st *trellis.State) error {
 		}
 		m.home.Store(f)
 	}
-	networks, err := plan(st, m.opts.Region)
+	m.accelerate()
+	networks, err := plan(st, m.opts.Region, m.opts.Accelerate)
 	errs := []error{err}
 	for _, id := range slices.Sorted(maps.Keys(m.applied)) {
 		if networks[id] == nil {
@@ -160,7 +167,8 @@ func (m *Manager) applyVPC(ctx context.Context, n *network) error {
 		if ns, created, err = m.take(n.id); err != nil {
 			return err
 		}
-		v = &madeVPC{ns: ns, hosts: map[string]host{}}
+		m.admit(ns, n.id, m.opts.Accelerate)
+		v = &madeVPC{id: n.id, ns: ns, hosts: map[string]host{}}
 		m.applied[n.id] = v
 	}
 	err := m.updateVPC(ctx, v, n, fresh)
@@ -255,6 +263,7 @@ func (m *Manager) makeHost(v *madeVPC, h host) error {
 		return err
 	}
 	defer ns.close()
+	m.admit(ns, v.id, h.legs, h.addresses()...)
 	if err = writeResolvConf(h); err == nil {
 		err = joinHost(v.ns, ns, h)
 	}
@@ -272,12 +281,12 @@ func (m *Manager) makeHost(v *madeVPC, h host) error {
 // removeHost removes an instance and the processes in it.
 func (m *Manager) removeHost(v *madeVPC, id string) error {
 	delete(v.hosts, id)
-	return removeAll(id)
+	return m.removeAll(id)
 }
 
 // removeAll removes the namespace of a VPC or instance, the processes in it, and what is known of it.
-func removeAll(id string) error {
-	return errors.Join(endProcesses(id), removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id)))
+func (m *Manager) removeAll(id string) error {
+	return errors.Join(endProcesses(id), m.evict(id), removeNamespace(id), os.RemoveAll(filepath.Join(stateDir, id)))
 }
 
 // endProcesses ends the processes in a namespace, if there is one.
@@ -302,7 +311,7 @@ func (m *Manager) removeVPC(id string) error {
 	}
 	v.ns.close()
 	delete(m.applied, id)
-	return errors.Join(append(errs, removeAll(id))...)
+	return errors.Join(append(errs, m.removeAll(id))...)
 }
 
 // sweep removes what a killed Trellis left and no noun wants. What cannot be removed is logged and stays: it is in
@@ -321,7 +330,7 @@ func (m *Manager) sweep(networks map[string]*network) {
 		m.log.Warn("leftovers not found", "error", err)
 	}
 	for _, id := range ids {
-		if err := removeAll(id); err != nil {
+		if err := m.removeAll(id); err != nil {
 			m.log.Warn("leftover not removed", "id", id, "error", err)
 			continue
 		}

@@ -42,6 +42,15 @@ type host struct {
 	address6 netip.Prefix // zero when it has none
 	resolver netip.Addr
 	region   string
+	legs     Legs // on which its sockets may be joined with the node's
+}
+
+// addresses are those of the instance.
+func (h *host) addresses() []netip.Addr {
+	if !h.address6.IsValid() {
+		return []netip.Addr{h.address.Addr()}
+	}
+	return []netip.Addr{h.address.Addr(), h.address6.Addr()}
 }
 
 // interfaceName is the name of the VPC's end of an instance's pair. Interface names have at most 15 bytes.
@@ -55,7 +64,7 @@ const interfacePrefix = "t"
 
 // plan makes every VPC's network from the nouns. What cannot be made, for example an instance without its subnet, is
 // left out and told in the error.
-func plan(st *trellis.State, region string) (map[string]*network, error) {
+func plan(st *trellis.State, region string, accelerate Legs) (map[string]*network, error) {
 	var errs []error
 	subnets := map[string]*trellis.Subnet{}
 	for s := range trellis.All[*trellis.Subnet](st) {
@@ -93,6 +102,9 @@ func plan(st *trellis.State, region string) (map[string]*network, error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("instance %s: %w", i.ID, err))
 			continue
+		}
+		if i.Tags[AccelerateTag] != "false" {
+			h.legs = accelerate
 		}
 		n.hosts = append(n.hosts, h)
 		m.members = append(m.members, member{h, i.SecurityGroupIDs})

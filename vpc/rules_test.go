@@ -71,7 +71,7 @@ func sampleState() *trellis.State {
 }
 
 func TestRulesOfASampleVPC(t *testing.T) {
-	networks, err := plan(sampleState(), "eu-west-1")
+	networks, err := plan(sampleState(), "eu-west-1", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestRulesOfASampleVPC(t *testing.T) {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}
 	for range 20 { // maps come in any order
-		again, err := plan(sampleState(), "eu-west-1")
+		again, err := plan(sampleState(), "eu-west-1", 0)
 		if err != nil || again["vpc-01"].text != got {
 			t.Fatalf("the same nouns give other rules: %v", err)
 		}
@@ -136,7 +136,7 @@ func TestRulesOfManyInstances(t *testing.T) {
 		rules := slices.Repeat([]trellis.SecurityGroupRule{{Protocol: "tcp", FromPort: n, ToPort: n, GroupID: g}}, 5)
 		st.Put(&trellis.SecurityGroup{Meta: own(g), VPCID: "vpc-01", Rules: rules})
 	}
-	networks, err := plan(st, "eu-west-1")
+	networks, err := plan(st, "eu-west-1", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ func configFlags(cmd *cobra.Command, c *daemon.Config, level *slog.Level) {
 	f.StringSliceVar(&c.DNSForward, "dns-forward", nil, "resolvers, address:port, for names that are not ours (default: the host's)")
 	f.StringSliceVar(&c.Etcd, "etcd", nil, "endpoints of an etcd cluster to use instead of the embedded one")
 	f.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "how long requests in flight may take when Trellis stops")
+	f.StringVar(&c.Debug, "debug", "", "address to serve profiles and counters at, for example 127.0.0.1:6060: they tell much, so keep it on the loopback (default: nowhere)")
+	f.StringVar(&c.Acceleration, "acceleration", c.Acceleration, "join sockets of this machine past TCP: both legs, target (node to target) or off")
 	f.TextVar(level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 }
 
@@ -83,13 +85,20 @@ func checkCommand() *cobra.Command {
 				return usage(fmt.Errorf("-o %q: want table or json", output))
 			}
 			problems := vpc.Check()
+			acceleration := "not looked at"
+			if len(problems) == 0 {
+				acceleration = "ok"
+				if err := vpc.CheckAcceleration(); err != nil {
+					acceleration = err.Error()
+				}
+			}
 			out := cmd.OutOrStdout()
 			if output == "json" {
 				rows := make([]map[string]string, len(problems))
 				for i, p := range problems {
 					rows[i] = map[string]string{"code": p.Code, "text": p.Text, "fix": p.Fix}
 				}
-				if err := json.NewEncoder(out).Encode(map[string]any{"ok": len(problems) == 0, "problems": rows}); err != nil {
+				if err := json.NewEncoder(out).Encode(map[string]any{"ok": len(problems) == 0, "problems": rows, "acceleration": acceleration}); err != nil {
 					return err
 				}
 				if len(problems) > 0 {
@@ -101,6 +110,7 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintln(out, "ok: root, network namespaces, veth, nftables")
+			fmt.Fprintln(out, "socket acceleration (optional): "+acceleration)
 			return nil
 		},
 	}

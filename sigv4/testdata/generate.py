@@ -10,6 +10,7 @@ import copy
 import datetime
 import json
 import pathlib
+import re
 from unittest import mock
 
 import botocore
@@ -50,7 +51,9 @@ def sign(name, method="GET", path="/", query="", headers=(), body=None, token=No
     p, _, q = rest.partition("?")
     out = [["Host", host]] + [[k, v] for k, v in req.headers.items()]
     return {"name": name, "method": method, "path": p, "query": q, "headers": out, "body": body or "",
-            "service": service, "region": region, "now": AT.strftime("%Y-%m-%dT%H:%M:%SZ"), "want": "ok"}
+            "service": service, "region": region, "now": AT.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            # botocore signs the path without its doubled slashes and dot segments, and sends it with them.
+            "want": "ok" if service == "s3" or not re.search(r"//|/\.\.?(/|$)", p) else "InvalidSignatureException"}
 
 
 def signing():

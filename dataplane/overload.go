@@ -1,0 +1,35 @@
+package dataplane
+
+import "time"
+
+const (
+	// exchangeCost is what a request in flight takes besides buffers, in bytes: its exchange with the fields of two
+	// heads, its fiber's stack, the connection to its target.
+	exchangeCost = 24 << 10
+	// pressedWait is how long a wait in the middle of a message may last while the node is short of memory or
+	// connections.
+	pressedWait = 5 * time.Second
+)
+
+// memory is what the requests in flight of this worker take, in bytes.
+func (w *worker) memory() int64 {
+	return int64(w.inFlight)*exchangeCost + int64(w.loop.BuffersOut()) + w.heldBytes
+}
+
+// mayServe tells whether there is memory for one more request of a tenant. Each worker has an equal part of
+// Options.MaxMemory; the last of it is for tenants that have no more than an equal share of the requests in flight.
+func (w *worker) mayServe(t *tenant) bool {
+	limit := w.s.MaxMemory / int64(len(w.s.workers))
+	if t.serving*len(w.tenants) > w.inFlight {
+		limit -= limit / reserve
+	}
+	return w.memory() < limit
+}
+
+// patience is how long a wait in the middle of a message may last that may otherwise last d.
+func (w *worker) patience(d time.Duration) time.Duration {
+	if d > pressedWait && (w.s.open.Load() >= w.s.pressed || w.memory()*int64(len(w.s.workers)) >= w.s.MaxMemory/reserve*(reserve-1)) {
+		return pressedWait
+	}
+	return d
+}

@@ -1,0 +1,158 @@
+package vpc
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/cilium/ebpf"
+)
+
+// AccelerateTag is the tag of an instance whose value "false" keeps its sockets from being joined.
+const AccelerateTag = "trellis:accelerate"
+
+// acceleration is what a Manager has for acceleration: the Accelerator, or why there is none.
+type acceleration struct {
+	a   *Accelerator
+	err error
+}
+
+// accelerate makes the Accelerator at the first Apply. Without it sockets work the ordinary way.
+func (m *Manager) accelerate() {
+	if m.opts.Accelerate == 0 || m.acceleration.Load() != nil {
+		return
+	}
+	a, err := NewAccelerator(m.log)
+	if err != nil {
+		m.log.Warn("sockets are not accelerated", "error", err)
+	}
+	m.acceleration.Store(&acceleration{a, err})
+}
+
+// decelerate ends it.
+func (m *Manager) decelerate() error {
+	if x := m.acceleration.Swap(nil); x != nil && x.a != nil {
+		return x.a.Close()
+	}
+	return nil
+}
+
+// admit lets the sockets of a namespace take part in a VPC's connections, if there is acceleration. What cannot be admitted works
+// the ordinary way.
+func (m *Manager) admit(ns *namespace, vpcID string, legs Legs, instance ...netip.Addr) {
+	x := m.acceleration.Load()
+	if x == nil || x.a == nil {
+		return
+	}
+	ns.mu.RLock()
+	defer ns.mu.RUnlock()
+	if ns.file == nil {
+		return
+	}
+	if err := x.a.Admit(ns.file, vpcID, legs, instance...); err != nil {
+		m.log.Warn("sockets are not accelerated", "namespace", ns.name, "error", err)
+	}
+}
+
+// evict ends it for a VPC's or instance's namespace that goes.
+func (m *Manager) evict(id string) error {
+	x := m.acceleration.Load()
+	if x == nil || x.a == nil {
+		return nil
+	}
+	ns, err := openNamespace(id)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer ns.close()
+	return x.a.Evict(ns.file)
+}
+
+// ErrNotAccelerated says that acceleration is switched off, or that nothing was applied yet.
+var ErrNotAccelerated = errors.New("socket acceleration is off")
+
+// Acceleration tells what acceleration has done. The error says why there is none.
+func (m *Manager) Acceleration() (AccelerationStats, error) {
+	x := m.acceleration.Load()
+	switch {
+	case x == nil:
+		return AccelerationStats{}, ErrNotAccelerated
+	case x.err != nil:
+		return AccelerationStats{}, x.err
+	}
+	return x.a.Stats()
+}
+
+// CheckAcceleration tells why this machine cannot accelerate sockets, or nil.
+func CheckAcceleration() error {
+	a, err := NewAccelerator(nil)
+	if err != nil {
+		return err
+	}
+	return a.Close()
+}
+
+// AccelerationStats is what an Accelerator has done.
+type AccelerationStats struct {
+	Joined   LegCounts // connections
+	Left     LegCounts // of these, ended
+	Messages LegCounts // that went past TCP
+	Bytes    LegCounts // in these
+	// Messages of joined sockets that went by TCP, by why.
+	PassedAlone   uint64 // the other end is not joined, or no more
+	PassedUnread  uint64 // the reader had not read what went by TCP before
+	PassedFull    uint64 // the reader's queue was full
+	PassedManners uint64 // the reader has not answered yet, reads with waiting, or reads by splice
+	Refused       uint64 // ends that the kernel or full maps refused
+	Released      uint64 // ends that became ordinary sockets again, because they came to wait in their reads
+	Ends          int    // ends in the maps now
+}
+
+// LegCounts is a count for each leg.
+type LegCounts struct{ Target, Client uint64 }
+
+// counters is the order of the counters in bpf/accelerate.c.
+func (s *AccelerationStats) counters() []*uint64 {
+	return []*uint64{&s.Joined.Target, &s.Joined.Client, &s.Left.Target, &s.Left.Client,
+		&s.Messages.Target, &s.Messages.Client, &s.Bytes.Target, &s.Bytes.Client,
+		&s.PassedAlone, &s.PassedUnread, &s.PassedFull, &s.PassedManners, &s.Refused, &s.Released}
+}
+
+// Stats reads what was counted. It walks through all joined ends, so ask seldom.
+func (a *Accelerator) Stats() (AccelerationStats, error) {
+	var s AccelerationStats
+	for n, counter := range s.counters() {
+		var each []uint64
+		if err := a.objects.Counters.Lookup(uint32(n), &each); err != nil {
+			return s, fmt.Errorf("read counters of acceleration: %w", err)
+		}
+		for _, v := range each {
+			*counter += v
+		}
+	}
+	var key, next [48]byte
+	err := a.objects.Ends.NextKey(nil, &next)
+	for ; err == nil; err = a.objects.Ends.NextKey(key, &next) {
+		s.Ends++
+		key = next
+	}
+	return s, nil
+}
+
+// zero forgets what was counted.
+func (a *Accelerator) zero() error {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("count processors: %w", err)
+	}
+	for n := range new(AccelerationStats).counters() {
+		if err := a.objects.Counters.Put(uint32(n), make([]uint64, cpus)); err != nil {
+			return fmt.Errorf("write counters of acceleration: %w", err)
+		}
+	}
+	return nil
+}
