@@ -12,23 +12,44 @@ const few = 4
 
 // index finds the rules that may match a request without asking all of them. Each rule stands at one place of it: at
 // the text by which the fewest others are told too, its path or one of its header values. What is found there is a
-// candidate, which still has to match as a whole; of those that do the first by priority wins.
+// candidate, which still has to match as a whole; of those that do the first by priority wins. Its zero value is that of
+// few rules, which are asked one after the other.
 type index struct {
-	paths   [2]*texts // rules told by their path, with regard to case and without; nil when there are none
-	headers *headers  // rules told by a header; nil when there are none
-	others  []uint16  // rules told by nothing of that, by priority
+	paths [2]texts // rules told by their path, with regard to case and without
+	rest  *rest    // other rules; nil when there are none
+}
+
+// rest are the rules that are not told by their path.
+type rest struct {
+	headers headers  // rules told by a header
+	others  []uint16 // rules told by nothing, by priority
 }
 
 // texts are rules by the text that theirs, exact or prefix, asks for. A request's text is hashed byte by byte, and
 // looked for at each length that one of the rules' texts has: so all that begin it are found in one pass. The slots are
-// sorted by hash and lie close together; the texts themselves stay where they are, in the nouns.
-type texts struct {
-	lengths [4]uint64 // a bit for each length
-	slots   []slot
-}
+// sorted by hash and lie close together, since most of what a request costs here is waiting for memory; the texts
+// themselves stay where they are, in the nouns. The first slots hold no rules, but a bit for each length.
+type texts []slot
 
 // slot is a rule, or whatever a hash leads to.
 type slot struct{ hash, rule uint16 }
+
+// lengthSlots is how many slots have a bit for each length up to the longest.
+const lengthSlots = (longest + 1) / 32
+
+// bits are the bits of a slot.
+func (s *slot) bits() uint32 { return uint32(s.hash) | uint32(s.rule)<<16 }
+
+// add adds a rule that is told by a text.
+func (t *texts) add(text string, fold bool, rule uint16) {
+	if *t == nil {
+		*t = make(texts, lengthSlots)
+	}
+	s := &(*t)[len(text)/32]
+	set := s.bits() | 1<<(len(text)%32)
+	s.hash, s.rule = uint16(set), uint16(set>>16)
+	*t = append(*t, slot{hashText(text, fold), rule})
+}
 
 // longest is the length up to which a text is indexed. The control plane allows 200.
 const longest = 255
@@ -43,7 +64,7 @@ type headers struct {
 // header is one header name with the rules that are told by its value.
 type header struct {
 	name   string
-	values [2]*texts // exact and prefix, with regard to case and without
+	values [2]texts  // exact and prefix, with regard to case and without
 	holds  []holding // contains, and whatever the value is; by priority
 }
 
@@ -111,14 +132,17 @@ func (x *index) find(rules []Rule, r *Request) int {
 			best = t.find(rules, r, r.Path, fold == 1, best)
 		}
 	}
-	if h := x.headers; h != nil {
+	if x.rest == nil {
+		return best
+	}
+	if h := &x.rest.headers; h.lengths != 0 {
 		for i := range r.Headers {
 			if f := &r.Headers[i]; h.lengths&(1<<(len(f.Name)&63)) != 0 {
 				best = h.find(rules, r, f, best)
 			}
 		}
 	}
-	for _, rule := range x.others {
+	for _, rule := range x.rest.others {
 		if int(rule) >= best {
 			break
 		}
@@ -130,13 +154,16 @@ func (x *index) find(rules []Rule, r *Request) int {
 }
 
 // find returns the best of the rules whose text begins s and that match, or best when none is better.
-func (t *texts) find(rules []Rule, r *Request, s string, fold bool, best int) int {
-	h, i := uint32(hashStart), 0
-	for w, set := range t.lengths {
-		for ; set != 0; set &= set - 1 {
-			length := w<<6 | bits.TrailingZeros64(set)
+func (t texts) find(rules []Rule, r *Request, s string, fold bool, best int) int {
+	var hits [96]uint16 // where slots of a hash begin, in the order of length
+	h, i, n := uint32(hashStart), 0, 0
+	slots := t[lengthSlots:]
+all:
+	for w := range t[:lengthSlots] {
+		for set := t[w].bits(); set != 0; set &= set - 1 {
+			length := w<<5 | bits.TrailingZeros32(set)
 			if length > len(s) {
-				return best
+				break all
 			}
 			if fold {
 				for ; i < length; i++ {
@@ -148,16 +175,41 @@ func (t *texts) find(rules []Rule, r *Request, s string, fold bool, best int) in
 				}
 			}
 			hash := short(h)
-			for j := at(t.slots, hash); j < len(t.slots) && t.slots[j].hash == hash; j++ {
-				rule := int(t.slots[j].rule)
-				if rule >= best {
-					break
-				}
-				if matches(rules[rule].match(), r) {
-					best = rule
-					break
-				}
+			j := at(slots, hash)
+			switch {
+			case j == len(slots) || slots[j].hash != hash || int(slots[j].rule) >= best:
+			case n == len(hits):
+				best = match(slots[j:], rules, r, best)
+			default:
+				hits[n] = uint16(j)
+				n++
 			}
+		}
+	}
+	if n > 1 { // the one that would win is asked first, so that most others need not be
+		first := 0
+		for k := range hits[:n] {
+			if slots[hits[k]].rule < slots[hits[first]].rule {
+				first = k
+			}
+		}
+		hits[0], hits[first] = hits[first], hits[0]
+	}
+	for _, j := range hits[:n] {
+		best = match(slots[j:], rules, r, best)
+	}
+	return best
+}
+
+// match returns the first of the rules of one hash, where slots begins, that is better than best and matches, or best.
+func match(slots []slot, rules []Rule, r *Request, best int) int {
+	for i := range slots {
+		rule := int(slots[i].rule)
+		if slots[i].hash != slots[0].hash || rule >= best {
+			break
+		}
+		if matches(rules[rule].match(), r) {
+			return rule
 		}
 	}
 	return best
@@ -207,11 +259,11 @@ type indexer struct {
 	methods map[string]bool
 }
 
-// index makes the index of rules, nil when there are few, or so many that no control plane allows them. A rule after
-// one that matches everything, or everything of its method, is never the first to match.
-func (x *indexer) index(rules []Rule) *index {
+// index makes the index of rules, the zero one when there are few, or so many that no control plane allows them. A rule
+// after one that matches everything, or everything of its method, is never the first to match.
+func (x *indexer) index(rules []Rule) (out index) {
 	if len(rules) <= few || len(rules) > 60_000 {
-		return nil
+		return index{}
 	}
 	if x.count == nil {
 		x.count, x.methods = map[place]int{}, map[string]bool{}
@@ -223,7 +275,6 @@ func (x *indexer) index(rules []Rule) *index {
 			x.count[p]++
 		}
 	}
-	out := &index{}
 	for i := range rules {
 		m := rules[i].match()
 		best, cost := place{}, 0
@@ -242,10 +293,10 @@ func (x *indexer) index(rules []Rule) *index {
 		case len(m.Headers) == 0 && (m.Path == nil || pathText(m.Path).how == anything):
 			if !x.methods[""] && !x.methods[m.Method] {
 				x.methods[m.Method] = true
-				out.others = append(out.others, uint16(i))
+				out.more().others = append(out.more().others, uint16(i))
 			}
 		default:
-			out.others = append(out.others, uint16(i))
+			out.more().others = append(out.more().others, uint16(i))
 		}
 	}
 	out.settle()
@@ -279,14 +330,9 @@ func places(m *trellis.HTTPMatch) func(yield func(place) bool) {
 
 // put adds a rule at a place.
 func (x *index) put(rule uint16, m *trellis.HTTPMatch, p place) {
-	var to *[2]*texts
-	if p.name == "" {
-		to = &x.paths
-	} else {
-		if x.headers == nil {
-			x.headers = &headers{}
-		}
-		h := x.headers.of(p.name)
+	to := &x.paths
+	if p.name != "" {
+		h := x.more().headers.of(p.name)
 		if p.inner {
 			h.holds = append(h.holds, holding{rule, innerMarks(m, p.name)})
 			return
@@ -297,12 +343,19 @@ func (x *index) put(rule uint16, m *trellis.HTTPMatch, p place) {
 	if p.fold {
 		fold = 1
 	}
-	if to[fold] == nil {
-		to[fold] = &texts{}
-	}
-	to[fold].lengths[len(p.text)>>6] |= 1 << (len(p.text) & 63)
-	to[fold].slots = append(to[fold].slots, slot{hashText(p.text, p.fold), rule})
+	to[fold].add(p.text, p.fold, rule)
 }
+
+// more is where the rules go that are not told by their path.
+func (x *index) more() *rest {
+	if x.rest == nil {
+		x.rest = &rest{}
+	}
+	return x.rest
+}
+
+// none tells that there is no index: the rules are asked one after the other.
+func (x *index) none() bool { return x.paths[0] == nil && x.paths[1] == nil && x.rest == nil }
 
 // innerMarks are the marks of the text that a rule asks for inside of a header's value: every value that matches has
 // them.
@@ -331,22 +384,24 @@ func (h *headers) of(name string) *header {
 
 // settle sorts what was put, and cuts what stays for long to its size.
 func (x *index) settle() {
-	order := func(s []slot) []slot {
-		slices.SortFunc(s, func(a, b slot) int { return (int(a.hash)<<16 | int(a.rule)) - (int(b.hash)<<16 | int(b.rule)) })
-		return append(make([]slot, 0, len(s)), s...)
-	}
-	both := func(t [2]*texts) {
-		for _, t := range t {
-			if t != nil {
-				t.slots = order(t.slots)
-			}
+	order := func(s []slot, from int) []slot {
+		if s == nil {
+			return nil
 		}
+		slices.SortFunc(s[from:], func(a, b slot) int { return (int(a.hash)<<16 | int(a.rule)) - (int(b.hash)<<16 | int(b.rule)) })
+		return slices.Concat(s)
 	}
-	both(x.paths)
-	if h := x.headers; h != nil {
-		h.names = order(h.names)
-		for i := range h.by {
-			both(h.by[i].values)
+	for fold := range x.paths {
+		x.paths[fold] = order(x.paths[fold], lengthSlots)
+	}
+	if x.rest == nil {
+		return
+	}
+	h := &x.rest.headers
+	h.names = order(h.names, 0)
+	for i := range h.by {
+		for fold := range h.by[i].values {
+			h.by[i].values[fold] = order(h.by[i].values[fold], lengthSlots)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func compareRouters(t *testing.T, in []byte) {
 	}
 	var x indexer
 	l := &Listener{index: x.index(rules), rules: append(rules, Rule{compileDefault(&trellis.Listener{})})}
-	if l.index == nil {
+	if l.index.none() {
 		t.Fatalf("no index of %d rules", len(rules))
 	}
 	for range 20 {

@@ -154,7 +154,7 @@ func headerMatches(h *trellis.HeaderMatch, fields []Field) bool {
 // in common by which they could be told apart.
 func (l *Listener) Match(r *Request) *Rule {
 	last := len(l.rules) - 1
-	if l.index != nil {
+	if !l.index.none() {
 		return &l.rules[l.index.find(l.rules, r)]
 	}
 	for i := range l.rules[:last] {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+	"unsafe"
 
 	"github.com/trellis-project/trellis"
 )
@@ -217,35 +218,37 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// BenchmarkMatchCrowd is a request from its host to its rule among 10,000 services of 100 rules: always the same one
-// (warm), the first or the last rule of services at random (which the caches of the processor do not have).
+// BenchmarkMatchCrowd is a request from its host to its rule among 10,000 services of 100 rules: always of the same
+// service (warm), or of one at random, which the caches of the processor do not have (cold). The request itself is warm,
+// as one that has just been read.
 func BenchmarkMatchCrowd(b *testing.B) {
 	const services, rules = 10_000, 100
 	table := build(crowd(services, rules), nil)
-	type request struct {
-		vpc, host string
-		Request
+	vpcs := make([]string, services/500)
+	for i := range vpcs {
+		vpcs[i] = fmt.Sprintf("vpc-%017x", i*2)
 	}
-	var requests []request
-	rnd := rand.New(rand.NewPCG(1, 1))
-	for range 1 << 14 {
-		i := rnd.IntN(services)
-		requests = append(requests, request{fmt.Sprintf("vpc-%017x", i/500*2), fmt.Sprintf("%017x-%017x.7d67968.vpc-lattice-svcs.eu-west-1.on.aws", i, i), Request{Method: "GET"}})
-	}
+	host := []byte(fmt.Sprintf("%017x-%017x.7d67968.vpc-lattice-svcs.eu-west-1.on.aws", 0, 0))
 	for _, c := range []struct {
 		name string
-		mask int
+		cold bool
 		rule int
-	}{{"warm/first", 0, 0}, {"warm/last", 0, rules - 1}, {"cold/first", 1<<14 - 1, 0}, {"cold/last", 1<<14 - 1, rules - 1}} {
-		for i := range requests {
-			requests[i].Path = fmt.Sprintf("/part-%d/items/17", c.rule)
-		}
+	}{{"warm/first", false, 0}, {"warm/last", false, rules - 1}, {"cold/first", true, 0}, {"cold/last", true, rules - 1}} {
+		r := &Request{Method: "GET", Path: fmt.Sprintf("/part-%d/items/17", c.rule), Headers: browser()}
 		b.Run(c.name, func(b *testing.B) {
+			rnd := rand.New(rand.NewPCG(1, 1))
 			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				q := &requests[i&c.mask]
-				s := table.VPC(q.vpc).Network(trellis.FirstSlot).Service(q.host)
-				if got := s.Listener(80).Match(&q.Request); got.Priority() != c.rule+1 {
+			for b.Loop() {
+				i := 0
+				if c.cold {
+					i = rnd.IntN(services)
+				}
+				for n, at := i, 16; at >= 12; n, at = n>>4, at-1 {
+					host[at] = "0123456789abcdef"[n&15]
+					host[at+18] = host[at]
+				}
+				s := table.VPC(vpcs[i/500]).Network(trellis.FirstSlot).Service(unsafe.String(&host[0], len(host)))
+				if got := s.Listener(80).Match(r); got.Priority() != c.rule+1 {
 					b.Fatalf("matched %q", got.ID())
 				}
 			}

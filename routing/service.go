@@ -39,7 +39,7 @@ type Listener struct {
 	Protocol trellis.Protocol
 	Port     int
 	rules    []Rule // by priority, the default rule last
-	index    *index // of the rules, nil when there are few
+	index    index  // of the rules
 }
 
 // Rule is a rule, or the default action of a listener. It is small: a node may hold millions. All that its noun says,
