@@ -196,6 +196,9 @@ type turn struct {
 func turns(rounds int, rs []row, cs []*contestant) (ts []turn) {
 	for round := range rounds {
 		for _, row := range rs {
+			if row.once && round > 0 {
+				continue
+			}
 			var in []*contestant
 			for _, c := range cs {
 				if c.in(row.name) && (row.takes == nil || row.takes(c)) {

@@ -73,6 +73,21 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// TestTurns has another contestant begin in each round, and takes long rows once.
+func TestTurns(t *testing.T) {
+	rs, cs, err := choose("b8,f1k", "nginx,envoys,trellis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, turn := range turns(2, rs, cs) {
+		got = append(got, turn.row.name+" "+turn.c.name)
+	}
+	if want := "b8 nginx, b8 trellis, f1k nginx, f1k trellis, b8 trellis, b8 nginx"; strings.Join(got, ", ") != want {
+		t.Errorf("%s, want %s", strings.Join(got, ", "), want)
+	}
+}
+
 // TestKilobytes reads a file of /proc.
 func TestKilobytes(t *testing.T) {
 	if got := kilobytes("Rss:  10 kB\nPss:                 812 kB\nPss_Dirty: 5 kB\n", "Pss:"); got != 812*1024 {
