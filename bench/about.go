@@ -26,6 +26,9 @@ type about struct {
 	Foreign  float64           `json:"foreign,omitempty"` // cores that others used, the median of all measurements
 }
 
+// quietEnough is how many cores other work may take.
+const quietEnough = 0.05
+
 // versionNumber finds the version in what a program says about itself.
 var versionNumber = regexp.MustCompile(`\d+\.\d+\.\d+`)
 
@@ -56,6 +59,9 @@ func (a about) String() string {
 		a.At.Format(time.DateOnly), a.Commit, a.Rounds, a.Cores, a.CPU, a.Kernel, a.Go, a.Versions["nginx"], a.Versions["HAProxy"], a.Versions["Envoy"], a.Versions["wrk"])
 	if a.Foreign > 0 {
 		text += fmt.Sprintf(" Other work on the machine took %.2f cores.", a.Foreign)
+	}
+	if a.Foreign > quietEnough {
+		text += " That is too much: rates and latencies are its as much as the proxies'."
 	}
 	return text
 }

@@ -89,7 +89,7 @@ func (v *visit) wrk(ctx context.Context, url request, conns int, length time.Dur
 		return c.ProcessState.UserTime() + c.ProcessState.SystemTime(), nil
 	})
 	if err == nil && (r.refused > 0 || r.requests == 0) {
-		err = fmt.Errorf("of %.0f requests %d failed", r.requests, r.refused)
+		err = fmt.Errorf("wrk had %.0f answers in %.1f s, and %d failures", r.requests, r.seconds, r.refused)
 	}
 	return r, u, err
 }

@@ -12,6 +12,8 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -194,6 +196,9 @@ type turn struct {
 func turns(rounds int, rs []row, cs []*contestant) (ts []turn) {
 	for round := range rounds {
 		for _, row := range rs {
+			if row.once && round > 0 {
+				continue
+			}
 			var in []*contestant
 			for _, c := range cs {
 				if c.in(row.name) && (row.takes == nil || row.takes(c)) {
@@ -211,11 +216,11 @@ func turns(rounds int, rs []row, cs []*contestant) (ts []turn) {
 // measure takes all turns. One that fails doesn't end the run.
 func measure(ctx context.Context, b *bench, ts []turn) (samples []sample, err error) {
 	begun := time.Now()
-	unable := map[string]bool{} // not in this build
+	unable := map[string]error{}
 	for i, t := range ts {
 		s := sample{Row: t.row.name, Contestant: t.c.name, Round: t.round, At: time.Now().UTC().Truncate(time.Second)}
-		err := errNotBuilt
-		if !unable[t.c.name] {
+		err := unable[t.c.name]
+		if err == nil {
 			s.Metrics, err = t.row.measure(ctx, b, t.c)
 		}
 		if ctx.Err() != nil {
@@ -223,10 +228,13 @@ func measure(ctx context.Context, b *bench, ts []turn) (samples []sample, err er
 		}
 		said := ""
 		if err != nil {
-			s.Error, s.Metrics = err.Error(), nil
-			unable[t.c.name] = errors.Is(err, errNotBuilt)
+			s.Error, s.Metrics = strings.TrimSpace(err.Error()), nil
+			if s.Unable = errors.Is(err, errUnable); s.Unable {
+				unable[t.c.name] = err
+			}
 			said = "  " + s.Error
 		}
+		maps.DeleteFunc(s.Metrics, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) // JSON has no such numbers
 		samples = append(samples, s)
 		for _, col := range t.row.columns[:min(3, len(t.row.columns))] {
 			if v, ok := s.Metrics[col.metric]; ok {

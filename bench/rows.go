@@ -13,6 +13,7 @@ type row struct {
 	versus      string // the first column's ratio to this contestant is printed
 	measure     func(ctx context.Context, b *bench, c *contestant) (metrics, error)
 	takes       func(*contestant) bool // of those that are in the row's letter; nil: all
+	once        bool                   // in the first round only: it takes long, and has no aims
 }
 
 // column is a metric in a table.
@@ -42,7 +43,7 @@ func rows() []row {
 		{name: "cup", title: "Uploads of 1 MiB, 8 connections", columns: body, versus: "nginx", measure: measureBody(1<<20, 8, true)},
 		{name: "d", title: "10,000 idle connections", columns: []column{{"bytes", "bytes/connection", "%.0f"}, {"before_mb", "PSS MB before", micros}, {"with_mb", "PSS MB with them", micros}}, versus: "nginx", measure: measureIdle},
 		{name: "e", title: "A connection for each request", columns: []column{{"cpu_us", "CPU µs/connection", micros}, {"cps", "connections/s", "%.0f"}, {"busy", "core used", "%.2f"}, {"all_us", "with load and target µs", micros}}, versus: "nginx", measure: measureClose},
-		{name: "f1k", title: "1,000 services, and a change under 2,000 requests/s", columns: scale, measure: measureScale(1000)},
+		{name: "f1k", title: "1,000 services, and a change under 2,000 requests/s", columns: scale, once: true, measure: measureScale(1000)},
 		{name: "f10k", title: "10,000 services, and a change under 2,000 requests/s", columns: scale, measure: measureScale(10000)},
 		{name: "g", title: "Authorization", columns: small[:5], versus: "envoy", measure: measureSmall},
 	}

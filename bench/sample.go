@@ -17,6 +17,7 @@ type sample struct {
 	At         time.Time `json:"at"`
 	Metrics    metrics   `json:"metrics,omitempty"`
 	Error      string    `json:"error,omitempty"`
+	Unable     bool      `json:"unable,omitempty"` // the error is errUnable
 }
 
 // spread is the median of some numbers, and the least and the most of them.

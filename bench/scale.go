@@ -33,13 +33,11 @@ func measureScale(n int) func(context.Context, *bench, *contestant) (metrics, er
 			if err != nil {
 				return err
 			}
-			per := func(one, many float64) float64 { return (many - one) / float64(n-1) }
-			m["load_s"] = v.took.Seconds()
-			m["pss_mb"] = all.memory / 1e6
-			m["memory"], m["text"] = per(alone.memory, all.memory), per(alone.text, all.text)
-			if c.hosts || c.name == "trellis-rules" {
-				m["text"] = all.text
+			if m["text"], err = v.textEach(alone, all, n); err != nil {
+				return err
 			}
+			m["load_s"], m["pss_mb"] = v.took.Seconds(), all.memory/1e6
+			m["memory"] = (all.memory - alone.memory) / float64(n-1)
 			m["beyond"] = m["memory"] - m["text"]
 			if err := v.depth(ctx, n, m); err != nil {
 				return err
@@ -50,7 +48,7 @@ func measureScale(n int) func(context.Context, *bench, *contestant) (metrics, er
 	}
 }
 
-// held is what a contestant holds before it has had load.
+// held is what a contestant holds before it has had load, and what it was told in files, in bytes.
 type held struct{ memory, text float64 }
 
 // held waits until the start is over and asks.
@@ -63,13 +61,20 @@ func (v *visit) held(ctx context.Context) (held, error) {
 	for _, n := range v.b.texts {
 		h.text += float64(n)
 	}
-	if err == nil && len(v.b.texts) == 0 { // Trellis is told by its flags; this is one service as the store has it
-		text := ""
-		if text, err = control(v.b, http.MethodGet, "/text"); err == nil {
-			h.text, err = strconv.ParseFloat(text, 64)
-		}
-	}
 	return h, err
+}
+
+// textEach is the bytes of text that describe one of n routes. Trellis has no files: its nouns are as the store has
+// them.
+func (v *visit) textEach(alone, all held, n int) (float64, error) {
+	if all.text > 0 {
+		return (all.text - alone.text) / float64(n-1), nil
+	}
+	text, err := control(v.b, http.MethodGet, "/text")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(text, 64)
 }
 
 // depth measures requests for the first and for the last route, twice in turns.

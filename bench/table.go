@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -122,7 +123,7 @@ func (r results) print(out io.Writer) {
 	}
 	met, missed := r.count()
 	fmt.Fprintf(out, "\naims: %d met, %d missed. %s\n", met, missed, r.About)
-	for _, e := range r.errors() {
+	for _, e := range append(r.unable(), r.errors()...) {
 		fmt.Fprintln(out, e)
 	}
 }
@@ -138,15 +139,26 @@ func (r results) count() (met, missed int) {
 	return met, missed
 }
 
-// errors are the measurements that failed, without those of what this build can't do.
+// errors are the measurements that failed, without those of what can't be done here.
 func (r results) errors() []string {
 	var es []string
 	for _, s := range r.Samples {
-		if s.Error != "" && s.Error != errNotBuilt.Error() {
-			es = append(es, fmt.Sprintf("row %s, %s, round %d: %s", s.Row, s.Contestant, s.Round, s.Error))
+		if s.Error != "" && !s.Unable {
+			es = append(es, fmt.Sprintf("row %s, %s, round %d: %s", s.Row, s.Contestant, s.Round+1, s.Error))
 		}
 	}
 	return es
+}
+
+// unable is who can't be measured here, and why.
+func (r results) unable() []string {
+	var us []string
+	for _, s := range r.Samples {
+		if u := s.Contestant + " is " + s.Error; s.Unable && !slices.Contains(us, u) {
+			us = append(us, u)
+		}
+	}
+	return us
 }
 
 // markdown writes the tables for a page.

@@ -17,7 +17,7 @@ func TestNumber(t *testing.T) {
 // TestTable prints a row: who failed is there with dashes, who was not tried is not.
 func TestTable(t *testing.T) {
 	r := results{Samples: rounds("a", "cpu_us", map[string][]float64{"nginx": {20, 22, 24}, "trellis": {10, 22, 12}})}
-	r.Samples = append(r.Samples, sample{Row: "a", Contestant: "haproxy", Error: "it broke"}, sample{Row: "a", Contestant: "trellis-both", Error: errNotBuilt.Error()})
+	r.Samples = append(r.Samples, sample{Row: "a", Contestant: "haproxy", Error: "it broke"}, sample{Row: "a", Contestant: "trellis-both", Error: "unable: no kernel", Unable: true}, sample{Row: "b2", Contestant: "trellis-both", Error: "unable: no kernel", Unable: true})
 	var out strings.Builder
 	r.print(&out)
 	var lines []string
@@ -37,7 +37,7 @@ func TestTable(t *testing.T) {
 			t.Fatalf("line %d: want %q in:\n%s", i, want, out.String())
 		}
 	}
-	if tail := strings.Join(lines[7:], "\n"); !strings.Contains(tail, "1 met, 0 missed") || !strings.Contains(tail, "it broke") || strings.Contains(tail, errNotBuilt.Error()) {
+	if tail := strings.Join(lines[7:], "\n"); !strings.Contains(tail, "1 met, 0 missed") || !strings.Contains(tail, "round 1: it broke") || strings.Count(tail, "trellis-both is unable: no kernel") != 1 {
 		t.Errorf("ends with %q", tail)
 	}
 	out.Reset()
@@ -70,6 +70,21 @@ func TestChoose(t *testing.T) {
 	}
 	if _, _, err := choose("z", ""); err == nil {
 		t.Error("row z: no error")
+	}
+}
+
+// TestTurns has another contestant begin in each round, and takes long rows once.
+func TestTurns(t *testing.T) {
+	rs, cs, err := choose("b8,f1k", "nginx,envoys,trellis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, turn := range turns(2, rs, cs) {
+		got = append(got, turn.row.name+" "+turn.c.name)
+	}
+	if want := "b8 nginx, b8 trellis, f1k nginx, f1k trellis, b8 trellis, b8 nginx"; strings.Join(got, ", ") != want {
+		t.Errorf("%s, want %s", strings.Join(got, ", "), want)
 	}
 }
 

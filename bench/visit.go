@@ -46,8 +46,8 @@ type visit struct {
 	took   time.Duration // from the start to the first answer of the last route
 }
 
-// errNotBuilt is for what this build of Trellis can't do.
-var errNotBuilt = errors.New("not in this build")
+// errUnable is for acceleration that this build, or the kernel, can't do. It makes no run fail.
+var errUnable = errors.New("unable")
 
 // visit starts a contestant, calls f and stops it.
 func (b *bench) visit(ctx context.Context, c *contestant, s shape, f func(*visit) error) (err error) {
@@ -69,8 +69,8 @@ func (b *bench) visit(ctx context.Context, c *contestant, s shape, f func(*visit
 	}
 	for _, p := range v.ps {
 		if err := p.await(ctx, c.addr(), time.Minute); err != nil {
-			if strings.Contains(err.Error(), errNotBuilt.Error()) {
-				return errNotBuilt
+			if c.legs != "" {
+				err = fmt.Errorf("%w: %w", errUnable, err)
 			}
 			return err
 		}
