@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -325,10 +326,11 @@ func (c *churn) instanceLife(ctx context.Context, rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	t := &target{name: name, runtime: "go", port: 8080, command: allTargets()[0].command}
-	if err := prepareTargets([]*target{t}, c.dir); err != nil {
+	self, err := os.Executable()
+	if err != nil {
 		return err
 	}
+	t := &target{name: name, runtime: "go", port: 8080, command: []string{self}}
 	if err := t.start(i, filepath.Join(c.dir, "churn.log"), 0); err != nil {
 		return err
 	}

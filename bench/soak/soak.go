@@ -149,6 +149,7 @@ func (s *soak) begin(ctx context.Context, r *report) (err error) {
 	if r.Idle, err = s.daemon.leastOf(ctx, measures, time.Second); err != nil {
 		return err
 	}
+	s.profile(ctx, "heap-world-before")
 	s.makeClients(r)
 	return nil
 }
