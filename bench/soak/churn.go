@@ -74,13 +74,14 @@ func (c *churn) lane(ctx context.Context, rng *rand.Rand, operations []operation
 				continue
 			}
 			c.gate.RLock()
+			begun := time.Now()
 			err := o.do(context.WithoutCancel(ctx), rng)
 			c.gate.RUnlock()
 			c.mu.Lock()
 			c.counts[o.name]++
 			c.mu.Unlock()
 			if err != nil {
-				c.j.complain("churn, %s: %v", o.name, err)
+				c.j.failed(begun, "churn, %s: %v", o.name, err)
 			}
 			break
 		}

@@ -282,6 +282,21 @@ func (j *judge) complain(format string, a ...any) {
 	j.blame(time.Now().Format("15:04:05.000 ") + fmt.Sprintf(format, a...))
 }
 
+// failed notes that something failed that is no client's call, unless the machine stood still meanwhile.
+func (j *judge) failed(begun time.Time, format string, a ...any) {
+	time.Sleep(5 * tickEvery) // until that is known
+	j.mu.Lock()
+	f := j.met(&call{Start: begun.UnixNano(), End: time.Now().UnixNano()}, nil)
+	if f != nil {
+		j.counts[f.what]++
+		j.kinds[f.what+": "+fmt.Sprintf(format, a...)]++
+	}
+	j.mu.Unlock()
+	if f == nil {
+		j.complain(format, a...)
+	}
+}
+
 // expect says which targets may have answered a call, and what is wrong with the answer, empty when nothing is.
 func (j *judge) expect(c *call) (targets []string, why string) {
 	status := 200

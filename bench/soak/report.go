@@ -44,7 +44,7 @@ type report struct {
 // failed tells whether the soak has found something.
 func (r *report) failed() bool { return r.Calls[classUnexplained] > 0 || len(r.Leaks) > 0 }
 
-// progress prints how it goes in one line.
+// progress prints how it goes in one line, and what nothing explains as soon as it is known.
 func (s *soak) progress(m *sample, begun time.Time) {
 	j := s.judge
 	j.mu.Lock()
@@ -57,6 +57,8 @@ func (s *soak) progress(m *sample, begun time.Time) {
 	for _, class := range []string{classOK, classProvoked, classFault, classRace, classRestart, classStall, classUnexplained} {
 		line += fmt.Sprintf("  %s %d", class, j.counts[class])
 	}
+	fresh := slices.Clone(j.unexplained[min(s.shown, len(j.unexplained)):])
+	s.shown = len(j.unexplained)
 	j.mu.Unlock()
 	s.churn.mu.Lock()
 	line += fmt.Sprintf(" | churn %d", sumOfCounts(s.churn.counts))
@@ -69,6 +71,9 @@ func (s *soak) progress(m *sample, begun time.Time) {
 			m.Goroutines, m.Rules, m.Namespaces)
 	}
 	fmt.Fprintln(s.out, line)
+	for _, text := range fresh {
+		fmt.Fprintf(s.out, "         UNEXPLAINED %s\n", text)
+	}
 }
 
 // sumOfCounts adds up.

@@ -25,6 +25,7 @@ type soak struct {
 	faults  *faults
 	gate    sync.RWMutex // held by churn while it changes something, by a restart of Trellis
 
+	shown     int // of what is unexplained, how much was printed
 	lastTotal int // of progress
 	lastAt    time.Time
 }
@@ -131,18 +132,16 @@ func (s *soak) begin(ctx context.Context, r *report) (err error) {
 		return err
 	}
 	s.say("making the world: 2 accounts, 3 VPCs, 8 services")
-	if s.world, err = makeWorld(ctx, s.daemon, s.targets); err != nil {
+	s.world, err = makeWorld(ctx, s.daemon, s.targets, func(w *world) error {
+		s.world = w
+		return s.startProcesses()
+	})
+	if err != nil {
 		return err
 	}
 	s.judge.others = map[string][]string{"iam": {"go"}, "flip": {"go"}, "six": {"six"}, "other": {"bgo"}}
 	s.judge.shift = newTimeline("sa")
-	for _, t := range s.targets {
-		if t.missing == "" {
-			if err := s.startTarget(t); err != nil {
-				return err
-			}
-		}
-	}
+	s.say("waiting until the targets are healthy")
 	if err := s.awaitHealthy(ctx); err != nil {
 		return err
 	}

@@ -25,11 +25,12 @@ func TestMain(m *testing.M) {
 // reported, among thousands of bytes that are right, rules that change and a target that is killed.
 func TestSoakFails(t *testing.T) {
 	var out strings.Builder
-	r, err := run(t.Context(), options{length: 4 * time.Second, seed: 7, rate: 80, churn: 4, faults: time.Second, big: 2 << 20, sample: time.Second, plain: true,
+	r, err := run(t.Context(), options{length: 3 * time.Second, seed: 7, rate: 80, churn: 4, faults: time.Second, big: 2 << 20, sample: time.Second, plain: true,
 		corrupt: 5, out: &out})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
+	t.Log(out.String())
 	if r.Kept != "" {
 		defer os.RemoveAll(r.Kept)
 	}
