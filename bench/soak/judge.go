@@ -205,6 +205,8 @@ type doubt struct {
 func (j *judge) settleDoubts(over bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	now := time.Now().UnixNano()
+	j.faults = slices.DeleteFunc(j.faults, func(f *fault) bool { return f.to < now-keepSpans && f.what != classRestart })
 	old := j.doubts
 	j.doubts = nil
 	for _, d := range old {
@@ -235,9 +237,9 @@ func (j *judge) count(d *doubt, first bool) {
 		class = classOK
 	case provoked != nil && provoked(c):
 		class = classProvoked
-	case f != nil && (c.From == "" && (c.Status == 500 || c.Status == 502 || c.Status == 503) || slices.Contains(byFault, c.Err)):
+	case f != nil && (c.From == "" && slices.Contains([]int{500, 502, 503}, c.Status) || slices.Contains(byFault, c.Err)):
 		class = classFault
-	case j.met(c, nil) != nil:
+	case gaveUp(c) && j.met(c, nil) != nil:
 		class = j.met(c, nil).what
 	case j.leaving[c.Want] && c.From == "" && c.Status == 502:
 		class = classRace
@@ -264,6 +266,12 @@ func (j *judge) count(d *doubt, first bool) {
 		j.blame(fmt.Sprintf("%s client %s, service %s, case %s, want %q: status %d from %q after %d ms, err %q; %s; %s", time.Unix(0, c.Start).Format("15:04:05.000"),
 			c.Client, c.Service, c.Case, c.Want, c.Status, c.From, (c.End-c.Start)/1e6, c.Err, why, c.Text))
 	}
+}
+
+// gaveUp tells whether a call failed because something did not come, or not in time. A wrong answer is none of that: no
+// policy, rule or body may be wrong for a machine that stands still.
+func gaveUp(c *call) bool {
+	return c.Err != errNone && c.Err != errWrong || c.From == "" && slices.Contains([]int{400, 408, 500, 502, 503}, c.Status)
 }
 
 // blame notes a text of something unexplained. The caller holds mu.

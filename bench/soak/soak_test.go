@@ -119,6 +119,10 @@ func TestJudge(t *testing.T) {
 		{"a wrong body while Trellis starts", classUnexplained, call{Service: "six", Case: "echo", From: "six", Status: 200, Err: errWrong}, func(j *judge) { j.begin(classRestart) }},
 		{"a name not found under a target's fault", classUnexplained, call{Service: "mix", Case: "echo", Want: "go", Err: errResolve}, func(j *judge) { j.begin("killed", "go") }},
 		{"late on a machine that stood still", classStall, call{Service: "mix", Case: "echo", Want: "go", Err: errResolve}, func(j *judge) { j.stood(time.Now(), time.Now()) }},
+		{"let in against a policy on a machine that stood still", classUnexplained, call{Service: "flip", Case: "echo", From: "go", Status: 200}, func(j *judge) {
+			j.policy.change("deny", func() error { return nil })
+			j.stood(time.Now(), time.Now())
+		}},
 	} {
 		j := newJudge([]*target{{name: "node", leaves: true}, {name: "go"}}, shiftRules)
 		j.others = map[string][]string{"flip": {"go"}, "iam": {"go"}}

@@ -325,13 +325,15 @@ func watchMachine(ctx context.Context, s *soak) {
 		if now.Sub(last) > stallAfter {
 			s.judge.stood(last, now)
 		}
-		s.gate.RLock()
+		last = now
+		if !s.gate.TryRLock() {
+			continue // Trellis is started again
+		}
 		longest := runDelay(s.daemon.pid(), waited)
 		s.gate.RUnlock()
 		if longest > stallAfter {
 			s.judge.stood(now.Add(-longest-tickEvery), now)
 		}
-		last = now
 	}
 }
 
