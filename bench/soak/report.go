@@ -160,9 +160,11 @@ func (r *report) print(out io.Writer) {
 	list("LEAKED", r.Leaks)
 	if r.failed() {
 		fmt.Fprintf(out, "\nFAILED: %d unexplained, %d leaks. Repeat it with: %s\n", r.Calls[classUnexplained], len(r.Leaks), r.Command)
-		if r.Kept != "" {
-			fmt.Fprintf(out, "The log and profiles of memory are in %s\n", r.Kept)
-		}
+	}
+	if r.Kept != "" {
+		fmt.Fprintf(out, "The log and profiles are in %[1]s: go tool pprof -top -diff_base %[1]s/heap-world-before.pprof %[1]s/heap-world-after.pprof\n", r.Kept)
+	}
+	if r.failed() {
 		return
 	}
 	fmt.Fprintf(out, "\nPASSED: %d calls in %s, nothing unexplained, nothing leaked.\n", sumOfCounts(r.Calls), time.Duration(r.Seconds*float64(time.Second)).Round(time.Second))

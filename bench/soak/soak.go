@@ -78,7 +78,7 @@ func run(ctx context.Context, o options) (r *report, err error) {
 	}
 	s.finish(r)
 	r.Seconds = time.Since(r.Begun).Seconds()
-	if keep = r.failed(); keep {
+	if keep = r.failed() || o.keep; keep {
 		r.Kept = dir
 	}
 	return r, nil
