@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -73,13 +74,14 @@ func (c *churn) lane(ctx context.Context, rng *rand.Rand, operations []operation
 				continue
 			}
 			c.gate.RLock()
+			begun := time.Now()
 			err := o.do(context.WithoutCancel(ctx), rng)
 			c.gate.RUnlock()
 			c.mu.Lock()
 			c.counts[o.name]++
 			c.mu.Unlock()
 			if err != nil {
-				c.j.complain("churn, %s: %v", o.name, err)
+				c.j.failed(begun, "churn, %s: %v", o.name, err)
 			}
 			break
 		}
@@ -325,10 +327,11 @@ func (c *churn) instanceLife(ctx context.Context, rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	t := &target{name: name, runtime: "go", port: 8080, command: allTargets()[0].command}
-	if err := prepareTargets([]*target{t}, c.dir); err != nil {
+	self, err := os.Executable()
+	if err != nil {
 		return err
 	}
+	t := &target{name: name, runtime: "go", port: 8080, command: []string{self}}
 	if err := t.start(i, filepath.Join(c.dir, "churn.log"), 0); err != nil {
 		return err
 	}

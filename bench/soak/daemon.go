@@ -21,6 +21,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api/client"
+	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/lab"
 )
 
@@ -93,6 +94,7 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	defer log.Close()
 	cmd := exec.Command(d.program, "serve", "--listen", d.listen, "--data", d.dir, "--debug", d.debugAddr, "--drain-timeout", d.drain.String())
+	cmd.Env = append(os.Environ(), "GODEBUG=memprofilerate=65536") // profiles that show what a few megabytes are
 	cmd.Stderr, cmd.SysProcAttr = log, &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start trellis serve: %w", err)
@@ -183,6 +185,16 @@ func (d *daemon) client(ctx context.Context, account string) (*client.Client, er
 	}
 	c.HTTP = d.web
 	return c, nil
+}
+
+// revision is the store's revision now: it writes something to know it.
+func (d *daemon) revision(ctx context.Context) (int64, error) {
+	c, err := d.client(ctx, accountA)
+	if err != nil {
+		return 0, err
+	}
+	_, a, err := client.Do[iam.TagRoleOutput](ctx, c, "iam", "TagRole", in{"RoleName": clientRole, "Tags": []any{in{"Key": "soak", "Value": time.Now().String()}}})
+	return a.Revision, err
 }
 
 // answer is an operation's output, to be read by paths.

@@ -205,6 +205,8 @@ type doubt struct {
 func (j *judge) settleDoubts(over bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	now := time.Now().UnixNano()
+	j.faults = slices.DeleteFunc(j.faults, func(f *fault) bool { return f.to < now-keepSpans && f.what != classRestart })
 	old := j.doubts
 	j.doubts = nil
 	for _, d := range old {
@@ -235,9 +237,9 @@ func (j *judge) count(d *doubt, first bool) {
 		class = classOK
 	case provoked != nil && provoked(c):
 		class = classProvoked
-	case f != nil && (c.From == "" && (c.Status == 500 || c.Status == 502 || c.Status == 503) || slices.Contains(byFault, c.Err)):
+	case f != nil && (c.From == "" && slices.Contains([]int{500, 502, 503}, c.Status) || slices.Contains(byFault, c.Err)):
 		class = classFault
-	case j.met(c, nil) != nil:
+	case gaveUp(c) && j.met(c, nil) != nil:
 		class = j.met(c, nil).what
 	case j.leaving[c.Want] && c.From == "" && c.Status == 502:
 		class = classRace
@@ -266,6 +268,12 @@ func (j *judge) count(d *doubt, first bool) {
 	}
 }
 
+// gaveUp tells whether a call failed because something did not come, or not in time. A wrong answer is none of that: no
+// policy, rule or body may be wrong for a machine that stands still.
+func gaveUp(c *call) bool {
+	return c.Err != errNone && c.Err != errWrong || c.From == "" && slices.Contains([]int{400, 408, 500, 502, 503}, c.Status)
+}
+
 // blame notes a text of something unexplained. The caller holds mu.
 func (j *judge) blame(text string) {
 	const most = 200
@@ -280,6 +288,21 @@ func (j *judge) complain(format string, a ...any) {
 	defer j.mu.Unlock()
 	j.counts[classUnexplained]++
 	j.blame(time.Now().Format("15:04:05.000 ") + fmt.Sprintf(format, a...))
+}
+
+// failed notes that something failed that is no client's call, unless the machine stood still meanwhile.
+func (j *judge) failed(begun time.Time, format string, a ...any) {
+	time.Sleep(5 * tickEvery) // until that is known
+	j.mu.Lock()
+	f := j.met(&call{Start: begun.UnixNano(), End: time.Now().UnixNano()}, nil)
+	if f != nil {
+		j.counts[f.what]++
+		j.kinds[f.what+": "+fmt.Sprintf(format, a...)]++
+	}
+	j.mu.Unlock()
+	if f == nil {
+		j.complain(format, a...)
+	}
 }
 
 // expect says which targets may have answered a call, and what is wrong with the answer, empty when nothing is.

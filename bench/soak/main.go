@@ -42,6 +42,7 @@ type options struct {
 	sample  time.Duration  // time between two samples and progress lines
 	idle    time.Duration  // how long to wait until everything is idle
 	plain   bool           // Go's targets and clients only
+	keep    bool           // the scratch directory, whatever was found
 	corrupt int            // which answer of the target go has a wrong byte; 0 for none
 	hurry   chan os.Signal // a second Ctrl-C: Trellis is ended, which removes all that is its, and no report comes
 
@@ -67,6 +68,7 @@ func main() {
 	big := flag.Int64("big", 10, "megabytes of the biggest body")
 	flag.StringVar(&o.program, "trellis", "", "the trellis program (default: built from this source)")
 	flag.StringVar(&o.results, "results", "bench/results", "directory for the report as JSON")
+	flag.BoolVar(&o.keep, "keep", false, "keep the directory with Trellis' log and profiles even when nothing was found")
 	flag.BoolVar(&o.plain, "plain", false, "targets and clients in Go alone, whatever else is installed")
 	flag.Parse()
 	o.big = *big << 20

@@ -44,7 +44,7 @@ type report struct {
 // failed tells whether the soak has found something.
 func (r *report) failed() bool { return r.Calls[classUnexplained] > 0 || len(r.Leaks) > 0 }
 
-// progress prints how it goes in one line.
+// progress prints how it goes in one line, and what nothing explains as soon as it is known.
 func (s *soak) progress(m *sample, begun time.Time) {
 	j := s.judge
 	j.mu.Lock()
@@ -57,6 +57,8 @@ func (s *soak) progress(m *sample, begun time.Time) {
 	for _, class := range []string{classOK, classProvoked, classFault, classRace, classRestart, classStall, classUnexplained} {
 		line += fmt.Sprintf("  %s %d", class, j.counts[class])
 	}
+	fresh := slices.Clone(j.unexplained[min(s.shown, len(j.unexplained)):])
+	s.shown = len(j.unexplained)
 	j.mu.Unlock()
 	s.churn.mu.Lock()
 	line += fmt.Sprintf(" | churn %d", sumOfCounts(s.churn.counts))
@@ -69,6 +71,9 @@ func (s *soak) progress(m *sample, begun time.Time) {
 			m.Goroutines, m.Rules, m.Namespaces)
 	}
 	fmt.Fprintln(s.out, line)
+	for _, text := range fresh {
+		fmt.Fprintf(s.out, "         UNEXPLAINED %s\n", text)
+	}
 }
 
 // sumOfCounts adds up.
@@ -155,9 +160,11 @@ func (r *report) print(out io.Writer) {
 	list("LEAKED", r.Leaks)
 	if r.failed() {
 		fmt.Fprintf(out, "\nFAILED: %d unexplained, %d leaks. Repeat it with: %s\n", r.Calls[classUnexplained], len(r.Leaks), r.Command)
-		if r.Kept != "" {
-			fmt.Fprintf(out, "The log and profiles of memory are in %s\n", r.Kept)
-		}
+	}
+	if r.Kept != "" {
+		fmt.Fprintf(out, "The log and profiles are in %[1]s: go tool pprof -top -diff_base %[1]s/heap-world-before.pprof %[1]s/heap-world-after.pprof\n", r.Kept)
+	}
+	if r.failed() {
 		return
 	}
 	fmt.Fprintf(out, "\nPASSED: %d calls in %s, nothing unexplained, nothing leaked.\n", sumOfCounts(r.Calls), time.Duration(r.Seconds*float64(time.Second)).Round(time.Second))

@@ -25,6 +25,7 @@ type soak struct {
 	faults  *faults
 	gate    sync.RWMutex // held by churn while it changes something, by a restart of Trellis
 
+	shown     int // of what is unexplained, how much was printed
 	lastTotal int // of progress
 	lastAt    time.Time
 }
@@ -77,7 +78,7 @@ func run(ctx context.Context, o options) (r *report, err error) {
 	}
 	s.finish(r)
 	r.Seconds = time.Since(r.Begun).Seconds()
-	if keep = r.failed(); keep {
+	if keep = r.failed() || o.keep; keep {
 		r.Kept = dir
 	}
 	return r, nil
@@ -131,24 +132,23 @@ func (s *soak) begin(ctx context.Context, r *report) (err error) {
 		return err
 	}
 	s.say("making the world: 2 accounts, 3 VPCs, 8 services")
-	if s.world, err = makeWorld(ctx, s.daemon, s.targets); err != nil {
+	s.world, err = makeWorld(ctx, s.daemon, s.targets, func(w *world) error {
+		s.world = w
+		return s.startProcesses()
+	})
+	if err != nil {
 		return err
 	}
 	s.judge.others = map[string][]string{"iam": {"go"}, "flip": {"go"}, "six": {"six"}, "other": {"bgo"}}
 	s.judge.shift = newTimeline("sa")
-	for _, t := range s.targets {
-		if t.missing == "" {
-			if err := s.startTarget(t); err != nil {
-				return err
-			}
-		}
-	}
+	s.say("waiting until the targets are healthy")
 	if err := s.awaitHealthy(ctx); err != nil {
 		return err
 	}
 	if r.Idle, err = s.daemon.leastOf(ctx, measures, time.Second); err != nil {
 		return err
 	}
+	s.profile(ctx, "heap-world-before")
 	s.makeClients(r)
 	return nil
 }

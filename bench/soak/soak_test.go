@@ -25,11 +25,12 @@ func TestMain(m *testing.M) {
 // reported, among thousands of bytes that are right, rules that change and a target that is killed.
 func TestSoakFails(t *testing.T) {
 	var out strings.Builder
-	r, err := run(t.Context(), options{length: 4 * time.Second, seed: 7, rate: 80, churn: 4, faults: time.Second, big: 2 << 20, sample: time.Second, plain: true,
+	r, err := run(t.Context(), options{length: 3 * time.Second, seed: 7, rate: 80, churn: 4, faults: time.Second, big: 2 << 20, sample: time.Second, plain: true,
 		corrupt: 5, out: &out})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
+	t.Log(out.String())
 	if r.Kept != "" {
 		defer os.RemoveAll(r.Kept)
 	}
@@ -118,6 +119,10 @@ func TestJudge(t *testing.T) {
 		{"a wrong body while Trellis starts", classUnexplained, call{Service: "six", Case: "echo", From: "six", Status: 200, Err: errWrong}, func(j *judge) { j.begin(classRestart) }},
 		{"a name not found under a target's fault", classUnexplained, call{Service: "mix", Case: "echo", Want: "go", Err: errResolve}, func(j *judge) { j.begin("killed", "go") }},
 		{"late on a machine that stood still", classStall, call{Service: "mix", Case: "echo", Want: "go", Err: errResolve}, func(j *judge) { j.stood(time.Now(), time.Now()) }},
+		{"let in against a policy on a machine that stood still", classUnexplained, call{Service: "flip", Case: "echo", From: "go", Status: 200}, func(j *judge) {
+			j.policy.change("deny", func() error { return nil })
+			j.stood(time.Now(), time.Now())
+		}},
 	} {
 		j := newJudge([]*target{{name: "node", leaves: true}, {name: "go"}}, shiftRules)
 		j.others = map[string][]string{"flip": {"go"}, "iam": {"go"}}

@@ -36,6 +36,7 @@ type sample struct {
 	Namespaces  int            `json:"namespaces"`
 	Rules       int            `json:"packet_rules"` // rules and elements of sets
 	Links       int            `json:"links"`        // in VPCs and instances, but for lo
+	Revision    int64          `json:"revision"`     // of the store
 
 	stacks map[string]int // goroutines by where they are
 }
@@ -74,7 +75,8 @@ func (d *daemon) measure(ctx context.Context) (*sample, error) {
 	}
 	s.readGoroutines(b)
 	s.readKernel(d.dir)
-	return s, nil
+	s.Revision, err = d.revision(ctx)
+	return s, err
 }
 
 // readProcess reads proc(5).
@@ -268,10 +270,11 @@ func (s *sample) least(o *sample) *sample {
 	return &out
 }
 
-// Memory may grow by this much before it counts as a leak: the store keeps what it is told, and arenas are not exact.
+// Memory may grow by this much before it counts as a leak.
 const (
 	heapSlack    = 12 << 20
-	heapPerHour  = 24 << 20 // of the reachable heap, from the second quarter of a soak to the last
+	perRevision  = 700      // bytes: the store remembers an hour of revisions, and this is about what it takes for each
+	heapPerHour  = 24 << 20 // of the reachable heap, from the second quarter of a soak to the last, besides what revisions take
 	anonPerHour  = 64 << 20 // of memory that is no file's
 	objectsSlack = 80000
 )
@@ -300,7 +303,7 @@ func leaks(when string, before, after *sample, memory bool) []string {
 			more("goroutines in "+stack, before.stacks[stack], after.stacks[stack])
 		}
 	}
-	if memory && after.Heap > before.Heap+heapSlack && after.Objects > before.Objects+objectsSlack {
+	if memory && after.Heap > before.Heap+heapSlack+perRevision*(after.Revision-before.Revision) && after.Objects > before.Objects+objectsSlack {
 		out = append(out, fmt.Sprintf("%s: the reachable heap is %.1f MB in %d objects, was %.1f MB in %d", when, mega(after.Heap), after.Objects, mega(before.Heap), before.Objects))
 	}
 	return out
@@ -325,13 +328,15 @@ func watchMachine(ctx context.Context, s *soak) {
 		if now.Sub(last) > stallAfter {
 			s.judge.stood(last, now)
 		}
-		s.gate.RLock()
+		last = now
+		if !s.gate.TryRLock() {
+			continue // Trellis is started again
+		}
 		longest := runDelay(s.daemon.pid(), waited)
 		s.gate.RUnlock()
 		if longest > stallAfter {
 			s.judge.stood(now.Add(-longest-tickEvery), now)
 		}
-		last = now
 	}
 }
 
@@ -389,7 +394,8 @@ func grown(samples []*sample) (perHour map[string]float64, found []string) {
 		if !ok {
 			continue
 		}
-		if perHour[m.name] = per; per > m.most {
+		revisions, _ := growth(samples, func(s *sample) int64 { return s.Revision })
+		if perHour[m.name] = per; per > m.most+perRevision*revisions {
 			found = append(found, fmt.Sprintf("under traffic the %s grew by %.1f MB an hour", m.name, per/(1<<20)))
 		}
 	}

@@ -88,14 +88,17 @@ func deny() string {
 	return document(in{"Effect": "Deny", "Principal": "*", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*"})
 }
 
-// makeWorld makes the world through the API, in accounts that are there. Which targets run must be known already, since
-// target groups name their ports.
-func makeWorld(ctx context.Context, d *daemon, targets []*target) (*world, error) {
+// makeWorld makes the world through the API, in accounts that are there. started is called as soon as there are
+// instances, so that targets run before they are registered and checked.
+func makeWorld(ctx context.Context, d *daemon, targets []*target, started func(*world) error) (*world, error) {
 	w := &world{d: d, vpcs: map[string]*vpcNoun{}, instances: map[string]*instance{}, services: map[string]*service{}}
 	if err := w.makeVPCs(ctx); err != nil {
 		return w, err
 	}
 	if err := w.makeInstances(ctx, targets); err != nil {
+		return w, err
+	}
+	if err := started(w); err != nil {
 		return w, err
 	}
 	if err := w.makeNetworks(ctx); err != nil {

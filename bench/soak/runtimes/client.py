@@ -67,11 +67,11 @@ def work(rng, rate):
                 c["status"], fields, body = r.status_code, r.headers, r.content
             else:
                 conn = conns.get(host)
-                if conn is None:
+                if conn is None or time.time() - conn.used > 40:  # Trellis closes what idles for a minute, and http.client does not look
                     conn = conns[host] = http.client.HTTPConnection(host, timeout=25)
                     conn.connect()
                     conn.born = time.time_ns()
-                c["born"] = conn.born
+                c["born"], conn.used = conn.born, time.time()
                 where = "http.client %s" % (conn.sock.getsockname() if conn.sock else "",)
                 conn.request(method, path, data, headers)
                 r = conn.getresponse()
