@@ -89,6 +89,7 @@ func TestOddPeers(t *testing.T) {
 	for _, p := range oddPeers(t) {
 		for _, role := range []string{"listen", "connect"} {
 			t.Run(p.name+" "+p.style+" "+role, func(t *testing.T) {
+				t.Parallel()
 				plain, _ := oddTalk(t, p, role, 0, 1)
 				got, stats := oddTalk(t, p, role, TargetLeg|ClientLeg, rounds)
 				for n, g := range got {
@@ -105,9 +106,6 @@ func TestOddPeers(t *testing.T) {
 		}
 	}
 }
-
-// oddPatience bounds what shall happen at once: a runtime may take seconds to start on a machine that does much else.
-const oddPatience = time.Minute
 
 // warmups are how many connections show a peer's manners.
 const warmups = 2
@@ -159,7 +157,7 @@ func oddTalk(t *testing.T, p oddPeer, role string, legs Legs, rounds int) (seen 
 				return l
 			}
 			return "ended"
-		case <-time.After(oddPatience):
+		case <-time.After(atOnce):
 			return "nothing for long"
 		}
 	}
@@ -170,7 +168,7 @@ func oddTalk(t *testing.T, p oddPeer, role string, legs Legs, rounds int) (seen 
 		var c net.Conn
 		var err error
 		if role == "connect" {
-			ln.(*net.TCPListener).SetDeadline(time.Now().Add(oddPatience))
+			ln.(*net.TCPListener).SetDeadline(time.Now().Add(atOnce))
 			c, err = ln.Accept()
 		} else {
 			c, err = l.m.Dial(t.Context(), v.ID, at)
@@ -178,7 +176,7 @@ func oddTalk(t *testing.T, p oddPeer, role string, legs Legs, rounds int) (seen 
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.SetDeadline(time.Now().Add(oddPatience))
+		c.SetDeadline(time.Now().Add(atOnce))
 		return c.(*net.TCPConn)
 	}
 	for range warmups {
@@ -246,7 +244,7 @@ func oddWord(c *net.TCPConn, role, word string) string {
 		c.CloseWrite()
 		return got + "; " + oddRest(r)
 	case "signal":
-		time.Sleep(50 * time.Millisecond) // the signal is the peer's own; later is as good
+		io.ReadFull(r, make([]byte, 1)) // the signal came
 		c.Write(make([]byte, n))
 		c.CloseWrite()
 		return oddRest(r)
