@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ type oddPeer struct {
 //	echo N     sends N bytes back as they come
 //	half N     sends N bytes, closes its sending side and reads to the end
 //	reset N    sends N bytes, and resets the connection when it is told
-//	aborted N  reads to the end, which is a reset
+//	aborted N  sends a byte and reads to the end, which is a reset
 //	unread N   closes when it has read one of N bytes
 //	slow N     reads N bytes, 512 at a time, into a small buffer
 //	bytes N    sends N bytes, each by a call of its own
@@ -63,7 +64,11 @@ func oddPeers(t *testing.T) []oddPeer {
 		{"python", []string{"python3", "testdata/odd/odd.py"}, "asyncio", "yes", everywhereWords},
 	}
 	for style, joins := range map[string]string{"block": "no", "toggle": "first", "poll": "yes", "select": "yes", "epoll": "yes", "edge": "yes"} {
-		peers = append(peers, oddPeer{"c", []string{binary}, style, joins, cWords})
+		words := cWords
+		if style == "toggle" { // it fails in these as docs/decisions/0009-socket-acceleration.md tells
+			words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "signal 10" || w == "aborted 0" })
+		}
+		peers = append(peers, oddPeer{"c", []string{binary}, style, joins, words})
 	}
 	for _, more := range []oddPeer{
 		{"node", []string{"node", "testdata/odd/odd.js"}, "events", "yes", everywhereWords},
@@ -228,6 +233,7 @@ func oddWord(c *net.TCPConn, role, word string) string {
 		c.Write([]byte("x"))
 		return got + "; " + oddRest(r)
 	case "aborted":
+		io.ReadFull(r, make([]byte, 1)) // it has read all; together with a reset libuv takes bytes for the end
 		c.SetLinger(0)
 		return "aborted"
 	case "unread":

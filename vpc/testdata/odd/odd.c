@@ -175,6 +175,8 @@ static void serve(int fd, int first)
 		sigaction(SIGALRM, &a, NULL);
 		if (!strcmp(command, "signal"))
 			ualarm(20000, 0);
+		else
+			wr(fd, "w", 1);
 		rest(fd);
 	} else if (!strcmp(command, "unread")) {
 		rd(fd, buf, 1, 0);
