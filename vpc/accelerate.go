@@ -42,7 +42,6 @@ const nodeEnds = 4
 //
 // Nothing of it outlives the process but the connections it has joined, which stay joined until they end.
 type Accelerator struct {
-	log     *slog.Logger
 	objects accelerateObjects
 	links   []link.Link
 
@@ -97,7 +96,7 @@ func NewAccelerator(log *slog.Logger) (*Accelerator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read socket acceleration programs: %w", err)
 	}
-	a := &Accelerator{log: log, vpcs: map[string]uint32{}, in: map[uint64]*space{}}
+	a := &Accelerator{vpcs: map[string]uint32{}, in: map[uint64]*space{}}
 	if err := spec.LoadAndAssign(&a.objects, nil); err != nil {
 		return nil, fmt.Errorf("load socket acceleration programs: %w", err)
 	}
@@ -107,6 +106,7 @@ func NewAccelerator(log *slog.Logger) (*Accelerator, error) {
 	if err := a.probe(); err != nil {
 		return nil, errors.Join(fmt.Errorf("try socket acceleration: %w", err), a.Close())
 	}
+	log.Info("sockets can be accelerated", "cgroup", group)
 	return a, nil
 }
 

@@ -293,6 +293,40 @@ func TestNothingIsLeftAfterChurn(t *testing.T) {
 	}
 }
 
+// TestListenerEndsBeforeAccept has clients that have sent past TCP to connections that nobody accepts.
+func TestListenerEndsBeforeAccept(t *testing.T) {
+	a, s := newAccelerator(t), newSandbox(t)
+	s.admit(a, "vpc-1", ClientLeg)
+	ln := s.listen(slotOf[tcp4], 0)
+	var clients []*net.TCPConn
+	for range 20 {
+		err := s.ns.within(func() error {
+			c, err := net.DialTCP("tcp", &net.TCPAddr{IP: net.ParseIP(targetOf[tcp4])}, ln.Addr().(*net.TCPAddr))
+			clients = append(clients, c)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range clients {
+		if _, err := c.Write(make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := stats(t, a); got.Bytes.Client != 20000 {
+		t.Errorf("%+v", got)
+	}
+	ln.Close()
+	for _, c := range clients {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("read: %v", err)
+		}
+		c.Close()
+	}
+	empty(t, a)
+}
+
 // TestOthersAreNotTouched has the same addresses in a namespace that was not admitted.
 func TestOthersAreNotTouched(t *testing.T) {
 	a, s, other := newAccelerator(t), newSandbox(t), newSandbox(t)
@@ -463,12 +497,12 @@ func TestRelayBySplice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		node.SetDeadline(time.Now().Add(certainty))
+		node.SetDeadline(time.Now().Add(atOnce))
 		server, err := behind.AcceptTCP()
 		if err != nil {
 			t.Fatal(err)
 		}
-		server.SetDeadline(time.Now().Add(certainty))
+		server.SetDeadline(time.Now().Add(atOnce))
 		for range 20 {
 			swap(t, node, server)
 		}

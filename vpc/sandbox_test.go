@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// atOnce bounds what shall happen at once, on a machine that does much else: a runtime may take seconds to start.
+const atOnce = 2 * time.Minute
+
 // Addresses of a sandbox: a target's, a client's, the node's slot and the node's source, for both families.
 var (
 	targetOf = map[string]string{tcp4: "10.20.0.10", tcp6: "2001:db8::a"}
@@ -114,7 +117,7 @@ func (s *sandbox) connect(from string, port int, ln *net.TCPListener) (active, p
 		s.t.Fatal(err)
 	}
 	for _, c := range []*net.TCPConn{active, passive} {
-		c.SetDeadline(time.Now().Add(certainty))
+		c.SetDeadline(time.Now().Add(atOnce))
 		s.t.Cleanup(func() { c.Close() })
 	}
 	return active, passive
@@ -199,7 +202,7 @@ func stats(t testing.TB, a *Accelerator) AccelerationStats {
 // empty waits until no ends are in the maps: sockets end a moment after they were closed.
 func empty(t testing.TB, a *Accelerator) {
 	t.Helper()
-	for deadline := time.Now().Add(certainty); ; runtime.Gosched() {
+	for deadline := time.Now().Add(atOnce); ; runtime.Gosched() {
 		s := stats(t, a)
 		if s.Ends == 0 && s.Joined == s.Left {
 			return

@@ -172,6 +172,7 @@ enum {
 struct {
 	NUMBER(type, BPF_MAP_TYPE_HASH);
 	NUMBER(max_entries, 16384);
+	NUMBER(map_flags, BPF_F_NO_PREALLOC);
 	TYPE(key, __u64); // network namespace cookie
 	TYPE(value, struct space);
 } spaces SEC(".maps");
@@ -179,6 +180,7 @@ struct {
 struct {
 	NUMBER(type, BPF_MAP_TYPE_HASH);
 	NUMBER(max_entries, 32768);
+	NUMBER(map_flags, BPF_F_NO_PREALLOC);
 	TYPE(key, struct home);
 	TYPE(value, __u64); // network namespace cookie
 } homes SEC(".maps");
@@ -207,7 +209,7 @@ struct {
 
 struct {
 	NUMBER(type, BPF_MAP_TYPE_LRU_HASH);
-	NUMBER(max_entries, 32768);
+	NUMBER(max_entries, 8192);
 	TYPE(key, struct service);
 	TYPE(value, int); // above 0: its sockets don't block
 } manners SEC(".maps");

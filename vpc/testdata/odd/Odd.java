@@ -101,7 +101,10 @@ public class Odd {
             w.read(buf, 1);
             w.reset();
         }
-        case "aborted" -> out += rest(w);
+        case "aborted" -> {
+            w.write("w".getBytes(), 1);
+            out += rest(w);
+        }
         case "unread" -> w.read(buf, 1);
         case "slow" -> {
             w.small();

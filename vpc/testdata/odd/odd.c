@@ -114,7 +114,15 @@ static void pattern(long n)
 		buf[i] = i % 251;
 }
 
-static void cork(int sig) { (void)sig; }
+static int woken;
+
+// wake tells the other end that the signal came.
+static void wake(int sig)
+{
+	(void)sig;
+	if (write(woken, "s", 1) < 0)
+		abort();
+}
 
 static void serve(int fd, int first)
 {
@@ -162,10 +170,13 @@ static void serve(int fd, int first)
 		rd(fd, buf, 1, 0);
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
 	} else if (!strcmp(command, "aborted") || !strcmp(command, "signal")) {
-		struct sigaction a = {.sa_handler = cork, .sa_flags = SA_RESTART};
+		struct sigaction a = {.sa_handler = wake, .sa_flags = SA_RESTART};
+		woken = fd;
 		sigaction(SIGALRM, &a, NULL);
 		if (!strcmp(command, "signal"))
 			ualarm(20000, 0);
+		else
+			wr(fd, "w", 1);
 		rest(fd);
 	} else if (!strcmp(command, "unread")) {
 		rd(fd, buf, 1, 0);

@@ -22,6 +22,7 @@ function serve(s, first, done) {
     out = `${command} ${n}:`;
     if (command === 'half') s.end(pattern(n));
     if (command === 'reset') s.write(pattern(n));
+    if (command === 'aborted') s.write('w');
     if (command === 'bytes') {
       const step = () => { while (sent < n) if (!s.write(Buffer.from([sent++ % 251]))) return s.once('drain', step); };
       step();

@@ -70,6 +70,7 @@ def serve(s, first):
         s.recv(1)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
     elif command == "aborted":
+        s.sendall(b"w")
         out += rest(s)
     elif command == "unread":
         s.recv(1)
@@ -125,6 +126,7 @@ async def aserve(r, w, first):
         await r.read(1)
         w.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
     elif command == "aborted":
+        w.write(b"w")
         out += await arest(r)
     elif command == "unread":
         await r.read(1)
