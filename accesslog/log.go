@@ -19,6 +19,8 @@ const (
 	flushEvery = 250 * time.Millisecond
 	// shardBytes bounds what one shard keeps; a row that does not fit is dropped.
 	shardBytes = 4 << 20
+	// wakeBytes is how many bytes of one shard make Run deliver before its time: buffers stay small, and in the cache.
+	wakeBytes = 256 << 10
 	// batchRows and batchBytes bound one Deliver, within what CloudWatch Logs takes at once
 	// (10,000 events, 1 MiB with 26 bytes for each event).
 	batchRows, batchBytes = 5000, 768 << 10
@@ -61,7 +63,7 @@ type Log struct {
 
 	subs   atomic.Pointer[subscriptions]
 	shards []shard
-	full   chan struct{} // capacity 1: a shard is half full
+	full   chan struct{} // capacity 1: a shard has much
 
 	delivered, dropped, undeliverable atomic.Uint64
 
@@ -122,9 +124,9 @@ func (l *Log) Emit(worker int, r *Record) {
 	}
 	s.buf = r.AppendJSON(s.buf)
 	s.rows = append(s.rows, pending{from, len(s.buf), r.Start, service.to, network.to})
-	half := from < shardBytes/2 && len(s.buf) >= shardBytes/2
+	enough := from < wakeBytes && len(s.buf) >= wakeBytes
 	s.mu.Unlock()
-	if half {
+	if enough {
 		select {
 		case l.full <- struct{}{}:
 		default:

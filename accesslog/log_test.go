@@ -203,21 +203,6 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-func BenchmarkEmit(b *testing.B) {
-	l := New(Options{Region: "eu-west-1", Deliver: func(context.Context, string, []Row) error { return nil }})
-	l.Apply(subscribed(map[string]string{ordersLog: "svc-0aaaaaaaaaaaaaaaa"}))
-	ctx, cancel := context.WithCancel(b.Context())
-	done := make(chan error)
-	go func() { done <- l.Run(ctx) }()
-	r := denied()
-	b.ReportAllocs()
-	for b.Loop() {
-		l.Emit(0, r)
-	}
-	cancel()
-	<-done
-}
-
 func FuzzAppendJSON(f *testing.F) {
 	f.Add("/orders?x=\"1\"\\", "curl\x00\x1f\x7f", "\xff\xfe é 😀")
 	f.Fuzz(func(t *testing.T, path, agent, host string) {
@@ -235,4 +220,14 @@ func FuzzAppendJSON(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkAppendJSON is the row of a request.
+func BenchmarkAppendJSON(b *testing.B) {
+	r := denied()
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = r.AppendJSON(buf[:0])
+	}
 }

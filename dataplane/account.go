@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"math/rand/v2"
 	"unsafe"
@@ -63,23 +64,28 @@ func (x *exchange) inBody() int {
 	return 0
 }
 
+// hexPairs is the two hexadecimal digits of each byte.
+var hexPairs = func() (t [256][2]byte) {
+	const digits = "0123456789abcdef"
+	for i := range t {
+		t[i] = [2]byte{digits[i>>4], digits[i&15]}
+	}
+	return t
+}()
+
+// uuidPlaces is where the digits of each byte of a UUID stand in its text (RFC 9562 4).
+var uuidPlaces = [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
+
 // newRequestID makes a random UUID. It names a request; nothing is secret about it.
 func (x *exchange) newRequestID() string {
-	const hex = "0123456789abcdef"
-	a, b := rand.Uint64(), rand.Uint64()
-	a = a&^0xf000 | 0x4000
-	b = b&^(3<<62) | 2<<62
-	i := 0
-	for _, v := range [2]uint64{a, b} {
-		for s := 60; s >= 0; s -= 4 {
-			if i == 8 || i == 13 || i == 18 || i == 23 {
-				x.reqID[i] = '-'
-				i++
-			}
-			x.reqID[i] = hex[v>>s&15]
-			i++
-		}
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(b[8:], rand.Uint64())
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // version 4
+	for i, at := range uuidPlaces {
+		copy(x.reqID[at:at+2], hexPairs[b[i]][:])
 	}
+	x.reqID[8], x.reqID[13], x.reqID[18], x.reqID[23] = '-', '-', '-', '-'
 	return unsafe.String(&x.reqID[0], len(x.reqID))
 }
 
