@@ -107,7 +107,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups,
 		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout,
-		MaxMemory: boundMemory()})
+		MaxMemory: boundMemory(), Joined: c.Acceleration != AccelerateOff})
 	forward := c.DNSForward
 	if len(forward) == 0 {
 		if forward, err = dns.HostServers("/etc/resolv.conf"); err != nil {

@@ -76,7 +76,7 @@ func (x *exchange) connect(first []byte) (*targetgroup.Conn, error) {
 		}
 		x.rec.Target = target.Addr
 		t, reused, err := w.pool.Get(target)
-		if errors.Is(err, unix.EMFILE) && w.makeRoom(x.c) {
+		if errors.Is(err, unix.EMFILE) && w.makeRoom(x.c, x.c.tenant.of) {
 			t, reused, err = w.pool.Get(target)
 		}
 		if err != nil {

@@ -48,6 +48,8 @@ type Options struct {
 	Strict bool
 	Now    func() time.Time // time.Now when nil
 	Logger *slog.Logger     // discards when nil
+	// Joined tells that sockets may be joined past TCP (package vpc, Accelerator).
+	Joined bool
 	// Workers is how many event loops share the work; as many as Go may run goroutines at once when 0.
 	Workers int
 	// MaxConnections bounds the clients' connections of all listeners together. When it is reached, idle

@@ -47,7 +47,7 @@ type worker struct {
 func newWorker(s *Server, index int) (*worker, error) {
 	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}}
 	w.waiting.init()
-	loop, err := reactor.New(reactor.Options{Turn: w.turn, Now: s.Now})
+	loop, err := reactor.New(reactor.Options{Turn: w.turn, Now: s.Now, Joined: s.Joined})
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (w *worker) take(l *listener, n *reactor.Listener, fd int, from netip.AddrP
 		w.s.leaveAccount(a)
 		to.gone(l)
 	}
-	if open < w.s.room(a) || w.makeRoom(c) {
+	if open < w.s.room(a) || w.makeRoom(c, a) {
 		return true
 	}
 	w.full = append(w.full, pausedListener{n, a})
@@ -126,17 +126,17 @@ type pausedListener struct {
 	of *accountUse
 }
 
-// makeRoom closes the connection that has waited for longest for a next request, here or, a little later, with
-// another worker; not the one that has come just now. It returns false when nobody waits here.
-func (w *worker) makeRoom(but *conn) bool {
-	if w.shed(but) {
+// makeRoom closes, for the sake of an account, the connection that has waited for longest for a next request, here
+// or, a little later, with another worker; not the one that has come just now. It returns false when nobody waits here.
+func (w *worker) makeRoom(but *conn, a *accountUse) bool {
+	if w.shed(but, a) {
 		return true
 	}
 	for _, other := range w.s.workers {
 		if other != w {
 			other.loop.Post(func() {
-				if other.s.open.Load() >= int64(other.s.MaxConnections) {
-					other.shed(nil)
+				if other.s.open.Load() >= other.s.room(a) {
+					other.shed(nil, a)
 				}
 			})
 		}
@@ -145,12 +145,14 @@ func (w *worker) makeRoom(but *conn) bool {
 }
 
 // shedTries bounds the connections that shed looks at.
-const shedTries = 16
+const shedTries = 64
 
-// shed closes the connection that has waited for longest and has sent nothing.
-func (w *worker) shed(but *conn) bool {
+// shed closes the connection that has waited for longest and has sent nothing, of the account itself or of one that
+// has more connections than it.
+func (w *worker) shed(but *conn, a *accountUse) bool {
 	for c, tries := w.waiting.first(), 0; c != nil && tries < shedTries; c, tries = w.waiting.after(c), tries+1 {
-		if c != but && c.Silent() {
+		of := c.tenant.of
+		if c != but && (of == a || of.conns.Load() > a.conns.Load()) && c.Silent() {
 			w.s.shed.Add(1)
 			c.end()
 			return true
@@ -163,7 +165,8 @@ func (w *worker) shed(but *conn) bool {
 func (w *worker) retryFull(wait time.Duration) {
 	w.loop.After(wait, func() {
 		w.resumeFull()
-		if len(w.full) > 0 && w.makeRoom(nil) {
+		if len(w.full) > 0 {
+			w.makeRoom(nil, w.full[0].of)
 			w.resumeFull()
 		}
 		if len(w.full) > 0 {

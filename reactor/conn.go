@@ -253,7 +253,8 @@ func (c *Conn) TryRead(p []byte) (int, error) {
 		n, err := read(c.fd, p)
 		switch {
 		case n > 0:
-			c.readable = n == len(p) || c.hungUp
+			// Emptied, if the buffer was not filled: the kernel tells of what comes next.
+			c.readable = n == len(p) || c.hungUp || c.l.joined
 			return n, nil
 		case err == 0:
 			return 0, io.EOF
@@ -281,6 +282,11 @@ func (c *Conn) Write(p []byte) (int, error) {
 				continue
 			case err == unix.EINTR:
 				continue
+			case err == unix.EACCES && c.l.joined:
+				if err := c.pause(); err != nil {
+					return sent, err
+				}
+				continue
 			case err != unix.EAGAIN:
 				return sent, os.NewSyscallError("write", err)
 			}
@@ -291,6 +297,29 @@ func (c *Conn) Write(p []byte) (int, error) {
 		}
 	}
 	return sent, nil
+}
+
+// fullPause is how long a write waits when the reader's queue past TCP is full: nobody tells when it is not any more.
+const fullPause = time.Millisecond
+
+// pause waits until a write that was refused is worth another try.
+func (c *Conn) pause() error {
+	if c.writeDue != 0 && c.writeDue <= c.l.time {
+		return ErrTimeout
+	}
+	c.writer = c.l.current
+	cancel := c.l.After(fullPause, func() {
+		if f := c.writer; f != nil {
+			c.writer = nil
+			c.l.wake(f, nil)
+		}
+	})
+	err := c.l.suspend()
+	cancel()
+	if err == nil {
+		err = c.state()
+	}
+	return err
 }
 
 // Write2 writes all of a and then all of b, if there is room with one system call.

@@ -31,6 +31,7 @@ func (l *Loop) Go(t Task) {
 	if n := len(l.free); n > 0 {
 		f = l.free[n-1]
 		l.free = l.free[:n-1]
+		l.spareFibers = min(l.spareFibers, n-1)
 	} else {
 		f = &fiber{l: l}
 		f.next, f.stop = iter.Pull(f.run)

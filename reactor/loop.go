@@ -31,15 +31,19 @@ type Options struct {
 	Turn func() bool
 	// Now is the clock of deadlines; time.Now when nil.
 	Now func() time.Time
+	// Joined tells that sockets may be joined past TCP (BPF sockmap). Such a socket has two queues, and a read that
+	// empties one says nothing of the other; and a send may be refused with EACCES while the other queue is full.
+	Joined bool
 }
 
 // Loop is an event loop. But for Post and Wake, its methods, and those of its Conns, are called on the loop: by
 // fibers, Owners, posted functions and Turn.
 type Loop struct {
-	turn func() bool
-	now  func() time.Time
-	base time.Time     // what times count from
-	time time.Duration // of the batch at hand, since base
+	turn   func() bool
+	now    func() time.Time
+	joined bool
+	base   time.Time     // what times count from
+	time   time.Duration // of the batch at hand, since base
 
 	poll, waker int // descriptors: of epoll, and of the eventfd that ends its wait
 	events      [eventsAtOnce]unix.EpollEvent
@@ -56,6 +60,8 @@ type Loop struct {
 
 	buffers [][]byte
 	out     int // buffers that are in use
+	// spareFibers and spareBuffers are the least that were without work since the last tick.
+	spareFibers, spareBuffers int
 
 	stopping bool
 	sleeping atomic.Bool
@@ -76,7 +82,7 @@ func New(o Options) (*Loop, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	l := &Loop{turn: o.Turn, now: o.Now, base: o.Now()}
+	l := &Loop{turn: o.Turn, now: o.Now, joined: o.Joined, base: o.Now()}
 	var err error
 	if l.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("make epoll instance: %w", err)
@@ -179,7 +185,7 @@ func (l *Loop) wait(more bool) (int, error) {
 	case more:
 		timeout = 0
 	default:
-		if l.conns > 0 {
+		if l.conns > 0 || len(l.free) > 0 || len(l.buffers) > 0 {
 			timeout = milliseconds(tickEvery)
 		}
 		if len(l.timers) > 0 {
@@ -234,6 +240,23 @@ func (l *Loop) tick() {
 			c.look(l.time)
 		}
 	}
+	l.trim()
+}
+
+// trim lets half of the fibers and buffers go that nobody needed since the last tick.
+func (l *Loop) trim() {
+	for range (l.spareFibers + 1) / 2 {
+		f := l.free[0]
+		l.free[0] = nil
+		l.free = l.free[1:]
+		l.fibers--
+		f.stop()
+	}
+	for range (l.spareBuffers + 1) / 2 {
+		l.buffers[0] = nil
+		l.buffers = l.buffers[1:]
+	}
+	l.spareFibers, l.spareBuffers = len(l.free), len(l.buffers)
 }
 
 // Post makes the loop call f soon. It may be called from everywhere, also before Run. It returns false, and f is
@@ -298,6 +321,7 @@ func (l *Loop) Buffer() []byte {
 	if n := len(l.buffers); n > 0 {
 		b := l.buffers[n-1]
 		l.buffers = l.buffers[:n-1]
+		l.spareBuffers = min(l.spareBuffers, n-1)
 		return b
 	}
 	return make([]byte, BufferSize)

@@ -69,7 +69,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	server := dataplane.New(dataplane.Options{Region: region, Groups: p.groups, Log: rows.Emit, Table: p.table.Load,
+	server := dataplane.New(dataplane.Options{Region: region, Groups: p.groups, Log: rows.Emit, Table: p.table.Load, Joined: o.accelerate != "",
 		Callers: func(id, _ string) (*authpolicy.Caller, *sigv4.Key, error) {
 			if id != keyID {
 				return nil, nil, trellis.NewError(403, "UnrecognizedClientException", "The security token included in the request is invalid.")
