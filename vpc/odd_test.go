@@ -48,7 +48,7 @@ type oddPeer struct {
 //	signal N   is woken by a signal with SA_RESTART while it reads N bytes
 //	patience N reads with SO_RCVTIMEO, too early, and again
 var (
-	everywhereWords = []string{"echo 10", "echo 3000000", "half 20000", "half 1", "reset 1000", "aborted 0", "unread 10000", "slow 200000", "bytes 3000"}
+	everywhereWords = []string{"echo 10", "echo 3000000", "half 20000", "half 1", "reset 1000", "aborted 0", "unread 10000", "slow 60000", "bytes 3000"}
 	cWords          = append([]string{"peek 300000", "waitall 500000", "queued 100000", "file 500000", "vector 5000", "signal 10", "patience 1"}, everywhereWords...)
 )
 
