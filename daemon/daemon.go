@@ -149,7 +149,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("listen for profiles at --debug %s: %w", d.config.Debug, err)
 		}
-		s.start(actor{"debug", func(ctx context.Context) error { return serveDebug(ctx, debug, d.log) }})
+		s.start(actor{"debug", func(ctx context.Context) error { return d.serveDebug(ctx, debug) }})
 	}
 	s.start(actor{"store", d.outlive(d.store.Run)})
 	select {
@@ -179,6 +179,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	s.start(
 		actor{"api", func(ctx context.Context) error { return serveHTTP(ctx, ln, d.apiServer, d.log) }},
 		actor{"readiness", d.announce},
+		actor{"metrics", d.serveMetrics},
 	)
 	select {
 	case <-ctx.Done():

@@ -1,11 +1,21 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net"
+	"net/http"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +85,7 @@ func unfit(problems []vpc.Problem) error {
 
 // checkCommand is `trellis check`: what this machine can do.
 func checkCommand() *cobra.Command {
-	output := "table"
+	output, data := "table", daemon.DefaultConfig().Data
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether this machine can carry VPCs, and what to install if not",
@@ -92,13 +102,17 @@ func checkCommand() *cobra.Command {
 					acceleration = err.Error()
 				}
 			}
+			running, err := metricsOf(cmd.Context(), data)
+			if err != nil {
+				running = map[string]float64{} // none runs there, which is no problem of the machine
+			}
 			out := cmd.OutOrStdout()
 			if output == "json" {
 				rows := make([]map[string]string, len(problems))
 				for i, p := range problems {
 					rows[i] = map[string]string{"code": p.Code, "text": p.Text, "fix": p.Fix}
 				}
-				if err := json.NewEncoder(out).Encode(map[string]any{"ok": len(problems) == 0, "problems": rows, "acceleration": acceleration}); err != nil {
+				if err := json.NewEncoder(out).Encode(map[string]any{"ok": len(problems) == 0, "problems": rows, "acceleration": acceleration, "running": running}); err != nil {
 					return err
 				}
 				if len(problems) > 0 {
@@ -111,9 +125,45 @@ func checkCommand() *cobra.Command {
 			}
 			fmt.Fprintln(out, "ok: root, network namespaces, veth, nftables")
 			fmt.Fprintln(out, "socket acceleration (optional): "+acceleration)
-			return nil
+			if len(running) == 0 {
+				fmt.Fprintf(out, "no Trellis runs with --data %s\n", data)
+				return nil
+			}
+			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			fmt.Fprintf(w, "the Trellis that runs with --data %s:\n", data)
+			for _, name := range slices.Sorted(maps.Keys(running)) {
+				fmt.Fprintf(w, "  %s\t%.0f\n", strings.TrimPrefix(name, "trellis_"), running[name])
+			}
+			return w.Flush()
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	cmd.Flags().StringVar(&data, "data", data, "data directory of a Trellis that runs, to tell what it does")
 	return cmd
+}
+
+// metricsOf asks a running Trellis for its own metrics, by name and labels.
+func metricsOf(ctx context.Context, data string) (map[string]float64, error) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", daemon.MetricsSocket(data))
+		}}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://trellis/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask Trellis for metrics: %w", err)
+	}
+	defer resp.Body.Close()
+	found := map[string]float64{}
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		name, value, ok := strings.Cut(lines.Text(), " ")
+		if v, err := strconv.ParseFloat(value, 64); ok && err == nil && strings.HasPrefix(name, "trellis_") {
+			found[name] = v
+		}
+	}
+	return found, lines.Err()
 }

@@ -1,0 +1,132 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// MetricsSocket is the Unix socket below the data directory at which a running Trellis serves its metrics, for
+// `trellis check` and whoever may read the directory.
+func MetricsSocket(data string) string { return filepath.Join(data, "metrics.sock") }
+
+// metric is one number that a running Trellis tells of itself.
+type metric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+}
+
+// counter and gauge make metrics; labels are names.
+func counter(name, help string, labels ...string) metric {
+	return metric{prometheus.NewDesc("trellis_"+name, help, labels, nil), prometheus.CounterValue}
+}
+
+func gauge(name, help string, labels ...string) metric {
+	return metric{prometheus.NewDesc("trellis_"+name, help, labels, nil), prometheus.GaugeValue}
+}
+
+// The metrics, as Prometheus names them.
+var (
+	metricRevision    = gauge("revision", "Store revision that the data plane carries.")
+	metricConnections = gauge("connections", "Clients' connections that are open.")
+	metricAccepted    = counter("connections_accepted_total", "Clients' connections that were taken.")
+	metricShed        = counter("connections_shed_total", "Idle connections that were closed to make room.")
+	metricRefused     = counter("requests_refused_total", "Requests answered with 503 for want of memory.")
+	metricRows        = counter("access_log_rows_total", "Rows of access logs, by what became of them.", "fate")
+	metricAccelerated = gauge("acceleration_enabled", "Whether sockets are joined past TCP.")
+	metricEnds        = gauge("acceleration_ends", "Ends of connections that are joined now.")
+	metricJoined      = counter("acceleration_connections_total", "Connections that were joined, by leg.", "leg")
+	metricMessages    = counter("acceleration_messages_total", "Messages that went past TCP, by leg.", "leg")
+	metricBytes       = counter("acceleration_bytes_total", "Bytes that went past TCP, by leg.", "leg")
+	metricPassed      = counter("acceleration_passed_total", "Messages of joined connections that went by TCP, by why.", "why")
+	metricsOfAll      = []metric{metricRevision, metricConnections, metricAccepted, metricShed, metricRefused, metricRows, metricAccelerated, metricEnds,
+		metricJoined, metricMessages, metricBytes, metricPassed}
+)
+
+// Describe is prometheus.Collector's.
+func (d *Daemon) Describe(to chan<- *prometheus.Desc) {
+	for _, m := range metricsOfAll {
+		to <- m.desc
+	}
+}
+
+// Collect is prometheus.Collector's: the numbers of now.
+func (d *Daemon) Collect(to chan<- prometheus.Metric) {
+	tell := func(m metric, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(m.desc, m.kind, v, labels...)
+	}
+	tell(metricRevision, float64(d.applied.revision()))
+	s := d.dataPlane.Stats()
+	tell(metricConnections, float64(s.Open))
+	tell(metricAccepted, float64(s.Accepted))
+	tell(metricShed, float64(s.Shed))
+	tell(metricRefused, float64(s.Refused))
+	rows := d.accessLog.Stats()
+	tell(metricRows, float64(rows.Delivered), "delivered")
+	tell(metricRows, float64(rows.Dropped), "dropped")
+	tell(metricRows, float64(rows.Undeliverable), "undeliverable")
+	a, err := d.vpcs.Acceleration()
+	if err != nil {
+		tell(metricAccelerated, 0)
+		return
+	}
+	tell(metricAccelerated, 1)
+	tell(metricEnds, float64(a.Ends))
+	tell(metricJoined, float64(a.Joined.Target), "target")
+	tell(metricJoined, float64(a.Joined.Client), "client")
+	tell(metricMessages, float64(a.Messages.Target), "target")
+	tell(metricMessages, float64(a.Messages.Client), "client")
+	tell(metricBytes, float64(a.Bytes.Target), "target")
+	tell(metricBytes, float64(a.Bytes.Client), "client")
+	for why, n := range map[string]uint64{"alone": a.PassedAlone, "unread": a.PassedUnread, "full": a.PassedFull, "manners": a.PassedManners} {
+		tell(metricPassed, float64(n), why)
+	}
+}
+
+// metricsHandler serves the metrics in Prometheus' text format, with those of etcd, which is inside, and of Go.
+func (d *Daemon) metricsHandler() (http.Handler, error) {
+	own := prometheus.NewRegistry()
+	if err := own.Register(d); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	return promhttp.HandlerFor(prometheus.Gatherers{own, prometheus.DefaultGatherer}, promhttp.HandlerOpts{}), nil
+}
+
+// serveMetrics serves the metrics at the Unix socket until ctx is done. Without it all else works.
+func (d *Daemon) serveMetrics(ctx context.Context) error {
+	h, err := d.metricsHandler()
+	if err != nil {
+		return err
+	}
+	path := MetricsSocket(d.config.Data)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // left by a process that was killed
+		return fmt.Errorf("remove old socket: %w", err)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		d.log.Warn("metrics are not served", "at", path, "error", err) // a path over 107 bytes
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		ln.Close()
+		return fmt.Errorf("protect socket: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", h)
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: apiDrain, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug)}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return ctx.Err()
+}
