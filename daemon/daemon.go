@@ -105,9 +105,10 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration]})
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
+	loops := spareProcessor()
 	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups,
 		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout,
-		MaxMemory: boundMemory(), Joined: c.Acceleration != AccelerateOff})
+		MaxMemory: boundMemory(), Workers: loops, Joined: c.Acceleration != AccelerateOff})
 	forward := c.DNSForward
 	if len(forward) == 0 {
 		if forward, err = dns.HostServers("/etc/resolv.conf"); err != nil {
@@ -149,7 +150,12 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("listen for profiles at --debug %s: %w", d.config.Debug, err)
 		}
-		s.start(actor{"debug", func(ctx context.Context) error { return d.serveDebug(ctx, debug) }})
+		metrics, err := d.metricsHandler()
+		if err != nil {
+			debug.Close()
+			return err
+		}
+		s.start(actor{"debug", func(ctx context.Context) error { return serveDebug(ctx, debug, metrics, d.log) }})
 	}
 	s.start(actor{"store", d.outlive(d.store.Run)})
 	select {

@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +46,7 @@ func TestRunLeavesNothing(t *testing.T) {
 			t.Errorf("/healthz is %d", res.StatusCode)
 		}
 		http.DefaultClient.CloseIdleConnections()
+		wantMetrics(t, c.Data, "trellis_connections 0", "trellis_connections_accepted_total 0", `trellis_access_log_rows_total{fate="dropped"} 0`, "trellis_acceleration_enabled ", "etcd_")
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("Run: %v", err)
@@ -58,5 +62,30 @@ func TestRunLeavesNothing(t *testing.T) {
 			t.Error("the second start wrote other credentials")
 		}
 		first = string(text)
+	}
+}
+
+// wantMetrics asks for the metrics of a Trellis that runs.
+func wantMetrics(t *testing.T, data string, want ...string) {
+	t.Helper()
+	if info, err := os.Stat(MetricsSocket(data)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatal(info, err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", MetricsSocket(data))
+	}}}
+	res, err := client.Get("http://trellis/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatal(res.Status, err)
+	}
+	for _, w := range want {
+		if !strings.Contains(string(text), "\n"+w) {
+			t.Errorf("no %q among the metrics", w)
+		}
 	}
 }

@@ -13,11 +13,7 @@ import (
 // serveDebug serves metrics and what Go knows of this process: profiles (goroutines, heap, CPU) and counters of memory, for
 // people and for bench/soak, which looks for what leaks. Whoever reaches it sees command lines and stacks and can
 // make the process busy, so it is off unless --debug names an address.
-func (d *Daemon) serveDebug(ctx context.Context, ln net.Listener) error {
-	metrics, err := d.metricsHandler()
-	if err != nil {
-		return err
-	}
+func serveDebug(ctx context.Context, ln net.Listener, metrics http.Handler, log *slog.Logger) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -26,8 +22,8 @@ func (d *Daemon) serveDebug(ctx context.Context, ln net.Listener) error {
 	mux.Handle("GET /debug/vars", expvar.Handler())
 	// Gives free memory back to the system, so that what is left after it is in use.
 	mux.HandleFunc("POST /debug/free", func(http.ResponseWriter, *http.Request) { debug.FreeOSMemory() })
-	d.log.Info("profiles are served", "at", "http://"+ln.Addr().String()+"/debug/pprof/")
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: apiDrain, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug)}
+	log.Info("profiles are served", "at", "http://"+ln.Addr().String()+"/debug/pprof/")
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: apiDrain, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	if err := srv.Serve(ln); err != http.ErrServerClosed {

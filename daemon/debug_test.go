@@ -18,7 +18,7 @@ func TestDebug(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- serveDebug(ctx, ln, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- serveDebug(ctx, ln, http.NotFoundHandler(), slog.New(slog.DiscardHandler)) }()
 	for _, want := range []struct{ method, path, text string }{
 		{http.MethodGet, "/debug/pprof/goroutine?debug=1", "goroutine profile: total "},
 		{http.MethodGet, "/debug/vars", "HeapAlloc"},
