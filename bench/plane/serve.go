@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -69,7 +70,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	server := dataplane.New(dataplane.Options{Region: region, Groups: p.groups, Log: rows.Emit, Table: p.table.Load, Joined: o.accelerate != "",
+	loops := runtime.GOMAXPROCS(0) // as the daemon does
+	runtime.GOMAXPROCS(loops + 1)
+	server := dataplane.New(dataplane.Options{Region: region, Groups: p.groups, Log: rows.Emit, Table: p.table.Load, Workers: loops, Joined: o.accelerate != "",
 		Callers: func(id, _ string) (*authpolicy.Caller, *sigv4.Key, error) {
 			if id != keyID {
 				return nil, nil, trellis.NewError(403, "UnrecognizedClientException", "The security token included in the request is invalid.")
