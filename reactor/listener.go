@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// acceptsAtOnce bounds the connections that are taken at once, so that those that are open get their turn.
-	acceptsAtOnce = 32
+	// acceptsAtOnce bounds the connections that are taken at an event: epoll tells again of those that wait, which
+	// costs less than to ask in vain whether some do.
+	acceptsAtOnce = 1
 	// Bounds of the pause after an accept that failed, for example for want of descriptors.
 	minPause, maxPause = 5 * time.Millisecond, time.Second
 )
