@@ -27,6 +27,7 @@ const (
 	maxTxnOps       = 1 << 20 // a Commit compares every key that it read
 	maxRequestBytes = 16 << 20
 	historyKept     = "1h" // a follower that falls back further starts from a snapshot
+	logKept         = 100  // entries of etcd's log in memory that are applied already: no other member falls back
 	startTimeout    = time.Minute
 	stopTimeout     = 10 * time.Second
 	deadTimeout     = time.Second // to stop an etcd that has failed
@@ -108,6 +109,7 @@ func (e *engine) embed(ctx context.Context, o Options) error {
 	cfg.MaxTxnOps, cfg.MaxRequestBytes = maxTxnOps, maxRequestBytes
 	cfg.QuotaBackendBytes = o.QuotaBytes
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModePeriodic, historyKept
+	cfg.SnapshotCatchUpEntries = logKept
 	cfg.BootstrapDefragThresholdMegabytes = 64
 	cfg.EnableGRPCGateway = false
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapLogger(o.Log, dead))

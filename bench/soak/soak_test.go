@@ -1,16 +1,31 @@
 package main
 
 import (
+	"context"
+	"flag"
 	"fmt"
+	"log/slog"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	trellisd "github.com/trellis-project/trellis/daemon"
 )
 
-// TestMain plays the roles that the soak gives to its own program in instances.
+// TestMain plays the roles that the soak gives to its own program in instances, and that of `trellis serve`, so that the
+// test need not build it.
 func TestMain(m *testing.M) {
+	if os.Getenv(roleVariable) == "serve" {
+		if err := serve(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if done, err := playRole(); done {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -21,12 +36,37 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// serve is `trellis serve` with the flags that the soak uses.
+func serve(args []string) error {
+	c := trellisd.DefaultConfig()
+	f := flag.NewFlagSet("serve", flag.ContinueOnError)
+	f.StringVar(&c.Listen, "listen", "", "")
+	f.StringVar(&c.Data, "data", "", "")
+	f.StringVar(&c.Debug, "debug", "", "")
+	f.DurationVar(&c.DrainTimeout, "drain-timeout", 0, "")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	d, err := trellisd.New(c, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
 // TestSoakFails proves that the soak can fail: a target gives one answer with one wrong byte, and exactly that is
 // reported, among thousands of bytes that are right, rules that change and a target that is killed.
 func TestSoakFails(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(roleVariable, "serve")
 	var out strings.Builder
 	r, err := run(t.Context(), options{length: 3 * time.Second, seed: 7, rate: 80, churn: 4, faults: time.Second, big: 2 << 20, sample: time.Second, plain: true,
-		corrupt: 5, out: &out})
+		corrupt: 5, program: self, out: &out})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
