@@ -124,8 +124,8 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 	if x.respBody.UntilClose() || contentOnly || x.req.Minor == 0 {
 		c.last = true
 	}
-	if c.l.draining.Load() {
-		c.last = true
+	if c.l.draining.Load() || x.uploading && !x.uploaded.IsSet() {
+		c.last = true // an answer that comes before the end of the request may leave some of it unread
 	}
 
 	// The head goes out with as much of the body as came along.

@@ -267,6 +267,9 @@ func TestEarlyAnswer(t *testing.T) {
 	if err != nil || resp.StatusCode != 413 {
 		t.Fatal(resp, err)
 	}
+	if !resp.Close {
+		t.Error("the client is not told that the rest of its request may not be read")
+	}
 	if b, err := io.ReadAll(resp.Body); string(b) != "big" || err != nil {
 		t.Errorf("%q %v", b, err)
 	}
