@@ -20,6 +20,7 @@ const (
 	failClientAccessDenied = "ClientAccessDenied"
 	failClientProtocol     = "ClientProtocolError"
 	failTooLong            = "ConnectionDurationExceeded"
+	failRateLimited        = "ClientRateLimited"
 	failInternal           = "InternalError"
 )
 

@@ -21,6 +21,10 @@ func (x *exchange) serve() {
 		x.answer(404, failNone)
 		return
 	}
+	if !x.withinRate() {
+		x.answer(429, failRateLimited)
+		return
+	}
 	x.rule = x.listener.Match(&x.match)
 
 	// Who, and may they?

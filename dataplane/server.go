@@ -44,7 +44,8 @@ type Options struct {
 	// strings. May be nil.
 	Log    func(worker int, r *accesslog.Record)
 	Region string
-	// Strict refuses what AWS refuses: signed payloads, and connections older than ten minutes.
+	// Strict refuses what AWS refuses: signed payloads, connections older than ten minutes, more than 10,000
+	// requests a second to one service.
 	Strict bool
 	Now    func() time.Time // time.Now when nil
 	Logger *slog.Logger     // discards when nil
@@ -73,6 +74,7 @@ type Server struct {
 
 	open     atomic.Int64 // clients' connections
 	pressed  int64        // so many of them are nearly too many
+	rates    sync.Map     // *rate by the ARN of a service, with Strict
 	accounts sync.Map     // *accountUse by id: those that have ever called
 	active   atomic.Int64 // accounts with connections
 
