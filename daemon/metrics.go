@@ -24,11 +24,12 @@ type metric struct {
 	kind prometheus.ValueType
 }
 
-// counter and gauge make metrics; labels are names.
+// counter makes a metric that only grows; labels are names of labels.
 func counter(name, help string, labels ...string) metric {
 	return metric{prometheus.NewDesc("trellis_"+name, help, labels, nil), prometheus.CounterValue}
 }
 
+// gauge is the other kind of metric.
 func gauge(name, help string, labels ...string) metric {
 	return metric{prometheus.NewDesc("trellis_"+name, help, labels, nil), prometheus.GaugeValue}
 }
