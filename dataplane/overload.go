@@ -5,7 +5,7 @@ import "time"
 const (
 	// exchangeCost is what a request in flight takes besides buffers, in bytes: its exchange with the fields of two
 	// heads, its fiber's stack, the connection to its target.
-	exchangeCost = 24 << 10
+	exchangeCost = 16 << 10
 	// pressedWait is how long a wait in the middle of a message may last while the node is short of memory or
 	// connections.
 	pressedWait = 5 * time.Second
