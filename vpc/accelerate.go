@@ -204,7 +204,7 @@ func (a *Accelerator) forget(vpc uint32, at netip.Addr) {
 	}
 }
 
-// number is what stands for a VPC in the maps. It is never given to another.
+// number is what stands for a VPC in the maps, as long as it has a namespace there. It is never given to another.
 func (a *Accelerator) number(vpcID string) uint32 {
 	if n, ok := a.vpcs[vpcID]; ok {
 		return n
@@ -235,6 +235,13 @@ func (a *Accelerator) Evict(ns *os.File) error {
 		if err := a.objects.Homes.Delete(homeKey{s.value.VPC, at.As16()}); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			errs = append(errs, err)
 		}
+	}
+	left := false
+	for _, other := range a.in {
+		left = left || other.vpcID == s.vpcID
+	}
+	if !left {
+		delete(a.vpcs, s.vpcID)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("evict a namespace of %s from acceleration: %w", s.vpcID, err)

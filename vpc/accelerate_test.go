@@ -510,7 +510,7 @@ func TestRelayBySplice(t *testing.T) {
 		node.Close()
 		server.Close()
 	}
-	if got := stats(t, a); got.Joined.Target != 2 || got.PassedManners == 0 {
+	if got := stats(t, a); got.Joined.Target != 1 || got.PassedManners == 0 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package vpc
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -46,14 +47,28 @@ func newSandbox(t testing.TB) *sandbox {
 		if err != nil {
 			return err
 		}
+		if err := netlink.LinkSetUp(lo); err != nil {
+			return err
+		}
 		for _, of := range []map[string]string{targetOf, slotOf, sourceOf} {
-			for _, a := range of {
-				if err := netlink.AddrAdd(lo, &netlink.Addr{IPNet: ipNet(single(netip.MustParseAddr(a))), Flags: unix.IFA_F_NODAD}); err != nil {
+			for _, text := range of {
+				a := netip.MustParseAddr(text)
+				if err := netlink.AddrAdd(lo, &netlink.Addr{IPNet: ipNet(single(a)), Flags: unix.IFA_F_NODAD}); err != nil {
 					return err
+				}
+				// The kernel makes the way to an IPv6 address a moment later.
+				for deadline := time.Now().Add(atOnce); ; runtime.Gosched() {
+					_, err := netlink.RouteGet(a.AsSlice())
+					if err == nil {
+						break
+					}
+					if time.Now().After(deadline) {
+						return fmt.Errorf("way to %s: %w", a, err)
+					}
 				}
 			}
 		}
-		return netlink.LinkSetUp(lo)
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -166,6 +166,9 @@ enum {
 	PASSED_ALONE, PASSED_UNREAD, PASSED_FULL, PASSED_MANNERS, REFUSED, RELEASED, COUNTERS
 };
 
+// manners of servers: one whose reads wait has to show often that they don't, one that splices is forgotten at the most.
+enum { SELDOM = -16, NEVER = -(1 << 30) };
+
 // Each message costs the kernel about 1 KiB that is on nobody's account, so a queue has a limit in messages too.
 #define QUEUE_MESSAGES 1024
 
@@ -411,9 +414,8 @@ INLINE void watch(struct bpf_sock_ops *ops)
 	if (w < 0)
 		return;
 	if (l->leg == LEG_TARGET) {
-		// One that waits counts for long: the next ones are likely to as well.
 		int *was = map_lookup(&manners, &l->service);
-		int now = w ? -16 : !was ? 1 : *was < 1 ? *was + 1 : 1;
+		int now = !was ? (w ? SELDOM : 1) : *was < SELDOM ? *was : w ? SELDOM : *was < 1 ? *was + 1 : 1;
 		if (!was || *was != now)
 			map_update(&manners, &l->service, &now, BPF_ANY);
 	}
@@ -492,6 +494,10 @@ INLINE int choose(struct sk_msg_md *msg, struct bpf_sock *sk, struct link *l)
 		if (!l->spoke)
 			l->opaque = begins_tls(msg);
 		l->splices = !l->self.node && in_splice();
+		if (l->splices && l->leg == LEG_TARGET) {
+			int never = NEVER;
+			map_update(&manners, &l->service, &never, BPF_ANY);
+		}
 		if (!l->spoke || l->splices) {
 			struct end *me = map_lookup(&ends, &l->self);
 			if (me) {
