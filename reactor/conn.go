@@ -282,7 +282,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 				continue
 			case err == unix.EINTR:
 				continue
-			case err == unix.EACCES && c.l.joined:
+			case err == unix.EINVAL && c.l.joined:
 				if err := c.pause(); err != nil {
 					return sent, err
 				}
