@@ -173,7 +173,7 @@ enum { SELDOM = -16, NEVER = -(1 << 30) };
 #define QUEUE_MESSAGES 1024
 
 // A queue towards an instance holds so many bytes at least: the node looks for room once in a millisecond.
-#define QUEUE_BYTES (512 << 10)
+#define QUEUE_BYTES (1 << 20)
 
 struct {
 	NUMBER(type, BPF_MAP_TYPE_HASH);
