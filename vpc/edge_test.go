@@ -224,3 +224,38 @@ func free(t *testing.T) int {
 	}
 	return int(i.Freeram) * int(i.Unit)
 }
+
+// TestFullReaderCloses has an instance that closes, or resets, while the node is held up. The node's tries must come to an end.
+func TestFullReaderCloses(t *testing.T) {
+	a, s := newAccelerator(t), newSandbox(t)
+	s.admit(a, "vpc-1", TargetLeg|ClientLeg)
+	for leg, ends := range map[string]func(string) (*net.TCPConn, *net.TCPConn){"upload": s.target, "download": s.client} {
+		for _, how := range []string{"closes", "resets", "half-closes first"} {
+			node, peer := ends(tcp4)
+			before := stats(t, a).HeldUp
+			ended := make(chan error, 1)
+			go func() {
+				_, err := (patient{node}).Write(make([]byte, 8<<20))
+				ended <- err
+			}()
+			for stats(t, a).HeldUp == before {
+				time.Sleep(time.Millisecond)
+			}
+			switch how {
+			case "resets":
+				peer.SetLinger(0)
+			case "half-closes first":
+				peer.CloseWrite()
+				if n, err := node.Read(make([]byte, 1)); n != 0 || err == nil {
+					t.Errorf("%s, %s: read %d, %v", leg, how, n, err)
+				}
+			}
+			peer.Close()
+			if err := <-ended; !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, unix.EPIPE) {
+				t.Errorf("%s, %s: %v", leg, how, err)
+			}
+			node.Close()
+		}
+	}
+	empty(t, a)
+}
