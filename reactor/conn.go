@@ -269,7 +269,7 @@ func (c *Conn) TryRead(p []byte) (int, error) {
 
 // Write writes all of p, waiting for room as often as needed.
 func (c *Conn) Write(p []byte) (int, error) {
-	sent := 0
+	sent, refused := 0, 0
 	for sent < len(p) {
 		if err := c.state(); err != nil {
 			return sent, err
@@ -279,13 +279,15 @@ func (c *Conn) Write(p []byte) (int, error) {
 			switch {
 			case err == 0:
 				sent += n
+				refused = 0
 				continue
 			case err == unix.EINTR:
 				continue
-			case err == unix.EACCES && c.l.joined:
-				if err := c.pause(); err != nil {
+			case err == unix.EINVAL && c.l.joined:
+				if err := c.pause(refused); err != nil {
 					return sent, err
 				}
+				refused++
 				continue
 			case err != unix.EAGAIN:
 				return sent, os.NewSyscallError("write", err)
@@ -299,16 +301,17 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
-// fullPause is how long a write waits when the reader's queue past TCP is full: nobody tells when it is not any more.
+// fullPause is how long a write waits when the reader's queue past TCP is full: nobody tells when it is not any more. Each try costs
+// a copy of what is to be sent, so a reader that does not read is looked after less and less often, down to once in 32 pauses.
 const fullPause = time.Millisecond
 
-// pause waits until a write that was refused is worth another try.
-func (c *Conn) pause() error {
+// pause waits until a write that was refused, and so many times before, is worth another try.
+func (c *Conn) pause(before int) error {
 	if c.writeDue != 0 && c.writeDue <= c.l.time {
 		return ErrTimeout
 	}
 	c.writer = c.l.current
-	cancel := c.l.After(fullPause, func() {
+	cancel := c.l.After(fullPause<<min(before, 5), func() {
 		if f := c.writer; f != nil {
 			c.writer = nil
 			c.l.wake(f, nil)

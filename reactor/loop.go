@@ -32,7 +32,7 @@ type Options struct {
 	// Now is the clock of deadlines; time.Now when nil.
 	Now func() time.Time
 	// Joined tells that sockets may be joined past TCP (BPF sockmap). Such a socket has two queues, and a read that
-	// empties one says nothing of the other; and a send may be refused with EACCES while the other queue is full.
+	// empties one says nothing of the other; and a send may be refused with EINVAL while the other queue is full.
 	Joined bool
 }
 

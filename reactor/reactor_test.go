@@ -172,6 +172,51 @@ func TestBytes(t *testing.T) {
 	}
 }
 
+// TestRefusedWrites has a socket that refuses what is sent, as one under repair does and a joined one whose reader's queue is full.
+func TestRefusedWrites(t *testing.T) {
+	repair := func(c *Conn, how int) {
+		if err := unix.SetsockoptInt(int(c.fd), unix.IPPROTO_TCP, unix.TCP_REPAIR, how); err == unix.EPERM {
+			t.Skip("needs root")
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, joined := range []bool{true, false} {
+		r := run(t, Options{Joined: joined})
+		c, far := r.pair(&told{})
+		repair(c, unix.TCP_REPAIR_ON)
+		sent := make(chan error, 1)
+		r.Post(func() { r.Go(task(func() { _, err := c.Write2([]byte("abc"), []byte("def")); sent <- err })) })
+		if !joined {
+			if err := <-sent; !errors.Is(err, unix.EINVAL) {
+				t.Errorf("not joined: %v", err)
+			}
+			r.do(func() { c.Close() })
+			continue
+		}
+		for range 3 {
+			r.advance(fullPause << 5)
+		}
+		repair(c, unix.TCP_REPAIR_OFF_NO_WP)
+		r.advance(fullPause << 5)
+		got := make([]byte, 6)
+		if _, err := io.ReadFull(far, got); err != nil || string(got) != "abcdef" {
+			t.Errorf("%q came, %v", got, err)
+		}
+		if err := <-sent; err != nil {
+			t.Error(err)
+		}
+		repair(c, unix.TCP_REPAIR_ON)
+		r.do(func() { c.SetWriteDeadline(r.Now() + time.Minute) })
+		r.do(func() { r.Go(task(func() { _, err := c.Write([]byte("abc")); sent <- err })) })
+		r.advance(time.Hour)
+		if err := <-sent; !IsTimeout(err) {
+			t.Errorf("after the deadline: %v", err)
+		}
+		r.do(func() { c.Close() })
+	}
+}
+
 // TestOwner checks that an owner hears of what comes while nobody reads, and of a deadline.
 func TestOwner(t *testing.T) {
 	r := run(t, Options{})

@@ -44,6 +44,7 @@ const nodeEnds = 4
 type Accelerator struct {
 	objects accelerateObjects
 	links   []link.Link
+	wall    *os.File
 
 	mu   sync.Mutex
 	vpcs map[string]uint32 // the numbers that stand for VPCs in the maps
@@ -116,12 +117,32 @@ func (a *Accelerator) attach(group string) error {
 	if err != nil {
 		return fmt.Errorf("messages: %w", err)
 	}
+	if err := a.build(); err != nil {
+		return fmt.Errorf("messages' wall: %w", err)
+	}
 	l, err := link.AttachCgroup(link.CgroupOptions{Path: group, Attach: ebpf.AttachCGroupSockOps, Program: a.objects.Connections})
 	if err != nil {
 		return fmt.Errorf("connections, to %s: %w", group, err)
 	}
 	a.links = append(a.links, l)
 	return nil
+}
+
+// build makes the wall: a socket that refuses with EINVAL whatever is sent, since it is under repair (TCP_REPAIR), and goes nowhere.
+// What the node must not send now is redirected to it. It is in the map under the key of nobody.
+func (a *Accelerator) build() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("make a socket: %w", err)
+	}
+	a.wall = os.NewFile(uintptr(fd), "wall")
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_REPAIR, unix.TCP_REPAIR_ON); err != nil {
+		return fmt.Errorf("repair it: %w", err)
+	}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: 1}); err != nil {
+		return fmt.Errorf("connect it: %w", err)
+	}
+	return a.objects.Socks.Put(endKey{}, uint64(fd))
 }
 
 // cgroup2 is where the tree of control groups is mounted to which programs for sockets are attached.
@@ -276,6 +297,10 @@ func (a *Accelerator) Close() error {
 		errs = append(errs, l.Close())
 	}
 	a.links = nil
+	if a.wall != nil {
+		errs = append(errs, a.wall.Close())
+		a.wall = nil
+	}
 	o := &a.objects
 	for _, p := range []*ebpf.Program{o.Connections, o.Messages} {
 		errs = append(errs, p.Close())

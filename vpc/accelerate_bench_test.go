@@ -98,7 +98,60 @@ func benchTarget(b *testing.B, where string, legs Legs, answer int) (dial func()
 	}
 }
 
-// benchServe answers each 100 bytes.
+// BenchmarkBulk sends bytes from the node to an instance that reads all the time, 64 KiB at most at once.
+func BenchmarkBulk(b *testing.B) {
+	for _, where := range []string{"loopback", "veth"} {
+		for _, write := range []int{4 << 10, 64 << 10} {
+			for mode, legs := range map[string]Legs{"plain": 0, "joined": TargetLeg} {
+				b.Run(fmt.Sprintf("%s/write=%d/%s", where, write, mode), func(b *testing.B) {
+					dial := benchTarget(b, where, legs, 0)
+					benchSwap(b, dial()) // shows the target's manners
+					c := dial()
+					benchSwap(b, c)
+					part := make([]byte, write)
+					b.SetBytes(int64(write))
+					before := cpuTime()
+					b.ResetTimer()
+					for range b.N {
+						if _, err := (patient{c}).Write(part); err != nil {
+							b.Fatal(err)
+						}
+					}
+					c.(*net.TCPConn).CloseWrite()
+					if _, err := io.ReadFull(c, part[:1]); err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
+				})
+			}
+		}
+	}
+}
+
+// benchSwap sends a byte and reads one.
+func benchSwap(b *testing.B, c net.Conn) {
+	if _, err := c.Write([]byte{'s'}); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// benchSink answers the first byte and the end.
+func benchSink(c net.Conn) {
+	b := make([]byte, 64<<10)
+	for n, err := c.Read(b[:1]); ; n, err = c.Read(b) {
+		if n == 1 || err == io.EOF {
+			c.Write(b[:1])
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// benchServe answers each 100 bytes. With an answer of no bytes it only reads.
 func benchServe(ln net.Listener, answer int) {
 	for {
 		c, err := ln.Accept()
@@ -107,6 +160,10 @@ func benchServe(ln net.Listener, answer int) {
 		}
 		go func() {
 			defer c.Close()
+			if answer == 0 {
+				benchSink(c)
+				return
+			}
 			request, answer := make([]byte, 100), make([]byte, answer)
 			for {
 				if _, err := io.ReadFull(c, request); err != nil {

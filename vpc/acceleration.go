@@ -109,6 +109,7 @@ type AccelerationStats struct {
 	PassedManners uint64 // the reader has not answered yet, reads with waiting, or reads by splice
 	Refused       uint64 // ends that the kernel or full maps refused
 	Released      uint64 // ends that became ordinary sockets again, because they came to wait in their reads
+	HeldUp        uint64 // messages of the node that were refused, because the reader's queue was full
 	Ends          int    // ends in the maps now
 }
 
@@ -119,7 +120,7 @@ type LegCounts struct{ Target, Client uint64 }
 func (s *AccelerationStats) counters() []*uint64 {
 	return []*uint64{&s.Joined.Target, &s.Joined.Client, &s.Left.Target, &s.Left.Client,
 		&s.Messages.Target, &s.Messages.Client, &s.Bytes.Target, &s.Bytes.Client,
-		&s.PassedAlone, &s.PassedUnread, &s.PassedFull, &s.PassedManners, &s.Refused, &s.Released}
+		&s.PassedAlone, &s.PassedUnread, &s.PassedFull, &s.PassedManners, &s.Refused, &s.Released, &s.HeldUp}
 }
 
 // Stats reads what was counted, and counts the ends in the maps.

@@ -34,6 +34,8 @@
 //
 // The two sockets of a connection between the node and an instance can be joined by BPF, so that messages go past TCP: see
 // [Accelerator]. bpf/accelerate.c holds the programs, bpf/accelerate.o is what "go generate" makes of it.
+// What the node sends on a joined socket fails with EINVAL, nothing of it sent, while the instance has much to read already: who sends
+// more than that at once tries again, as package reactor does.
 //
 // Sockets are made by package net on a thread that is inside the namespace for exactly that long; see [Manager.Dial]. Two
 // system calls are what this costs.

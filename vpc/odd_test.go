@@ -311,7 +311,7 @@ func oddSend(c *net.TCPConn, n int) string {
 	}
 	for sent := 0; sent < n; {
 		part := min(1+r.IntN(1<<r.IntN(17)), n-sent)
-		if _, err := c.Write(b[sent : sent+part]); err != nil {
+		if _, err := (patient{c}).Write(b[sent : sent+part]); err != nil {
 			return fmt.Sprintf("sent %d, then %s", sent, ending(err))
 		}
 		sent += part

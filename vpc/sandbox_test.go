@@ -1,6 +1,7 @@
 package vpc
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -179,6 +180,20 @@ func swap(t testing.TB, a, b net.Conn) {
 		if _, err := io.ReadFull(way[1], make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// patient is a connection of the node that sends again what was refused because the reader's queue was full, as [reactor.Conn] does.
+type patient struct{ net.Conn }
+
+func (p patient) Write(b []byte) (sent int, err error) {
+	for {
+		n, err := p.Conn.Write(b[sent:])
+		sent += n
+		if !errors.Is(err, unix.EINVAL) {
+			return sent, err
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

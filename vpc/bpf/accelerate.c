@@ -163,7 +163,7 @@ struct link {
 enum {
 	JOINED_TARGET, JOINED_CLIENT, LEFT_TARGET, LEFT_CLIENT,
 	REDIRECTED_TARGET, REDIRECTED_CLIENT, BYTES_TARGET, BYTES_CLIENT,
-	PASSED_ALONE, PASSED_UNREAD, PASSED_FULL, PASSED_MANNERS, REFUSED, RELEASED, COUNTERS
+	PASSED_ALONE, PASSED_UNREAD, PASSED_FULL, PASSED_MANNERS, REFUSED, RELEASED, HELD_UP, COUNTERS
 };
 
 // manners of servers: one whose reads wait has to show often that they don't, one that splices is forgotten at the most.
@@ -171,6 +171,9 @@ enum { SELDOM = -16, NEVER = -(1 << 30) };
 
 // Each message costs the kernel about 1 KiB that is on nobody's account, so a queue has a limit in messages too.
 #define QUEUE_MESSAGES 1024
+
+// A queue towards an instance holds so many bytes at least: the node looks for room once in a millisecond.
+#define QUEUE_BYTES (1 << 20)
 
 struct {
 	NUMBER(type, BPF_MAP_TYPE_HASH);
@@ -521,12 +524,17 @@ INLINE int choose(struct sk_msg_md *msg, struct bpf_sock *sk, struct link *l)
 	if (mine->inet_conn.icsk_ulp_ops || reader->inet_conn.icsk_ulp_ops ||
 	    mine->inet_conn.icsk_inet.sk.__sk_common.skc_flags & 1UL << KERNEL_VALUE(enum sock_flags, SOCK_ZEROCOPY))
 		return PASSED_MANNERS;
-	if (l->self.node && (!peer->spoke || peer->splices || peer->opaque || l->opaque || waits(reader) != 0))
-		return PASSED_MANNERS;
-	if (!l->self.node && waits(mine) != 0)
-		return PASSED_MANNERS;
-	if (held > queue->sk_rcvbuf || peer->queued >= QUEUE_MESSAGES)
-		return PASSED_FULL;
+	// A program that waits by edges takes a read that fills less than its buffer for the end (epoll(7)), so it would not see what went
+	// by TCP behind a queue that it empties. The node, whose loops try again, never sends so. One who has closed gets it, for a reset.
+	int w = waits(l->self.node ? reader : mine);
+	int behind = l->self.node && held > 0 && w >= 0;
+	if (w != 0 || (l->self.node && (!peer->spoke || peer->splices || peer->opaque || l->opaque)))
+		return behind ? HELD_UP : PASSED_MANNERS;
+	int room = queue->sk_rcvbuf;
+	if (l->self.node && room < QUEUE_BYTES)
+		room = QUEUE_BYTES;
+	if (held > room || peer->queued >= QUEUE_MESSAGES)
+		return behind ? HELD_UP : PASSED_FULL;
 	peer->queued++;
 	return REDIRECTED_TARGET;
 }
@@ -549,6 +557,12 @@ int messages(struct sk_msg_md *msg)
 			return SK_PASS;
 		}
 		chosen = PASSED_ALONE;
+	}
+	if (chosen == HELD_UP) {
+		// SK_DROP would be the verdict on all that the socket ever sends from now on. The wall refuses this message alone.
+		struct key wall = {};
+		if (msg_redirect_hash(msg, &socks, &wall, 0) != SK_PASS)
+			chosen = PASSED_FULL; // who would try again has ended
 	}
 	count(chosen, 1);
 	return SK_PASS;
