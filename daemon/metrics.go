@@ -47,7 +47,7 @@ var (
 	metricJoined      = counter("acceleration_connections_total", "Connections that were joined, by leg.", "leg")
 	metricMessages    = counter("acceleration_messages_total", "Messages that went past TCP, by leg.", "leg")
 	metricBytes       = counter("acceleration_bytes_total", "Bytes that went past TCP, by leg.", "leg")
-	metricPassed      = counter("acceleration_passed_total", "Messages of joined connections that went by TCP, by why.", "why")
+	metricPassed      = counter("acceleration_passed_total", "Messages of joined connections that did not go past TCP, by why; those held up were sent later.", "why")
 	metricsOfAll      = []metric{metricRevision, metricConnections, metricAccepted, metricShed, metricRefused, metricRows, metricAccelerated, metricEnds,
 		metricJoined, metricMessages, metricBytes, metricPassed}
 )
@@ -87,7 +87,7 @@ func (d *Daemon) Collect(to chan<- prometheus.Metric) {
 	tell(metricMessages, float64(a.Messages.Client), "client")
 	tell(metricBytes, float64(a.Bytes.Target), "target")
 	tell(metricBytes, float64(a.Bytes.Client), "client")
-	for why, n := range map[string]uint64{"alone": a.PassedAlone, "unread": a.PassedUnread, "full": a.PassedFull, "manners": a.PassedManners} {
+	for why, n := range map[string]uint64{"alone": a.PassedAlone, "unread": a.PassedUnread, "full": a.PassedFull, "manners": a.PassedManners, "held_up": a.HeldUp} {
 		tell(metricPassed, float64(n), why)
 	}
 }
