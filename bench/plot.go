@@ -1,17 +1,13 @@
 package main
 
 import (
-	"errors"
+	"bytes"
+	_ "embed"
+	"encoding/json"
 	"fmt"
-	"image/color"
-	"math"
+	"os"
+	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // figure is one plot: groups of bars, one group for each contestant, one bar of it for each series.
@@ -38,128 +34,85 @@ func plots() []figure {
 	}
 }
 
-// shades are the colours of series.
-var shades = []color.Color{color.RGBA{0x2f, 0x5d, 0x8a, 0xff}, color.RGBA{0x8f, 0xb8, 0xde, 0xff}, color.RGBA{0xe0, 0x8e, 0x45, 0xff}}
+// plotter draws figures with matplotlib, which .ci/install bench puts below .cache.
+//
+//go:embed plot.py
+var plotter string
+
+// bar is one value of a drawing: the median, with least and most.
+type bar struct {
+	Median float64 `json:"median"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+}
+
+// drawing is a figure with its values, as plot.py reads it.
+type drawing struct {
+	File        string   `json:"file"`
+	Title       string   `json:"title"`
+	Axis        string   `json:"axis"`
+	Logarithmic bool     `json:"logarithmic"`
+	Groups      []string `json:"groups"` // the contestants
+	Series      []struct {
+		Name string `json:"name"`
+		Bars []*bar `json:"bars"` // one for each group, null where nothing was measured
+	} `json:"series"`
+}
 
 // plot writes the figures of what was measured as PNGs.
 func (r results) plot(dir string) error {
-	var errs []error
+	var all []drawing
 	for _, f := range plots() {
-		if err := r.draw(f, filepath.Join(dir, f.name+".png")); err != nil {
-			errs = append(errs, fmt.Errorf("plot %s: %w", f.name, err))
+		if d := r.drawing(f); len(d.Groups) > 0 {
+			d.File = filepath.Join(dir, f.name+".png")
+			all = append(all, d)
 		}
 	}
-	return errors.Join(errs...)
+	input, err := json.Marshal(all)
+	if err != nil {
+		return fmt.Errorf("plot: %w", err)
+	}
+	python := filepath.Join(os.Getenv("TRELLIS_VENVS"), "plot", "bin", "python3")
+	if os.Getenv("TRELLIS_VENVS") == "" {
+		python = filepath.Join(".cache", "plot", "bin", "python3")
+	}
+	cmd := exec.Command(python, "-c", plotter)
+	cmd.Stdin = bytes.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("plot: %w: %s (`.ci/install bench` installs what it needs)", err, out)
+	}
+	return nil
 }
 
-// draw writes one figure, unless nothing of it was measured.
-func (r results) draw(f figure, file string) error {
-	var titles []string
-	bars := make([][]spread, len(f.series))
+// drawing is a figure with the values of those contestants that have any.
+func (r results) drawing(f figure) drawing {
+	d := drawing{Title: f.title, Axis: f.axis, Logarithmic: f.logarithmic}
 	for _, c := range contestants() {
-		var of []spread
-		any := 0
+		var bars []*bar
+		found := false
 		for _, s := range f.series {
 			v := spreadIn(r.Samples, s.row, c.name, s.metric)
-			of, any = append(of, v), any+v.n
-		}
-		if any == 0 {
-			continue
-		}
-		titles = append(titles, strings.ReplaceAll(c.title, ", ", ",\n"))
-		for i, v := range of {
-			bars[i] = append(bars[i], v)
-		}
-	}
-	if len(titles) == 0 {
-		return nil
-	}
-	p := plot.New()
-	p.Title.Text, p.Y.Label.Text = f.title, f.axis
-	p.Title.Padding = vg.Points(8)
-	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, true, vg.Points(2)
-	least := math.Inf(1)
-	for _, vs := range bars {
-		for _, v := range vs {
-			if v.n > 0 && v.min > 0 {
-				least = min(least, v.min)
+			if v.n == 0 {
+				bars = append(bars, nil)
+				continue
 			}
+			found = true
+			bars = append(bars, &bar{v.median, v.min, v.max})
 		}
-	}
-	p.Y.Min = 0
-	if f.logarithmic {
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-		p.Y.Min = math.Pow(10, math.Floor(math.Log10(least)))
-	}
-	var shown []int // series of which anything was measured
-	for i, vs := range bars {
-		if slices.ContainsFunc(vs, func(s spread) bool { return s.n > 0 }) {
-			shown = append(shown, i)
-		}
-	}
-	width := 0.8 / float64(len(shown))
-	for at, i := range shown {
-		vs := bars[i]
-		g := &group{spreads: vs, offset: (float64(at) - float64(len(shown)-1)/2) * width, width: width, color: shades[i%len(shades)], floor: p.Y.Min}
-		p.Add(g)
-		p.Legend.Add(f.series[i].name, g)
-	}
-	p.NominalX(titles...)
-	p.X.Min, p.X.Max = -0.6, float64(len(titles))-0.4
-	p.Y.Max *= 1.3 // room for the legend
-	if f.logarithmic {
-		p.Y.Max *= 4
-	}
-	return p.Save(vg.Length(max(len(titles), 4))*1.1*vg.Inch+vg.Inch, 4.5*vg.Inch, file)
-}
-
-// group is the bars of one series, each with a line from its least to its most.
-type group struct {
-	spreads       []spread
-	offset, width float64
-	color         color.Color
-	floor         float64
-}
-
-// Plot draws the bars.
-func (g *group) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	line := draw.LineStyle{Color: color.Black, Width: vg.Points(0.8)}
-	for i, s := range g.spreads {
-		if s.n == 0 || s.median <= g.floor {
+		if !found {
 			continue
 		}
-		left, right := x(float64(i)+g.offset-g.width*0.46), x(float64(i)+g.offset+g.width*0.46)
-		c.FillPolygon(g.color, []vg.Point{{X: left, Y: y(g.floor)}, {X: left, Y: y(s.median)}, {X: right, Y: y(s.median)}, {X: right, Y: y(g.floor)}})
-		middle := (left + right) / 2
-		c.StrokeLine2(line, middle, y(max(s.min, g.floor)), middle, y(s.max))
-		style := draw.TextStyle{Color: color.Black, Font: p.X.Tick.Label.Font, XAlign: draw.XCenter, YAlign: draw.YBottom, Handler: plot.DefaultTextHandler}
-		style.Font.Size = vg.Points(7)
-		c.FillText(style, vg.Point{X: middle, Y: y(s.max) + vg.Points(2)}, short3(s.median))
+		d.Groups = append(d.Groups, c.title)
+		if d.Series == nil {
+			d.Series = make([]struct {
+				Name string `json:"name"`
+				Bars []*bar `json:"bars"`
+			}, len(f.series))
+		}
+		for i, s := range f.series {
+			d.Series[i].Name = s.name
+			d.Series[i].Bars = append(d.Series[i].Bars, bars[i])
+		}
 	}
-}
-
-// DataRange is what the axes must show.
-func (g *group) DataRange() (xmin, xmax, ymin, ymax float64) {
-	ymax = g.floor
-	for _, s := range g.spreads {
-		ymax = max(ymax, s.max)
-	}
-	return 0, float64(len(g.spreads)), g.floor, ymax
-}
-
-// Thumbnail is the series' colour in the legend.
-func (g *group) Thumbnail(c *draw.Canvas) {
-	c.FillPolygon(g.color, []vg.Point{{X: c.Min.X, Y: c.Min.Y}, {X: c.Min.X, Y: c.Max.Y}, {X: c.Max.X, Y: c.Max.Y}, {X: c.Max.X, Y: c.Min.Y}})
-}
-
-// short3 is a number for a bar: three digits or so.
-func short3(v float64) string {
-	switch {
-	case v >= 100:
-		return number(v, "%.0f")
-	case v >= 10:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.2f", v)
+	return d
 }
