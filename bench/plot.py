@@ -31,11 +31,12 @@ def draw(d):
                      label=s["name"] if s["name"] not in axes.get_legend_handles_labels()[1] else None)
             axes.plot([x, x], [max(bar["min"], 1e-9), bar["max"]], color="black", linewidth=0.8)
             axes.annotate(short(bar["median"]), (x, bar["max"]), ha="center", va="bottom", fontsize=7)
+    top = max(b["max"] for s in series for b in s["bars"] if b)
     if d["logarithmic"]:
         axes.set_yscale("log")
+        axes.set_ylim(top=5 * top)  # room for the legend
     else:
-        axes.set_ylim(bottom=0)
-    axes.margins(y=0.2)
+        axes.set_ylim(0, 1.3 * top)
     axes.set_title(d["title"])
     axes.set_ylabel(d["axis"])
     axes.set_xticks(range(len(d["groups"])), [g.replace(", ", ",\n") for g in d["groups"]], fontsize=7)
