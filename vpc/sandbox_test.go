@@ -123,8 +123,13 @@ func (s *sandbox) listen(address string, port int) *net.TCPListener {
 func (s *sandbox) connect(from string, port int, ln *net.TCPListener) (active, passive *net.TCPConn) {
 	s.t.Helper()
 	err := s.ns.within(func() (err error) {
-		active, err = net.DialTCP("tcp", &net.TCPAddr{IP: net.ParseIP(from), Port: port}, ln.Addr().(*net.TCPAddr))
-		return err
+		// On a busy machine the kernel takes a moment to find its way to an IPv6 address.
+		for deadline := time.Now().Add(atOnce); ; runtime.Gosched() {
+			active, err = net.DialTCP("tcp", &net.TCPAddr{IP: net.ParseIP(from), Port: port}, ln.Addr().(*net.TCPAddr))
+			if !errors.Is(err, unix.ENETUNREACH) || time.Now().After(deadline) {
+				return err
+			}
+		}
 	})
 	if err == nil {
 		passive, err = ln.AcceptTCP()
