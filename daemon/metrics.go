@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -40,6 +41,8 @@ var (
 	metricConnections = gauge("connections", "Clients' connections that are open.")
 	metricAccepted    = counter("connections_accepted_total", "Clients' connections that were taken.")
 	metricShed        = counter("connections_shed_total", "Idle connections that were closed to make room.")
+	metricRequests    = counter("requests_total", "Requests that were served or refused.")
+	metricFailures    = counter("request_failures_total", "Requests that did not go as they should, by failureReason and responseCode of their access log.", "reason", "status")
 	metricRefused     = counter("requests_refused_total", "Requests answered with 503 for want of memory.")
 	metricRows        = counter("access_log_rows_total", "Rows of access logs, by what became of them.", "fate")
 	metricAccelerated = gauge("acceleration_enabled", "Whether sockets are joined past TCP.")
@@ -48,7 +51,7 @@ var (
 	metricMessages    = counter("acceleration_messages_total", "Messages that went past TCP, by leg.", "leg")
 	metricBytes       = counter("acceleration_bytes_total", "Bytes that went past TCP, by leg.", "leg")
 	metricPassed      = counter("acceleration_passed_total", "Messages of joined connections that did not go past TCP, by why; those held up were sent later.", "why")
-	metricsOfAll      = []metric{metricRevision, metricConnections, metricAccepted, metricShed, metricRefused, metricRows, metricAccelerated, metricEnds,
+	metricsOfAll      = []metric{metricRevision, metricConnections, metricAccepted, metricShed, metricRequests, metricFailures, metricRefused, metricRows, metricAccelerated, metricEnds,
 		metricJoined, metricMessages, metricBytes, metricPassed}
 )
 
@@ -69,6 +72,10 @@ func (d *Daemon) Collect(to chan<- prometheus.Metric) {
 	tell(metricConnections, float64(s.Open))
 	tell(metricAccepted, float64(s.Accepted))
 	tell(metricShed, float64(s.Shed))
+	tell(metricRequests, float64(s.Requests))
+	for f, n := range s.Failures {
+		tell(metricFailures, float64(n), f.Reason, strconv.Itoa(f.Status))
+	}
 	tell(metricRefused, float64(s.Refused))
 	rows := d.accessLog.Stats()
 	tell(metricRows, float64(rows.Delivered), "delivered")

@@ -99,6 +99,10 @@ func (x *exchange) account() {
 	if x.answered != 0 {
 		r.ResponseFromTarget = now - x.answered
 	}
+	w.requests.Add(1)
+	if r.FailureReason != failNone {
+		w.failed(Failure{r.FailureReason, r.ResponseCode})
+	}
 	w.s.Log(w.index, r)
 }
 

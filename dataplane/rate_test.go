@@ -54,5 +54,8 @@ func TestRateLimited(t *testing.T) {
 		if r := w.record(0); !strings.HasPrefix(out, fmt.Sprintf("HTTP/1.1 %d ", want)) || r.FailureReason != reason {
 			t.Errorf("strict %t: %q, %q", strict, out, r.FailureReason)
 		}
+		if st := w.server.Stats(); st.Requests != 1 || strict != (st.Failures[Failure{failRateLimited, 429}] == 1) {
+			t.Errorf("counted as %+v", st)
+		}
 	}
 }

@@ -111,19 +111,6 @@ func New(o Options) *Server {
 	return &Server{Options: o, pressed: int64(o.MaxConnections - o.MaxConnections/reserve), running: make(chan struct{}), stop: make(chan struct{}), quiet: make(chan struct{})}
 }
 
-// Stats counts since the start.
-type Stats struct {
-	Open     int64  // clients' connections that are open
-	Accepted uint64 // all of them
-	Shed     uint64 // idle ones that were closed to make room
-	Refused  uint64 // requests answered with 503 for want of memory
-}
-
-// Stats returns the counts.
-func (s *Server) Stats() Stats {
-	return Stats{s.open.Load(), s.accepted.Load(), s.shed.Load(), s.refused.Load()}
-}
-
 // ownDescriptors is how many descriptors are left to the rest of the process.
 const ownDescriptors = 64
 

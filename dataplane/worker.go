@@ -3,6 +3,7 @@ package dataplane
 import (
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,10 @@ type worker struct {
 	pool  *targetgroup.Pool
 	count atomic.Int64 // connections that are its own, or on their way to it
 
+	requests atomic.Uint64 // accounted for
+	failing  sync.Mutex
+	failures map[Failure]uint64 // guarded by failing
+
 	waiting idleList // connections between two requests, the one that waits for longest first
 	tenants map[*accountUse]*tenant
 	round   []*tenant // those with connections that have something to be served, in the order of their turns
@@ -45,7 +50,7 @@ type worker struct {
 
 // newWorker makes a worker.
 func newWorker(s *Server, index int) (*worker, error) {
-	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}}
+	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}, failures: map[Failure]uint64{}}
 	w.waiting.init()
 	loop, err := reactor.New(reactor.Options{Turn: w.turn, Now: s.Now, Joined: s.Joined})
 	if err != nil {
