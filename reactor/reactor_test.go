@@ -410,6 +410,16 @@ func TestManyFibers(t *testing.T) {
 		if done != len(gates) || len(r.free) > fibersKept || r.fibers != len(r.free) {
 			t.Errorf("%d done, %d kept, %d alive", done, len(r.free), r.fibers)
 		}
+		b := r.Buffer()
+		r.Release(b)
+	})
+	for range 16 {
+		r.advance(2 * tickEvery)
+	}
+	r.do(func() {
+		if len(r.free) > 0 || r.fibers > 0 || len(r.buffers) > 0 {
+			t.Errorf("%d fibers and %d buffers are kept that nobody needs", r.fibers, len(r.buffers))
+		}
 	})
 }
 
