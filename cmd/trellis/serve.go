@@ -102,7 +102,7 @@ func checkCommand() *cobra.Command {
 					acceleration = err.Error()
 				}
 			}
-			running, err := metricsOf(cmd.Context(), data)
+			running, help, err := metricsOf(cmd.Context(), data)
 			if err != nil {
 				running = map[string]float64{} // none runs there, which is no problem of the machine
 			}
@@ -132,7 +132,8 @@ func checkCommand() *cobra.Command {
 			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 			fmt.Fprintf(w, "the Trellis that runs with --data %s:\n", data)
 			for _, name := range slices.Sorted(maps.Keys(running)) {
-				fmt.Fprintf(w, "  %s\t%.0f\n", strings.TrimPrefix(name, "trellis_"), running[name])
+				base, labels, _ := strings.Cut(strings.TrimSuffix(name, "}"), "{")
+				fmt.Fprintf(w, "  %.0f\t%s\t%s\n", running[name], strings.ReplaceAll(labels, `"`, ""), help[base])
 			}
 			return w.Flush()
 		},
@@ -142,28 +143,33 @@ func checkCommand() *cobra.Command {
 	return cmd
 }
 
-// metricsOf asks a running Trellis for its own metrics, by name and labels.
-func metricsOf(ctx context.Context, data string) (map[string]float64, error) {
+// metricsOf asks a running Trellis for its own metrics, by name and labels, and what each name means.
+func metricsOf(ctx context.Context, data string) (found map[string]float64, help map[string]string, err error) {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", daemon.MetricsSocket(data))
 		}}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://trellis/metrics", nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("ask Trellis for metrics: %w", err)
+		return nil, nil, fmt.Errorf("ask Trellis for metrics: %w", err)
 	}
 	defer resp.Body.Close()
-	found := map[string]float64{}
+	found, help = map[string]float64{}, map[string]string{}
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
+		if text, ok := strings.CutPrefix(lines.Text(), "# HELP "); ok {
+			name, means, _ := strings.Cut(text, " ")
+			help[name] = means
+			continue
+		}
 		name, value, ok := strings.Cut(lines.Text(), " ")
 		if v, err := strconv.ParseFloat(value, 64); ok && err == nil && strings.HasPrefix(name, "trellis_") {
 			found[name] = v
 		}
 	}
-	return found, lines.Err()
+	return found, help, lines.Err()
 }
