@@ -141,6 +141,7 @@ func (r *report) print(out io.Writer) {
 	row("namespaces", func(s *sample) string { return fmt.Sprint(s.Namespaces) })
 	row("packet rules", func(s *sample) string { return fmt.Sprint(s.Rules) })
 	row("links", func(s *sample) string { return fmt.Sprint(s.Links) })
+	row("BPF map entries", func(s *sample) string { return fmt.Sprint(s.Joined) })
 	_ = w.Flush() // to a terminal or a file: nobody could be told
 	for _, name := range slices.Sorted(maps.Keys(r.Growth)) {
 		fmt.Fprintf(out, "\nUnder traffic the %s grew by %.1f MB an hour.\n", name, r.Growth[name]/(1<<20))

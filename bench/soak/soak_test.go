@@ -92,9 +92,9 @@ func TestLeaks(t *testing.T) {
 	if found := leaks("then", before, &after, true); len(found) > 0 {
 		t.Errorf("the same sample leaks: %v", found)
 	}
-	after = sample{Goroutines: 12, Heap: 60 << 20, Objects: 400000, Namespaces: 4, Rules: 41, Links: 6, Descriptors: map[string]int{"socket": 8, "file": 1}, stacks: map[string]int{"a.b": 5, "c.d": 1}}
+	after = sample{Joined: 1, Goroutines: 12, Heap: 60 << 20, Objects: 400000, Namespaces: 4, Rules: 41, Links: 6, Descriptors: map[string]int{"socket": 8, "file": 1}, stacks: map[string]int{"a.b": 5, "c.d": 1}}
 	got := leaks("then", before, &after, true)
-	for _, want := range []string{"1 descriptors of kind file", "1 descriptors of kind socket", "1 namespaces", "1 packet rules", "1 links", "2 goroutines more", "1 goroutines in a.b",
+	for _, want := range []string{"1 descriptors of kind file", "1 descriptors of kind socket", "1 namespaces", "1 packet rules", "1 links", "1 BPF map entries", "2 goroutines more", "1 goroutines in a.b",
 		"1 goroutines in c.d", "reachable heap is 60.0 MB"} {
 		if !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, want) }) {
 			t.Errorf("%q is not among %q", want, got)

@@ -36,6 +36,7 @@ type sample struct {
 	Namespaces  int            `json:"namespaces"`
 	Rules       int            `json:"packet_rules"` // rules and elements of sets
 	Links       int            `json:"links"`        // in VPCs and instances, but for lo
+	Joined      int            `json:"joined_ends"`  // entries of the BPF map: ends of connections that are joined past TCP
 	Revision    int64          `json:"revision"`     // of the store
 
 	stacks map[string]int // goroutines by where they are
@@ -74,6 +75,14 @@ func (d *daemon) measure(ctx context.Context) (*sample, error) {
 		return nil, err
 	}
 	s.readGoroutines(b)
+	if b, err = d.debug(ctx, http.MethodGet, "/metrics"); err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "trellis_acceleration_ends "); ok {
+			s.Joined, _ = strconv.Atoi(text)
+		}
+	}
 	s.readKernel(d.dir)
 	s.Revision, err = d.revision(ctx)
 	return s, err
@@ -256,6 +265,7 @@ func (s *sample) least(o *sample) *sample {
 	out.RSS, out.PSS, out.Anon = min(s.RSS, o.RSS), min(s.PSS, o.PSS), min(s.Anon, o.Anon)
 	out.Heap, out.Objects = min(s.Heap, o.Heap), min(s.Objects, o.Objects)
 	out.Namespaces, out.Rules, out.Links = min(s.Namespaces, o.Namespaces), min(s.Rules, o.Rules), min(s.Links, o.Links)
+	out.Joined = min(s.Joined, o.Joined)
 	out.Descriptors, out.stacks, out.Goroutines = map[string]int{}, map[string]int{}, min(s.Goroutines, o.Goroutines)
 	for k, n := range s.Descriptors {
 		if m := min(n, o.Descriptors[k]); m > 0 {
@@ -297,6 +307,7 @@ func leaks(when string, before, after *sample, memory bool) []string {
 	more("namespaces", before.Namespaces, after.Namespaces)
 	more("packet rules and set elements", before.Rules, after.Rules)
 	more("links", before.Links, after.Links)
+	more("BPF map entries", before.Joined, after.Joined)
 	if after.Goroutines > before.Goroutines {
 		more("goroutines", before.Goroutines, after.Goroutines)
 		for _, stack := range slices.Sorted(maps.Keys(after.stacks)) {
