@@ -281,10 +281,6 @@ func (c *conn) linger() {
 // maxLinger bounds what is read while lingering.
 const maxLinger = 1 << 20
 
-// abort closes the connection so that the client sees it fail: a body that was cut short must not look like
-// one that ended (RFC 9112 8).
-func (c *conn) abort() { c.Abort() }
-
 // outlive ends a connection that is older than it may be.
 func (c *conn) outlive() {
 	c.outlived = true

@@ -2,9 +2,10 @@
 // finds the service, listener and rule, authenticates and authorizes the caller, picks a target, forwards,
 // streams both ways and accounts for it.
 //
-// The engine moves bytes (server.go, conn.go, watch.go, upload.go), package http1 is the codec, and the
-// pipeline decides (serve.go and the files of its stages: authenticate.go, authorize.go, forward.go,
-// headers.go, respond.go, account.go). Serve reads a request top-down.
+// The engine moves bytes: a few workers, each an event loop of package reactor (server.go, worker.go, conn.go,
+// upload.go), which share themselves out among accounts (tenant.go) and bound what they take (overload.go). Package
+// http1 is the codec, and the pipeline decides (serve.go and the files of its stages: authenticate.go, authorize.go,
+// forward.go, headers.go, respond.go, account.go). Serve reads a request top-down.
 //
 // Everything that the pipeline asks is immutable and was compiled before: one Table for the whole request, the
 // caller's policies, the target groups. Nothing on this path parses configuration, takes a global lock or asks

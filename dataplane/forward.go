@@ -241,7 +241,7 @@ func (x *exchange) targetFailed(status int, reason string) {
 	}
 	if status == 0 {
 		x.rec.FailureReason = reason
-		x.c.abort()
+		x.c.Abort()
 		x.c.last = true
 		return
 	}
@@ -295,11 +295,11 @@ func (x *exchange) stream(t *targetgroup.Conn, buf []byte, n int, contentOnly bo
 	}
 }
 
-// cutShort ends an answer that cannot be completed, so that the client sees it.
+// cutShort ends an answer that cannot be completed by a reset: it must not look like one that ended (RFC 9112 8).
 func (x *exchange) cutShort(reason string) {
 	x.rec.FailureReason = reason
 	x.c.last = true
-	x.c.abort()
+	x.c.Abort()
 }
 
 // clientGone notes that the client takes no more.
@@ -309,5 +309,5 @@ func (x *exchange) clientGone() {
 		x.rec.FailureReason = failTooLong
 	}
 	x.c.last = true
-	x.c.abort()
+	x.c.Abort()
 }
