@@ -75,12 +75,15 @@ func (l *lab) asks(i *trellis.Instance, at string, patience time.Duration) (answ
 			return err
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(patience))
-		if _, err := c.Write([]byte("x")); err != nil {
-			return err
+		// Asked again as a resolver's clients do: a packet may be lost.
+		for deadline := time.Now().Add(patience); !answered && time.Now().Before(deadline); {
+			c.SetDeadline(time.Now().Add(min(patience, time.Until(deadline), time.Second)))
+			if _, err := c.Write([]byte("x")); err != nil {
+				return err
+			}
+			_, err = c.Read(make([]byte, 1))
+			answered = err == nil
 		}
-		_, err = c.Read(make([]byte, 1))
-		answered = err == nil
 		return nil
 	})
 	return answered
