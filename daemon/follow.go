@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -50,6 +51,7 @@ func (d *Daemon) follow(ctx context.Context) error {
 	var said string // the kernel's last complaint
 	for {
 		touched := map[trellis.Kind]bool{}
+		before := state
 		select {
 		case c := <-changes:
 			state = absorb(state, c, touched)
@@ -80,6 +82,9 @@ func (d *Daemon) follow(ctx context.Context) error {
 			said = ""
 		}
 		d.applied.set(state.Revision)
+		if state != before {
+			debug.FreeOSMemory() // reading a snapshot takes much that is not needed again
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -66,6 +67,7 @@ func run(ctx context.Context, o options) error {
 	rows := accesslog.New(accesslog.Options{Region: region, Deliver: deliver(out)})
 	rows.Apply(p.state)
 	p.change(func(*trellis.State) {})
+	debug.FreeOSMemory() // as the daemon does after a snapshot
 	caller, key, err := identity()
 	if err != nil {
 		return err
