@@ -23,6 +23,7 @@ type Config struct {
 	Etcd          []string      // endpoints of an etcd cluster to use instead of the embedded one
 	Debug         string        // address at which profiles and counters of this process are served, host:port; empty: nowhere
 	Acceleration  string        // which sockets of one machine are joined past TCP: AccelerateBoth, AccelerateTarget, AccelerateOff
+	KeepVPCs      bool          // VPCs and what runs in them stay after SIGTERM, for another program to go on with (docs/upgrading.md)
 }
 
 // What is accelerated, where the kernel can (docs/decisions/0009-socket-acceleration.md).

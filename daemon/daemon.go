@@ -68,6 +68,7 @@ type Daemon struct {
 	apiServer  *api.Server
 	metadata   *metadata
 	presences  *presences
+	supervisor *supervisor
 	health     chan trellis.TargetHealth
 
 	directory atomic.Pointer[identity.Directory]
@@ -97,12 +98,13 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d := &Daemon{config: c, log: log, store: st, telemetry: tele,
 		sessionKey: st.Key(identity.SessionKeyPurpose),
 		applied:    newApplied(), endpoint: make(chan string, 1), ready: make(chan struct{}),
-		health: make(chan trellis.TargetHealth, 4096)}
+		health: make(chan trellis.TargetHealth, 4096), supervisor: newSupervisor(log)}
 	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Log: log})
 	strict := c.Compatibility == Strict
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup})
-	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration]})
+	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
+		Keep: c.KeepVPCs})
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	loops := spareProcessor()
@@ -130,7 +132,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 }
 
 // Run runs Trellis until ctx is done. Then it drains: no new work, requests in flight end, what was made in
-// the kernel is removed, the store is closed.
+// the kernel is removed or, with Config.KeepVPCs, left to the next process, the store is closed.
 func (d *Daemon) Run(ctx context.Context) (err error) {
 	ln, err := net.Listen("tcp", d.config.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -190,6 +192,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	select {
 	case <-ctx.Done():
 		d.log.Info("draining")
+		d.supervisor.say("STOPPING=1")
 		return nil
 	case err := <-s.failed:
 		return err
@@ -227,6 +230,7 @@ func (d *Daemon) announce(ctx context.Context) error {
 	d.endpoint <- url
 	d.log.Info("ready", "endpoint", url, "revision", d.applied.revision())
 	close(d.ready)
+	d.supervisor.say("READY=1")
 	<-ctx.Done()
 	return ctx.Err()
 }

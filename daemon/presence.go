@@ -47,8 +47,13 @@ type presences struct {
 	running map[place]opened        // owned by the goroutine that follows the store, like the next two
 	ending  map[place]chan struct{} // of places whose socket may still be open; closed with the socket
 	failed  map[place]string        // what was said already of places that can't be opened
-	wg      sync.WaitGroup
+	taken   int                     // sockets of the process before that were taken over and not told of yet
+	traffic sync.WaitGroup          // what serves at places of requests
+	support sync.WaitGroup          // what serves at the others, which requests need
 }
+
+// supports tells whether clients need a place to make requests and to sign them.
+func (pl place) supports() bool { return pl.kind == placeResolver || pl.kind == placeMetadata }
 
 // opened is a place at which this node listens.
 type opened struct {
@@ -119,6 +124,13 @@ func (p *presences) reconcile(st *trellis.State, t *routing.Table) (err error) {
 			return false
 		}
 	})
+	var unwanted []string
+	for pl := range p.running {
+		if !want[pl] {
+			unwanted = append(unwanted, pl.names()...)
+		}
+	}
+	p.d.supervisor.forget(unwanted...)
 	for pl, o := range p.running {
 		if !want[pl] {
 			o.cancel()
@@ -144,6 +156,7 @@ func (p *presences) reconcile(st *trellis.State, t *routing.Table) (err error) {
 		delete(p.failed, pl)
 		p.running[pl] = o
 	}
+	p.disownUnwanted(want)
 	return err
 }
 
@@ -167,14 +180,18 @@ func (p *presences) awaitEnd(pl place) {
 func (p *presences) open(pl place) (opened, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	serve := func(what string, run func() error) {
-		p.wg.Go(func() {
+		wg := &p.traffic
+		if pl.supports() {
+			wg = &p.support
+		}
+		wg.Go(func() {
 			if err := run(); err != nil && ctx.Err() == nil {
 				p.log.Error("listener in vpc ended", "vpc_id", pl.vpc, "at", pl.at.String(), "for", what, "error", err)
 			}
 		})
 	}
 	if pl.kind == placeNetwork {
-		socket, err := p.d.vpcs.ListenSocket(pl.vpc, pl.at)
+		socket, err := p.listenSocket(pl)
 		if err != nil {
 			cancel()
 			return opened{}, err
@@ -182,17 +199,18 @@ func (p *presences) open(pl place) (opened, error) {
 		serve("service network", func() error { return p.d.dataPlane.Serve(ctx, socket, pl.vpc, pl.slot, int(pl.at.Port())) })
 		return opened{cancel, closed}, nil
 	}
-	l, err := p.d.vpcs.Listen(pl.vpc, pl.at)
+	l, err := p.listen(pl)
 	if err != nil {
 		cancel()
 		return opened{}, err
 	}
-	ln := &noted{TCPListener: l.(*net.TCPListener), closed: make(chan struct{})}
+	ln := &noted{TCPListener: l, closed: make(chan struct{})}
 	switch pl.kind {
 	case placeResolver:
-		pc, err := p.d.vpcs.ListenPacket(pl.vpc, pl.at)
+		pc, err := p.listenPacket(pl)
 		if err != nil {
 			cancel()
+			p.d.supervisor.forget(pl.names()...) // all is opened anew at the next try
 			ln.Close()
 			return opened{}, err
 		}
@@ -205,13 +223,28 @@ func (p *presences) open(pl place) (opened, error) {
 	return opened{cancel, ln.closed}, nil
 }
 
-// close ends all listeners and waits for them.
+// close ends all listeners and waits for them. Resolvers and metadata are the last: requests that come meanwhile need
+// them. With Config.KeepVPCs the next process gets the sockets from the service manager, if there is one.
 func (p *presences) close() {
-	for pl, o := range p.running {
-		o.cancel()
-		delete(p.running, pl)
+	if !p.d.config.KeepVPCs {
+		var names []string
+		for pl := range p.running {
+			names = append(names, pl.names()...)
+		}
+		p.d.supervisor.forget(names...)
 	}
-	p.wg.Wait()
+	end := func(support bool) {
+		for pl, o := range p.running {
+			if pl.supports() == support {
+				o.cancel()
+				delete(p.running, pl)
+			}
+		}
+	}
+	end(false)
+	p.traffic.Wait()
+	end(true)
+	p.support.Wait()
 }
 
 // maxAPIConnections bounds the connections of one listener of the API or of instance metadata: further ones wait.

@@ -42,6 +42,7 @@ type conn struct {
 	target *targetgroup.Conn // in use by the exchange
 
 	state      connState
+	asked      bool  // a request has come over it
 	last       bool  // this request is the connection's last one
 	outlived   bool  // it is older than it may be
 	prev, next *conn // in worker.waiting
@@ -91,13 +92,18 @@ func (c *conn) Expired() {
 	}
 }
 
-// dismiss ends the wait for a next request; a request that has come is still served.
+// dismiss ends the wait for a next request; a request that has come is still served. A connection that is new is
+// given a moment: its first request is under way, and clients send only those again that fail on a used connection.
 func (c *conn) dismiss() {
 	if c.state != idle {
 		return
 	}
 	if !c.Silent() {
 		c.Ready()
+		return
+	}
+	if until := c.born + firstRequest; !c.asked && c.w.loop.Now() < until {
+		c.SetReadDeadline(until)
 		return
 	}
 	c.end()

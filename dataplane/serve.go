@@ -66,6 +66,7 @@ func (x *exchange) serve() {
 func (x *exchange) begin() {
 	h := &x.req
 	x.body.Start(h)
+	x.c.asked = true
 	x.c.last = h.Close || x.c.l.draining.Load() || x.c.tooOld()
 	x.match.Method, x.match.Path, x.match.Headers = h.Method, h.Path, h.Fields
 	x.beginRecord()

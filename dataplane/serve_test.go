@@ -290,7 +290,7 @@ func TestClientLeaves(t *testing.T) {
 }
 
 // TestDrain checks that a request in flight is finished when the server is asked to end, with Connection: close,
-// and that an idle connection is closed.
+// that an idle connection is closed, and that the first request of a new connection is still served.
 func TestDrain(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	g := newTarget(t, func(_ int, _ string, c net.Conn) bool {
@@ -327,9 +327,19 @@ func TestDrain(t *testing.T) {
 		t.Fatal(resp, err)
 	}
 	io.Copy(io.Discard, resp.Body)
+	fresh, err := net.Dial("tcp", w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.Close()
 	cancel()
 	if _, err := r.ReadByte(); err != io.EOF {
 		t.Errorf("the idle connection: %v", err)
+	}
+	fresh.Write(request("GET", "/fixed404", "-", "", time.Now()))
+	fresh.SetDeadline(time.Now().Add(5 * time.Second))
+	if out, err := io.ReadAll(fresh); err != nil || !strings.HasPrefix(string(out), "HTTP/1.1 404 ") || !strings.Contains(string(out), "Connection: close") {
+		t.Errorf("the new connection got %q, %v", out, err)
 	}
 	close(release)
 	busy.SetDeadline(time.Now().Add(5 * time.Second))

@@ -27,6 +27,7 @@ const (
 	headTimeout    = 5 * time.Second  // from the first byte of a head to its last
 	defaultIdle    = 60 * time.Second // of a service that has no idle timeout of its own, and of a new connection
 	strictLifetime = 10 * time.Minute // of a connection, with Options.Strict
+	firstRequest   = 1 * time.Second  // from a connection to its first request, when the listener drains
 	lingerTimeout  = 2 * time.Second  // reading on after a close, so that the answer arrives
 	earlyAnswer    = 100 * time.Millisecond
 	defaultDrain   = 60 * time.Second
@@ -246,7 +247,7 @@ func (l *listener) listen(socket int) (ends []func(), err error) {
 	return ends, err
 }
 
-// drain closes the idle connections, waits for the others, and cuts what is left when the time is up.
+// drain closes the idle connections that have been used, waits for the others, and cuts what is left when the time is up.
 func (l *listener) drain() {
 	for _, w := range l.s.workers {
 		w.loop.Post(func() { w.each(l, (*conn).dismiss) })

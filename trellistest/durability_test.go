@@ -79,10 +79,16 @@ type service struct {
 // makeService makes a service of the management account and waits until its client reaches it.
 func makeService(t *testing.T, tr *Trellis) service {
 	t.Helper()
+	return makeServiceOf(t, tr, Program(t), "echo", "--listen", ":8080", "--name", "orders")
+}
+
+// makeServiceOf is makeService with a command that is the target: it listens at port 8080 and answers "orders".
+func makeServiceOf(t *testing.T, tr *Trellis, target ...string) service {
+	t.Helper()
 	var s service
 	s.targets = makePlace(t, tr, "", "10.0.0.0/16", "10.0.12.0/24", 8080, prefixList(t, tr, ""), "", "10.0.12.31")
 	s.clients = makePlace(t, tr, "", "10.0.0.0/16", "10.0.12.0/24", 80, "10.0.0.0/16", "", "10.0.12.31")
-	tr.Run(t, s.targets.instances[0], Program(t), "echo", "--listen", ":8080", "--name", "orders")
+	tr.Run(t, s.targets.instances[0], target...)
 	s.network = tr.Call(t, "", "vpc-lattice", "CreateServiceNetwork", map[string]any{"name": "mesh"})["id"].(string)
 	made := tr.Call(t, "", "vpc-lattice", "CreateService", map[string]any{"name": "orders"})
 	s.id, s.dns = made["id"].(string), made["dnsEntry"].(map[string]any)["domainName"].(string)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,13 +19,15 @@ import (
 // Process is Trellis as a process of its own, for tests that kill it. Its data survives.
 type Process struct {
 	Trellis
-	listen string
-	cmd    *exec.Cmd
-	log    *bytes.Buffer
+	listen  string
+	prepare func(*exec.Cmd) // may change the command before it is started
+	cmd     *exec.Cmd
+	log     *bytes.Buffer
 }
 
-// StartProcess runs `trellis serve` on a data directory that the test owns.
-func StartProcess(t testing.TB) *Process {
+// StartProcess runs `trellis serve` on a data directory that the test owns. prepare may change each command before
+// it is started.
+func StartProcess(t testing.TB, prepare ...func(*exec.Cmd)) *Process {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,6 +35,11 @@ func StartProcess(t testing.TB) *Process {
 	}
 	p := &Process{listen: ln.Addr().String()}
 	ln.Close()
+	p.prepare = func(cmd *exec.Cmd) {
+		for _, f := range prepare {
+			f(cmd)
+		}
+	}
 	p.Dir, p.Region, p.Endpoint = filepath.Join(t.TempDir(), "data"), "eu-west-1", "http://"+p.listen
 	p.Restart(t)
 	own, err := client.LoadCredentials(filepath.Join(p.Dir, "credentials"), "default")
@@ -57,6 +65,7 @@ func (p *Process) Restart(t testing.TB) {
 	p.log = new(bytes.Buffer)
 	p.cmd = exec.Command(Program(t), "serve", "--listen", p.listen, "--data", p.Dir)
 	p.cmd.Stderr = p.log
+	p.prepare(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -85,4 +94,15 @@ func (p *Process) Restart(t testing.TB) {
 func (p *Process) Kill() {
 	p.cmd.Process.Kill()
 	p.cmd.Wait()
+}
+
+// Terminate ends the process in order, and tells how long that took.
+func (p *Process) Terminate(t testing.TB) time.Duration {
+	t.Helper()
+	began := time.Now()
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("trellis serve ended: %v", err)
+	}
+	return time.Since(began)
 }

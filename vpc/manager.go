@@ -24,6 +24,8 @@ type Options struct {
 	RunDir string       // the data directory of this Trellis; it marks which namespaces are this Trellis' own
 	// Accelerate says on which legs sockets are joined where the kernel can; 0 on none. AccelerateTag excepts instances.
 	Accelerate Legs
+	// Keep leaves the VPCs and what runs in them when Run ends, for the next Manager of this RunDir to go on with.
+	Keep bool
 }
 
 // Manager keeps the VPCs of this machine as the nouns say. Apply and Run change them; the other methods may be called at
@@ -75,7 +77,8 @@ func New(o Options) *Manager {
 	return m
 }
 
-// Run returns when ctx is done and everything that the Manager made is removed, processes inside of instances included.
+// Run returns when ctx is done and everything that the Manager made is removed, processes inside of instances included,
+// or, with Options.Keep, left to itself.
 // Sockets that are still open keep their namespace, without a name, until they are closed. What a killed Trellis left is
 // removed by the first Apply, which knows what of it is wanted.
 func (m *Manager) Run(ctx context.Context) error {
@@ -86,6 +89,11 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.open.Store(&map[string]*openVPC{})
 	var errs []error
 	for _, id := range slices.Sorted(maps.Keys(m.applied)) {
+		if m.opts.Keep {
+			m.applied[id].ns.close()
+			delete(m.applied, id)
+			continue
+		}
 		errs = append(errs, m.removeVPC(id))
 	}
 	errs = append(errs, m.decelerate())

@@ -144,6 +144,20 @@ func removeNamespace(id string) error {
 	return nil
 }
 
+// is tells whether a descriptor is of this namespace.
+func (n *namespace) is(fd int) (bool, error) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if n.file == nil {
+		return false, fmt.Errorf("look at %s: %w", n.name, errGone)
+	}
+	var own, other unix.Stat_t
+	if err := errors.Join(unix.Fstat(int(n.file.Fd()), &own), unix.Fstat(fd, &other)); err != nil {
+		return false, fmt.Errorf("look at %s: %w", n.name, err)
+	}
+	return own.Dev == other.Dev && own.Ino == other.Ino, nil
+}
+
 // close closes the descriptor once nobody uses it.
 func (n *namespace) close() {
 	n.mu.Lock()

@@ -57,6 +57,7 @@ func serveCommand() *cobra.Command {
 		},
 	}
 	configFlags(cmd, &config, &level)
+	cmd.Flags().BoolVar(&config.KeepVPCs, "keep-vpcs", false, "leave the VPCs and what runs in them at SIGTERM, for the next start with the same --data")
 	return cmd
 }
 
