@@ -87,7 +87,7 @@ func (cfg *clientConfig) choose(rng *rand.Rand, services []string) *plan {
 
 // fill completes a plan from its kind.
 func (p *plan) fill(rng *rand.Rand, big int64) {
-	p.size = rng.Int64N(3000)
+	p.size = 1 + rng.Int64N(3000) // nothing can be cut from an empty body
 	more := ""
 	path := "/echo"
 	switch p.kind {
