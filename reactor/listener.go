@@ -55,7 +55,7 @@ func (n *Listener) unregister() {
 	}
 }
 
-// accept takes connections until there are no more, or enough for now.
+// accept takes acceptsAtOnce connections, or as many as there are.
 func (n *Listener) accept() {
 	for range acceptsAtOnce {
 		if !n.open || n.paused {

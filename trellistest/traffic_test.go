@@ -14,11 +14,11 @@ import (
 	"github.com/trellis-project/trellis/vpc"
 )
 
-// traffic asks a service all the time from an instance. The function that it returns ends that, and tells how
-// often each status and first line of a body came.
-func traffic(t *testing.T, instance, url string) func() map[string]int {
+// asking runs in an instance a script of testdata that asks a service all the time. more waits until it has been
+// answered some more times, if the script can tell; end ends it and reads what it prints then.
+func asking(t *testing.T, instance, script string, args ...string) (more func(), end func(result any)) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(venv(t, "boto3"), "bin", "python3"), "-c", mustRead(t, "testdata/load.py"), url, "6")
+	cmd := exec.Command(filepath.Join(venv(t, "boto3"), "bin", "python3"), append([]string{"-c", mustRead(t, "testdata/"+script)}, args...)...)
 	cmd.Env, cmd.Stderr = lab.Environment(os.Environ()), os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -33,20 +33,39 @@ func traffic(t *testing.T, instance, url string) func() map[string]int {
 	}
 	t.Cleanup(func() { cmd.Process.Kill() })
 	lines := bufio.NewReader(out)
-	if _, err := lines.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	return func() map[string]int {
-		in.Close()
-		last, err := lines.ReadString('\n')
+	line := func() string {
+		t.Helper()
+		text, err := lines.ReadString('\n')
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen := map[string]int{}
-		if err := json.Unmarshal([]byte(last), &seen); err != nil {
+		return text
+	}
+	line() // it has begun
+	more = func() {
+		t.Helper()
+		fmt.Fprintln(in)
+		line()
+	}
+	return more, func(result any) {
+		t.Helper()
+		in.Close()
+		if err := json.Unmarshal([]byte(line()), result); err != nil {
 			t.Fatal(err)
 		}
 		cmd.Wait()
+	}
+}
+
+// traffic asks a service all the time from an instance. The function that it returns ends that, and tells how
+// often each status and first line of a body came.
+func traffic(t *testing.T, instance, url string) func() map[string]int {
+	t.Helper()
+	_, end := asking(t, instance, "load.py", url, "6")
+	return func() map[string]int {
+		t.Helper()
+		seen := map[string]int{}
+		end(&seen)
 		return seen
 	}
 }

@@ -1,8 +1,6 @@
 package trellistest
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -17,7 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/trellis-project/trellis/lab"
 	"github.com/trellis-project/trellis/vpc"
 )
 
@@ -25,10 +22,14 @@ import (
 // descriptors, and hands them to the next one.
 type serviceManager struct {
 	conn *net.UnixConn
+	last chan struct{} // lastWord was heard
 	mu   sync.Mutex
 	kept map[string][]*os.File
 	said []string // without what is about descriptors
 }
+
+// lastWord is what a test says to know that all was heard before.
+const lastWord = "LAST=1"
 
 // newServiceManager listens until the test ends.
 func newServiceManager(t *testing.T) *serviceManager {
@@ -37,7 +38,7 @@ func newServiceManager(t *testing.T) *serviceManager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &serviceManager{conn: conn, kept: map[string][]*os.File{}}
+	m := &serviceManager{conn: conn, last: make(chan struct{}, 1), kept: map[string][]*os.File{}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -90,6 +91,8 @@ func (m *serviceManager) hear() error {
 		files = append(files, m.kept[name]...)
 		delete(m.kept, name)
 	case "BARRIER=1":
+	case lastWord:
+		m.last <- struct{}{}
 	default:
 		m.said = append(m.said, command)
 	}
@@ -173,47 +176,19 @@ func (o outcome) lost() (n int) {
 	return n
 }
 
-// careful asks a service all the time, as correct clients do, until the function that it returns is called.
-func careful(t *testing.T, instance, url string) func() outcome {
+// settled is count when all has been heard that was said before.
+func (m *serviceManager) settled(t *testing.T) int {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(venv(t, "boto3"), "bin", "python3"), "-c", mustRead(t, "testdata/careful.py"), url, "8")
-	cmd.Env, cmd.Stderr = lab.Environment(os.Environ()), os.Stderr
-	in, err := cmd.StdinPipe()
+	c, err := net.DialUnix("unixgram", nil, m.conn.LocalAddr().(*net.UnixAddr))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
+	defer c.Close()
+	if _, err := c.Write([]byte(lastWord)); err != nil {
 		t.Fatal(err)
 	}
-	if err := vpc.Start(instance, cmd); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill() })
-	lines := bufio.NewReader(out)
-	if _, err := lines.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	return func() (o outcome) {
-		in.Close()
-		if err := json.NewDecoder(lines).Decode(&o); err != nil {
-			t.Fatal(err)
-		}
-		cmd.Wait()
-		return o
-	}
-}
-
-// settled is count once it has been the same for a while: what was sent to the manager takes a moment to arrive.
-func (m *serviceManager) settled() int {
-	n, since := m.count(), time.Now()
-	for time.Since(since) < 500*time.Millisecond {
-		time.Sleep(10 * time.Millisecond)
-		if now := m.count(); now != n {
-			n, since = now, time.Now()
-		}
-	}
-	return n
+	<-m.last
+	return m.count()
 }
 
 // TestUpgrade starts Trellis anew three times under traffic, by SIGTERM, as a service manager does that keeps
@@ -231,32 +206,33 @@ func TestUpgrade(t *testing.T) {
 		}
 	})
 	s := makeServiceOf(t, &tr.Trellis, filepath.Join(venv(t, "boto3"), "bin", "python3"), "-c", mustRead(t, "testdata/slow.py"))
-	kept := m.settled()
+	kept := m.settled(t)
 	if kept == 0 {
 		t.Fatal("no socket was given to the service manager")
 	}
 	other := tr.Call(t, "", "vpc-lattice", "CreateListener", map[string]any{"serviceIdentifier": s.id, "name": "other", "protocol": "HTTP", "port": 8100,
 		"defaultAction": map[string]any{"fixedResponse": map[string]any{"statusCode": 404}}})["id"]
-	if now := m.settled(); now != kept+2 { // IPv4 and IPv6
+	if now := m.settled(t); now != kept+2 { // IPv4 and IPv6
 		t.Errorf("the service manager keeps %d sockets with a further listener, want %d", now, kept+2)
 	}
 	tr.Call(t, "", "vpc-lattice", "DeleteListener", map[string]any{"serviceIdentifier": s.id, "listenerIdentifier": other})
-	if now := m.settled(); now != kept {
+	if now := m.settled(t); now != kept {
 		t.Errorf("the service manager keeps %d sockets without that listener, want %d", now, kept)
 	}
 	m.keep("nobody", os.Stderr) // of no use to the next process, which makes it go
 
-	end := careful(t, s.clients.instances[0], "http://"+s.dns+"/")
+	more, end := asking(t, s.clients.instances[0], "careful.py", "http://"+s.dns+"/", "8")
 	var longest, starts time.Duration
 	for range restarts {
-		time.Sleep(time.Second) // traffic between two restarts
+		more() // traffic between two restarts
 		longest = max(longest, tr.Terminate(t))
 		began := time.Now()
 		tr.Restart(t)
 		starts = max(starts, time.Since(began))
 	}
-	time.Sleep(time.Second)
-	o := end()
+	more()
+	var o outcome
+	end(&o)
 	t.Logf("%v, %d sent again, slowest %.2f s; a process ended within %v and started within %v; %d sockets", o.Seen, o.Again, o.Slowest, longest, starts, kept)
 	if o.lost() > 0 || o.Seen["200 orders"] == 0 {
 		t.Errorf("over %d restarts the clients got %v", restarts, o.Seen)
@@ -267,11 +243,11 @@ func TestUpgrade(t *testing.T) {
 	if longest > 2*drain {
 		t.Errorf("a process took %v to end", longest)
 	}
-	if now := m.settled(); now != kept {
+	if now := m.settled(t); now != kept {
 		t.Errorf("the service manager keeps %d sockets after the restarts, and kept %d before", now, kept)
 	}
 
-	end = careful(t, s.clients.instances[0], "http://"+s.dns+"/")
+	_, end = asking(t, s.clients.instances[0], "careful.py", "http://"+s.dns+"/", "8")
 	tr.Terminate(t)
 	if want := fmt.Sprintf(`msg="took over sockets" count=%d`, kept); !strings.Contains(tr.log.String(), want) {
 		t.Errorf("the last process has not said: %s", want)
@@ -282,8 +258,10 @@ func TestUpgrade(t *testing.T) {
 	m.drop()
 	supervised = false
 	tr.Restart(t)
-	if o := end(); o.lost() == 0 {
-		t.Errorf("without kept sockets no request was lost, so that this test finds nothing: %v", o.Seen)
+	var unkept outcome
+	end(&unkept)
+	if unkept.lost() == 0 {
+		t.Errorf("without kept sockets no request was lost, so that this test finds nothing: %v", unkept.Seen)
 	}
 	tr.Terminate(t)
 	for _, id := range []string{s.clients.vpc, s.clients.instances[0], s.targets.vpc, s.targets.instances[0]} {
