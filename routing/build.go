@@ -372,12 +372,23 @@ func (b *builder) network(n *trellis.ServiceNetwork, from []*Service) *members {
 	if old := b.prev.networks.get(n.Key()); old != nil && old.noun == n && old.layer == m.layer && slices.Equal(old.from, from) {
 		return old
 	}
+	for _, s := range from {
+		for _, l := range s.listeners {
+			if !slices.Contains(m.ports, l.Port) {
+				m.ports = append(m.ports, l.Port)
+			}
+		}
+	}
+	slices.Sort(m.ports)
+	if old := b.base.networks.get(n.Key()); old != nil {
+		if names, ok := old.renamed(from); ok {
+			m.byName = names
+			return m
+		}
+	}
 	names := edit(dict[*Service]{})
 	for _, s := range from {
 		names.set(asciiLower(s.DomainName), s)
-		for _, l := range s.listeners {
-			m.ports = append(m.ports, l.Port)
-		}
 	}
 	for _, s := range from {
 		if name := customName(s); name != "" && names.get(name) == nil {
@@ -385,9 +396,40 @@ func (b *builder) network(n *trellis.ServiceNetwork, from []*Service) *members {
 		}
 	}
 	m.byName = names.dict
-	slices.Sort(m.ports)
-	m.ports = slices.Compact(m.ports)
 	return m
+}
+
+// renamed returns the names of members that have other services than m, made from the names of m. It is not ok where
+// a custom name stands against another name, or may have: whose it is then depends on all services.
+func (m *members) renamed(services []*Service) (dict[*Service], bool) {
+	var gone, come []*Service
+	was, is := m.from, services
+	for len(was) > 0 || len(is) > 0 {
+		switch {
+		case len(was) > 0 && len(is) > 0 && was[0] == is[0]:
+			was, is = was[1:], is[1:]
+		case len(is) == 0 || len(was) > 0 && was[0].compare(is[0]) <= 0:
+			gone, was = append(gone, was[0]), was[1:]
+		default:
+			come, is = append(come, is[0]), is[1:]
+		}
+	}
+	names := edit(m.byName)
+	for _, s := range gone {
+		name := asciiLower(s.DomainName)
+		if customName(s) != "" || slices.ContainsFunc(services, func(t *Service) bool { return t.noun.CustomDomainName != "" && customName(t) == name }) {
+			return dict[*Service]{}, false
+		}
+		names.remove(name)
+	}
+	for _, s := range come {
+		name := asciiLower(s.DomainName)
+		if customName(s) != "" || names.get(name) != nil {
+			return dict[*Service]{}, false
+		}
+		names.set(name, s)
+	}
+	return names.dict, true
 }
 
 // customName is the custom name of a service as it is looked for, empty when there is none.
