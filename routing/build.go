@@ -399,8 +399,17 @@ func (b *builder) network(n *trellis.ServiceNetwork, from []*Service) *members {
 	return m
 }
 
+// names are the names that a service is looked for by, in lower case.
+func (s *Service) names() []string {
+	names := []string{asciiLower(s.DomainName)}
+	if custom := customName(s); custom != "" {
+		names = append(names, custom)
+	}
+	return names
+}
+
 // renamed returns the names of members that have other services than m, made from the names of m. It is not ok where
-// a custom name stands against another name, or may have: whose it is then depends on all services.
+// several services want a name: whose it is then depends on all of them.
 func (m *members) renamed(services []*Service) (dict[*Service], bool) {
 	var gone, come []*Service
 	was, is := m.from, services
@@ -416,18 +425,25 @@ func (m *members) renamed(services []*Service) (dict[*Service], bool) {
 	}
 	names := edit(m.byName)
 	for _, s := range gone {
-		name := asciiLower(s.DomainName)
-		if customName(s) != "" || slices.ContainsFunc(services, func(t *Service) bool { return t.noun.CustomDomainName != "" && customName(t) == name }) {
-			return dict[*Service]{}, false
+		for _, name := range s.names() {
+			if names.get(name) != s {
+				continue
+			}
+			if slices.ContainsFunc(services, func(t *Service) bool {
+				return len(t.noun.CustomDomainName) == len(name) && customName(t) == name && !slices.Contains(come, t)
+			}) {
+				return dict[*Service]{}, false
+			}
+			names.remove(name)
 		}
-		names.remove(name)
 	}
 	for _, s := range come {
-		name := asciiLower(s.DomainName)
-		if customName(s) != "" || names.get(name) != nil {
-			return dict[*Service]{}, false
+		for _, name := range s.names() {
+			if names.get(name) != nil {
+				return dict[*Service]{}, false
+			}
+			names.set(name, s)
 		}
-		names.set(name, s)
 	}
 	return names.dict, true
 }
