@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,6 +26,40 @@ type about struct {
 	Versions map[string]string `json:"versions"`
 	Rounds   int               `json:"rounds"`
 	Foreign  float64           `json:"foreign,omitempty"` // cores that others used, the median of all measurements
+	Stalls   []stalls          `json:"stalls,omitempty"`  // before the run and after it, of each core
+}
+
+// stalls are what a loop that does nothing loses of its core, when both cores have such a loop.
+type stalls struct {
+	Lost    float64 `json:"lost"`    // share of the time
+	Longest float64 `json:"longest"` // µs, at once
+}
+
+// findStalls looks for the stalls of both cores.
+func findStalls(ctx context.Context, load string) (found []stalls, err error) {
+	type result struct {
+		stalls
+		err error
+	}
+	results := make(chan result)
+	for _, core := range []string{proxyCore, loadCore} {
+		go func() {
+			var r result
+			args := onCore(core, load, "stalls", "-time", "3s")
+			cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+			cmd.Env = append(os.Environ(), quiet...)
+			out, err := cmd.Output()
+			if r.err = err; err == nil {
+				r.err = json.Unmarshal(out, &r.stalls)
+			}
+			results <- r
+		}()
+	}
+	for range 2 {
+		r := <-results
+		found, err = append(found, r.stalls), errors.Join(err, r.err)
+	}
+	return found, err
 }
 
 // quietEnough is how many cores other work may take.
@@ -59,6 +95,13 @@ func (a about) String() string {
 		a.At.Format(time.DateOnly), a.Commit, a.Rounds, a.Cores, a.CPU, a.Kernel, a.Go, a.Versions["nginx"], a.Versions["HAProxy"], a.Versions["Envoy"], a.Versions["wrk"])
 	if a.Foreign > 0 {
 		text += fmt.Sprintf(" Other work on the machine took %.2f cores.", a.Foreign)
+	}
+	if len(a.Stalls) > 0 {
+		lost, longest := 0.0, 0.0
+		for _, s := range a.Stalls {
+			lost, longest = lost+s.Lost/float64(len(a.Stalls)), max(longest, s.Longest)
+		}
+		text += fmt.Sprintf(" Loops that did nothing else lost %.2f %% of both cores, up to %.1f ms at once: whose tail is shorter was lucky.", 100*lost, longest/1e3)
 	}
 	if a.Foreign > quietEnough {
 		text += " That is too much: rates and latencies are its as much as the proxies'."

@@ -46,7 +46,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "bench/results", "folder for results")
 	flag.StringVar(&o.cores, "cores", "0,1", "core of the proxy, core of the load and the target")
 	flag.BoolVar(&realtime, "realtime", false, "keep other work off by the real-time class: steadier where there is some, but what shares the proxy's core then waits (rows f)")
-	flag.BoolVar(&o.awake, "awake", true, "keep the cores from halting")
+	flag.BoolVar(&o.awake, "awake", true, "keep the cores from halting, but in rows b")
 	flag.BoolVar(&o.publish, "publish", false, "measure nothing: put the tables and plots of the last run into docs")
 	flag.StringVar(&o.profiles, "profiles", "", "folder for a CPU profile of Trellis in each measurement, which makes it a little slower")
 	flag.Parse()
@@ -150,9 +150,18 @@ func run(o options, errandsText string) error {
 	}
 	r := results{About: describe(ctx, b.tools.Envoy, o.rounds)}
 	r.About.Commit = e.Commit
+	before, err := findStalls(ctx, b.tools.Load)
+	if err != nil {
+		return err
+	}
 	if r.Samples, err = measure(ctx, b, turns(o.rounds, rs, all)); err != nil {
 		return err
 	}
+	after, err := findStalls(ctx, b.tools.Load)
+	if err != nil {
+		return err
+	}
+	r.About.Stalls = append(before, after...)
 	r.About.Foreign = foreign(r.Samples)
 	r.print(os.Stdout)
 	if err := r.save(o.out); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -44,6 +45,22 @@ type visit struct {
 	ps     []*process // none without a proxy
 	target *process
 	took   time.Duration // from the start to the first answer of the last route
+}
+
+// drowsy lets the cores halt while f runs. What keeps them awake uses them whole, and the host of a virtual machine
+// that sees that takes them away for milliseconds at a time, which a rate of requests doesn't show but their tail does.
+func (b *bench) drowsy(f func() error) error {
+	signal := func(s syscall.Signal) (err error) {
+		for _, p := range b.awake {
+			err = errors.Join(err, p.cmd.Process.Signal(s))
+		}
+		return err
+	}
+	if err := signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	err := f()
+	return errors.Join(err, signal(syscall.SIGCONT))
 }
 
 // errUnable is for acceleration that this build, or the kernel, can't do. It makes no run fail.

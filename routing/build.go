@@ -48,10 +48,9 @@ type builder struct {
 	networks map[trellis.Ref]bool // to be made
 	vpcs     map[string]bool      // to be made, by id
 
-	swapped  map[*Service]*Service // services that were replaced by ones with the same names and ports
-	reshaped map[trellis.Ref]bool  // services that came, went or have other names or ports
-	renewed  map[trellis.Ref]bool  // networks whose members are other ones in the new Table
-	policies map[policyText]layer  // compiled
+	moved    map[trellis.Ref]map[trellis.Ref]bool // of each network that was there before: services that may have come, gone or changed
+	renewed  map[trellis.Ref]bool                 // networks whose members are other ones in the new Table
+	policies map[policyText]layer                 // compiled
 
 	indexer indexer // of the rules of one listener after the other
 
@@ -73,8 +72,7 @@ func Build(st *trellis.State, o Options, prev *Table) *Table {
 	changes, known := st.Since(prev.moment)
 	b := &builder{st: st, region: o.Region, prev: prev, base: prev, all: !known,
 		services: map[string]bool{}, networks: map[trellis.Ref]bool{}, vpcs: map[string]bool{},
-		swapped: map[*Service]*Service{}, reshaped: map[trellis.Ref]bool{}, renewed: map[trellis.Ref]bool{},
-		policies: map[policyText]layer{}}
+		moved: map[trellis.Ref]map[trellis.Ref]bool{}, renewed: map[trellis.Ref]bool{}, policies: map[policyText]layer{}}
 	if known {
 		b.reached, b.reaching = link(b.base.reached, serviceOf), link(b.base.reaching, networkOf)
 		for _, c := range changes {
@@ -113,7 +111,7 @@ func (b *builder) note(n trellis.Noun) {
 			b.networks[n.Resource] = true // a network that is not there yet is noted itself
 		}
 	case *trellis.ServiceAssociation:
-		b.networks[n.ServiceNetwork] = true
+		b.move(n.ServiceNetwork, n.Service)
 	case *trellis.ServiceNetwork:
 		b.networks[trellis.Ref{Account: n.Account, ID: n.ID}] = true
 	case *trellis.VPC:
@@ -121,6 +119,15 @@ func (b *builder) note(n trellis.Noun) {
 	case *trellis.VPCAssociation:
 		b.vpcs[n.VPC.ID] = true
 	}
+}
+
+// move notes a service that may have come to a network, gone from it or changed in it.
+func (b *builder) move(network, service trellis.Ref) {
+	b.networks[network] = true
+	if b.moved[network] == nil {
+		b.moved[network] = map[trellis.Ref]bool{}
+	}
+	b.moved[network][service] = true
 }
 
 // noteAll notes everything.
@@ -194,10 +201,6 @@ func (b *builder) makeServices() {
 			b.use(layer{made.Layer, made.policy}, 1)
 			b.madeServices.set(key, made)
 		}
-		if old != nil && made != nil && old.sameShape(made) {
-			b.swapped[old] = made
-			continue
-		}
 		if old != nil {
 			b.count(old, -1)
 		}
@@ -209,19 +212,17 @@ func (b *builder) makeServices() {
 
 // count adds a service to those that live, or takes it away.
 func (b *builder) count(s *Service, by int) {
-	b.reshaped[s.ref()] = true
 	name := asciiLower(s.DomainName)
 	if n := b.managed.get(name) + by; n > 0 {
 		b.managed.set(name, n)
 	} else {
 		b.managed.remove(name)
 	}
-}
-
-// sameShape tells whether two services are the same to who looks for them: by their names and ports.
-func (s *Service) sameShape(t *Service) bool {
-	return s.DomainName == t.DomainName && s.noun.CustomDomainName == t.noun.CustomDomainName && s.ref() == t.ref() &&
-		slices.EqualFunc(s.listeners, t.listeners, func(x, y Listener) bool { return x.Port == y.Port })
+	for _, a := range b.reached.get(s.ID) {
+		if a.Service == s.ref() {
+			b.move(a.ServiceNetwork, a.Service)
+		}
+	}
 }
 
 // madeOf tells whether a service was made of these listeners with these rules.
@@ -285,24 +286,14 @@ func (b *builder) listener(l *trellis.Listener, rules []*trellis.Rule) Listener 
 	return out
 }
 
-// makeNetworks makes the networks that are noted or have a service that is reshaped, and puts the services that were
-// swapped into the others.
+// makeNetworks makes the networks that are noted.
 func (b *builder) makeNetworks() {
-	if !b.all {
-		for ref := range b.reshaped {
-			for _, a := range b.reached.get(ref.ID) {
-				if a.Service == ref {
-					b.networks[a.ServiceNetwork] = true
-				}
-			}
-		}
-	}
 	for ref := range b.networks {
 		key := ref.Key()
 		old := b.base.networks.get(key)
 		var made *members
 		if n, ok := trellis.Get[*trellis.ServiceNetwork](b.st, key); ok {
-			made = b.network(n, b.servicesOf(ref))
+			made = b.network(n, old)
 		}
 		if made == old {
 			continue
@@ -318,38 +309,33 @@ func (b *builder) makeNetworks() {
 			b.madeNetworks.set(key, made)
 		}
 	}
-	swaps := map[trellis.Ref]map[*Service]*Service{}
-	for old, made := range b.swapped {
-		ref := old.ref()
-		for _, a := range b.reached.get(ref.ID) {
-			if a.Service != ref || b.networks[a.ServiceNetwork] {
-				continue
-			}
-			if swaps[a.ServiceNetwork] == nil {
-				swaps[a.ServiceNetwork] = map[*Service]*Service{}
-			}
-			swaps[a.ServiceNetwork][old] = made
-		}
-	}
-	for ref, swapped := range swaps {
-		key := ref.Key()
-		old := b.base.networks.get(key)
-		if old == nil {
-			continue
-		}
-		if made := old.swap(swapped); made != old {
-			b.renewed[ref] = true
-			b.madeNetworks.set(key, made)
-		}
-	}
 }
 
-// servicesOf returns the services of a network, sorted.
-func (b *builder) servicesOf(ref trellis.Ref) []*Service {
-	reaching := b.reaching.get(ref.ID)
+// network makes one network, from the members that it had if it was there before.
+func (b *builder) network(n *trellis.ServiceNetwork, old *members) *members {
+	m := &members{noun: n, layer: b.layer(n.AuthType, n.Key())}
+	var gone, come []*Service
+	if old != nil {
+		m.from, gone, come = b.turnover(n.Ref(), old.from)
+	} else {
+		old = &members{}
+		m.from = b.servicesOf(n.Ref())
+		come = m.from
+	}
+	if was := b.prev.networks.get(n.Key()); was != nil && was.noun == n && was.layer == m.layer && slices.Equal(was.from, m.from) {
+		return was
+	}
+	m.ports = m.portsAfter(old.ports, gone, come)
+	m.nameServices(old, gone, come)
+	return m
+}
+
+// servicesOf returns the services of a network, in their order.
+func (b *builder) servicesOf(network trellis.Ref) []*Service {
+	reaching := b.reaching.get(network.ID)
 	list := make([]*Service, 0, len(reaching)) // without room for more: this stays for long
 	for _, a := range reaching {
-		if a.ServiceNetwork != ref || !a.Status.Carries() {
+		if a.ServiceNetwork != network || !a.Status.Carries() {
 			continue
 		}
 		if s := b.madeServices.get(a.Service.Key()); s != nil {
@@ -360,43 +346,133 @@ func (b *builder) servicesOf(ref trellis.Ref) []*Service {
 	return slices.Compact(list)
 }
 
-// compare orders services by id, then by account.
-func (s *Service) compare(t *Service) int {
-	return cmp.Or(cmp.Compare(s.ID, t.ID), cmp.Compare(s.noun.Account, t.noun.Account))
+// turnover returns the services of a network that had others before, and which of them went and came. One that
+// changed does both.
+func (b *builder) turnover(network trellis.Ref, before []*Service) (after, gone, come []*Service) {
+	for ref := range b.moved[network] {
+		var was, is *Service
+		if i, ok := slices.BinarySearchFunc(before, ref, (*Service).compareRef); ok {
+			was = before[i]
+		}
+		if b.carries(network, ref) {
+			is = b.madeServices.get(ref.Key())
+		}
+		if was == is {
+			continue
+		}
+		if was != nil {
+			gone = append(gone, was)
+		}
+		if is != nil {
+			come = append(come, is)
+		}
+	}
+	if len(gone)+len(come) == 0 {
+		return before, nil, nil
+	}
+	slices.SortFunc(gone, (*Service).compare)
+	slices.SortFunc(come, (*Service).compare)
+	after = make([]*Service, 0, len(before)+len(come)-len(gone))
+	rest, out, in := before, gone, come
+	for len(out)+len(in) > 0 {
+		leaves := len(in) == 0 || len(out) > 0 && out[0].compare(in[0]) <= 0
+		if leaves {
+			i, _ := slices.BinarySearchFunc(rest, out[0], (*Service).compare)
+			after, rest, out = append(after, rest[:i]...), rest[i+1:], out[1:]
+		} else {
+			i, _ := slices.BinarySearchFunc(rest, in[0], (*Service).compare)
+			after, rest, in = append(append(after, rest[:i]...), in[0]), rest[i:], in[1:]
+		}
+	}
+	return append(after, rest...), gone, come
 }
 
-// network makes one network. A generated name always wins over a custom one; of two equal custom names, which the
-// control plane does not allow, the service with the lower id has it.
-func (b *builder) network(n *trellis.ServiceNetwork, from []*Service) *members {
-	m := &members{noun: n, layer: b.layer(n.AuthType, n.Key()), from: from}
-	if old := b.prev.networks.get(n.Key()); old != nil && old.noun == n && old.layer == m.layer && slices.Equal(old.from, from) {
-		return old
-	}
-	for _, s := range from {
+// carries tells whether a service is associated with a network.
+func (b *builder) carries(network, service trellis.Ref) bool {
+	return slices.ContainsFunc(b.reached.get(service.ID), func(a *trellis.ServiceAssociation) bool {
+		return a.Service == service && a.ServiceNetwork == network && a.Status.Carries()
+	})
+}
+
+// compare orders services by id, then by account.
+func (s *Service) compare(t *Service) int { return s.compareRef(t.ref()) }
+
+// compareRef compares the service with the one that is meant.
+func (s *Service) compareRef(ref trellis.Ref) int {
+	return cmp.Or(cmp.Compare(s.ID, ref.ID), cmp.Compare(s.noun.Account, ref.Account))
+}
+
+// portsAfter are the ports of the members when they were others before some services went and others came.
+func (m *members) portsAfter(before []int, gone, come []*Service) []int {
+	ports := slices.Clone(before)
+	for _, s := range come {
 		for _, l := range s.listeners {
-			if !slices.Contains(m.ports, l.Port) {
-				m.ports = append(m.ports, l.Port)
+			if !slices.Contains(ports, l.Port) {
+				ports = append(ports, l.Port)
 			}
 		}
 	}
-	slices.Sort(m.ports)
-	if old := b.base.networks.get(n.Key()); old != nil {
-		if names, ok := old.renamed(from); ok {
-			m.byName = names
-			return m
+	for _, s := range gone {
+		for _, l := range s.listeners {
+			if !slices.ContainsFunc(m.from, func(t *Service) bool { return t.Listener(l.Port) != nil }) {
+				ports = slices.DeleteFunc(ports, func(port int) bool { return port == l.Port })
+			}
 		}
 	}
-	names := edit(dict[*Service]{})
-	for _, s := range from {
-		names.set(asciiLower(s.DomainName), s)
+	if len(ports) == 0 {
+		return nil
 	}
-	for _, s := range from {
-		if name := customName(s); name != "" && names.get(name) == nil {
+	slices.Sort(ports)
+	return ports
+}
+
+// nameServices makes the names of the members, of those before where that is enough. A generated name always wins over
+// a custom one; of two equal custom names, which the control plane does not allow, the service with the lower id has
+// it. Whose a name is that several want depends on all services, so such members are made anew.
+func (m *members) nameServices(old *members, gone, come []*Service) {
+	if names, ok := old.namesAfter(gone, come); ok {
+		m.byName = names
+		return
+	}
+	names := edit(dict[*Service]{})
+	give := func(name string, s *Service) {
+		if names.get(name) == nil {
 			names.set(name, s)
+		} else {
+			m.contested = true
+		}
+	}
+	for _, s := range m.from {
+		give(asciiLower(s.DomainName), s)
+	}
+	for _, s := range m.from {
+		if name := customName(s); name != "" {
+			give(name, s)
 		}
 	}
 	m.byName = names.dict
-	return m
+}
+
+// namesAfter are the names when some services went and others came. It is not ok where several services want one.
+func (m *members) namesAfter(gone, come []*Service) (names dict[*Service], ok bool) {
+	if m.contested {
+		return names, false
+	}
+	made := edit(m.byName)
+	for _, s := range gone {
+		for _, name := range s.names() {
+			made.remove(name)
+		}
+	}
+	for _, s := range come {
+		for _, name := range s.names() {
+			if made.get(name) != nil {
+				return names, false
+			}
+			made.set(name, s)
+		}
+	}
+	return made.dict, true
 }
 
 // names are the names that a service is looked for by, in lower case.
@@ -408,74 +484,8 @@ func (s *Service) names() []string {
 	return names
 }
 
-// renamed returns the names of members that have other services than m, made from the names of m. It is not ok where
-// several services want a name: whose it is then depends on all of them.
-func (m *members) renamed(services []*Service) (dict[*Service], bool) {
-	var gone, come []*Service
-	was, is := m.from, services
-	for len(was) > 0 || len(is) > 0 {
-		switch {
-		case len(was) > 0 && len(is) > 0 && was[0] == is[0]:
-			was, is = was[1:], is[1:]
-		case len(is) == 0 || len(was) > 0 && was[0].compare(is[0]) <= 0:
-			gone, was = append(gone, was[0]), was[1:]
-		default:
-			come, is = append(come, is[0]), is[1:]
-		}
-	}
-	names := edit(m.byName)
-	for _, s := range gone {
-		for _, name := range s.names() {
-			if names.get(name) != s {
-				continue
-			}
-			if slices.ContainsFunc(services, func(t *Service) bool {
-				return len(t.noun.CustomDomainName) == len(name) && customName(t) == name && !slices.Contains(come, t)
-			}) {
-				return dict[*Service]{}, false
-			}
-			names.remove(name)
-		}
-	}
-	for _, s := range come {
-		for _, name := range s.names() {
-			if names.get(name) != nil {
-				return dict[*Service]{}, false
-			}
-			names.set(name, s)
-		}
-	}
-	return names.dict, true
-}
-
 // customName is the custom name of a service as it is looked for, empty when there is none.
 func customName(s *Service) string { return string(lowered(nil, s.noun.CustomDomainName)) }
-
-// swap returns the members with some services replaced by ones of the same shape, m itself when it has none of them.
-func (m *members) swap(swapped map[*Service]*Service) *members {
-	next := m
-	var names *draft[*Service]
-	for old, made := range swapped {
-		i, ok := slices.BinarySearchFunc(m.from, old, (*Service).compare)
-		if !ok || m.from[i] != old {
-			continue
-		}
-		if next == m {
-			next = &members{noun: m.noun, layer: m.layer, from: slices.Clone(m.from), ports: m.ports}
-			names = edit(m.byName)
-		}
-		next.from[i] = made
-		for _, name := range []string{asciiLower(old.DomainName), customName(old)} {
-			if m.byName.get(name) == old {
-				names.set(name, made)
-			}
-		}
-	}
-	if names != nil {
-		next.byName = names.dict
-	}
-	return next
-}
 
 // makeVPCs makes the VPCs that are noted or reach a network that is another one, with their associations, lowest slot
 // first. A VPC is known by its associations alone, so that the Table of a node needs no more of a VPC than its id.

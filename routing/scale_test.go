@@ -23,7 +23,7 @@ func heap() int64 {
 // of the Table, which shares that text.
 func weigh(services, rules int) (nouns, table int64) {
 	before := heap()
-	st := crowd(services, rules)
+	st := crowd(services, rules, 500)
 	with := heap()
 	t := build(st, nil)
 	all := heap()
@@ -60,7 +60,7 @@ func allocated(f func(i int)) int64 {
 func TestSwapAllocates(t *testing.T) {
 	const rules = 100
 	for _, services := range []int{100, 10_000} {
-		st := crowd(services, 1)
+		st := crowd(services, 1, 500)
 		id := func(i int) string { return fmt.Sprintf("svc-%017x", i%50*services/50) }
 		for i := range 50 {
 			for r := range rules {
@@ -223,7 +223,7 @@ func BenchmarkMatch(b *testing.B) {
 // as one that has just been read.
 func BenchmarkMatchCrowd(b *testing.B) {
 	const services, rules = 10_000, 100
-	table := build(crowd(services, rules), nil)
+	table := build(crowd(services, rules, 500), nil)
 	vpcs := make([]string, services/500)
 	for i := range vpcs {
 		vpcs[i] = fmt.Sprintf("vpc-%017x", i*2)

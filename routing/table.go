@@ -104,11 +104,12 @@ type Network struct {
 
 // members are a network and its services: the same for all of its associations.
 type members struct {
-	noun   *trellis.ServiceNetwork
-	layer  layer
-	from   []*Service     // by id and account
-	byName dict[*Service] // by managed and custom name in lower case
-	ports  []int
+	noun      *trellis.ServiceNetwork
+	layer     layer
+	from      []*Service     // by id and account
+	byName    dict[*Service] // by managed and custom name in lower case
+	contested bool           // several services want one name
+	ports     []int
 }
 
 // Service finds a service of the network by a Host header's value, which may carry a port, be in any case and

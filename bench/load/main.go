@@ -5,6 +5,7 @@
 //	             proxy stalls
 //	load idle    many connections that made one request each and stay open
 //	load awake   keeps a core from halting: in a virtual machine the halt and the wake-up cost more than a proxy does
+//	load stalls  what a loop loses of its core to others: to the host of a virtual machine above all
 package main
 
 import (
@@ -26,14 +27,14 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("load: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: load open|idle|awake")
+		log.Fatal("usage: load open|idle|awake|stalls")
 	}
 	f := flag.NewFlagSet("load "+os.Args[1], flag.ExitOnError)
 	o := options{}
 	f.StringVar(&o.to, "to", "", "address and port of the proxy")
 	f.StringVar(&o.path, "path", "/", "path of the requests")
 	f.Float64Var(&o.rate, "rate", 1000, "requests a second")
-	f.DurationVar(&o.length, "time", 3*time.Second, "how long requests are due")
+	f.DurationVar(&o.length, "time", 3*time.Second, "how long requests are due, or stalls are looked for")
 	f.IntVar(&o.connections, "connections", 64, "connections")
 	f.StringVar(&o.samples, "samples", "", "file for a line of each request: µs when it was due, µs it took, status (0: unanswered)")
 	f.Func("H", "a header field, Name: value", func(s string) error {
@@ -54,8 +55,10 @@ func main() {
 		//lint:ignore SA5002 using the CPU is what it is for
 		for {
 		}
+	case "stalls":
+		err = stalls(o.length)
 	default:
-		err = fmt.Errorf("%q is no verb: open, idle or awake", os.Args[1])
+		err = fmt.Errorf("%q is no verb: open, idle, awake or stalls", os.Args[1])
 	}
 	if err != nil {
 		log.Fatal(err)
