@@ -25,7 +25,7 @@ type State struct {
 // family is the nouns of one kind, by the key that theirs goes on from (see parentOf), and then by their own.
 type family struct {
 	n  int
-	by map[string]map[string]Noun
+	by map[string]siblings
 }
 
 // NewState returns an empty State.
@@ -46,21 +46,16 @@ func parentOf(k Kind, key string) string {
 func (s *State) Put(n Noun) {
 	f := s.nouns[n.Kind()]
 	if f == nil {
-		f = &family{by: map[string]map[string]Noun{}}
+		f = &family{by: map[string]siblings{}}
 		s.nouns[n.Kind()] = f
 	}
 	key := n.Key()
 	parent := parentOf(n.Kind(), key)
-	m := f.by[parent]
-	if m == nil {
-		m = map[string]Noun{}
-		f.by[parent] = m
-	}
-	was := m[key]
+	after, was := f.by[parent].with(key, n)
+	f.by[parent] = after
 	if was == nil {
 		f.n++
 	}
-	m[key] = n
 	s.log.add(Change{Was: was, Is: n})
 }
 
@@ -71,8 +66,9 @@ func (s *State) Delete(k Kind, key string) {
 		return
 	}
 	f, parent := s.nouns[k], parentOf(k, key)
-	delete(f.by[parent], key)
-	if len(f.by[parent]) == 0 {
+	if after := f.by[parent].without(key); after.len() > 0 {
+		f.by[parent] = after
+	} else {
 		delete(f.by, parent)
 	}
 	f.n--
@@ -85,7 +81,7 @@ func (s *State) get(k Kind, key string) Noun {
 	if f == nil {
 		return nil
 	}
-	return f.by[parentOf(k, key)][key]
+	return f.by[parentOf(k, key)].get(key)
 }
 
 // Len is how many nouns of a kind there are.
@@ -114,7 +110,7 @@ func (s *State) all(k Kind) iter.Seq[Noun] {
 			return
 		}
 		for _, m := range f.by {
-			for _, n := range m {
+			for _, n := range m.all {
 				if !yield(n) {
 					return
 				}
@@ -144,7 +140,7 @@ func Under[T Noun](s *State, key string) iter.Seq[T] {
 		if f == nil {
 			return
 		}
-		for _, n := range f.by[key] {
+		for _, n := range f.by[key].all {
 			if !yield(n.(T)) {
 				return
 			}
@@ -161,7 +157,9 @@ func Sorted[T Noun](s *State) []T {
 	}
 	keys := make([]string, 0, f.n)
 	for _, m := range f.by {
-		keys = slices.AppendSeq(keys, maps.Keys(m))
+		for key := range m.all {
+			keys = append(keys, key)
+		}
 	}
 	slices.Sort(keys)
 	nouns := make([]T, len(keys))
