@@ -10,8 +10,11 @@ import (
 // Field is one header field. It is an alias of a plain struct, so that the codec's fields pass unconverted.
 type Field = struct{ Name, Value string }
 
-// ActionInvoke is the one action of the data plane for HTTP.
-const ActionInvoke = "vpc-lattice-svcs:Invoke"
+// The actions of the data plane (Service Authorization Reference, list_amazonvpclatticeservices).
+const (
+	ActionInvoke  = "vpc-lattice-svcs:Invoke"  // of requests
+	ActionConnect = "vpc-lattice-svcs:Connect" // of connections that are passed through
+)
 
 // Request is what a policy decides about. Fields that are zero are absent for conditions.
 type Request struct {

@@ -30,10 +30,13 @@ const maxRequestID = 512
 // beginRecord notes what is known from the head alone.
 func (x *exchange) beginRecord() {
 	r, h := &x.rec, &x.req
-	r.Start, r.Source, r.SourceVPCID = x.start, x.c.remote, x.c.l.vpcID
+	r.Start, r.Source, r.SourceVPCID = x.start, x.from, x.l.vpcID
 	r.Protocol = "HTTP/1.1"
 	if h.Minor == 0 {
 		r.Protocol = "HTTP/1.0"
+	}
+	if tls := x.tls; tls != nil {
+		r.TLSCipher, r.TLSVersion, r.ServerName = tls.cipher, tls.version, tls.serverName
 	}
 	r.Method, r.Path, r.Host = h.Method, h.Path, h.Host
 	r.BytesReceived += int64(x.headLen) + int64(x.inBody())
@@ -92,7 +95,7 @@ func (x *exchange) newRequestID() string {
 
 // account ends the record and hands it to the log.
 func (x *exchange) account() {
-	w := x.c.w
+	w := x.w
 	now := w.loop.Refresh()
 	r := &x.rec
 	r.Duration = now - x.began

@@ -1,14 +1,11 @@
 package dataplane
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/http1"
-	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/sigv4"
 )
 
@@ -37,16 +34,16 @@ func (x *exchange) authenticate() *denial {
 	if err != nil {
 		return refusedSignature(err)
 	}
-	caller, key, err := x.c.l.s.Callers(a.AccessKeyID, a.SessionToken)
+	caller, key, err := x.l.s.Callers(a.AccessKeyID, a.SessionToken)
 	if err != nil {
 		return refusedSignature(err)
 	}
-	check := sigv4.Check{Region: x.c.l.s.Region, Service: signingName, Now: x.c.l.s.Now(), DoubleEncode: true}
+	check := sigv4.Check{Region: x.l.s.Region, Service: signingName, Now: x.l.s.Now(), DoubleEncode: true}
 	if a.PayloadHash != sigv4.UnsignedPayload {
 		if denied := x.payload(&a, key, &check); denied != nil {
 			return denied
 		}
-	} else if x.c.l.s.Strict && !a.PayloadHashSigned {
+	} else if x.l.s.Strict && !a.PayloadHashSigned {
 		return refusedSignature(errMissingHash)
 	}
 	if err := key.Verify(&x.sig, &a, check, &x.scratch); err != nil {
@@ -65,7 +62,7 @@ var (
 // payload prepares the check of a request whose payload is signed: the body is read and held until it is
 // verified. AWS refuses such requests, and so does strict mode.
 func (x *exchange) payload(a *sigv4.Authorization, key *sigv4.Key, check *sigv4.Check) *denial {
-	if x.c.l.s.Strict {
+	if x.l.s.Strict {
 		if a.PayloadHash == "" {
 			return refusedSignature(errMissingHash)
 		}
@@ -81,68 +78,14 @@ func (x *exchange) payload(a *sigv4.Authorization, key *sigv4.Key, check *sigv4.
 			return refusedSignature(err)
 		}
 	}
-	hash, denied := x.hold()
+	hash, denied := x.c.hold()
 	check.PayloadHash = hash
 	return denied
 }
 
-// hold reads the whole body and returns the hexadecimal SHA-256 of its content.
-func (x *exchange) hold() (string, *denial) {
-	c, h := x.c, sha256.New()
-	if x.req.Framing == http1.ByLength && x.req.Length > maxSigned {
-		return "", &denial{status: 413, reason: failClientProtocol, close: true}
-	}
-	x.held = true
-	x.keep(make([]byte, 0, min(max(x.req.Length, headBuffer), maxSigned)))
-	if x.req.Continue && x.inPos == x.inEnd {
-		if err := c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"), x.idle); err != nil {
-			return "", &denial{status: 400, reason: failClientClosed, close: true}
-		}
-	}
-	buf := c.w.loop.Buffer()
-	defer c.w.loop.Release(buf)
-	p := x.in[x.inPos:x.inEnd]
-	x.inPos = x.inEnd
-	for {
-		for {
-			part, n, err := x.body.Step(p)
-			if err != nil {
-				return "", &denial{status: statusOf(err), reason: failClientProtocol, close: true}
-			}
-			if n == 0 {
-				break
-			}
-			if part == http1.Data {
-				h.Write(p[:n])
-			}
-			if part != http1.Dropped {
-				x.keep(append(x.signed, p[:n]...))
-			}
-			p = p[n:]
-		}
-		if len(x.signed) > maxSigned {
-			return "", &denial{status: 413, reason: failClientProtocol, close: true}
-		}
-		if x.body.Done() {
-			x.ahead = append([]byte(nil), p...)
-			return hex.EncodeToString(h.Sum(nil)), nil
-		}
-		n := copy(buf, p)
-		m, err := c.read(buf[n:], x.idle)
-		x.rec.BytesReceived += int64(m)
-		if err != nil {
-			if reactor.IsTimeout(err) {
-				return "", &denial{status: 408, reason: failClientProtocol, close: true}
-			}
-			return "", &denial{status: 400, reason: failClientClosed, close: true}
-		}
-		p = buf[:n+m]
-	}
-}
-
 // keep holds the part of a body that has come so far.
 func (x *exchange) keep(body []byte) {
-	x.c.w.heldBytes += int64(cap(body) - cap(x.signed))
+	x.w.heldBytes += int64(cap(body) - cap(x.signed))
 	x.signed = body
 }
 

@@ -15,11 +15,20 @@ func (x *exchange) authorize() *denial {
 	x.resource = append(append(x.resource[:0], x.service.ARN...), x.req.Path...)
 	x.policy = authpolicy.Request{
 		Action: authpolicy.ActionInvoke, Resource: unsafe.String(unsafe.SliceData(x.resource), len(x.resource)), Caller: x.caller,
-		Method: x.req.Method, Path: x.req.Path, RawQuery: x.req.RawQuery, Headers: x.req.Fields, Port: x.c.l.port,
-		ServiceARN: x.service.ARN, ServiceNetworkARN: x.network.ARN,
-		SourceVPC: x.vpc.ID, SourceVPCOwner: x.vpc.Account, SourceIP: x.c.remote.Addr(),
-		Now: x.c.l.s.Now(), ResourceTags: x.service.Tags,
+		Method: x.req.Method, Path: x.req.Path, RawQuery: x.req.RawQuery, Headers: x.req.Fields,
 	}
+	return x.decide()
+}
+
+// decide asks the policies about x.policy, whose facts of the network are filled in here.
+func (x *exchange) decide() *denial {
+	if !x.network.Layer.Enforced && !x.service.Layer.Enforced {
+		return nil
+	}
+	p := &x.policy
+	p.Port, p.ServiceARN, p.ServiceNetworkARN = x.l.port, x.service.ARN, x.network.ARN
+	p.SourceVPC, p.SourceVPCOwner, p.SourceIP = x.vpc.ID, x.vpc.Account, x.from.Addr()
+	p.Now, p.ResourceTags = x.l.s.Now(), x.service.Tags
 	d := authpolicy.Invoke(&x.policy, x.network.Layer, x.service.Layer)
 	if d.Allowed {
 		return nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/trellis-project/trellis/http1"
 	"github.com/trellis-project/trellis/reactor"
-	"github.com/trellis-project/trellis/targetgroup"
 )
 
 // connState is what a client's connection does.
@@ -37,13 +36,14 @@ type conn struct {
 	tenant *tenant
 	remote netip.AddrPort
 	born   time.Duration
-	idleIn time.Duration     // how long the connection may wait for the next request
-	x      *exchange         // the exchange under way, nil between requests
-	target *targetgroup.Conn // in use by the exchange
+	idleIn time.Duration // how long the connection may wait for the next request
+	tls    *agreed       // nil for a connection without TLS
+	hello  *hello        // how TLS begins, while it does
+	x      *exchange     // the exchange under way, nil between requests
 
 	state      connState
+	begun      bool  // something has come over it
 	asked      bool  // a request has come over it
-	last       bool  // this request is the connection's last one
 	outlived   bool  // it is older than it may be
 	prev, next *conn // in worker.waiting
 }
@@ -79,8 +79,8 @@ func (c *conn) Ready() {
 		c.w.waiting.remove(c)
 		c.w.enqueue(c)
 	case busy:
-		if c.Gone() && c.target != nil { // nobody waits for the answer
-			c.target.Interrupt(errClientGone)
+		if c.Gone() && c.x != nil && c.x.target != nil { // nobody waits for the answer
+			c.x.target.Interrupt(errClientGone)
 		}
 	}
 }
@@ -118,8 +118,8 @@ func (c *conn) interrupt(err error) {
 	case idle, queued:
 		c.end()
 	case busy:
-		if c.target != nil {
-			c.target.Interrupt(err)
+		if c.x != nil && c.x.target != nil {
+			c.x.target.Interrupt(err)
 		}
 		c.Interrupt(err)
 	}
@@ -134,6 +134,9 @@ func (c *conn) end() {
 		c.w.waiting.remove(c)
 	}
 	c.state = over
+	if c.tls != nil {
+		c.tls.Close()
+	}
 	c.Close()
 	c.w.leave(c.tenant)
 	c.w.gone(c.l)
@@ -144,8 +147,10 @@ func (c *conn) Run() {
 	defer func() {
 		if r := recover(); r != nil {
 			c.l.s.Logger.Error("request handling panicked", "panic", r, "stack", string(debug.Stack()))
+			if c.x != nil && c.x.target != nil {
+				c.x.target.Close()
+			}
 			c.x = nil // not given back: its state is unknown
-			c.release()
 			c.end()
 		}
 	}()
@@ -153,15 +158,16 @@ func (c *conn) Run() {
 		return
 	}
 	c.x.serve()
+	c.idleIn = c.x.idle
 	switch {
-	case c.last || c.outlived || !c.IsOpen():
+	case c.x.last || c.outlived || !c.IsOpen():
 		c.linger()
-		c.x.free()
+		c.free()
 		c.end()
 	case c.x.next():
 		c.w.enqueue(c) // others first
 	default:
-		c.x.free()
+		c.free()
 		if c.HasNews() {
 			c.w.enqueue(c)
 		} else {
@@ -175,10 +181,10 @@ func (c *conn) Run() {
 func (c *conn) await() bool {
 	x := c.x
 	if x == nil {
-		x = c.w.exchange(c)
+		x = c.begin()
 		n, err := c.TryRead(x.in)
 		if n == 0 {
-			x.free()
+			c.free()
 			if err != nil {
 				c.end()
 			} else {
@@ -186,7 +192,20 @@ func (c *conn) await() bool {
 			}
 			return false
 		}
-		x.inEnd, c.x = n, x
+		if !c.begun && x.in[0] == recordHandshake {
+			c.begun = true
+			first := append([]byte(nil), x.in[:n]...)
+			c.free()
+			if c.secure(first) {
+				c.rest()
+				if c.HasNews() {
+					c.Ready()
+				}
+			}
+			return false
+		}
+		c.begun = true
+		x.inEnd = n
 	}
 	loop := c.w.loop
 	x.began, x.start = loop.Now(), loop.Time()
@@ -195,6 +214,8 @@ func (c *conn) await() bool {
 		n, err := http1.ParseRequest(x.in[:x.inEnd], &x.req)
 		if n > 0 {
 			x.headLen, x.inPos = n, n
+			c.asked = true
+			x.last = x.req.Close || c.l.draining.Load() || c.tooOld()
 			return true
 		}
 		if err == nil {
@@ -215,7 +236,6 @@ func (c *conn) await() bool {
 // refuse answers a head that is bad, or that did not come in time, and closes.
 func (c *conn) refuse(err error) {
 	x := c.x
-	c.last = true
 	status, reason := 0, failClientProtocol
 	var bad *http1.Error
 	switch {
@@ -228,19 +248,21 @@ func (c *conn) refuse(err error) {
 	}
 	x.refused(status, reason)
 	c.linger()
-	c.release()
+	c.free()
 	c.end()
 }
 
-// release gives back what an interrupted request holds.
-func (c *conn) release() {
-	if c.target != nil {
-		c.target.Close()
-		c.target = nil
-	}
-	if c.x != nil {
-		c.x.free()
-	}
+// begin begins an exchange.
+func (c *conn) begin() *exchange {
+	c.x = c.w.exchange(c, c.l, c.tenant, c.remote)
+	c.x.tls = c.tls
+	return c.x
+}
+
+// free gives the exchange back.
+func (c *conn) free() {
+	c.x.free()
+	c.x = nil
 }
 
 // write writes to the client.
@@ -290,6 +312,9 @@ const maxLinger = 1 << 20
 // outlive ends a connection that is older than it may be.
 func (c *conn) outlive() {
 	c.outlived = true
+	if c.x != nil {
+		c.x.outlived = true
+	}
 	c.interrupt(errOutlived)
 }
 

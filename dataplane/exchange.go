@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/trellis-project/trellis/accesslog"
@@ -22,7 +23,13 @@ const (
 // exchange is one request and its answer. It is used again and again; what it holds is its own, so that a
 // request allocates nothing.
 type exchange struct {
-	c     *conn
+	c      client
+	w      *worker
+	l      *listener
+	tenant *tenant
+	from   netip.AddrPort
+	tls    *agreed // nil when the client speaks without TLS
+
 	start time.Time
 	began time.Duration // start, as the loop counts
 
@@ -64,6 +71,26 @@ type exchange struct {
 	sent      uploadResult   // how that went
 	uploaded  reactor.Signal // sent says how it went
 	unread    bool           // the client may send more of what nobody reads
+	last      bool           // the connection ends after the answer
+	outlived  bool           // the connection is older than it may be
+	target    receiver       // the connection to the target, while there is one
+}
+
+// receiver is the connection to a target, as what takes the request.
+type receiver interface {
+	Write([]byte) (int, error)
+	SetReadDeadline(time.Duration)
+	SetWriteDeadline(time.Duration)
+	Interrupt(error)
+	Close() error
+}
+
+// scheme is how the client speaks: http or https.
+func (x *exchange) scheme() string {
+	if x.tls != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // reset empties the exchange for the next request. The bytes of in stay.
@@ -71,21 +98,21 @@ func (x *exchange) reset() {
 	x.req.Reset()
 	x.vpc, x.network, x.service, x.listener, x.rule, x.group, x.caller = nil, nil, nil, nil, nil, nil, nil
 	x.idle = defaultIdle
-	x.c.w.heldBytes -= int64(cap(x.signed))
-	x.signed, x.held, x.uploading, x.unread, x.sent = nil, false, false, false, uploadResult{}
+	x.w.heldBytes -= int64(cap(x.signed))
+	x.signed, x.held, x.uploading, x.unread, x.last, x.sent = nil, false, false, false, false, uploadResult{}
 	x.headLen, x.answered, x.uploaded = 0, 0, reactor.Signal{}
 	x.rec = accesslog.Record{}
 }
 
 // free gives the exchange back.
 func (x *exchange) free() {
-	w := x.c.w
+	w := x.w
 	w.inFlight--
 	w.heldBytes -= int64(cap(x.signed))
-	x.c.tenant.serving--
-	x.c.x = nil
+	x.tenant.serving--
 	x.shrinkIn()
-	x.inPos, x.inEnd, x.ahead, x.signed, x.c = 0, 0, nil, nil, nil
+	x.inPos, x.inEnd, x.ahead, x.signed, x.outlived = 0, 0, nil, nil, false
+	x.c, x.l, x.tenant, x.tls, x.target = nil, nil, nil, nil, nil
 	if len(w.exchanges) < exchangesKept {
 		w.exchanges = append(w.exchanges, x)
 	}
@@ -93,7 +120,7 @@ func (x *exchange) free() {
 
 // growIn moves what came from the client to a buffer of the loop. The strings of req are parsed anew afterwards.
 func (x *exchange) growIn() {
-	b := x.c.w.loop.Buffer()
+	b := x.w.loop.Buffer()
 	copy(b, x.in[:x.inEnd])
 	x.in = b
 }
@@ -101,7 +128,7 @@ func (x *exchange) growIn() {
 // shrinkIn gives the buffer of growIn back.
 func (x *exchange) shrinkIn() {
 	if &x.in[0] != &x.small[0] {
-		x.c.w.loop.Release(x.in)
+		x.w.loop.Release(x.in)
 		x.in = x.small
 	}
 }
@@ -116,7 +143,7 @@ func (x *exchange) next() bool {
 		return false
 	}
 	if len(rest) > len(x.in) {
-		x.in = x.c.w.loop.Buffer()
+		x.in = x.w.loop.Buffer()
 	}
 	x.inEnd = copy(x.in, rest)
 	x.inPos, x.ahead = 0, nil

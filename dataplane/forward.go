@@ -19,25 +19,22 @@ const maxInterim = 20
 
 // forward sends the request to a target of the group and the answer to the client.
 func (x *exchange) forward() {
-	loop := x.c.w.loop
+	loop := x.w.loop
 	first := x.signed // of the body: what is there already
 	if !x.held && !x.body.Done() {
-		p := x.in[x.inPos:x.inEnd]
-		keep, used, err := x.body.Next(p, false)
-		if err != nil {
-			x.c.last, x.unread = true, true
+		var err error
+		if first, err = x.c.first(); err != nil {
+			x.last, x.unread = true, true
 			x.answer(statusOf(err), failClientProtocol)
 			return
 		}
-		first = p[:keep]
-		x.inPos += used
 	}
 	t, err := x.connect(first)
 	if err != nil {
 		x.answer(503, failTargetConnection)
 		return
 	}
-	if x.c.Gone() { // while the target was connected to
+	if x.c.gone() { // while the target was connected to
 		t.Interrupt(errClientGone)
 	}
 	if !x.body.Done() {
@@ -47,9 +44,9 @@ func (x *exchange) forward() {
 	}
 	reuse := x.relay(t)
 	x.joinUpload(earlyAnswer)
-	x.c.target = nil
+	x.target = nil
 	if reuse && x.sent.reason == failNone {
-		x.c.w.pool.Put(t)
+		x.w.pool.Put(t)
 	} else {
 		t.Close()
 	}
@@ -61,22 +58,16 @@ var errNoTarget = errors.New("no target could be connected to")
 // connect finds a target that takes the head and the beginning of the body. Another target is tried when connecting
 // failed, or when a waiting connection turned out to be closed before a byte was sent; never after.
 func (x *exchange) connect(first []byte) (*targetgroup.Conn, error) {
-	w := x.c.w
+	w := x.w
 	var last *targetgroup.Target
 	for range maxTargets {
-		target := x.group.Pick()
-		for range len(x.group.Targets) {
-			if target != last {
-				break
-			}
-			target = x.group.Pick()
-		}
+		target := x.pickOther(last)
 		if target == nil {
 			return nil, errNoTarget
 		}
 		x.rec.Target = target.Addr
 		t, reused, err := w.pool.Get(target)
-		if errors.Is(err, unix.EMFILE) && w.makeRoom(x.c, x.c.tenant.of) {
+		if errors.Is(err, unix.EMFILE) && w.makeRoom(nil, x.tenant.of) {
 			t, reused, err = w.pool.Get(target)
 		}
 		if err != nil {
@@ -86,20 +77,32 @@ func (x *exchange) connect(first []byte) (*targetgroup.Conn, error) {
 			last = target
 			continue
 		}
-		x.c.target = t
+		x.target = t
 		n, err := x.send(t, first)
 		if err == nil || n > 0 || !reused {
 			return t, nil // a write that failed shows when the answer is read
 		}
-		x.c.target = nil
+		x.target = nil
 		t.Close()
 	}
 	return nil, errNoTarget
 }
 
+// pickOther picks a target, another one than the last if there is one. It is nil when there is none at all.
+func (x *exchange) pickOther(last *targetgroup.Target) *targetgroup.Target {
+	target := x.group.Pick()
+	for range len(x.group.Targets) {
+		if target != last {
+			break
+		}
+		target = x.group.Pick()
+	}
+	return target
+}
+
 // send sends the head and the beginning of the body to a target.
 func (x *exchange) send(t *targetgroup.Conn, first []byte) (int, error) {
-	loop := x.c.w.loop
+	loop := x.w.loop
 	b := loop.Buffer()
 	defer loop.Release(b)
 	t.SetWriteDeadline(loop.Now() + x.idle)
@@ -109,7 +112,7 @@ func (x *exchange) send(t *targetgroup.Conn, first []byte) (int, error) {
 // relay reads the target's answer and passes it on. It returns whether the target's connection is between two
 // messages afterwards.
 func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
-	loop := x.c.w.loop
+	loop := x.w.loop
 	b, n, head, ok := x.readHead(t)
 	if b != nil {
 		defer func() { loop.Release(b) }()
@@ -117,16 +120,10 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 	if !ok {
 		return false
 	}
-	c, h := x.c, &x.resp
+	h := &x.resp
 	x.rec.ResponseCode = h.Status
 	x.respBody.Start(h)
-	contentOnly := h.Framing == http1.Chunked && x.req.Minor == 0
-	if x.respBody.UntilClose() || contentOnly || x.req.Minor == 0 {
-		c.last = true
-	}
-	if c.l.draining.Load() || x.uploading && !x.uploaded.IsSet() {
-		c.last = true // an answer that comes before the end of the request may leave some of it unread
-	}
+	contentOnly := x.c.contentOnly()
 
 	// The head goes out with as much of the body as came along.
 	p := b[head:n]
@@ -135,15 +132,7 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 		x.targetFailed(502, failTargetProtocol)
 		return false
 	}
-	ob := loop.Buffer()
-	out := x.appendResponse(ob[:0])
-	if keep <= copied {
-		err = c.write(append(out, p[:keep]...), x.idle)
-	} else {
-		err = c.write2(out, p[:keep], x.idle)
-	}
-	loop.Release(ob)
-	if err != nil {
+	if err := x.c.head(p[:keep], x.respBody.Done()); err != nil {
 		x.clientGone()
 		return false
 	}
@@ -159,7 +148,7 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 // buffer, which the caller releases unless it is nil, how many bytes are in it and how many of them are the head.
 // When it fails, it has answered.
 func (x *exchange) readHead(t *targetgroup.Conn) (b []byte, n, head int, ok bool) {
-	loop := x.c.w.loop
+	loop := x.w.loop
 	x.resp.Reset()
 	for interim := 0; ; {
 		if n > 0 {
@@ -168,7 +157,7 @@ func (x *exchange) readHead(t *targetgroup.Conn) (b []byte, n, head int, ok bool
 			if err == nil && head > 0 && x.resp.Status < 200 {
 				if interim++; interim > maxInterim {
 					err = http1.ErrStatusLine
-				} else if err := x.interim(); err != nil {
+				} else if err := x.c.interim(); err != nil {
 					x.clientGone()
 					return b, 0, 0, false
 				}
@@ -209,7 +198,7 @@ func (x *exchange) readHead(t *targetgroup.Conn) (b []byte, n, head int, ok bool
 // noAnswer answers for a target of which no answer came.
 func (x *exchange) noAnswer(err error) {
 	switch {
-	case x.c.outlived:
+	case x.outlived:
 		x.targetFailed(0, failTooLong)
 	case errors.Is(err, errClientGone):
 		x.clientGone()
@@ -218,17 +207,6 @@ func (x *exchange) noAnswer(err error) {
 	default:
 		x.targetFailed(502, failTargetClosed)
 	}
-}
-
-// interim passes a 1xx answer on to a client that can understand it. 100 goes only to who asked for it.
-func (x *exchange) interim() error {
-	if x.req.Minor == 0 || x.resp.Status == 100 && (!x.req.Continue || x.held) {
-		return nil
-	}
-	loop := x.c.w.loop
-	b := loop.Buffer()
-	defer loop.Release(b)
-	return x.c.write(x.appendInterim(b[:0]), x.idle)
 }
 
 // targetFailed answers for a target whose answer did not come or is not one. If the upload has failed on the
@@ -241,8 +219,8 @@ func (x *exchange) targetFailed(status int, reason string) {
 	}
 	if status == 0 {
 		x.rec.FailureReason = reason
-		x.c.Abort()
-		x.c.last = true
+		x.c.abort()
+		x.last = true
 		return
 	}
 	x.answer(status, reason)
@@ -251,7 +229,7 @@ func (x *exchange) targetFailed(status int, reason string) {
 // stream passes on the rest of an answer's body, of which n bytes are in the buffer. It returns a buffer to release,
 // and whether the body ended as it should, with nothing after it.
 func (x *exchange) stream(t *targetgroup.Conn, buf []byte, n int, contentOnly bool) ([]byte, bool) {
-	c, loop := x.c, x.c.w.loop
+	loop := x.w.loop
 	for {
 		t.SetReadDeadline(loop.Now() + x.idle)
 		var m int
@@ -267,7 +245,10 @@ func (x *exchange) stream(t *targetgroup.Conn, buf []byte, n int, contentOnly bo
 		if err != nil {
 			switch {
 			case errors.Is(err, io.EOF) && x.respBody.UntilClose():
-			case c.outlived:
+				if x.c.data(nil, true) != nil {
+					x.clientGone()
+				}
+			case x.outlived:
 				x.cutShort(failTooLong)
 			case errors.Is(err, errClientGone):
 				x.clientGone()
@@ -280,7 +261,7 @@ func (x *exchange) stream(t *targetgroup.Conn, buf []byte, n int, contentOnly bo
 		}
 		n += m
 		keep, used, err := x.respBody.Next(buf[:n], contentOnly)
-		if keep > 0 && c.write(buf[:keep], x.idle) != nil {
+		if (keep > 0 || x.respBody.Done()) && x.c.data(buf[:keep], err == nil && x.respBody.Done()) != nil {
 			x.clientGone()
 			return buf, false
 		}
@@ -298,16 +279,16 @@ func (x *exchange) stream(t *targetgroup.Conn, buf []byte, n int, contentOnly bo
 // cutShort ends an answer that cannot be completed by a reset: it must not look like one that ended (RFC 9112 8).
 func (x *exchange) cutShort(reason string) {
 	x.rec.FailureReason = reason
-	x.c.last = true
-	x.c.Abort()
+	x.last = true
+	x.c.abort()
 }
 
 // clientGone notes that the client takes no more.
 func (x *exchange) clientGone() {
 	x.rec.FailureReason = failClientClosed
-	if x.c.outlived {
+	if x.outlived {
 		x.rec.FailureReason = failTooLong
 	}
-	x.c.last = true
-	x.c.Abort()
+	x.last = true
+	x.c.abort()
 }

@@ -35,14 +35,16 @@ func (x *exchange) appendRequest(out []byte) []byte {
 			out = append(out, ", "...)
 		}
 	}
-	if a := x.c.remote.Addr(); a.IsValid() {
+	if a := x.from.Addr(); a.IsValid() {
 		out = a.AppendTo(out)
 	} else {
 		out = append(out, "unknown"...)
 	}
 	out = append(out, "\r\nx-forwarded-port: "...)
-	out = strconv.AppendInt(out, int64(x.c.l.port), 10)
-	out = append(out, "\r\nx-forwarded-proto: http\r\n"...)
+	out = strconv.AppendInt(out, int64(x.l.port), 10)
+	out = append(out, "\r\nx-forwarded-proto: "...)
+	out = append(out, x.scheme()...)
+	out = append(out, "\r\n"...)
 
 	if x.caller != nil {
 		out = x.appendIdentity(out)
@@ -113,7 +115,7 @@ func (x *exchange) appendResponse(out []byte) []byte {
 		out = http1.AppendFraming(out, h)
 	}
 	if !h.HasDate {
-		out = x.c.w.appendDate(out)
+		out = x.w.appendDate(out)
 	}
 	out = x.appendAnswerFields(out)
 	return append(out, "\r\n"...)

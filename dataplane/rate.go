@@ -29,7 +29,7 @@ func (r *rate) take(now time.Duration) bool {
 
 // withinRate tells whether the request's service may get it. There is no bound but in strict mode.
 func (x *exchange) withinRate() bool {
-	s := x.c.l.s
+	s := x.l.s
 	if !s.Strict {
 		return true
 	}

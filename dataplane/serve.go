@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/routing"
 )
 
@@ -8,17 +9,21 @@ import (
 func (x *exchange) serve() {
 	x.begin()
 	defer x.account()
-	if !x.c.w.mayServe(x.c.tenant) {
-		x.c.w.s.refused.Add(1)
-		x.c.last, x.unread = true, !x.body.Done()
+	if !x.w.mayServe(x.tenant) {
+		x.w.s.refused.Add(1)
+		x.last, x.unread = true, !x.body.Done()
 		x.answer(503, failInternal)
 		return
 	}
 
 	// Where to? One table for the whole request.
-	table := x.c.l.s.Table()
+	table := x.l.s.Table()
 	if !x.locate(table) {
 		x.answer(404, failNone)
+		return
+	}
+	if status := x.misdirected(); status != 0 {
+		x.answer(status, failClientProtocol)
 		return
 	}
 	if !x.withinRate() {
@@ -48,7 +53,7 @@ func (x *exchange) serve() {
 	}
 	id := x.rule.Action.Next()
 	if id != "" {
-		x.group = x.c.l.s.Groups.Group(id)
+		x.group = x.l.s.Groups.Group(id)
 	}
 	if x.group == nil {
 		x.answer(503, failTargetConnection)
@@ -66,16 +71,26 @@ func (x *exchange) serve() {
 func (x *exchange) begin() {
 	h := &x.req
 	x.body.Start(h)
-	x.c.asked = true
-	x.c.last = h.Close || x.c.l.draining.Load() || x.c.tooOld()
 	x.match.Method, x.match.Path, x.match.Headers = h.Method, h.Path, h.Fields
 	x.beginRecord()
+}
+
+// misdirected is the status for a request that came another way than its listener is for, 0 when it did not: without
+// TLS to a listener with it, or the other way round (RFC 9110 15.5.20).
+func (x *exchange) misdirected() int {
+	switch secure := x.tls != nil; {
+	case secure && x.listener.Protocol != trellis.ProtocolHTTPS:
+		return 421
+	case !secure && x.listener.Protocol != trellis.ProtocolHTTP:
+		return 400
+	}
+	return 0
 }
 
 // locate finds the service by its host and the listener by its port, in the network that the connection came
 // through.
 func (x *exchange) locate(t *routing.Table) bool {
-	l := x.c.l
+	l := x.l
 	if t == nil {
 		return false
 	}
@@ -94,7 +109,6 @@ func (x *exchange) locate(t *routing.Table) bool {
 	if x.service.IdleTimeout > 0 {
 		x.idle = x.service.IdleTimeout
 	}
-	x.c.idleIn = x.idle
 	if x.listener = x.service.Listener(l.port); x.listener == nil {
 		return false
 	}

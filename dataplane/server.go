@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,9 @@ type Options struct {
 	Table func() *routing.Table
 	// Callers finds who an access key belongs to, and the key to verify with. Its errors are *trellis.Error.
 	Callers func(accessKeyID, token string) (*authpolicy.Caller, *sigv4.Key, error)
+	// Certificate returns a certificate by its ARN, the one of the generated names when that is empty. It returns the
+	// same pointer for as long as the certificate is the same. Nil when nobody can speak TLS.
+	Certificate func(arn string) (*tls.Certificate, error)
 	// Groups are the running target groups.
 	Groups *targetgroup.Manager
 	// Log takes the record of each request from the worker that served it. It must not keep the record or its
@@ -79,7 +83,10 @@ type Server struct {
 	accounts sync.Map     // *accountUse by id: those that have ever called
 	active   atomic.Int64 // accounts with connections
 
-	accepted, shed, refused atomic.Uint64 // Stats
+	accepted, shed, refused, handshakes, handshakesFailed atomic.Uint64 // Stats
+
+	tls          *tls.Config // of every handshake, until the client has said whom it wants
+	ticketSecret [32]byte    // what the keys of session tickets are derived from
 
 	mu      sync.Mutex
 	serving int // Serve calls
@@ -109,7 +116,13 @@ func New(o Options) *Server {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	return &Server{Options: o, pressed: int64(o.MaxConnections - o.MaxConnections/reserve), running: make(chan struct{}), stop: make(chan struct{}), quiet: make(chan struct{})}
+	if o.Certificate == nil {
+		o.Certificate = func(string) (*tls.Certificate, error) { return nil, errors.New("this node has no certificates") }
+	}
+	s := &Server{Options: o, pressed: int64(o.MaxConnections - o.MaxConnections/reserve), ticketSecret: newTicketSecret(),
+		running: make(chan struct{}), stop: make(chan struct{}), quiet: make(chan struct{})}
+	s.tls = s.tlsConfig()
+	return s
 }
 
 // ownDescriptors is how many descriptors are left to the rest of the process.

@@ -2,12 +2,14 @@ package dataplane
 
 // Stats counts since the start.
 type Stats struct {
-	Open     int64              // clients' connections that are open
-	Accepted uint64             // all of them
-	Shed     uint64             // idle ones that were closed to make room
-	Requests uint64             // that were accounted for
-	Refused  uint64             // of these, answered with 503 for want of memory
-	Failures map[Failure]uint64 // of these, those that did not go as they should
+	Open     int64  // clients' connections that are open
+	Accepted uint64 // all of them
+	Shed     uint64 // idle ones that were closed to make room
+	Requests uint64 // that were accounted for
+	Refused  uint64 // of these, answered with 503 for want of memory
+	// Handshakes of TLS that came to an end, and those that did not. Connections that are passed through have none.
+	Handshakes, HandshakesFailed uint64
+	Failures                     map[Failure]uint64 // of these, those that did not go as they should
 }
 
 // Failure is what became of a request that did not go as it should, in the words of its access log.
@@ -18,7 +20,8 @@ type Failure struct {
 
 // Stats returns the counts.
 func (s *Server) Stats() Stats {
-	st := Stats{Open: s.open.Load(), Accepted: s.accepted.Load(), Shed: s.shed.Load(), Refused: s.refused.Load(), Failures: map[Failure]uint64{}}
+	st := Stats{Open: s.open.Load(), Accepted: s.accepted.Load(), Shed: s.shed.Load(), Refused: s.refused.Load(),
+		Handshakes: s.handshakes.Load(), HandshakesFailed: s.handshakesFailed.Load(), Failures: map[Failure]uint64{}}
 	select {
 	case <-s.running:
 	default:

@@ -69,9 +69,13 @@ func (w *world) await(cond func(c *conn) bool) {
 }
 
 // What connections wait for, for world.await.
-func resting(c *conn) bool   { return c.state == idle }
-func reading(c *conn) bool   { return c.state == busy && c.x != nil && c.x.inEnd > 0 && c.target == nil }
-func answering(c *conn) bool { return c.state == busy && c.target != nil && c.x.service != nil }
+func resting(c *conn) bool { return c.state == idle }
+func reading(c *conn) bool {
+	return c.state == busy && c.x != nil && c.x.inEnd > 0 && c.x.target == nil
+}
+func answering(c *conn) bool {
+	return c.state == busy && c.x != nil && c.x.target != nil && c.x.service != nil
+}
 func streaming(c *conn) bool { return answering(c) && c.x.rec.BytesSent > 0 }
 
 // lasts checks that what done tells of takes as long as it should, give or take a second.

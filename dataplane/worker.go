@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -44,13 +45,16 @@ type worker struct {
 	heldBytes int64 // of bodies that are held to be verified
 	exchanges []*exchange
 	full      []pausedListener
+	configs   map[*tls.Certificate]*tls.Config
 	date      [len(http.TimeFormat)]byte
 	dated     time.Time // the second that date is of
+
+	configPeriod int64 // of the session tickets of configs
 }
 
 // newWorker makes a worker.
 func newWorker(s *Server, index int) (*worker, error) {
-	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}, failures: map[Failure]uint64{}}
+	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}, failures: map[Failure]uint64{}, configs: map[*tls.Certificate]*tls.Config{}}
 	w.waiting.init()
 	loop, err := reactor.New(reactor.Options{Turn: w.turn, Now: s.Now, Joined: s.Joined})
 	if err != nil {
@@ -213,7 +217,7 @@ func (w *worker) each(l *listener, f func(*conn)) {
 }
 
 // exchange returns an exchange without a request.
-func (w *worker) exchange(c *conn) *exchange {
+func (w *worker) exchange(c client, l *listener, t *tenant, from netip.AddrPort) *exchange {
 	var x *exchange
 	if n := len(w.exchanges); n > 0 {
 		x = w.exchanges[n-1]
@@ -224,8 +228,8 @@ func (w *worker) exchange(c *conn) *exchange {
 		x.in = x.small
 	}
 	w.inFlight++
-	c.tenant.serving++
-	x.c = c
+	t.serving++
+	x.c, x.w, x.l, x.tenant, x.from = c, w, l, t, from
 	x.reset()
 	return x
 }

@@ -243,14 +243,7 @@ func (s *Service) madeOf(listeners []*trellis.Listener, rules [][]*trellis.Rule)
 
 // service makes one service.
 func (b *builder) service(s *trellis.Service) *Service {
-	http := func(yield func(*trellis.Listener) bool) {
-		for l := range trellis.Under[*trellis.Listener](b.st, s.Key()) {
-			if l.Protocol == trellis.ProtocolHTTP && !yield(l) {
-				return
-			}
-		}
-	}
-	listeners := slices.SortedFunc(http,
+	listeners := slices.SortedFunc(trellis.Under[*trellis.Listener](b.st, s.Key()),
 		func(x, y *trellis.Listener) int { return cmp.Or(cmp.Compare(x.Port, y.Port), cmp.Compare(x.ID, y.ID)) })
 	rules := make([][]*trellis.Rule, len(listeners))
 	for i, l := range listeners {
@@ -263,7 +256,7 @@ func (b *builder) service(s *trellis.Service) *Service {
 	if old := b.prev.services.get(s.Key()); old != nil && old.noun == s && old.Layer == layer.Layer && old.policy == layer.text && old.madeOf(listeners, rules) {
 		return old
 	}
-	out := &Service{ID: s.ID, ARN: s.ARN(b.region), DomainName: s.DomainName(b.region), Layer: layer.Layer, policy: layer.text,
+	out := &Service{ID: s.ID, ARN: s.ARN(b.region), DomainName: s.DomainName(b.region), CertificateARN: s.CertificateARN, Layer: layer.Layer, policy: layer.text,
 		IdleTimeout: time.Duration(s.IdleTimeoutSeconds) * time.Second, Tags: s.Tags, noun: s}
 	if out.IdleTimeout == 0 {
 		out.IdleTimeout = defaultIdleTimeout

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"strings"
 	"time"
 
 	"github.com/trellis-project/trellis"
@@ -10,10 +11,11 @@ import (
 // Service is a service with its listeners.
 type Service struct {
 	ID, ARN, DomainName string
+	CertificateARN      string // of the custom domain name, empty when there is none
 	Layer               authpolicy.Layer
 	IdleTimeout         time.Duration
 	Tags                map[string]string
-	listeners           []Listener  // HTTP ones, by port
+	listeners           []Listener  // by port
 	first               [1]Listener // where the first of them is: most services have one
 
 	policy policyText       // of the Layer
@@ -23,7 +25,7 @@ type Service struct {
 // ref is what other nouns call the service by.
 func (s *Service) ref() trellis.Ref { return trellis.Ref{Account: s.noun.Account, ID: s.noun.ID} }
 
-// Listener finds the HTTP listener of a port, nil when there is none.
+// Listener finds the listener of a port, nil when there is none.
 func (s *Service) Listener(port int) *Listener {
 	for i := range s.listeners {
 		if s.listeners[i].Port == port {
@@ -31,6 +33,12 @@ func (s *Service) Listener(port int) *Listener {
 		}
 	}
 	return nil
+}
+
+// Custom tells whether a name, as a Host field or SNI has it, is the custom domain name of the service.
+func (s *Service) Custom(name string) bool {
+	name = strings.TrimSuffix(name, ".")
+	return s.noun.CustomDomainName != "" && strings.EqualFold(name, s.noun.CustomDomainName)
 }
 
 // Listener is a listener with its rules.

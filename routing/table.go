@@ -31,7 +31,7 @@ func (t *Table) Revision() trellis.Revision { return t.revision }
 // VPC finds a VPC by its id, nil when there is none.
 func (t *Table) VPC(id string) *VPC { return t.vpcs.get(id) }
 
-// Ports are the distinct ports of the HTTP listeners behind one association, sorted. It is empty when the VPC
+// Ports are the distinct ports of the listeners behind one association, sorted. It is empty when the VPC
 // has no such association.
 func (t *Table) Ports(vpcID string, slot int) []int {
 	n := t.VPC(vpcID).Network(slot)

@@ -128,7 +128,7 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	s := n.Service(ordersName)
-	if s.Listener(80) == nil || s.Listener(8080) == nil || s.Listener(443) != nil || s.Listener(81) != nil {
+	if s.Listener(80) == nil || s.Listener(8080) == nil || s.Listener(443) == nil || s.Listener(81) != nil {
 		t.Error("listeners of orders are wrong")
 	}
 	if !s.Layer.Enforced || s.Layer.Policy == nil || s.IdleTimeout.Seconds() != 60 || n.Service(stockName).IdleTimeout.Seconds() != 90 {
@@ -150,7 +150,7 @@ func TestPorts(t *testing.T) {
 		vpc  string
 		slot int
 		want []int
-	}{{"vpc-a", 32, []int{80, 8080}}, {"vpc-a", 33, []int{80}}, {"vpc-a", 34, nil}, {"vpc-b", 32, nil}, {"vpc-c", 32, nil}} {
+	}{{"vpc-a", 32, []int{80, 443, 8080}}, {"vpc-a", 33, []int{80}}, {"vpc-a", 34, nil}, {"vpc-b", 32, nil}, {"vpc-c", 32, nil}} {
 		if got := table.Ports(tt.vpc, tt.slot); !slices.Equal(got, tt.want) {
 			t.Errorf("ports of %s slot %d are %v, want %v", tt.vpc, tt.slot, got, tt.want)
 		}

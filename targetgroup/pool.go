@@ -1,6 +1,7 @@
 package targetgroup
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"time"
@@ -32,7 +33,7 @@ type Conn struct {
 
 	pool   *Pool
 	idle   bool
-	secure *secured // nil for plain TCP
+	secure *reactor.Secured // nil for plain TCP
 }
 
 // NewPool makes the pool of a loop. The Manager closes what target groups let go.
@@ -63,7 +64,7 @@ func (p *Pool) Get(t *Target) (c *Conn, reused bool, err error) {
 			c.Close()
 		}
 	}
-	c, err = p.dial(t)
+	c, err = p.Dial(t)
 	return c, false, err
 }
 
@@ -71,7 +72,7 @@ func (p *Pool) Get(t *Target) (c *Conn, reused bool, err error) {
 // when something has come that is no answer to anything, or when the target drains, it is closed.
 func (p *Pool) Put(c *Conn) {
 	r := p.by[c.Target]
-	if r == nil || c.Target.closed.Load() || len(r.idle) >= maxIdle || !c.Quiet() || c.secure.holds() {
+	if r == nil || c.Target.closed.Load() || len(r.idle) >= maxIdle || !c.Quiet() || c.secure.Holds() {
 		c.Close()
 		return
 	}
@@ -82,8 +83,8 @@ func (p *Pool) Put(c *Conn) {
 	c.Target.idle.Add(1)
 }
 
-// dial opens a new connection.
-func (p *Pool) dial(t *Target) (*Conn, error) {
+// Dial opens a new connection, for which the calling fiber waits.
+func (p *Pool) Dial(t *Target) (*Conn, error) {
 	if err := permitted(t.vpc.Load(), t.Addr.Addr()); err != nil {
 		return nil, fmt.Errorf("connect to target %s: %w", t.ID, err)
 	}
@@ -135,14 +136,43 @@ func (c *Conn) Close() error {
 		}
 	}
 	t.open.Add(-1)
+	if c.secure != nil {
+		c.secure.Close()
+	}
 	return c.Conn.Close()
 }
 
 // Ready is reactor.Owner's. What comes while a connection waits is its end, or no answer to anything.
 func (c *Conn) Ready() {
-	if c.idle && !c.Quiet() {
+	if c.idle && !c.Quiet() && !c.chatter() {
 		c.Close()
 	}
+}
+
+// chatter tells whether what has come is TLS' own, as session tickets are.
+func (c *Conn) chatter() bool {
+	if c.secure == nil {
+		return false
+	}
+	var b [1]byte
+	n, err := c.secure.TryRead(b[:])
+	return n == 0 && err == nil
+}
+
+// unverified is TLS with targets: their certificates are not verified, as VPC Lattice does.
+var unverified = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true}
+
+// handshake begins TLS with the target.
+func (c *Conn) handshake(until time.Duration) error {
+	c.secure = reactor.SecureClient(&c.Conn, unverified)
+	c.SetReadDeadline(until)
+	c.SetWriteDeadline(until)
+	if err := c.secure.Handshake(); err != nil {
+		return err
+	}
+	c.SetReadDeadline(0)
+	c.SetWriteDeadline(0)
+	return nil
 }
 
 // Expired is reactor.Owner's: the connection has waited for too long.
@@ -155,7 +185,7 @@ func (c *Conn) Expired() {
 // Read reads what the target sends.
 func (c *Conn) Read(b []byte) (int, error) {
 	if c.secure != nil {
-		return c.secure.read(b)
+		return c.secure.Read(b)
 	}
 	return c.Conn.Read(b)
 }
@@ -163,14 +193,14 @@ func (c *Conn) Read(b []byte) (int, error) {
 // Write writes all of b to the target.
 func (c *Conn) Write(b []byte) (int, error) {
 	if c.secure != nil {
-		return c.secure.write(b)
+		return c.secure.Write(b)
 	}
 	return c.Conn.Write(b)
 }
 
 // WaitRead waits until there may be something to read.
 func (c *Conn) WaitRead() error {
-	if c.secure.holds() {
+	if c.secure.Holds() {
 		return nil
 	}
 	return c.Conn.WaitRead()
