@@ -33,6 +33,7 @@ var allowedImports = map[string]struct {
 	"reactor":           {nil, "a leaf: event loops know sockets, not what goes over them"},
 	"http1":             {nil, "a leaf: bytes in, heads and frames out, without I/O"},
 	"authpolicy":        {nil, "policies decide about a request, wherever it comes from"},
+	"certificate":       {nil, "certificates are read and issued from bytes and a time: control keeps them, traffic is handed their key pairs"},
 	"store":             {nil, "the store keeps nouns and knows none of them"},
 	"telemetry":         {nil, "what is kept to be asked about stands apart from what made it"},
 	"accesslog":         {nil, "a record is a projection of one request"},
