@@ -1,4 +1,4 @@
-// Package controlplane is what each operation of VPC Lattice, EC2 and RAM means: who may, what must hold
+// Package controlplane is what each operation of VPC Lattice, EC2, RAM and ACM means: who may, what must hold
 // before, what is written in one transaction, and how statuses move on afterwards.
 //
 // One file holds one noun. Every method takes the caller, checks the caller's own policies and the shares of

@@ -35,6 +35,8 @@ func (p *Plane) next(n trellis.Noun) *settling {
 		return p.nextVPCAssociation(n)
 	case *trellis.Instance:
 		return p.nextInstance(n)
+	case *trellis.Certificate:
+		return p.nextCertificate(n)
 	case *trellis.ResourceShare:
 		return p.nextShare(n)
 	}
@@ -45,14 +47,15 @@ func (p *Plane) next(n trellis.Noun) *settling {
 const settleWorkers = 8
 
 // Run moves statuses: CREATE_IN_PROGRESS to ACTIVE and DELETE_IN_PROGRESS to gone once the traffic side of
-// this node has followed, drained targets to gone after a minute. It follows the store from its beginning,
-// so what an earlier process left in progress is finished too. It returns when ctx is done and all it
-// started has ended.
+// this node has followed, drained targets to gone after a minute. It follows the store from its beginning, so
+// what an earlier process left in progress is finished too. It also issues and renews certificates. It returns
+// when ctx is done and all it started has ended.
 func (p *Plane) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
+	wg.Go(func() { p.renew(ctx) })
 	workers := make(chan struct{}, settleWorkers)
 	err := p.Store.Follow(ctx, func(ch store.Change) error {
 		for _, n := range ch.Puts {

@@ -1,0 +1,110 @@
+package controlplane
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/certificate"
+	"github.com/trellis-project/trellis/store"
+)
+
+// requestTokenFor is how long an idempotency token stands for a request (ACM API, RequestCertificate).
+const requestTokenFor = time.Hour
+
+// RequestCertificate asks the authority of this installation for a certificate. r gives the domain name, further
+// names, the algorithm of the key, how the names are validated, the idempotency token and tags. It is PENDING_VALIDATION
+// at first and then ISSUED: who may call this API is trusted with every name but AWS's
+// (docs/decisions/0011-an-authority-of-its-own.md).
+func (p *Plane) RequestCertificate(ctx context.Context, c *authpolicy.Caller, r trellis.Certificate) (*trellis.Certificate, trellis.Revision, error) {
+	names := []string{}
+	for _, n := range append([]string{r.DomainName}, r.Names...) {
+		if n = strings.ToLower(n); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	if r.KeyAlgorithm == "" {
+		r.KeyAlgorithm = trellis.RSA2048
+	}
+	k := keys{"acm:domainnames": names, "acm:validationmethod": {r.ValidationMethod}, "acm:keyalgorithm": {string(r.KeyAlgorithm)}}
+	if err := authorize(c, "acm:RequestCertificate", tagKeys(k, r.Tags, nil), trellis.CertificateARN(p.Region, account(c), "*")); err != nil {
+		return nil, 0, err
+	}
+	if !slices.Contains([]trellis.KeyAlgorithm{trellis.RSA2048, trellis.ECP256, trellis.ECP384}, r.KeyAlgorithm) {
+		return nil, 0, acmError("InvalidParameterException", "The key algorithm %s is not supported for a certificate that is requested.", r.KeyAlgorithm)
+	}
+	if err := checkCertificateTags(r.Tags); err != nil {
+		return nil, 0, err
+	}
+	if len(names) > p.Quotas.NamesPerCertificate {
+		return nil, 0, acmError("LimitExceededException", "The certificate has %d domain names, more than the limit of %d.", len(names), p.Quotas.NamesPerCertificate)
+	}
+	var made *trellis.Certificate
+	rev, err := p.commit(ctx, func(tx *store.Tx) error {
+		have, err := store.List[*trellis.Certificate](tx, account(c)+"/")
+		if err != nil {
+			return err
+		}
+		for _, h := range have {
+			if r.RequestToken == "" || h.RequestToken != r.RequestToken || p.now().Sub(h.CreatedAt) >= requestTokenFor {
+				continue
+			}
+			if !slices.Equal(h.Names, names) || h.KeyAlgorithm != r.KeyAlgorithm {
+				return acmError("InvalidParameterException", "The idempotency token was already used with different parameters.")
+			}
+			made = h
+			return nil
+		}
+		if err := p.checkCertificates(len(have)); err != nil {
+			return err
+		}
+		made = &trellis.Certificate{Meta: p.certificateMeta(c, r.Tags), DomainName: names[0], Names: names, Type: trellis.CertificateIssued,
+			Status: trellis.CertificatePending, KeyAlgorithm: r.KeyAlgorithm, ValidationMethod: r.ValidationMethod, ValidationDomains: r.ValidationDomains,
+			RequestToken: r.RequestToken}
+		tx.Put(made)
+		return nil
+	})
+	return made, rev, err
+}
+
+// nextCertificate issues what was requested.
+func (p *Plane) nextCertificate(n *trellis.Certificate) *settling {
+	if n.Status != trellis.CertificatePending {
+		return nil
+	}
+	key := n.Key()
+	var pair *certificate.Pair // kept while the transaction is tried again
+	return &settling{step: func(tx *store.Tx) (bool, error) {
+		n, err := store.Get[*trellis.Certificate](tx, key)
+		if err != nil || n.Status != trellis.CertificatePending {
+			return false, err
+		}
+		n.UpdatedAt = p.now()
+		if slices.ContainsFunc(n.Names, amazonName) {
+			n.Status, n.FailureReason = trellis.CertificateFailed, "DOMAIN_NOT_ALLOWED"
+			tx.Put(n)
+			return false, nil
+		}
+		if pair == nil {
+			a, err := store.Get[*trellis.Authority](tx, trellis.AuthorityKey)
+			if err != nil {
+				return false, err
+			}
+			if pair, err = p.issue(a, n); err != nil {
+				return false, err
+			}
+		}
+		n.Status, n.IssuedAt = trellis.CertificateReady, p.now()
+		pair.Fill(n)
+		tx.Put(n)
+		return false, nil
+	}}
+}
+
+// amazonName tells whether a name is one that belongs to AWS, generated names of services among them.
+func amazonName(name string) bool {
+	return strings.HasSuffix(name, ".on.aws") || strings.HasSuffix(name, ".amazonaws.com")
+}
