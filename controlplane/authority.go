@@ -40,10 +40,10 @@ func (p *Plane) bootstrapAuthority(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
-	if have.Status == trellis.CertificateReady && p.now().Before(certificate.RenewAt(have)) {
-		return nil
+	if a, err = p.authority(ctx); err != nil || have.Status == trellis.CertificateReady && !p.due(a, have) {
+		return err
 	}
-	return p.reissue(ctx, have)
+	return p.reissue(ctx, a, have)
 }
 
 // authority reads the authority of this installation.
@@ -97,13 +97,17 @@ func (p *Plane) issue(a *trellis.Authority, c *trellis.Certificate) (*certificat
 	return authority.Issue(c.Names, c.KeyAlgorithm, p.now())
 }
 
+// due tells whether a certificate that was issued is to be renewed: it is time, or the root that it came from is not
+// the one that clients are given now.
+func (p *Plane) due(a *trellis.Authority, c *trellis.Certificate) bool {
+	return !p.now().Before(certificate.RenewAt(c)) || c.Chain != a.Certificate
+}
+
 // reissue gives a certificate a new key and another term, unless somebody else has done so meanwhile or it is gone.
-func (p *Plane) reissue(ctx context.Context, c *trellis.Certificate) error {
-	a, err := p.authority(ctx)
-	if err != nil {
-		return err
-	}
+func (p *Plane) reissue(ctx context.Context, a *trellis.Authority, c *trellis.Certificate) error {
+	p.preparing.Lock()
 	pair, err := p.issue(a, c)
+	p.preparing.Unlock()
 	if err != nil {
 		return err
 	}
@@ -137,11 +141,15 @@ func (p *Plane) reissue(ctx context.Context, c *trellis.Certificate) error {
 // it at once: each certificate is renewed by one.
 func (p *Plane) RenewCertificates(ctx context.Context) error {
 	var due []*trellis.Certificate
-	err := p.read(ctx, func(tx *store.Tx) error {
+	a, err := p.authority(ctx)
+	if err != nil {
+		return err
+	}
+	err = p.read(ctx, func(tx *store.Tx) error {
 		all, err := store.List[*trellis.Certificate](tx, "")
 		due = due[:0]
 		for _, c := range all {
-			if c.Type == trellis.CertificateIssued && c.Status == trellis.CertificateReady && !p.now().Before(certificate.RenewAt(c)) {
+			if c.Type == trellis.CertificateIssued && c.Status == trellis.CertificateReady && p.due(a, c) {
 				due = append(due, c)
 			}
 		}
@@ -151,7 +159,7 @@ func (p *Plane) RenewCertificates(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if failed := p.reissue(ctx, c); failed != nil {
+		if failed := p.reissue(ctx, a, c); failed != nil {
 			err = errors.Join(err, fmt.Errorf("renew certificate %s: %w", c.ID, failed))
 		}
 	}

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -76,29 +77,43 @@ func (p *Plane) nextCertificate(n *trellis.Certificate) *settling {
 		return nil
 	}
 	key := n.Key()
+	refused := slices.ContainsFunc(n.Names, amazonName)
 	var pair *certificate.Pair // kept while the transaction is tried again
-	return &settling{step: func(tx *store.Tx) (bool, error) {
+	return &settling{prepare: func(ctx context.Context) error {
+		if refused || pair != nil {
+			return nil
+		}
+		err := p.read(ctx, func(tx *store.Tx) error { // another node may have issued it, or it is gone
+			now, err := store.Get[*trellis.Certificate](tx, key)
+			if err == nil && now.Status != trellis.CertificatePending {
+				err = trellis.ErrNotExist
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		a, err := p.authority(ctx)
+		if errors.Is(err, trellis.ErrNotExist) {
+			return errors.New("there is no certificate authority yet")
+		}
+		if err != nil {
+			return err
+		}
+		pair, err = p.issue(a, n)
+		return err
+	}, step: func(tx *store.Tx) (bool, error) {
 		n, err := store.Get[*trellis.Certificate](tx, key)
 		if err != nil || n.Status != trellis.CertificatePending {
 			return false, err
 		}
 		n.UpdatedAt = p.now()
-		if slices.ContainsFunc(n.Names, amazonName) {
+		if refused {
 			n.Status, n.FailureReason = trellis.CertificateFailed, "DOMAIN_NOT_ALLOWED"
-			tx.Put(n)
-			return false, nil
+		} else {
+			n.Status, n.IssuedAt = trellis.CertificateReady, p.now()
+			pair.Fill(n)
 		}
-		if pair == nil {
-			a, err := store.Get[*trellis.Authority](tx, trellis.AuthorityKey)
-			if err != nil {
-				return false, err
-			}
-			if pair, err = p.issue(a, n); err != nil {
-				return false, err
-			}
-		}
-		n.Status, n.IssuedAt = trellis.CertificateReady, p.now()
-		pair.Fill(n)
 		tx.Put(n)
 		return false, nil
 	}}

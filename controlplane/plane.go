@@ -54,6 +54,8 @@ type Plane struct {
 	// unsettled holds the kind/key of nouns that the store says are ACTIVE but the traffic side does not
 	// carry yet, with the status to show until it does.
 	unsettled sync.Map
+	// preparing is held by the one that makes keys, or whatever else takes a processor for a while.
+	preparing sync.Mutex
 }
 
 // New returns a Plane. It starts nothing: Run moves the statuses.

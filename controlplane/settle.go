@@ -13,8 +13,9 @@ import (
 // settling is what is still to be done about one noun: wait for the traffic side, then for a moment in time,
 // then run step in a transaction. The step reads the noun again and does nothing when it is no longer as it was.
 type settling struct {
-	at   time.Time // zero: at once
-	step func(*store.Tx) (again bool, err error)
+	at      time.Time                   // zero: at once
+	prepare func(context.Context) error // work of a while that step needs, done before its transaction; nil: none
+	step    func(*store.Tx) (again bool, err error)
 	// shown is the status that Get and List give until the traffic side carries what step wrote; empty
 	// when step removes the noun.
 	shown trellis.Status
@@ -83,18 +84,22 @@ func (p *Plane) settle(ctx context.Context, n trellis.Noun, s *settling, rev tre
 		defer p.unsettled.Delete(name)
 	}
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		select {
-		case workers <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
+		var rev trellis.Revision
 		again, wrote := false, false
-		rev, err := p.Store.Commit(ctx, func(tx *store.Tx) (err error) {
-			again, err = s.step(tx)
-			wrote = err == nil
-			return err
-		})
-		<-workers
+		err := p.prepare(ctx, s)
+		if err == nil {
+			select {
+			case workers <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			rev, err = p.Store.Commit(ctx, func(tx *store.Tx) (err error) {
+				again, err = s.step(tx)
+				wrote = err == nil
+				return err
+			})
+			<-workers
+		}
 		switch {
 		case errors.Is(err, trellis.ErrNotExist):
 			return // somebody else has removed it
@@ -114,6 +119,20 @@ func (p *Plane) settle(ctx context.Context, n trellis.Noun, s *settling, rev tre
 			return
 		}
 	}
+}
+
+// prepare does what a settling needs before its step: one at a time, and beside the workers, so that many of one kind
+// keep neither the others nor the processors.
+func (p *Plane) prepare(ctx context.Context, s *settling) error {
+	if s.prepare == nil {
+		return nil
+	}
+	p.preparing.Lock()
+	defer p.preparing.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.prepare(ctx)
 }
 
 // applied waits until the traffic side carries a revision, but not for ever.

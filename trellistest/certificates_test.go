@@ -41,6 +41,15 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("boto3: %s", got)
 	}
 
+	// A key in a request that can't be read, or is too long, is not repeated.
+	const secret = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t"
+	for _, key := range []any{strings.Repeat("x"+secret, 300), "-" + secret, map[string]any{"x": secret}, strings.Repeat(secret, 300)} {
+		_, err := tr.Try(t, account, "acm", "ImportCertificate", map[string]any{"Certificate": secret, "PrivateKey": key})
+		if err == nil || strings.Contains(err.Error(), secret[:20]) {
+			t.Errorf("a bad key: %v", err)
+		}
+	}
+
 	arn := tr.Call(t, account, "acm", "RequestCertificate", map[string]any{"DomainName": "a.example.com", "Tags": []any{map[string]any{"Key": "team", "Value": "orders"}}})["CertificateArn"].(string)
 	tr.Await(t, account, "acm", "DescribeCertificate", map[string]any{"CertificateArn": arn}, "Certificate.Status", "ISSUED")
 	tr.Call(t, account, "iam", "CreateUser", map[string]any{"UserName": "reader"})

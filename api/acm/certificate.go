@@ -67,6 +67,7 @@ func (h *handler) detail(n *controlplane.Certificate) *CertificateDetail {
 		d.ExtendedKeyUsages = append(d.ExtendedKeyUsages, ExtendedKeyUsage{Name: new(u), OID: api.Some(extendedKeyUsageOIDs[u])})
 	}
 	if n.Type == trellis.CertificateIssued {
+		d.Options.CertificateTransparencyLoggingPreference = new("ENABLED") // ACM knows nothing else any more
 		d.DomainValidationOptions = validations(&n.Certificate)
 		if !n.RenewedAt.IsZero() {
 			d.RenewalSummary = &RenewalSummary{RenewalStatus: "SUCCESS", DomainValidationOptions: d.DomainValidationOptions, UpdatedAt: n.RenewedAt}
