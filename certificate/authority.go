@@ -34,7 +34,7 @@ const maxCommonName = 64
 // ECDSA must verify what it signs (docs/decisions/0011-an-authority-of-its-own.md). No two installations' roots have
 // the same name.
 func NewAuthority(now time.Time) (*trellis.Authority, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 3072)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, fmt.Errorf("make the authority's key: %w", err)
 	}

