@@ -55,14 +55,14 @@ func (p *Plane) ownCertificate(tx *store.Tx, c *authpolicy.Caller, arn, action s
 	return n, nil
 }
 
-// checkCertificates refuses one certificate more when an account has as many as it may. Counting guards the
-// account's certificates against others that are made at the same time.
-func (p *Plane) checkCertificates(have int) error {
-	if have >= p.Quotas.Certificates {
-		return acmError("LimitExceededException", "You have reached the maximum number of certificates. "+
+// checkCertificates refuses one certificate more when an account has as many as it may. have were counted before.
+func (p *Plane) checkCertificates(tx *store.Tx, account string, have int) error {
+	have, err := recount[*trellis.Certificate](tx, account+"/", have, p.Quotas.Certificates)
+	if err == nil && have >= p.Quotas.Certificates {
+		err = acmError("LimitExceededException", "You have reached the maximum number of certificates. "+
 			"Delete certificates that are not in use, or contact AWS Support to request an increase.")
 	}
-	return nil
+	return err
 }
 
 // certificateMeta is the Meta of a certificate that is being made.
@@ -93,6 +93,10 @@ func (p *Plane) ImportCertificate(ctx context.Context, c *authpolicy.Caller, in 
 	if err := checkCertificateTags(in.Tags); err != nil {
 		return nil, 0, err
 	}
+	have, err := count[*trellis.Certificate](ctx, p, account(c)+"/")
+	if err != nil {
+		return nil, 0, err
+	}
 	pair, parseErr := certificate.Parse(in.Body, in.Key, in.Chain, p.now())
 	var n *trellis.Certificate
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
@@ -105,11 +109,7 @@ func (p *Plane) ImportCertificate(ctx context.Context, c *authpolicy.Caller, in 
 			return parseErr
 		}
 		if in.ARN == "" {
-			have, err := store.List[*trellis.Certificate](tx, account(c)+"/")
-			if err != nil {
-				return err
-			}
-			if err := p.checkCertificates(len(have)); err != nil {
+			if err := p.checkCertificates(tx, account(c), have); err != nil {
 				return err
 			}
 			n = &trellis.Certificate{Meta: p.certificateMeta(c, in.Tags), Type: trellis.CertificateImported}
@@ -200,7 +200,7 @@ func (p *Plane) DeleteCertificate(ctx context.Context, c *authpolicy.Caller, arn
 			return acmError("ResourceInUseException", "Certificate %s in account %s is in use.", arn, n.Account)
 		}
 		tx.Delete(n)
-		return nil
+		return releaseRequestToken(tx, n)
 	})
 }
 

@@ -43,32 +43,73 @@ func (p *Plane) RequestCertificate(ctx context.Context, c *authpolicy.Caller, r 
 	if len(names) > p.Quotas.NamesPerCertificate {
 		return nil, 0, acmError("LimitExceededException", "The certificate has %d domain names, more than the limit of %d.", len(names), p.Quotas.NamesPerCertificate)
 	}
+	have, err := count[*trellis.Certificate](ctx, p, account(c)+"/")
+	if err != nil {
+		return nil, 0, err
+	}
 	var made *trellis.Certificate
 	rev, err := p.commit(ctx, func(tx *store.Tx) error {
-		have, err := store.List[*trellis.Certificate](tx, account(c)+"/")
-		if err != nil {
-			return err
-		}
-		for _, h := range have {
-			if r.RequestToken == "" || h.RequestToken != r.RequestToken || p.now().Sub(h.CreatedAt) >= requestTokenFor {
-				continue
-			}
-			if !slices.Equal(h.Names, names) || h.KeyAlgorithm != r.KeyAlgorithm {
-				return acmError("InvalidParameterException", "The idempotency token was already used with different parameters.")
-			}
-			made = h
-			return nil
-		}
-		if err := p.checkCertificates(len(have)); err != nil {
-			return err
-		}
 		made = &trellis.Certificate{Meta: p.certificateMeta(c, r.Tags), DomainName: names[0], Names: names, Type: trellis.CertificateIssued,
 			Status: trellis.CertificatePending, KeyAlgorithm: r.KeyAlgorithm, ValidationMethod: r.ValidationMethod, ValidationDomains: r.ValidationDomains,
 			RequestToken: r.RequestToken}
+		before, err := p.requestedBefore(tx, made)
+		if err != nil {
+			return err
+		}
+		if before != nil {
+			made = before
+			return nil
+		}
+		if err := p.checkCertificates(tx, account(c), have); err != nil {
+			return err
+		}
 		tx.Put(made)
 		return nil
 	})
 	return made, rev, err
+}
+
+// requestToken is the name by which a certificate holds the idempotency token that it was requested with.
+func requestToken(n *trellis.Certificate) string {
+	return "certificatetoken/" + n.Account + "/" + n.RequestToken
+}
+
+// requestedBefore takes the idempotency token of a request, and returns the certificate that it stands for already.
+func (p *Plane) requestedBefore(tx *store.Tx, n *trellis.Certificate) (*trellis.Certificate, error) {
+	if n.RequestToken == "" {
+		return nil, nil
+	}
+	err := tx.Claim(requestToken(n), n.Key())
+	var taken *store.TakenError
+	if !errors.As(err, &taken) {
+		return nil, err
+	}
+	before, err := store.Get[*trellis.Certificate](tx, taken.Holder)
+	if err != nil && !errors.Is(err, trellis.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil || p.now().Sub(before.CreatedAt) >= requestTokenFor {
+		tx.Release(requestToken(n))
+		return nil, tx.Claim(requestToken(n), n.Key())
+	}
+	if !slices.Equal(before.Names, n.Names) || before.KeyAlgorithm != n.KeyAlgorithm {
+		return nil, acmError("InvalidParameterException", "The idempotency token was already used with different parameters.")
+	}
+	return before, nil
+}
+
+// releaseRequestToken gives the token of a certificate back that goes, unless a later request holds it.
+func releaseRequestToken(tx *store.Tx, n *trellis.Certificate) error {
+	if n.RequestToken == "" {
+		return nil
+	}
+	err := tx.Claim(requestToken(n), n.Key())
+	var taken *store.TakenError
+	if errors.As(err, &taken) {
+		return nil
+	}
+	tx.Release(requestToken(n))
+	return err
 }
 
 // nextCertificate issues what was requested.

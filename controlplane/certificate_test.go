@@ -254,6 +254,23 @@ func TestRequestCertificate(t *testing.T) {
 	if err != nil || other.ID == first.ID {
 		t.Errorf("an hour later: %v", err)
 	}
+	if _, err := p.DeleteCertificate(ctx, c, first.ARN(region)); err != nil { // its token is the other's by now
+		t.Fatal(err)
+	}
+	if third, _, err := later.RequestCertificate(ctx, c, r); err != nil || third.ID != other.ID {
+		t.Errorf("the same token made %s and %s: %v", other.ID, third.ID, err)
+	}
+	if _, err := p.DeleteCertificate(ctx, c, other.ARN(region)); err != nil {
+		t.Fatal(err)
+	}
+	if fourth, _, err := later.RequestCertificate(ctx, c, r); err != nil || fourth.ID == other.ID {
+		t.Errorf("the token of what is deleted: %v", err)
+	}
+	few := controlplane.New(controlplane.Options{Store: shared, Region: region, Quotas: controlplane.Quotas{Certificates: 1, NamesPerCertificate: 1}})
+	_, _, err = few.RequestCertificate(ctx, c, trellis.Certificate{DomainName: "a.example.com"})
+	wantRefused(t, "one too many", err, "LimitExceededException")
+	_, _, err = few.ImportCertificate(ctx, c, selfSigned(t, "a.example.com"))
+	wantRefused(t, "one too many", err, "LimitExceededException")
 	for range 9 {
 		r.Names = append(r.Names, "n"+trellis.RandomHex(8)+".example.com")
 	}

@@ -3,8 +3,8 @@ package controlplane
 import "github.com/trellis-project/trellis"
 
 // Quotas limits what accounts may have (VPC Lattice user guide and ACM user guide, quotas). Counts over an account
-// are checked beside the transaction, so that creations in parallel may pass them by a few; those of certificates
-// and below one parent, such as the rules of a listener, are exact.
+// are checked beside the transaction, so that creations in parallel may pass them by a few; counts below one parent,
+// such as the rules of a listener, are exact.
 type Quotas struct {
 	ServiceNetworks               int // in an account
 	Services                      int // in an account

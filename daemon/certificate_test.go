@@ -16,10 +16,13 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/certificate"
+	"github.com/trellis-project/trellis/controlplane"
+	"github.com/trellis-project/trellis/store"
 )
 
 // TestCertificates starts a Trellis three times on the same data: root and certificate of generated names stay, and the
-// key pair is there as soon as Trellis is ready. /ca.pem and the file have the root, the log has no key.
+// key pair is there as soon as Trellis is ready, and the next one as soon as it is renewed. /ca.pem and the file have the
+// root, the log has no key.
 func TestCertificates(t *testing.T) {
 	c := DefaultConfig()
 	c.Listen, c.Data = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
@@ -45,6 +48,23 @@ func TestCertificates(t *testing.T) {
 		pair, err := d.certificate("", name)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if start == 2 { // renewed while it runs: the next handshake has the new one
+			shifted := func() time.Time { return time.Now().Add(80 * 24 * time.Hour) }
+			later := controlplane.New(controlplane.Options{Store: d.store, Region: c.Region, Now: shifted})
+			if err := later.RenewCertificates(ctx); err != nil {
+				t.Fatal(err)
+			}
+			rev, err := d.store.Commit(ctx, func(*store.Tx) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.applied.wait(ctx, rev); err != nil {
+				t.Fatal(err)
+			}
+			if renewed, err := d.certificate("", name); err != nil || renewed == pair || renewed.Leaf.NotAfter.Before(pair.Leaf.NotAfter) {
+				t.Errorf("the certificate before is handed out after its renewal: %v", err)
+			}
 		}
 		res, err := http.Get(url + "/ca.pem")
 		if err != nil {
