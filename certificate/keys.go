@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/trellis-project/trellis"
 )
 
-// Keys are the key pairs of all certificates at one revision, parsed: immutable, and swapped whole, so that the next
-// handshake after a change has the new certificate and those under way go on with theirs.
+// Keys are the key pairs of all certificates at one revision: immutable, and swapped whole, so that the next handshake
+// after a change has the new certificate and those under way go on with theirs. A pair is parsed once, when it is first
+// asked for: most certificates of large installations may be in nobody's use.
 type Keys struct {
 	domain  string // a dot and the domain of generated names
 	managed string // ARN of their certificate
@@ -21,9 +23,8 @@ type Keys struct {
 
 // keyPair is one of them, by its ARN.
 type keyPair struct {
-	noun *trellis.Certificate // what it was made of
-	pair *tls.Certificate
-	err  error // why it can't be used
+	noun *trellis.Certificate // what it is made of
+	pair func() (*tls.Certificate, error)
 }
 
 // ErrNoCertificate says that a service can't be spoken to by TLS under a name: VPC Lattice has no certificate to
@@ -44,9 +45,7 @@ func NewKeys(st *trellis.State, region string, before *Keys) *Keys {
 			k.pairs[arn] = before.pairs[arn]
 			continue
 		}
-		p := keyPair{noun: c}
-		p.pair, p.err = tlsPair(c)
-		k.pairs[arn] = p
+		k.pairs[arn] = keyPair{c, sync.OnceValues(func() (*tls.Certificate, error) { return tlsPair(c) })}
 	}
 	return k
 }
@@ -68,9 +67,9 @@ func tlsPair(c *trellis.Certificate) (*tls.Certificate, error) {
 }
 
 // Certificate returns the key pair for a handshake: that of generated names when name, the server name that the client
-// asks for, is one of them, and else that with the service's certificate ARN. It takes no lock and allocates nothing.
-// The error is ErrNoCertificate, or says why a certificate can't be used. A certificate that has expired is handed out:
-// it is the client that judges it.
+// asks for, is one of them, and else that with the service's certificate ARN. Only the first that asks for a pair waits,
+// while it is parsed; there is no other lock, and nothing is allocated. The error is ErrNoCertificate, or says why a
+// certificate can't be used. A certificate that has expired is handed out: it is the client that judges it.
 func (k *Keys) Certificate(arn, name string) (*tls.Certificate, error) {
 	if from := len(name) - len(k.domain); from > 0 && strings.EqualFold(name[from:], k.domain) {
 		arn = k.managed
@@ -79,5 +78,5 @@ func (k *Keys) Certificate(arn, name string) (*tls.Certificate, error) {
 	if !ok {
 		return nil, ErrNoCertificate
 	}
-	return p.pair, p.err
+	return p.pair()
 }
