@@ -11,6 +11,11 @@ import (
 // PartitionID is the label that AWS puts into every generated domain name of a service.
 const PartitionID = "7d67968"
 
+// GeneratedDomain is the domain that the generated names of a region are in, each with one label more.
+func GeneratedDomain(region string) string {
+	return PartitionID + ".vpc-lattice-svcs." + region + ".on.aws"
+}
+
 // ARN is an Amazon Resource Name, arn:partition:service:region:account:resource.
 type ARN struct {
 	Partition, Service, Region, Account, Resource string

@@ -52,7 +52,7 @@ func (s *Service) ARN(region string) string { return LatticeARN(region, s.Accoun
 // DomainName is the generated name, {name}-{id without svc-}.7d67968.vpc-lattice-svcs.{region}.on.aws
 // (VPC Lattice user guide, service-custom-domain-name).
 func (s *Service) DomainName(region string) string {
-	return s.Name + "-" + strings.TrimPrefix(s.ID, "svc-") + "." + PartitionID + ".vpc-lattice-svcs." + region + ".on.aws"
+	return s.Name + "-" + strings.TrimPrefix(s.ID, "svc-") + "." + GeneratedDomain(region)
 }
 
 // ServiceAssociation puts a service into a service network (AWS: service network service association).

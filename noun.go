@@ -13,7 +13,9 @@ const (
 	KindAccessKey             Kind = "accesskey"
 	KindAccessLogSubscription Kind = "accesslogsubscription"
 	KindAccount               Kind = "account"
+	KindAuthority             Kind = "authority"
 	KindAuthPolicy            Kind = "authpolicy"
+	KindCertificate           Kind = "certificate"
 	KindInstance              Kind = "instance"
 	KindListener              Kind = "listener"
 	KindManagedPolicy         Kind = "managedpolicy"
@@ -51,7 +53,9 @@ var makers = map[Kind]func() Noun{
 	KindAccessKey:             func() Noun { return new(AccessKey) },
 	KindAccessLogSubscription: func() Noun { return new(AccessLogSubscription) },
 	KindAccount:               func() Noun { return new(Account) },
+	KindAuthority:             func() Noun { return new(Authority) },
 	KindAuthPolicy:            func() Noun { return new(AuthPolicy) },
+	KindCertificate:           func() Noun { return new(Certificate) },
 	KindInstance:              func() Noun { return new(Instance) },
 	KindListener:              func() Noun { return new(Listener) },
 	KindManagedPolicy:         func() Noun { return new(ManagedPolicy) },

@@ -40,6 +40,8 @@ type Options struct {
 	Ready func() error
 	// Region is what credential scopes must name; IAM, STS and Organizations, which are global, take any.
 	Region string
+	// Root is the certificate of the installation's authority in PEM, which /ca.pem gives to everybody. It may be nil.
+	Root func() []byte
 	// TokenKey seals pagination tokens. Empty means a random one, so that tokens end with the process.
 	TokenKey []byte
 	Now      func() time.Time // time.Now by default
@@ -125,6 +127,11 @@ type exchange struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/healthz" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		s.health(w)
+		return
+	}
+	if r.URL.Path == "/ca.pem" && (r.Method == http.MethodGet || r.Method == http.MethodHead) && s.options.Root != nil {
+		w.Header().Set("Content-Type", "application/pem-certificate-chain") // RFC 8555, section 9.1
+		_, _ = w.Write(s.options.Root())
 		return
 	}
 	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: trellis.NewUUID(), UserAgent: r.UserAgent(), tokens: s.tokens}}

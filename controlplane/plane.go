@@ -1,4 +1,4 @@
-// Package controlplane is what each operation of VPC Lattice, EC2 and RAM means: who may, what must hold
+// Package controlplane is what each operation of VPC Lattice, EC2, RAM and ACM means: who may, what must hold
 // before, what is written in one transaction, and how statuses move on afterwards.
 //
 // One file holds one noun. Every method takes the caller, checks the caller's own policies and the shares of
@@ -54,6 +54,8 @@ type Plane struct {
 	// unsettled holds the kind/key of nouns that the store says are ACTIVE but the traffic side does not
 	// carry yet, with the status to show until it does.
 	unsettled sync.Map
+	// preparing is held by the one that makes keys, or whatever else takes a processor for a while.
+	preparing sync.Mutex
 }
 
 // New returns a Plane. It starts nothing: Run moves the statuses.

@@ -16,9 +16,10 @@ import (
 // awsOwner is the owner of the prefix lists that AWS manages. Every account sees them.
 const awsOwner = "AWS"
 
-// Bootstrap makes AWS's own prefix lists of VPC Lattice, by which a target's security group lets in the
+// Bootstrap makes what is there from the first start on: the certificate authority of this installation, and AWS's
+// own prefix lists of VPC Lattice, by which a target's security group lets in the
 // traffic and the health checks of VPC Lattice (VPC Lattice user guide, security-groups). Their ids are the
-// same in every installation of a region. It changes nothing when they are there.
+// same in every installation of a region. It changes nothing that is there.
 func (p *Plane) Bootstrap(ctx context.Context) error {
 	_, err := p.Store.Commit(ctx, func(tx *store.Tx) error {
 		for _, want := range p.latticePrefixLists() {
@@ -37,7 +38,7 @@ func (p *Plane) Bootstrap(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the prefix lists of AWS: %w", err)
 	}
-	return nil
+	return p.bootstrapAuthority(ctx)
 }
 
 // latticePrefixLists are the managed prefix lists of VPC Lattice in this region.

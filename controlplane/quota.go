@@ -2,9 +2,9 @@ package controlplane
 
 import "github.com/trellis-project/trellis"
 
-// Quotas limits what accounts may have (VPC Lattice user guide, quotas). Counts over an account are checked
-// beside the transaction, so that creations in parallel may pass them by a few; counts below one parent, such
-// as the rules of a listener, are exact.
+// Quotas limits what accounts may have (VPC Lattice user guide and ACM user guide, quotas). Counts over an account
+// are checked beside the transaction, so that creations in parallel may pass them by a few; counts below one parent,
+// such as the rules of a listener, are exact.
 type Quotas struct {
 	ServiceNetworks               int // in an account
 	Services                      int // in an account
@@ -21,6 +21,8 @@ type Quotas struct {
 	TagsPerResource               int
 	RulePriority                  int // the highest
 	TargetsPerRegistration        int // in one RegisterTargets or DeregisterTargets
+	Certificates                  int // in an account
+	NamesPerCertificate           int // of one that is requested
 }
 
 // DefaultQuotas returns AWS's default quotas when strict, and else numbers that only a runaway program meets.
@@ -29,12 +31,14 @@ func DefaultQuotas(strict bool) Quotas {
 		return Quotas{ServiceNetworks: 50, Services: 2000, TargetGroups: 500, ListenersPerService: 2, RulesPerListener: 10,
 			TargetGroupsPerService: 10, TargetsPerTargetGroup: 1000, ServiceAssociationsPerNetwork: 500,
 			VPCAssociationsPerNetwork: 500, NetworksPerVPC: 1, SecurityGroupsPerAssociation: 5, AuthPolicyBytes: 10240,
-			TagsPerResource: 50, RulePriority: 100, TargetsPerRegistration: 100}
+			TagsPerResource: 50, RulePriority: 100, TargetsPerRegistration: 100,
+			Certificates: 2500, NamesPerCertificate: 10}
 	}
 	return Quotas{ServiceNetworks: 10000, Services: 20000, TargetGroups: 20000, ListenersPerService: 100, RulesPerListener: 1000,
 		TargetGroupsPerService: 1000, TargetsPerTargetGroup: 10000, ServiceAssociationsPerNetwork: 10000,
 		VPCAssociationsPerNetwork: 10000, NetworksPerVPC: 100, SecurityGroupsPerAssociation: 5, AuthPolicyBytes: 10240,
-		TagsPerResource: 50, RulePriority: 2000, TargetsPerRegistration: 100}
+		TagsPerResource: 50, RulePriority: 2000, TargetsPerRegistration: 100,
+		Certificates: 10000, NamesPerCertificate: 100}
 }
 
 // exceeds answers a ServiceQuotaExceededException when have, the number before one more, has reached limit.

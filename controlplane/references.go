@@ -31,3 +31,6 @@ func subscriptions(resource string) string { return "subscriptions/" + resource 
 // foreign is the set with the one association (key) that an id means in an account which takes part in it
 // but did not make it.
 func foreign(account, id string) string { return "foreign/" + account + "/" + id }
+
+// certificateUse is the set of services (keys) that name a certificate (key).
+func certificateUse(certificate string) string { return "certificateuse/" + certificate }

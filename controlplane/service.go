@@ -42,9 +42,6 @@ func (p *Plane) CreateService(ctx context.Context, c *authpolicy.Caller, token s
 	if err != nil {
 		return nil, 0, firstError(err)
 	}
-	if s.CertificateARN != "" && s.CustomDomainName == "" {
-		return nil, 0, trellis.InvalidOther("certificateArn needs a customDomainName.")
-	}
 	if err := p.validTags(s.Tags); err != nil {
 		return nil, 0, err
 	}
@@ -59,8 +56,12 @@ func (p *Plane) CreateService(ctx context.Context, c *authpolicy.Caller, token s
 				return nil, err
 			}
 			m := s
+			m.CertificateARN = ""
 			m.Meta, m.Status = p.meta(c, "svc", s.Tags), trellis.StatusCreateInProgress
 			if err := claim(tx, "servicename/"+m.Account+"/"+m.Name, m.Key(), "SERVICE", "A service with the name %s already exists.", m.Name); err != nil {
+				return nil, err
+			}
+			if err := p.useCertificate(tx, &m, s.CertificateARN); err != nil {
 				return nil, err
 			}
 			tx.Put(&m)
@@ -157,13 +158,9 @@ func (p *Plane) UpdateService(ctx context.Context, c *authpolicy.Caller, identif
 			s.AuthType = *ch.AuthType
 		}
 		if ch.CertificateARN != nil {
-			if err := validCertificate(*ch.CertificateARN, p.Region); err != nil {
+			if err := p.useCertificate(tx, s, *ch.CertificateARN); err != nil {
 				return err
 			}
-			if *ch.CertificateARN != "" && s.CustomDomainName == "" {
-				return trellis.InvalidOther("certificateArn needs a customDomainName.")
-			}
-			s.CertificateARN = *ch.CertificateARN
 		}
 		if ch.IdleTimeoutSeconds != nil {
 			if err := validIdleTimeout(*ch.IdleTimeoutSeconds); err != nil {
@@ -253,6 +250,7 @@ func (p *Plane) nextService(s *trellis.Service) *settling {
 			if err := p.dropGuards(tx, s.Ref()); err != nil {
 				return false, err
 			}
+			p.leaveCertificate(tx, s)
 			tx.Release("servicename/" + s.Account + "/" + s.Name)
 			tx.Delete(s)
 			return false, nil

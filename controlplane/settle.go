@@ -13,8 +13,9 @@ import (
 // settling is what is still to be done about one noun: wait for the traffic side, then for a moment in time,
 // then run step in a transaction. The step reads the noun again and does nothing when it is no longer as it was.
 type settling struct {
-	at   time.Time // zero: at once
-	step func(*store.Tx) (again bool, err error)
+	at      time.Time                   // zero: at once
+	prepare func(context.Context) error // work of a while that step needs, done before its transaction; nil: none
+	step    func(*store.Tx) (again bool, err error)
 	// shown is the status that Get and List give until the traffic side carries what step wrote; empty
 	// when step removes the noun.
 	shown trellis.Status
@@ -35,6 +36,8 @@ func (p *Plane) next(n trellis.Noun) *settling {
 		return p.nextVPCAssociation(n)
 	case *trellis.Instance:
 		return p.nextInstance(n)
+	case *trellis.Certificate:
+		return p.nextCertificate(n)
 	case *trellis.ResourceShare:
 		return p.nextShare(n)
 	}
@@ -45,14 +48,15 @@ func (p *Plane) next(n trellis.Noun) *settling {
 const settleWorkers = 8
 
 // Run moves statuses: CREATE_IN_PROGRESS to ACTIVE and DELETE_IN_PROGRESS to gone once the traffic side of
-// this node has followed, drained targets to gone after a minute. It follows the store from its beginning,
-// so what an earlier process left in progress is finished too. It returns when ctx is done and all it
-// started has ended.
+// this node has followed, drained targets to gone after a minute. It follows the store from its beginning, so
+// what an earlier process left in progress is finished too. It also issues and renews certificates. It returns
+// when ctx is done and all it started has ended.
 func (p *Plane) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
+	wg.Go(func() { p.renew(ctx) })
 	workers := make(chan struct{}, settleWorkers)
 	err := p.Store.Follow(ctx, func(ch store.Change) error {
 		for _, n := range ch.Puts {
@@ -80,18 +84,22 @@ func (p *Plane) settle(ctx context.Context, n trellis.Noun, s *settling, rev tre
 		defer p.unsettled.Delete(name)
 	}
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		select {
-		case workers <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
+		var rev trellis.Revision
 		again, wrote := false, false
-		rev, err := p.Store.Commit(ctx, func(tx *store.Tx) (err error) {
-			again, err = s.step(tx)
-			wrote = err == nil
-			return err
-		})
-		<-workers
+		err := p.prepare(ctx, s)
+		if err == nil {
+			select {
+			case workers <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			rev, err = p.Store.Commit(ctx, func(tx *store.Tx) (err error) {
+				again, err = s.step(tx)
+				wrote = err == nil
+				return err
+			})
+			<-workers
+		}
 		switch {
 		case errors.Is(err, trellis.ErrNotExist):
 			return // somebody else has removed it
@@ -111,6 +119,20 @@ func (p *Plane) settle(ctx context.Context, n trellis.Noun, s *settling, rev tre
 			return
 		}
 	}
+}
+
+// prepare does what a settling needs before its step: one at a time, and beside the workers, so that many of one kind
+// keep neither the others nor the processors.
+func (p *Plane) prepare(ctx context.Context, s *settling) error {
+	if s.prepare == nil {
+		return nil
+	}
+	p.preparing.Lock()
+	defer p.preparing.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.prepare(ctx)
 }
 
 // applied waits until the traffic side carries a revision, but not for ever.

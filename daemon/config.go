@@ -93,3 +93,6 @@ func (c *Config) Validate() error {
 
 // CredentialsFile is where the administrator's access key is written at the first start.
 func (c *Config) CredentialsFile() string { return filepath.Join(c.Data, "credentials") }
+
+// RootFile is where the certificate of the installation's authority is written at every start.
+func (c *Config) RootFile() string { return filepath.Join(c.Data, "ca.pem") }

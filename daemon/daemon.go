@@ -21,6 +21,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/accesslog"
 	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/logs"
@@ -29,6 +30,7 @@ import (
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/dataplane"
 	"github.com/trellis-project/trellis/dns"
@@ -57,6 +59,7 @@ type Daemon struct {
 
 	store      *store.Store
 	sessionKey []byte
+	root       []byte // certificate of the authority in PEM, from bootstrap on
 	identity   *identity.Identity
 	plane      *controlplane.Plane
 	telemetry  *telemetry.Telemetry
@@ -73,6 +76,7 @@ type Daemon struct {
 
 	directory atomic.Pointer[identity.Directory]
 	table     atomic.Pointer[routing.Table]
+	keys      atomic.Pointer[certificate.Keys]
 	applied   *applied
 	outage    atomic.Pointer[error] // what the store died of, nil while it lives
 	endpoint  chan string           // the API's address once it listens, capacity 1
@@ -124,8 +128,9 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.apiServer = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, Log: log, Ready: d.readiness,
 		Applied:  func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
 		TokenKey: st.Key("pagination tokens"),
+		Root:     func() []byte { return d.root },
 		Services: []api.Service{
-			ec2.New(d.plane), iam.New(d.identity), logs.New(d.telemetry.Logs()), organizations.New(d.identity),
+			acm.New(d.plane), ec2.New(d.plane), iam.New(d.identity), logs.New(d.telemetry.Logs()), organizations.New(d.identity),
 			ram.New(d.plane), sts.New(d.identity), vpclattice.New(d.plane),
 		}})
 	return d, nil
@@ -277,6 +282,9 @@ func (d *Daemon) bootstrap(ctx context.Context) error {
 	}
 	if err := d.plane.Bootstrap(ctx); err != nil {
 		return fmt.Errorf("bootstrap control plane: %w", err)
+	}
+	if err := d.writeRoot(ctx); err != nil {
+		return err
 	}
 	return d.writeCredentials(key)
 }

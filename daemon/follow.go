@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/store"
@@ -22,12 +23,13 @@ const retryAfter = 2 * time.Second
 var (
 	identityKinds = []trellis.Kind{trellis.KindAccount, trellis.KindOrganization, trellis.KindOrganizationalUnit,
 		trellis.KindUser, trellis.KindRole, trellis.KindAccessKey, trellis.KindManagedPolicy}
-	vpcKinds = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
+	certificateKinds = []trellis.Kind{trellis.KindCertificate}
+	vpcKinds         = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
 		trellis.KindPrefixList, trellis.KindVPCAssociation}
 	// silentKinds change nothing that listens on this node: what was seen of targets comes from here, shares matter to
 	// the control plane alone, and the others to what is done with a request that has come.
 	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindRule, trellis.KindAuthPolicy,
-		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription}
+		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription, trellis.KindCertificate, trellis.KindAuthority}
 )
 
 // follow joins control and traffic: it follows the store and makes of each revision what this node needs,
@@ -121,6 +123,9 @@ func (d *Daemon) converge(ctx context.Context, st *trellis.State, touched map[tr
 	var err error
 	if in(vpcKinds) {
 		err = d.vpcs.Apply(ctx, st)
+	}
+	if in(certificateKinds) {
+		d.keys.Store(certificate.NewKeys(st, d.config.Region, d.keys.Load()))
 	}
 	// These make anew what changed since they were asked before, and are asked about every revision: that is cheap,
 	// while to wait is not, as a State does not remember its changes for ever.

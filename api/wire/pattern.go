@@ -77,9 +77,28 @@ var javaCodePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 // repeat finds {n,m}.
 var repeat = regexp.MustCompile(`\{(\d+),(\d+)\}`)
 
+// hyphenInside finds (?!-)[…-]{n,m}, labels of domain names: characters of which the first is no hyphen.
+var hyphenInside = regexp.MustCompile(`\(\?!-\)\[([^\]\\]*)-\]\{(\d+),(\d+)\}`)
+
+// withoutLookAhead spells hyphenInside so that Go knows it: the first character is written apart. What comes after it
+// in a pattern must not begin with a hyphen either, for when there is none of the class.
+func withoutLookAhead(s string) string {
+	return hyphenInside.ReplaceAllStringFunc(s, func(m string) string {
+		parts := hyphenInside.FindStringSubmatch(m)
+		least, _ := strconv.Atoi(parts[2])
+		most, _ := strconv.Atoi(parts[3])
+		text := fmt.Sprintf("[%s][%s-]{%d,%d}", parts[1], parts[1], max(least-1, 0), most-1)
+		if least == 0 {
+			return "(?:" + text + ")?"
+		}
+		return text
+	})
+}
+
 // translate turns Java's spelling into Go's: code points, and repetitions above Go's limit of 1000, whose
 // upper end the member's length holds as well.
 func translate(s string) string {
+	s = withoutLookAhead(s)
 	// Two spellings of all code points above 0xFFFF: surrogate pairs, and what was meant by five digits.
 	s = strings.NewReplacer(`\u10000-\u10FFFF`, `\x{10000}-\x{10FFFF}`,
 		`\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`).Replace(s)

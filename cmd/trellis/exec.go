@@ -38,7 +38,7 @@ func execCommand() *cobra.Command {
 		Use:   "exec (--vpc VPC | --instance INSTANCE) [--role ROLE] [--account ACCOUNT] -- COMMAND…",
 		Short: "Run a command inside a VPC, as a process of an instance there",
 		Long: `Run a command inside a VPC: it sees that VPC's interface, routes and DNS, and the API as
-` + daemon.InsideEndpoint + `.
+` + daemon.InsideEndpoint + `. TRELLIS_CA names a file with the certificate of Trellis' authority, for HTTPS.
 
 With --vpc alone a throw-away instance is made for the command, with the VPC's default security group; --role is the
 role of its metadata endpoint. With --instance the command runs in that instance; --role then gives it a
@@ -97,6 +97,16 @@ func (f *execFlags) run(ctx context.Context, args []string) (err error) {
 		env = lab.Environment(env)
 	}
 	env = append(env, "AWS_ENDPOINT_URL="+daemon.InsideEndpoint, "AWS_REGION="+accounts.Region(), "AWS_DEFAULT_REGION="+accounts.Region())
+	root, err := c.Root(ctx)
+	if err != nil {
+		return err
+	}
+	ca, err := rootFile(root)
+	if err != nil {
+		return fmt.Errorf("write the authority's certificate: %w", err)
+	}
+	defer os.Remove(ca)
+	env = append(env, "TRELLIS_CA="+ca)
 	instance := f.instance
 	switch {
 	case instance == "":

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +34,18 @@ func TestExec(t *testing.T) {
 		got.stdout != "from standard input\nhttp://api.trellis.internal:4780\n" || got.stderr != "aside\n" {
 		t.Errorf("%+v", got)
 	}
+	root := run(t, []string{"AWS_ENDPOINT_URL=" + tr.Endpoint}, "ca") // without credentials
+	file, err := os.ReadFile(filepath.Join(tr.Dir, "ca.pem"))
+	if err != nil || root.code != 0 || root.stdout != string(file) || !strings.Contains(root.stdout, "BEGIN CERTIFICATE") {
+		t.Errorf("%+v %v", root, err)
+	}
+	got := in("--", "sh", "-c", "cat $TRELLIS_CA; curl -s $AWS_ENDPOINT_URL/ca.pem; echo $TRELLIS_CA >&2")
+	if got.code != 0 || got.stdout != root.stdout+root.stdout {
+		t.Errorf("%+v", got)
+	}
+	if _, err := os.Stat(strings.TrimSpace(got.stderr)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file of TRELLIS_CA is left: %v", err)
+	}
 	if got := in("true"); got.code != 0 || got.stdout+got.stderr != "" {
 		t.Errorf("%+v", got)
 	}
@@ -48,7 +62,7 @@ func TestExec(t *testing.T) {
 	}
 
 	// Credentials of the account, in both forms; with them nobody need name the account.
-	got := run(t, env, "account", "credentials", account)
+	got = run(t, env, "account", "credentials", account)
 	keys, ok := strings.CutPrefix(strings.TrimSpace(got.stdout), "export ")
 	if !ok || got.code != 0 {
 		t.Fatalf("%+v", got)

@@ -75,6 +75,7 @@ func TestUsage(t *testing.T) {
 		{"account create --name a b", `"b" is one argument too many`},
 		{"account create --name a --id 12", "want 12 digits"},
 		{"account create --name a -o xml", "want text or json"},
+		{"ca a", `"a" is one argument too many`},
 		{"account credentials", "the id of an account"},
 		{"account credentials 12", "12 digits"},
 		{"account credentials 444455556666 -o xml", "want env or json"},

@@ -25,15 +25,25 @@ type reachFlags struct {
 // bind adds the flags to a command.
 func (r *reachFlags) bind(cmd *cobra.Command) {
 	def := daemon.DefaultConfig()
-	cmd.Flags().StringVar(&r.endpoint, "endpoint", "", "URL of the API (default: AWS_ENDPOINT_URL, else http://"+def.Listen+")")
+	r.bindEndpoint(cmd)
 	cmd.Flags().StringVar(&r.region, "region", "", "region (default: AWS_REGION, else "+def.Region+")")
 	cmd.Flags().StringVar(&r.credentials, "credentials", "", "credentials file (default: AWS_ACCESS_KEY_ID…, AWS_SHARED_CREDENTIALS_FILE, else "+def.CredentialsFile()+")")
+}
+
+// bindEndpoint adds only the flag that says where the API is.
+func (r *reachFlags) bindEndpoint(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.endpoint, "endpoint", "", "URL of the API (default: AWS_ENDPOINT_URL, else http://"+daemon.DefaultConfig().Listen+")")
+}
+
+// url is where the API is.
+func (r *reachFlags) url() string {
+	return cmp.Or(r.endpoint, os.Getenv("AWS_ENDPOINT_URL"), "http://"+daemon.DefaultConfig().Listen)
 }
 
 // accounts finds endpoint, region and credentials.
 func (r *reachFlags) accounts() (*lab.Accounts, error) {
 	def := daemon.DefaultConfig()
-	endpoint := cmp.Or(r.endpoint, os.Getenv("AWS_ENDPOINT_URL"), "http://"+def.Listen)
+	endpoint := r.url()
 	region := cmp.Or(r.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), def.Region)
 	if id := os.Getenv("AWS_ACCESS_KEY_ID"); r.credentials == "" && id != "" {
 		return lab.NewAccounts(endpoint, client.Credentials{AccessKeyID: id,

@@ -1,0 +1,65 @@
+package certificate_test
+
+import (
+	"crypto/tls"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/certificate"
+)
+
+// FuzzParse gives Parse any bytes: it never panics, refuses with a ValidationException that repeats nothing of the
+// key, and what it takes crypto/tls takes too.
+func FuzzParse(f *testing.F) {
+	a, _ := open(f)
+	for _, algorithm := range []trellis.KeyAlgorithm{trellis.RSA2048, trellis.ECP256} {
+		p, err := a.Issue([]string{"orders.example.com"}, algorithm, now)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add([]byte(p.Body), []byte(p.Key.Reveal()), []byte(p.Chain))
+		f.Add([]byte(p.Body), []byte(p.Key.Reveal()), []byte(""))
+		f.Add([]byte(p.Body+p.Chain), []byte(p.Key.Reveal()), []byte(p.Chain+p.Body))
+	}
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\n\n-----END CERTIFICATE-----"), []byte("-----BEGIN EC PARAMETERS-----\n\n-----END EC PARAMETERS-----"), []byte(" "))
+	f.Add([]byte(""), []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n-----END RSA PRIVATE KEY-----"), []byte(""))
+	f.Fuzz(func(t *testing.T, body, key, chain []byte) {
+		p, err := certificate.Parse(body, key, chain, now)
+		if err != nil {
+			var refused *trellis.Error
+			if !errors.As(err, &refused) || refused.Code != "ValidationException" || len(key) > 20 && strings.Contains(err.Error(), string(key)) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if _, err := tls.X509KeyPair([]byte(p.Body+p.Chain), []byte(p.Key.Reveal())); err != nil {
+			t.Fatal(err)
+		}
+		again, err := certificate.Parse([]byte(p.Body), []byte(p.Key.Reveal()), []byte(p.Chain), now)
+		if err != nil || again.Body != p.Body || again.Key.Reveal() != p.Key.Reveal() {
+			t.Fatalf("what was written is not read: %v", err)
+		}
+		var c trellis.Certificate
+		p.Fill(&c)
+		p.Names()
+	})
+}
+
+// FuzzCertificateARN takes apart any text: what is taken for the ARN of a certificate is written the same.
+func FuzzCertificateARN(f *testing.F) {
+	for _, s := range []string{"arn:aws:acm:eu-west-1:111122223333:certificate/01234567-89ab-4cde-8f01-23456789abcd", "arn:aws:acm:eu-west-1:111122223333:certificate/",
+		"arn:aws:acm::1:certificate/a", "arn:aws:acm:eu-west-1:111122223333:certificate/a/b", "arn:aws:iam::111122223333:server-certificate/a", "arn:::::", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		region, ref, err := trellis.ParseCertificateARN(s)
+		if err != nil {
+			return
+		}
+		if got := trellis.CertificateARN(region, ref.Account, ref.ID); got != s || strings.ContainsAny(ref.ID, "/:*") || !trellis.IsAccountID(ref.Account) {
+			t.Fatalf("%q is read as %s of %s in %s", s, ref.ID, ref.Account, region)
+		}
+	})
+}
