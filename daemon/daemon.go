@@ -112,7 +112,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	loops := spareProcessor()
-	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Groups: d.groups,
+	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Certificate: d.certificate, Groups: d.groups,
 		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout,
 		MaxMemory: boundMemory(), Workers: loops, Joined: c.Acceleration != AccelerateOff})
 	forward := c.DNSForward

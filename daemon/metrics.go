@@ -41,6 +41,7 @@ var (
 	metricConnections = gauge("connections", "Clients' connections that are open.")
 	metricAccepted    = counter("connections_accepted_total", "Clients' connections that were taken.")
 	metricShed        = counter("connections_shed_total", "Idle connections that were closed to make room.")
+	metricHandshakes  = counter("tls_handshakes_total", "TLS handshakes with clients, by how they ended.", "fate")
 	metricRequests    = counter("requests_total", "Requests that were served or refused.")
 	metricFailures    = counter("request_failures_total", "Requests that did not go as they should, by failureReason and responseCode of their access log.", "reason", "status")
 	metricRefused     = counter("requests_refused_total", "Requests answered with 503 for want of memory.")
@@ -51,7 +52,7 @@ var (
 	metricMessages    = counter("acceleration_messages_total", "Messages that went past TCP, by leg.", "leg")
 	metricBytes       = counter("acceleration_bytes_total", "Bytes that went past TCP, by leg.", "leg")
 	metricPassed      = counter("acceleration_passed_total", "Messages of joined connections that did not go past TCP, by why; those held up were sent later.", "why")
-	metricsOfAll      = []metric{metricRevision, metricConnections, metricAccepted, metricShed, metricRequests, metricFailures, metricRefused, metricRows, metricAccelerated, metricEnds,
+	metricsOfAll      = []metric{metricRevision, metricConnections, metricAccepted, metricShed, metricHandshakes, metricRequests, metricFailures, metricRefused, metricRows, metricAccelerated, metricEnds,
 		metricJoined, metricMessages, metricBytes, metricPassed}
 )
 
@@ -72,6 +73,8 @@ func (d *Daemon) Collect(to chan<- prometheus.Metric) {
 	tell(metricConnections, float64(s.Open))
 	tell(metricAccepted, float64(s.Accepted))
 	tell(metricShed, float64(s.Shed))
+	tell(metricHandshakes, float64(s.Handshakes), "done")
+	tell(metricHandshakes, float64(s.HandshakesFailed), "failed")
 	tell(metricRequests, float64(s.Requests))
 	for f, n := range s.Failures {
 		tell(metricFailures, float64(n), f.Reason, strconv.Itoa(f.Status))

@@ -40,9 +40,10 @@ type Options struct {
 	Table func() *routing.Table
 	// Callers finds who an access key belongs to, and the key to verify with. Its errors are *trellis.Error.
 	Callers func(accessKeyID, token string) (*authpolicy.Caller, *sigv4.Key, error)
-	// Certificate returns a certificate by its ARN, the one of the generated names when that is empty. It returns the
-	// same pointer for as long as the certificate is the same. Nil when nobody can speak TLS.
-	Certificate func(arn string) (*tls.Certificate, error)
+	// Certificate returns the key pair for a handshake by the certificate ARN of a service, empty for none, and the
+	// server name that the client asks for. It returns the same pointer for as long as the pair is the same. Without it
+	// nobody can speak TLS.
+	Certificate func(arn, name string) (*tls.Certificate, error)
 	// Groups are the running target groups.
 	Groups *targetgroup.Manager
 	// Log takes the record of each request from the worker that served it. It must not keep the record or its
@@ -117,7 +118,7 @@ func New(o Options) *Server {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Certificate == nil {
-		o.Certificate = func(string) (*tls.Certificate, error) { return nil, errors.New("this node has no certificates") }
+		o.Certificate = func(_, _ string) (*tls.Certificate, error) { return nil, errors.New("this node has no certificates") }
 	}
 	s := &Server{Options: o, pressed: int64(o.MaxConnections - o.MaxConnections/reserve), ticketSecret: newTicketSecret(),
 		running: make(chan struct{}), stop: make(chan struct{}), quiet: make(chan struct{})}

@@ -172,15 +172,9 @@ func (c *conn) greeted(info *tls.ClientHelloInfo) (*tls.Config, error) {
 	}
 	switch h.listener.Protocol {
 	case trellis.ProtocolHTTPS:
-		arn := ""
-		if h.service.Custom(h.name) {
-			if arn = h.service.CertificateARN; arn == "" {
-				return nil, errNoService // VPC Lattice has no default certificate for custom names
-			}
-		}
-		certificate, err := c.l.s.Certificate(arn)
+		certificate, err := c.l.s.Certificate(h.service.CertificateARN, h.name)
 		if err != nil {
-			c.l.s.Logger.Warn("no certificate", "service", h.service.ARN, "certificate", arn, "error", err)
+			c.l.s.Logger.Warn("no certificate", "service", h.service.ARN, "name", h.name, "certificate", h.service.CertificateARN, "error", err)
 			return nil, errNoService
 		}
 		return c.w.configOf(certificate), nil
