@@ -42,24 +42,34 @@ const endToEnd = ^Mask(1<<HopByHop | 1<<Connection | 1<<ContentLength | 1<<Trans
 // Connection names stay behind too (RFC 9110 7.6.1), but for Host, which a request cannot be without.
 // Max-Forwards is one less where it counts.
 func AppendFields(dst []byte, h *Head, drop Mask) []byte {
-	pass := endToEnd &^ drop
-	for i, k := range h.Kinds {
-		if pass&(1<<k) == 0 {
+	for i := range h.Fields {
+		if !h.Passes(i, drop) {
 			continue
 		}
 		f := &h.Fields[i]
-		if h.Nominated && k != Host && h.nominates(f.Name) {
-			continue
-		}
-		if k == MaxForwards && h.countsHops() {
-			n, _ := decimal(f.Value)
+		if h.Kinds[i] == MaxForwards && h.countsHops() {
 			dst = append(append(dst, f.Name...), ": "...)
-			dst = append(strconv.AppendInt(dst, n-1, 10), "\r\n"...)
+			dst = append(strconv.AppendInt(dst, h.HopsLeft(i), 10), "\r\n"...)
 			continue
 		}
 		dst = AppendField(dst, f.Name, f.Value)
 	}
 	return dst
+}
+
+// Passes tells whether a field, by its place, may go to the next hop when those of the kinds in drop may not.
+func (h *Head) Passes(i int, drop Mask) bool {
+	k := h.Kinds[i]
+	return (endToEnd&^drop)&(1<<k) != 0 && !(h.Nominated && k != Host && h.nominates(h.Fields[i].Name))
+}
+
+// HopsLeft returns what a Max-Forwards field, by its place, says to the next hop, or -1 when the field goes on as it is.
+func (h *Head) HopsLeft(i int) int64 {
+	if h.Kinds[i] != MaxForwards || !h.countsHops() {
+		return -1
+	}
+	n, _ := decimal(h.Fields[i].Value)
+	return n - 1
 }
 
 // nominates tells whether a Connection field names a field.

@@ -1,0 +1,186 @@
+package http2
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trellis-project/trellis/http1"
+)
+
+// TestFloods sends what costs its sender nothing, without end (10.5), to a connection with one open stream.
+func TestFloods(t *testing.T) {
+	id := uint32(1)
+	next := func() uint32 { id += 2; return id }
+	for name, c := range map[string]struct {
+		again func() []byte
+		why   *Error
+		most  int // frames until the end
+	}{
+		"PING":                {func() []byte { return fr(pingFrame, 0, 0, make([]byte, 8)) }, ErrFlood, calmMax + 1},
+		"answers to PING":     {func() []byte { return fr(pingFrame, ackFlag, 0, make([]byte, 8)) }, ErrFlood, calmMax + 1},
+		"SETTINGS":            {func() []byte { return fr(settingsFrame, 0, 0, nil) }, ErrFlood, calmMax/settingsCost + 1},
+		"answers to SETTINGS": {func() []byte { return fr(settingsFrame, ackFlag, 0, nil) }, ErrFlood, calmMax + 1},
+		"PRIORITY":            {func() []byte { return fr(priorityFrame, 0, 1, make([]byte, 5)) }, ErrFlood, calmMax + 1},
+		"empty DATA":          {func() []byte { return fr(dataFrame, 0, 1, nil) }, ErrFlood, calmMax + 1},
+		"padded empty DATA":   {func() []byte { return fr(dataFrame, paddedFlag, 1, make([]byte, 10)[:1]) }, ErrFlood, calmMax + 1},
+		"small WINDOW_UPDATE": {func() []byte { return fr(windowFrame, 0, 0, number(1)) }, ErrFlood, calmMax + 1},
+		"unknown frames":      {func() []byte { return fr(77, 0, 0, nil) }, ErrFlood, calmMax + 1},
+		"GOAWAY":              {func() []byte { return fr(goawayFrame, 0, 0, number(0, 0)) }, ErrFlood, calmMax + 1},
+		"rapid reset": {func() []byte {
+			n := next()
+			return join(fr(headersFrame, endOnce, n, get()), fr(resetFrame, 0, n, number(8)))
+		}, ErrResets, resetsMax + 1},
+		"resets that we make": {func() []byte {
+			n := next()
+			return join(fr(headersFrame, endOnce, n, get()), fr(windowFrame, 0, n, number(0)))
+		}, ErrResets, resetsMax + 1},
+		"malformed requests":     {func() []byte { return fr(headersFrame, endOnce, next(), get("A", "b")) }, ErrResets, resetsMax + 1},
+		"streams over the limit": {func() []byte { return fr(headersFrame, whole, next(), post()) }, ErrFlood, calmMax + defaultStreams},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := started(t, true, Options{})
+			p.receive(open)
+			id = 1
+			for n := 1; ; n++ {
+				err := p.receive(c.again())
+				p.Sent(len(p.Pending()))
+				if err != nil {
+					if err != c.why || n > c.most {
+						t.Errorf("after %d: %v", n, err)
+					}
+					break
+				}
+				if n > c.most {
+					t.Fatalf("no end after %d", n)
+				}
+			}
+		})
+	}
+}
+
+// TestContinuationFlood refuses header blocks that don't end, also of empty frames (10.5.1).
+func TestContinuationFlood(t *testing.T) {
+	for name, c := range map[string]struct {
+		payload []byte
+		most    int
+	}{
+		"empty": {nil, blockFrames},
+		"full":  {make([]byte, maxFrame), blockBytes/maxFrame + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := started(t, true, Options{})
+			err := p.receive(fr(headersFrame, end, 1, nil))
+			n := 0
+			for ; err == nil && n <= c.most; n++ {
+				err = p.receive(fr(continuationFrame, 0, 1, c.payload))
+			}
+			if err != ErrBlock || n > c.most {
+				t.Errorf("after %d: %v", n, err)
+			}
+		})
+	}
+}
+
+// TestUnread cuts off who makes us answer and doesn't read, however much use its other frames are.
+func TestUnread(t *testing.T) {
+	p := started(t, true, Options{})
+	var err error
+	for n := 0; err == nil && n < 100_000; n++ {
+		p.useful(calmMax, resetsMax)
+		err = p.receive(fr(pingFrame, 0, 0, make([]byte, 8)))
+	}
+	if err != ErrUnread || len(p.Pending()) > defaultPending+spareControl+100 {
+		t.Errorf("%v with %d bytes", err, len(p.Pending()))
+	}
+}
+
+// TestPatience lets go on for ever what clients do: pings on an idle connection, one request in two given up, two small
+// window updates for each answer.
+func TestPatience(t *testing.T) {
+	p := started(t, true, Options{})
+	for i := range 20 * calmMax {
+		p.Tick(time.Duration(i) * 10 * time.Second)
+		if err := p.receive(fr(pingFrame, 0, 0, make([]byte, 8))); err != nil {
+			t.Fatal(err)
+		}
+		p.flush()
+	}
+
+	p = started(t, true, Options{})
+	answering(p, []byte("small"))
+	for id := uint32(1); id < 40*resetsMax; id += 4 {
+		err := p.receive(fr(headersFrame, endOnce, id, get()), fr(windowFrame, 0, 0, number(5)), fr(windowFrame, 0, id, number(5)),
+			fr(pingFrame, 0, 0, make([]byte, 8)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		onHead := p.onHead
+		p.onHead = nil
+		err = p.receive(fr(headersFrame, endOnce, id+2, get()), fr(resetFrame, 0, id+2, number(8)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.onHead = onHead
+		p.flush()
+	}
+}
+
+// TestHeldStreams refuses new streams while the owner is busy with more than allowed that their client has reset.
+func TestHeldStreams(t *testing.T) {
+	p := started(t, true, Options{MaxStreams: 2})
+	p.onReset = func(*Stream, Code) {} // the owner goes on with its work
+	for id := uint32(1); id < 9; id += 2 {
+		p.receive(fr(headersFrame, endOnce, id, get()), fr(resetFrame, 0, id, number(8)))
+	}
+	p.events = nil
+	p.receive(fr(headersFrame, endOnce, 9, get()))
+	p.want("9 RST_STREAM REFUSED_STREAM")
+	p.told[1].Release()
+	p.receive(fr(headersFrame, endOnce, 11, get()))
+	p.want(`11 GET / host="a.b" end`)
+}
+
+// TestLargeHeads answers a head that is larger than VPC Lattice takes, and understands the next: what the list put into
+// the table is there.
+func TestLargeHeads(t *testing.T) {
+	indexed := append([]byte{0x40}, appendText(appendText(nil, "x-a"), "in the table")...)
+	long := strings.Repeat("v", 40_000)
+	many := make([]string, 2*(http1.MaxFields+1))
+	for i := range many {
+		many[i] = "a"
+	}
+	for name, c := range map[string]struct {
+		block []byte
+		why   string
+	}{
+		"bytes":  {join(post("x-b", long, "x-c", long), indexed), "head too large"},
+		"fields": {join(post(many...), indexed), "too many fields"},
+		"field":  {join(post("x-b", strings.Repeat("v", http1.MaxLine)), indexed), "field line too long"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := started(t, true, Options{})
+			p.refused = func(s *Stream, why *http1.Error) {
+				b, err := s.Answer(why.Status)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.Send(true)
+				s.Release()
+			}
+			kind, flags := headersFrame, uint8(0)
+			for b := c.block; len(b) > 0; kind = continuationFrame {
+				n := min(len(b), maxFrame)
+				if flags = 0; n == len(b) {
+					flags = whole
+				}
+				p.receive(fr(kind, flags, 1, b[:n]))
+				b = b[n:]
+			}
+			p.want("1 refused: "+c.why, `1 HEADERS :status="400" end`, "1 RST_STREAM NO_ERROR")
+			p.receive(fr(dataFrame, 0, 1, []byte("on its way")))
+			p.receive(fr(headersFrame, endOnce, 3, append(get(), 0x80|62)))
+			p.want(`3 GET / host="a.b" x-a="in the table" end`)
+		})
+	}
+}
