@@ -113,8 +113,8 @@ func (b *Block) Bytes(name string, value []byte) {
 
 // Number is Field for a number.
 func (b *Block) Number(name string, n int64) {
-	var digits [20]byte
-	b.field(name, view(strconv.AppendInt(digits[:0], n, 10)), false)
+	b.conn.digits = strconv.AppendInt(b.conn.digits[:0], n, 10)
+	b.field(name, view(b.conn.digits), false)
 }
 
 // Secret is Field for what no hop may keep in a table: credentials (RFC 7541 7.1.3).

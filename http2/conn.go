@@ -116,6 +116,7 @@ type Conn struct {
 	enc      encoder
 	written  Block
 	lower    []byte // a name in lower case
+	digits   []byte // a number as the value of a field
 	sendable int64  // how much more the peer takes
 	heads    queue  // streams whose head could not be written
 	bodies   queue  // streams whose data could not be written, but for their own window
