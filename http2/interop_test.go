@@ -2,9 +2,7 @@ package http2
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/trellis-project/trellis/http1"
-	xhttp2 "golang.org/x/net/http2"
 )
 
 // site answers like a small web server: /size/N with N bytes, all else with the request's body, or with its head when
@@ -126,6 +123,13 @@ func drive(nc net.Conn, c *Conn, enough func() bool) error {
 	}
 }
 
+// overTCP is HTTP/2 without TLS.
+func overTCP() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetUnencryptedHTTP2(true)
+	return p
+}
+
 func never() bool { return false }
 
 // listen serves a site on a socket until the test has ended.
@@ -164,9 +168,7 @@ func listen(t testing.TB) (address string) {
 // TestGoClient has net/http's client ask much at once: bodies both ways, larger than all windows, and trailers.
 func TestGoClient(t *testing.T) {
 	address := listen(t)
-	transport := &xhttp2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, addr)
-	}}
+	transport := &http.Transport{Protocols: overTCP()}
 	defer transport.CloseIdleConnections()
 	client := http.Client{Transport: transport}
 	var all sync.WaitGroup
@@ -220,10 +222,6 @@ func TestCurl(t *testing.T) {
 	}
 	if got := curl("http://" + address + "/size/1000000"); got != string(make([]byte, 1_000_000)) {
 		t.Errorf("%d bytes", len(got))
-	}
-	got := curl("-o", "/dev/null", "-w", "%{http_version} %{http_code}\n", "http://"+address+"/[1-30]")
-	if got != strings.Repeat("2 200\n", 30) {
-		t.Errorf("%q", got)
 	}
 }
 
@@ -280,23 +278,18 @@ func TestGoServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	go func() {
-		nc, err := l.Accept()
+	served := http.Server{Protocols: overTCP(), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return
+			t.Error(err)
 		}
-		new(xhttp2.Server).ServeConn(nc, &xhttp2.ServeConnOpts{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				t.Error(err)
-			}
-			w.Header().Set("Trailer", "X-Method")
-			fmt.Fprintf(w, "%s %s %s %x", r.Host, r.URL, r.Header.Get("X-Number"), sha256.Sum256(body))
-			w.Write(make([]byte, len(body)))
-			w.Header().Set("X-Method", r.Method)
-		})})
-	}()
+		w.Header().Set("Trailer", "X-Method")
+		fmt.Fprintf(w, "%s %s %s %x", r.Host, r.URL, r.Header.Get("X-Number"), sha256.Sum256(body))
+		w.Write(make([]byte, len(body)))
+		w.Header().Set("X-Method", r.Method)
+	})}
+	go served.Serve(l)
+	defer served.Close()
 	nc, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
