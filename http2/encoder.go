@@ -21,8 +21,7 @@ const (
 type encoder struct {
 	table   dynamicTable
 	known   *encoderSlots
-	lowest  int // the smallest size that the peer has asked for since the last block
-	resized bool
+	resized bool // the peer must be told of the table's size
 }
 
 // encoderSlots finds entries of the table. Numbers are one more than the table's, 0 is nothing.
@@ -32,28 +31,25 @@ type encoderSlots struct {
 	seen  [seenSlots]uint32  // hashes of fields that were sent once, and are not in the table
 }
 
-// limit holds the table to what the peer's SETTINGS_HEADER_TABLE_SIZE says.
+// limit holds the table to what the peer's SETTINGS_HEADER_TABLE_SIZE says. Of several sizes since the last block the
+// smallest stays: one change is then enough to tell of, and some decoders take no more.
 func (e *encoder) limit(size uint32) {
 	n := int(min(size, tableSize))
-	if n == e.table.max && !e.resized {
-		return
+	if e.resized {
+		n = min(n, e.table.max)
 	}
-	if !e.resized {
-		e.lowest, e.resized = n, true
+	if n != e.table.max {
+		e.resized = true
+		e.table.setMax(n)
 	}
-	e.lowest = min(e.lowest, n)
-	e.table.setMax(n)
 }
 
-// begin writes what must stand first in a block: changes of the table's size (RFC 7541 4.2).
+// begin writes what must stand first in a block: a change of the table's size (RFC 7541 4.2).
 func (e *encoder) begin(dst []byte) []byte {
 	if !e.resized {
 		return dst
 	}
 	e.resized = false
-	if e.lowest < e.table.max {
-		dst = appendInteger(dst, 0x20, 5, e.lowest)
-	}
 	return appendInteger(dst, 0x20, 5, e.table.max)
 }
 
