@@ -51,6 +51,7 @@ func TestAnswers(t *testing.T) {
 		"a request's pseudo":      {"GET", answered(end, "200", ":path", "/"), []string{"1 refused: pseudo-header that the message can't have", reset}},
 		"about the connection":    {"GET", answered(end, "200", "connection", "close"), []string{"1 refused: field about a connection of HTTP/1.1", reset}},
 		"line end in a value":     {"GET", answered(end, "200", "a", "b\r\nset-cookie: c"), []string{"1 refused: bad field value", reset}},
+		"no more of the request":  {"GET", join(answered(end, "200"), fr(resetFrame, 0, 1, number(0))), []string{"1 200 end"}},
 		"refused":                 {"GET", fr(resetFrame, 0, 1, number(uint32(RefusedStream))), []string{"1 ended: REFUSED_STREAM"}},
 		"of nobody's stream":      {"GET", fr(headersFrame, endOnce, 3, fields(":status", "200")), []string{dead("0", "PROTOCOL_ERROR")}},
 		"on an even stream":       {"GET", fr(headersFrame, endOnce, 2, fields(":status", "200")), []string{dead("0", "PROTOCOL_ERROR")}},
@@ -154,6 +155,10 @@ func TestShutdown(t *testing.T) {
 	p.want(`3 GET / host="a.b" end`, dead("3", "NO_ERROR"))
 	p.receive(fr(headersFrame, endOnce, 5, get()))
 	p.want("5 RST_STREAM REFUSED_STREAM")
+	if err := p.receive(fr(pushFrame, whole, 1, nil)); err != ErrPush {
+		t.Error(err)
+	}
+	p.want(dead("3", "PROTOCOL_ERROR")) // the last stream can't go up
 	if p.Drained() {
 		t.Error("drained before the last answer")
 	}

@@ -71,7 +71,8 @@ type Handler interface {
 	// Trailers tells of the trailers, with which the message ends. There may be none that can be passed on.
 	Trailers(s *Stream, fields []http1.Field)
 	// Reset tells that a stream has ended early: the peer reset it, or it broke a rule, or the connection ends (Abort).
-	// With RefusedStream a client's request was not processed and may be sent again.
+	// With RefusedStream a client's request was not processed and may be sent again. An answer that had come whole
+	// (Stream.Ended) stays good (RFC 9113 8.1): with NoError the server only wants no more of the request.
 	Reset(s *Stream, code Code)
 	// Writable tells a stream, for which something couldn't be written, that it is worth trying again.
 	Writable(s *Stream)
@@ -241,8 +242,12 @@ func (c *Conn) Receive(p []byte) (n int, err error) {
 // fail ends the connection with a GOAWAY that says why.
 func (c *Conn) fail(why *Error) error {
 	if c.err == nil {
+		last := c.last
+		if c.going.final {
+			last = min(last, c.going.last) // it can't go up (RFC 9113 6.8)
+		}
 		c.grow()
-		c.out = appendGoaway(c.out, c.last, why.Code)
+		c.out = appendGoaway(c.out, last, why.Code)
 		c.err = why
 	}
 	return c.err

@@ -1,5 +1,7 @@
 package http2
 
+import "slices"
+
 // streams finds the open streams of a connection by their number: a hash table with open addressing. Numbers of
 // streams that are open at the same time follow one another, so hardly two fall into one place.
 type streams struct {
@@ -64,19 +66,17 @@ func (t *streams) remove(s *Stream) {
 	}
 }
 
-// each calls f for all streams that are open when it begins; f may close them.
+// each calls f for all streams that are open when it begins, and still are when their turn comes: f may close any.
 func (t *streams) each(f func(*Stream)) {
-	if t.count == 0 {
-		return
-	}
-	all := make([]*Stream, 0, t.count)
+	ids := make([]uint32, 0, t.count)
 	for _, s := range t.slots {
 		if s != nil {
-			all = append(all, s)
+			ids = append(ids, s.id)
 		}
 	}
-	for _, s := range all {
-		if !s.closed {
+	slices.Sort(ids)
+	for _, id := range ids {
+		if s := t.get(id); s != nil {
 			f(s)
 		}
 	}
