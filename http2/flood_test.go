@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -182,5 +183,59 @@ func TestLargeHeads(t *testing.T) {
 			p.receive(fr(headersFrame, endOnce, 3, append(get(), 0x80|62)))
 			p.want(`3 GET / host="a.b" x-a="in the table" end`)
 		})
+	}
+}
+
+// TestRefusedAnswers answers what is refused: a malformed request is reset afterwards (8.1.1), and so is one that goes
+// on, whether the owner has released it or not.
+func TestRefusedAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   []byte
+		want string
+	}{
+		"malformed, ended":     {fr(headersFrame, endOnce, 1, get("A", "b")), "1 RST_STREAM PROTOCOL_ERROR"},
+		"malformed, goes on":   {fr(headersFrame, whole, 1, get("A", "b")), "1 RST_STREAM PROTOCOL_ERROR"},
+		"well-formed, ended":   {fr(headersFrame, endOnce, 1, get("expect", "x")), ""},
+		"well-formed, goes on": {fr(headersFrame, whole, 1, get("expect", "x")), "1 RST_STREAM NO_ERROR"},
+	} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", answered late: ", late), func(t *testing.T) {
+				p := started(t, true, Options{})
+				answer := func(s *Stream, why *http1.Error) {
+					b, err := s.Answer(why.Status)
+					if err != nil {
+						t.Fatal(err)
+					}
+					b.Send(false)
+					s.WriteData([]byte("no"), true)
+				}
+				var told *http1.Error
+				p.refused = func(s *Stream, why *http1.Error) {
+					if told = why; !late {
+						answer(s, why)
+					}
+				}
+				p.receive(c.in)
+				if late {
+					if !strings.Contains(name, "ended") { // what comes meanwhile is dropped
+						p.receive(fr(dataFrame, 0, 1, []byte("x")), fr(headersFrame, endOnce, 1, fields("a", "b")))
+						if c.want == "1 RST_STREAM NO_ERROR" {
+							c.want = "" // it has ended by now
+						}
+					}
+					answer(p.told[1], told)
+				}
+				want := []string{"1 refused: " + told.Reason, fmt.Sprintf(`1 HEADERS :status="%d"`, told.Status), `1 DATA "no" end`}
+				if c.want != "" {
+					want = append(want, c.want)
+				}
+				p.want(want...)
+				p.told[1].Release()
+				p.want()
+				if open, held := p.Streams(); open != 0 || held != 0 {
+					t.Errorf("%d open, %d held", open, held)
+				}
+			})
+		}
 	}
 }

@@ -170,10 +170,10 @@ func TestReceiveWindows(t *testing.T) {
 		t.Fatal(got)
 	}
 	padded := append(append([]byte{255}, 'x'), make([]byte, 255)...)
-	for range 128 {
+	for range 256 {
 		p.receive(fr(dataFrame, paddedFlag, 1, padded))
 	}
-	if got := fmt.Sprint(all(p)); got != "[1 WINDOW_UPDATE 32768]" {
+	if got := fmt.Sprint(all(p)); got != "[1 WINDOW_UPDATE 32768 0 WINDOW_UPDATE 65536 1 WINDOW_UPDATE 32768]" {
 		t.Fatal(got) // 256 of 257 bytes each were padding
 	}
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/trellis-project/trellis/http1"
 	"golang.org/x/net/http2/hpack"
 )
 
@@ -245,5 +246,24 @@ func TestTable(t *testing.T) {
 	}
 	if a.name != "a" || a.value != "1" {
 		t.Errorf("the first became %v", a)
+	}
+}
+
+// TestTableSize tells once of a table that a peer has made smaller (RFC 7541 4.2).
+func TestTableSize(t *testing.T) {
+	p := started(t, true, Options{})
+	p.receive(fr(settingsFrame, 0, 0, join(setting(settingTable, 0), setting(settingTable, 1<<20))))
+	p.Sent(len(p.Pending()))
+	p.onHead = func(s *Stream, _ *http1.Head, _ bool) {
+		b, _ := s.Answer(200)
+		b.Send(true)
+		s.Release()
+	}
+	for i, want := range []string{"\x20\x88", "\x88"} {
+		p.receive(fr(headersFrame, endOnce, uint32(2*i+1), get()))
+		if got := string(p.Pending()[frameHead:]); got != want {
+			t.Errorf("%d: %x, want %x", i, got, want)
+		}
+		p.Sent(len(p.Pending()))
 	}
 }

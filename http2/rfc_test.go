@@ -64,6 +64,7 @@ var rfcCases = []rfcCase{
 	{"5.1", "reset: WINDOW_UPDATE, RST_STREAM", [][]byte{open, fr(resetFrame, 0, 1, number(8)), fr(windowFrame, 0, 1, number(1000)), fr(resetFrame, 0, 1, number(8))}, opened + "1 ended: CANCEL"},
 	{"5.1", "reset by us: what is on its way is dropped", [][]byte{fr(headersFrame, whole, 1, post("content-length", "1")), fr(dataFrame, 0, 1, []byte("xx")), fr(dataFrame, 0, 1, []byte("xx")), fr(headersFrame, endOnce, 1, fields("a", "b")), fr(windowFrame, 0, 1, number(9))},
 		`1 POST / host="a.b" content-length="1" length 1; 1 ended: PROTOCOL_ERROR; 1 RST_STREAM PROTOCOL_ERROR`},
+	{"5.1", "refused: what is on its way is dropped", [][]byte{fr(headersFrame, whole|priorityFlag, 1, join(number(1, 0)[:5], post())), fr(dataFrame, 0, 1, []byte("x")), fr(headersFrame, endOnce, 1, fields("a", "b"))}, "1 RST_STREAM PROTOCOL_ERROR"},
 	{"5.1.1", "an even number", [][]byte{fr(headersFrame, endOnce, 2, get())}, dead("0", "PROTOCOL_ERROR")},
 	{"5.1.1", "a lower number", [][]byte{fr(headersFrame, endOnce, 5, get()), fr(headersFrame, endOnce, 3, get())}, `5 GET / host="a.b" end; ` + dead("5", "PROTOCOL_ERROR")},
 	{"5.3.1", "HEADERS that depend on themselves", [][]byte{fr(headersFrame, endOnce|priorityFlag, 1, join(number(1, 0)[:5], get()))}, "1 RST_STREAM PROTOCOL_ERROR"},
