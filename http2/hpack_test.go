@@ -158,6 +158,7 @@ func FuzzHPACK(f *testing.F) {
 	add("3fe1 01 4882 6402 5885 aec3 771a 4b61 96d0 7abe 9410 54d4 44a8 2005 9504 0b81 66e0 82a6 2d1b ff6e 919d 29ad 1718 63c7 8f0b 97c8 e9ae 82ae 43d3",
 		"4883 640e ffc1 c0bf")
 	add("20", "3fe1 1f", "3fe2 1f")
+	add("8220")
 	add("ff80 8080 8080 00", "0fff ffff ff0f 0161", "0001 6101 62", "1f")
 	f.Fuzz(func(t *testing.T, in []byte) {
 		ours, ref, theirs := decoder{}, reference{max: tableSize}, hpack.NewDecoder(tableSize, nil)

@@ -49,6 +49,7 @@ var rfcCases = []rfcCase{
 	{"4.2", "a larger one", [][]byte{open, fr(dataFrame, 0, 1, make([]byte, maxFrame+1))}, opened + dead("1", "FRAME_SIZE_ERROR")},
 	{"4.3", "a bad header block", [][]byte{fr(headersFrame, endOnce, 1, []byte{0x80})}, dead("1", "COMPRESSION_ERROR")},
 	{"4.3", "a header block that breaks off", [][]byte{fr(headersFrame, endOnce, 1, []byte{0x40, 5, 'a'})}, dead("1", "COMPRESSION_ERROR")},
+	{"4.3", "a change of the table's size behind a field", [][]byte{fr(headersFrame, endOnce, 1, append(get(), 0x20))}, dead("1", "COMPRESSION_ERROR")},
 	{"4.3", "other frames inside of a header block", [][]byte{fr(headersFrame, end, 1, get()), fr(priorityFrame, 0, 1, make([]byte, 5))}, dead("0", "PROTOCOL_ERROR")},
 	{"4.3", "unknown frames inside of a header block", [][]byte{fr(headersFrame, end, 1, get()), fr(200, 0, 0, nil)}, dead("0", "PROTOCOL_ERROR")},
 	{"5.1", "idle: DATA", [][]byte{fr(dataFrame, 0, 1, nil)}, dead("0", "PROTOCOL_ERROR")},

@@ -2,40 +2,54 @@ package http2
 
 import "testing"
 
-// TestStreams opens and closes streams in orders that make them stand in each other's places, and finds those that are
-// open.
+// TestStreams opens and closes streams in orders that make them stand in each other's places, also around the end of the
+// table, and finds those that are open.
 func TestStreams(t *testing.T) {
-	for step := uint32(2); step <= 64; step *= 2 {
-		for gap := range uint32(5) {
+	const most = 60
+	for name, number := range map[string]func(i uint32) uint32{
+		"in a row":      func(i uint32) uint32 { return i },
+		"all in one":    func(i uint32) uint32 { return i * 128 },
+		"three in each": func(i uint32) uint32 { return i/3 + i%3*128 },
+		"at the end":    func(i uint32) uint32 { return 110 + i/3 + i%3*128 },
+	} {
+		for gap := range uint32(most) {
 			var table streams
 			open := map[uint32]*Stream{}
 			check := func() {
 				t.Helper()
-				for id := uint32(1); id < 64*step; id += 2 {
-					if table.get(id) != open[id] {
-						t.Fatalf("step %d, gap %d: stream %d is %v, want %v", step, gap, id, table.get(id), open[id])
+				for i := range uint32(most) {
+					if id := 2*number(i) + 1; table.get(id) != open[id] {
+						t.Fatalf("%s, gap %d: stream %d is %v, want %v", name, gap, id, table.get(id), open[id])
 					}
 				}
 				if table.count != len(open) {
 					t.Fatalf("%d streams, want %d", table.count, len(open))
 				}
 			}
-			for i := range uint32(60) {
-				id := 1 + i*step
+			remove := func(id uint32) {
+				if s := open[id]; s != nil {
+					table.remove(s)
+					delete(open, id)
+				}
+			}
+			for i := range uint32(most) {
+				id := 2*number(i) + 1
 				open[id] = &Stream{id: id}
 				table.put(open[id])
-				if old := 1 + (i-i%3)/3*step; i%(gap+2) == gap && open[old] != nil {
-					table.remove(open[old])
-					delete(open, old)
+				if i%4 == 3 {
+					remove(2*number(gap*i%(i+1)) + 1)
 				}
+			}
+			check()
+			for i := range uint32(most / 2) {
+				remove(2*number((i*7+gap)%most) + 1)
 				check()
 			}
-			table.each(func(s *Stream) {
-				for id, other := range open { // closing others meanwhile
-					if id%(4*step) == s.id%(4*step) {
-						table.remove(other)
-						delete(open, id)
-					}
+			table.each(func(s *Stream) { // which closes others meanwhile
+				remove(s.id)
+				for id := range open {
+					remove(id)
+					break
 				}
 			})
 			check()
