@@ -182,3 +182,13 @@ func BenchmarkData(b *testing.B) {
 		c.Sent(len(c.Pending()))
 	}
 }
+
+// BenchmarkHuffman decodes 100 bytes of a usual value.
+func BenchmarkHuffman(b *testing.B) {
+	in := hpack.AppendHuffmanString(nil, "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36")
+	var out []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		out, _ = appendHuffman(out[:0], in)
+	}
+}

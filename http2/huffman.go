@@ -27,18 +27,22 @@ var huffmanLengths = [257]uint8{
 	30,
 }
 
-// Sizes of the codes: no code is shorter than 5 bits or longer than 30, and those of what is usual in fields fit
-// the table that is asked first.
+// Sizes of the codes: no code is shorter than 5 bits or longer than 30. The next bits that are looked up at once hold
+// two codes of what is usual in fields.
 const (
 	shortest  = 5
 	longest   = 30
-	quickBits = 10
+	quickBits = 12
 	endOfText = 256
 )
 
+// quickCode is what quickBits bits begin with: one or two bytes, with the length of the first code and of both; or
+// nothing, when the first code is longer.
+type quickCode struct{ first, second, length, both uint8 }
+
 // huffmanCodes is what huffmanLengths say, for decoding.
 var huffmanCodes = func() (t struct {
-	quick [1 << quickBits]uint16      // by the next bits: a byte in the upper half and the length of its code, or 0
+	quick [1 << quickBits]quickCode
 	first [longest + 1]uint32         // the first code of each length
 	count [longest + 1]uint32         // how many codes have it
 	start [longest + 1]uint32         // where their bytes begin in order
@@ -53,7 +57,7 @@ var huffmanCodes = func() (t struct {
 			}
 			if length <= quickBits {
 				for i := code << (quickBits - length); i < (code+1)<<(quickBits-length); i++ {
-					t.quick[i] = uint16(c)<<8 | uint16(length)
+					t.quick[i] = quickCode{uint8(c), 0, uint8(length), uint8(length)}
 				}
 			}
 			t.order[n] = uint16(c)
@@ -62,6 +66,13 @@ var huffmanCodes = func() (t struct {
 		t.count[length] = n - t.start[length]
 		code <<= 1
 	}
+	one := t.quick
+	for i := range t.quick {
+		q := &t.quick[i]
+		if next := one[i<<q.length&(1<<quickBits-1)]; q.length > 0 && next.length > 0 && q.length+next.length <= quickBits {
+			q.second, q.both = next.first, q.length+next.length
+		}
+	}
 	return t
 }()
 
@@ -69,7 +80,8 @@ var huffmanCodes = func() (t struct {
 // beginning of EOS or as long as a byte (RFC 7541 5.2).
 func appendHuffman(dst, src []byte) ([]byte, bool) {
 	n := len(dst)
-	dst = slices.Grow(dst, len(src)*8/shortest+1)[:n+len(src)*8/shortest+1]
+	most := len(src)*8/shortest + 2 // two bytes are written at once, even if one is enough
+	dst = slices.Grow(dst, most)[:n+most]
 	var bits uint64 // the next ones, from the highest down
 	var have uint   // how many of them are there
 	for {
@@ -84,8 +96,17 @@ func appendHuffman(dst, src []byte) ([]byte, bool) {
 			}
 		}
 		for have >= longest || len(src) == 0 {
-			e := huffmanCodes.quick[bits>>(64-quickBits)]
-			length, c := uint(e&0xff), e>>8
+			q := huffmanCodes.quick[bits>>(64-quickBits)]
+			if both := uint(q.both); q.length > 0 && both <= have {
+				dst[n], dst[n+1] = q.first, q.second
+				n++
+				if q.both > q.length {
+					n++
+				}
+				bits, have = bits<<both, have-both
+				continue
+			}
+			length, c := uint(q.length), uint16(q.first)
 			if length == 0 {
 				length, c = slowHuffman(bits)
 			}
