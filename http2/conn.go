@@ -10,6 +10,16 @@ import (
 // preface is what a client sends first (RFC 9113 3.4).
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
+// IsPreface tells whether the first bytes of a connection are those of a client of HTTP/2; undecided, that more are needed
+// to tell.
+func IsPreface(p []byte) (is, undecided bool) {
+	n := min(len(p), len(preface))
+	if string(p[:n]) != preface[:n] {
+		return false, false
+	}
+	return n == len(preface), n < len(preface)
+}
+
 // Limits of what a peer may make a connection hold.
 const (
 	// defaultStreams are enough for a client to keep a link busy (RFC 9113 6.5.2 advises no fewer than 100) and few

@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -58,6 +59,41 @@ func TestFloods(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTinyWindows cuts off who takes a large body byte by byte.
+func TestTinyWindows(t *testing.T) {
+	p := started(t, true, Options{})
+	answering(p, make([]byte, 1<<20))
+	p.receive(fr(settingsFrame, 0, 0, setting(settingWindow, 0)), fr(headersFrame, endOnce, 1, get()))
+	for n := 1; ; n++ {
+		err := p.receive(fr(windowFrame, 0, 1, number(1)))
+		p.Sent(len(p.Pending()))
+		if err == ErrFlood {
+			break
+		}
+		if n > calmMax || err != nil {
+			t.Fatalf("after %d: %v", n, err)
+		}
+	}
+}
+
+// TestHPACKBomb decodes a block that stands for a thousand times its size, keeps no more of it than a head may have, and
+// goes on.
+func TestHPACKBomb(t *testing.T) {
+	p := started(t, true, Options{})
+	entry := append([]byte{0x40}, appendText(appendText(nil, "x"), strings.Repeat("v", 4000))...)
+	p.receive(fr(headersFrame, endOnce, 1, append(get(), entry...)))
+	p.told[1].Release()
+	p.flush()
+	p.events = nil
+	p.receive(fr(headersFrame, endOnce, 3, append(get(), bytes.Repeat([]byte{0x80 | 62}, 16_000)...)))
+	p.want("3 refused: head too large", "3 RST_STREAM CANCEL")
+	if n := len(p.pool.list.fields); n > 4+http1.MaxHead/4000 {
+		t.Errorf("%d fields were kept", n)
+	}
+	p.receive(fr(headersFrame, endOnce, 5, get()))
+	p.want(`5 GET / host="a.b" end`)
 }
 
 // TestContinuationFlood refuses header blocks that don't end, also of empty frames (10.5.1).

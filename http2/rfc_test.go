@@ -231,3 +231,15 @@ func TestGreeting(t *testing.T) {
 		})
 	}
 }
+
+// TestIsPreface tells HTTP/2 from HTTP/1.1 by the first bytes.
+func TestIsPreface(t *testing.T) {
+	for in, want := range map[string][2]bool{
+		"": {false, true}, "P": {false, true}, "POST / HTTP/1.1": {false, false}, "PRI * HTTP/2.0\r\n\r\n": {false, true},
+		"PRI * HTTP/1.1\r\n": {false, false}, preface: {true, false}, preface + "\x00": {true, false},
+	} {
+		if is, undecided := IsPreface([]byte(in)); is != want[0] || undecided != want[1] {
+			t.Errorf("%q: %t, %t", in, is, undecided)
+		}
+	}
+}

@@ -113,7 +113,9 @@ func (s *Stream) WriteData(p []byte, end bool) (n int, err error) {
 		n += size
 		s.sendable -= int64(size)
 		c.sendable -= int64(size)
-		c.useful(calmPerData, 0)
+		if size >= smallUpdate || n == len(p) {
+			c.useful(calmPerData, 0) // but not for what a tiny window has cut off
+		}
 	}
 	if !end {
 		return n, nil
