@@ -42,12 +42,13 @@ const endToEnd = ^Mask(1<<HopByHop | 1<<Connection | 1<<ContentLength | 1<<Trans
 // Connection names stay behind too (RFC 9110 7.6.1), but for Host, which a request cannot be without.
 // Max-Forwards is one less where it counts.
 func AppendFields(dst []byte, h *Head, drop Mask) []byte {
-	for i := range h.Fields {
-		if !h.Passes(i, drop) {
+	pass := endToEnd &^ drop
+	for i, k := range h.Kinds {
+		if pass&(1<<k) == 0 || h.Nominated && h.nominates(i) {
 			continue
 		}
 		f := &h.Fields[i]
-		if h.Kinds[i] == MaxForwards && h.countsHops() {
+		if k == MaxForwards && h.countsHops() {
 			dst = append(append(dst, f.Name...), ": "...)
 			dst = append(strconv.AppendInt(dst, h.HopsLeft(i), 10), "\r\n"...)
 			continue
@@ -59,8 +60,7 @@ func AppendFields(dst []byte, h *Head, drop Mask) []byte {
 
 // Passes tells whether a field, by its place, may go to the next hop when those of the kinds in drop may not.
 func (h *Head) Passes(i int, drop Mask) bool {
-	k := h.Kinds[i]
-	return (endToEnd&^drop)&(1<<k) != 0 && !(h.Nominated && k != Host && h.nominates(h.Fields[i].Name))
+	return (endToEnd&^drop)&(1<<h.Kinds[i]) != 0 && !(h.Nominated && h.nominates(i))
 }
 
 // HopsLeft returns what a Max-Forwards field, by its place, says to the next hop, or -1 when the field goes on as it is.
@@ -72,8 +72,12 @@ func (h *Head) HopsLeft(i int) int64 {
 	return n - 1
 }
 
-// nominates tells whether a Connection field names a field.
-func (h *Head) nominates(name string) bool {
+// nominates tells whether a Connection field names a field, by its place, that is not Host.
+func (h *Head) nominates(i int) bool {
+	if h.Kinds[i] == Host {
+		return false
+	}
+	name := h.Fields[i].Name
 	for i, k := range h.Kinds {
 		if k != Connection {
 			continue
