@@ -192,3 +192,33 @@ func BenchmarkHuffman(b *testing.B) {
 		out, _ = appendHuffman(out[:0], in)
 	}
 }
+
+// BenchmarkHPACK decodes the fields of BenchmarkServer, from the table and in full, by this package and by x/net's: what
+// that costs is why there is one of our own.
+func BenchmarkHPACK(b *testing.B) {
+	for name, table := range map[string]uint32{"indexed": tableSize, "literal": 0} {
+		client := newBlock()
+		client.enc.SetMaxDynamicTableSize(table)
+		first := bytes.Clone(client.write(usual))
+		again := bytes.Clone(client.write(usual))
+		b.Run(name+"/ours", func(b *testing.B) {
+			d, l := decoder{}, list{}
+			d.table.max = tableSize
+			d.decode(first, &l)
+			b.ReportAllocs()
+			for b.Loop() {
+				l.fields, l.arena, l.size = l.fields[:0], l.arena[:0], 0
+				d.decode(again, &l)
+			}
+		})
+		b.Run(name+"/x-net", func(b *testing.B) {
+			d := hpack.NewDecoder(tableSize, func(hpack.HeaderField) {})
+			d.Write(first)
+			b.ReportAllocs()
+			for b.Loop() {
+				d.Write(again)
+				d.Close()
+			}
+		})
+	}
+}

@@ -5,6 +5,10 @@
 // there is no lock, no goroutine and no clock in it, and nothing waits; what can't be written now is told by
 // Handler.Writable once it can.
 //
+// A server is told of a request by Handler.Head, writes the head of its answer with Stream.Answer (fields, then Send) and
+// the body with WriteData, says by Consumed what has become of the request's body, and gives the stream back with
+// Release. A client begins with Conn.Open instead, and is told of the answer by the same Head, Data and Trailers.
+//
 // Heads are http1.Heads, by http1's rules: whatever is passed on as HTTP/1.1 was checked as if it had come so, and as
 // RFC 9113 8 demands besides. What is malformed is refused and never repaired.
 //

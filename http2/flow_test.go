@@ -49,8 +49,17 @@ func TestSendWindows(t *testing.T) {
 	p.want("settings")
 	p.receive(fr(windowFrame, 0, 1, number(4))) // the window was -4
 	p.want()
+	if n := p.told[1].Room(); n != 0 {
+		t.Errorf("room for %d", n)
+	}
 	p.receive(fr(windowFrame, 0, 1, number(100)))
 	p.want(`1 DATA "ghij" end`)
+	p.onHead = nil
+	p.receive(fr(settingsFrame, 0, 0, setting(settingWindow, 7)), fr(headersFrame, endOnce, 3, get()))
+	if n := p.told[3].Room(); n != 7 {
+		t.Errorf("room for %d", n)
+	}
+	p.told[3].Release()
 	if open, held := p.Streams(); open != 0 || held != 0 {
 		t.Errorf("%d open, %d held", open, held)
 	}

@@ -85,6 +85,15 @@ func (c *Conn) wake() {
 	c.waking = false
 }
 
+// Room returns how many bytes of data can be written now.
+func (s *Stream) Room() int {
+	c := s.conn
+	if s.closed || s.localEnded || c.err != nil {
+		return 0
+	}
+	return int(max(0, min(s.sendable, c.sendable, int64(c.spare()))))
+}
+
 // WriteData writes as much of p as the windows, and the bytes that already wait, allow. When n is less than p has, the
 // stream is told by Handler.Writable when to go on with the rest. end ends the message after all of p.
 func (s *Stream) WriteData(p []byte, end bool) (n int, err error) {
