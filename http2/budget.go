@@ -11,6 +11,7 @@ const (
 	calmPerStream = 8    // a request has a window update or two, maybe a PRIORITY and a PING
 	calmPerData   = 2    // each DATA frame may be answered with two window updates
 	settingsCost  = 4    // each is applied and answered
+	straysCost    = 64   // frames of a reset stream that cost 1: a window full of small messages may be on its way
 
 	resetsMax       = 100 // streams that a client ends before they are answered, beyond those that were finished
 	resetsPerSecond = 10  // clients with deadlines give up when a service is slow
@@ -22,6 +23,7 @@ const (
 // budget is what a peer has left.
 type budget struct {
 	calm, resets int
+	strays       int           // frames of streams that were reset
 	filled       time.Duration // when time last gave back
 }
 

@@ -33,8 +33,9 @@ const (
 	// defaultPending is how much waits to be sent before writers are told to wait: as much as one read of the other
 	// side brings.
 	defaultPending = 64 << 10
-	// spareControl is how much more than pending may wait in answers to PING, SETTINGS and the like, and in updates.
-	spareControl = 64 << 10
+	// spareControl is how much more than that may wait: one head, which was begun when there was room, and answers to
+	// PING, SETTINGS and the like, and updates.
+	spareControl = http1.MaxHead + 64<<10
 	// blockFrames and blockBytes bound a header block: more than the largest list that is served, so that one that is
 	// too large can be answered, and no more frames than a peer with small ones needs for it (CONTINUATION flood).
 	blockFrames = 64

@@ -19,31 +19,35 @@ func TestFloods(t *testing.T) {
 		why   *Error
 		most  int // frames until the end
 	}{
-		"PING":                {func() []byte { return fr(pingFrame, 0, 0, make([]byte, 8)) }, ErrFlood, calmMax + 1},
-		"answers to PING":     {func() []byte { return fr(pingFrame, ackFlag, 0, make([]byte, 8)) }, ErrFlood, calmMax + 1},
-		"SETTINGS":            {func() []byte { return fr(settingsFrame, 0, 0, nil) }, ErrFlood, calmMax/settingsCost + 1},
-		"answers to SETTINGS": {func() []byte { return fr(settingsFrame, ackFlag, 0, nil) }, ErrFlood, calmMax + 1},
-		"PRIORITY":            {func() []byte { return fr(priorityFrame, 0, 1, make([]byte, 5)) }, ErrFlood, calmMax + 1},
-		"empty DATA":          {func() []byte { return fr(dataFrame, 0, 1, nil) }, ErrFlood, calmMax + 1},
-		"padded empty DATA":   {func() []byte { return fr(dataFrame, paddedFlag, 1, make([]byte, 10)[:1]) }, ErrFlood, calmMax + 1},
-		"small WINDOW_UPDATE": {func() []byte { return fr(windowFrame, 0, 0, number(1)) }, ErrFlood, calmMax + 1},
-		"unknown frames":      {func() []byte { return fr(77, 0, 0, nil) }, ErrFlood, calmMax + 1},
-		"GOAWAY":              {func() []byte { return fr(goawayFrame, 0, 0, number(0, 0)) }, ErrFlood, calmMax + 1},
+		"PING":                    {func() []byte { return fr(pingFrame, 0, 0, make([]byte, 8)) }, ErrFlood, calmMax + 1},
+		"answers to PING":         {func() []byte { return fr(pingFrame, ackFlag, 0, make([]byte, 8)) }, ErrFlood, calmMax + 1},
+		"SETTINGS":                {func() []byte { return fr(settingsFrame, 0, 0, nil) }, ErrFlood, calmMax/settingsCost + 1},
+		"answers to SETTINGS":     {func() []byte { return fr(settingsFrame, ackFlag, 0, nil) }, ErrFlood, calmMax + 1},
+		"PRIORITY":                {func() []byte { return fr(priorityFrame, 0, 1, make([]byte, 5)) }, ErrFlood, calmMax + 1},
+		"empty DATA":              {func() []byte { return fr(dataFrame, 0, 1, nil) }, ErrFlood, calmMax + 1},
+		"padded empty DATA":       {func() []byte { return fr(dataFrame, paddedFlag, 1, make([]byte, 10)[:1]) }, ErrFlood, calmMax + 1},
+		"DATA on a closed stream": {func() []byte { return fr(dataFrame, 0, 3, []byte("x")) }, ErrFlood, calmMax/settingsCost + 1},
+		"DATA on a reset stream":  {func() []byte { return fr(dataFrame, 0, 5, make([]byte, 20)) }, ErrFlood, straysCost * (calmMax + 1)},
+		"RST_STREAM again":        {func() []byte { return fr(resetFrame, 0, 3, number(8)) }, ErrFlood, calmMax + 1},
+		"small WINDOW_UPDATE":     {func() []byte { return fr(windowFrame, 0, 0, number(1)) }, ErrFlood, calmMax + 1},
+		"unknown frames":          {func() []byte { return fr(77, 0, 0, nil) }, ErrFlood, calmMax + 1},
+		"GOAWAY":                  {func() []byte { return fr(goawayFrame, 0, 0, number(0, 0)) }, ErrFlood, calmMax + 1},
 		"rapid reset": {func() []byte {
 			n := next()
 			return join(fr(headersFrame, endOnce, n, get()), fr(resetFrame, 0, n, number(8)))
-		}, ErrResets, resetsMax + 1},
+		}, ErrResets, resetsMax},
 		"resets that we make": {func() []byte {
 			n := next()
 			return join(fr(headersFrame, endOnce, n, get()), fr(windowFrame, 0, n, number(0)))
-		}, ErrResets, resetsMax + 1},
-		"malformed requests":     {func() []byte { return fr(headersFrame, endOnce, next(), get("A", "b")) }, ErrResets, resetsMax + 1},
+		}, ErrResets, resetsMax},
+		"malformed requests":     {func() []byte { return fr(headersFrame, endOnce, next(), get("A", "b")) }, ErrResets, resetsMax},
 		"streams over the limit": {func() []byte { return fr(headersFrame, whole, next(), post()) }, ErrFlood, calmMax + defaultStreams},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := started(t, true, Options{})
-			p.receive(open)
-			id = 1
+			p.receive(open, fr(headersFrame, endOnce, 3, get()), fr(resetFrame, 0, 3, number(8)), fr(headersFrame, whole, 5, post()))
+			p.told[5].Release()
+			id = 5
 			for n := 1; ; n++ {
 				err := p.receive(c.again())
 				p.Sent(len(p.Pending()))

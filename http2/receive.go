@@ -25,10 +25,7 @@ func (c *Conn) data(f *frame) *Error {
 	case s == nil:
 		c.credit(n)
 		if c.recent.how(f.id) == resetByUs {
-			if n < smallUpdate {
-				return c.idleFrame(1)
-			}
-			return nil
+			return c.strayData(n)
 		}
 		c.control(resetFrame, f.id, uint32(StreamClosed))
 		return c.idleFrame(settingsCost)
@@ -50,19 +47,17 @@ func (c *Conn) data(f *frame) *Error {
 		c.credit(n)
 		return c.fault(s, errLengthDiffers)
 	}
-	if s.dropping {
-		rest = n
-	}
 	if end {
 		s.remoteEnded = true
+	}
+	if s.dropping { // its window stays, so that little more can come
+		c.credit(n)
+		c.finish(s)
+		return c.strayData(n)
 	}
 	if rest > 0 {
 		c.credit(rest)
 		s.credit(rest)
-	}
-	if s.dropping {
-		c.finish(s)
-		return c.idleData(len(f.payload))
 	}
 	if s.left >= 0 {
 		s.left -= int64(len(f.payload))
@@ -79,9 +74,9 @@ func (c *Conn) data(f *frame) *Error {
 	return nil
 }
 
-// idleData charges for data that nobody wants when there is little of it.
-func (c *Conn) idleData(n int) *Error {
-	if n < smallUpdate {
+// strayData charges for data that nobody wants: in full for what is empty, and little for what may have been on its way.
+func (c *Conn) strayData(n int) *Error {
+	if c.strays++; n == 0 || c.strays%straysCost == 0 {
 		return c.idleFrame(1)
 	}
 	return nil

@@ -60,13 +60,22 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// TestRecent remembers the last streams.
+// TestRecent remembers the last streams of each end.
 func TestRecent(t *testing.T) {
 	var r recent
-	for id := uint32(1); id < 4*recentStreams; id += 2 {
-		r.add(id, id%4 == 1)
+	r.add(1, true)
+	for id := uint32(3); id < 1000; id += 2 {
+		r.add(id, false)
 	}
-	for id, want := range map[uint32]int{1: forgotten, 2*recentStreams - 1: forgotten, 2*recentStreams + 1: resetByUs, 4*recentStreams - 1: ended, 4*recentStreams + 1: forgotten} {
+	for id, want := range map[uint32]int{1: resetByUs, 3: forgotten, 999 - 2*recentEnds: forgotten, 1001 - 2*recentEnds: ended, 999: ended, 1001: forgotten} {
+		if got := r.how(id); got != want {
+			t.Errorf("%d: %d, want %d", id, got, want)
+		}
+	}
+	for id := uint32(1001); id < 1001+2*recentResets; id += 2 {
+		r.add(id, true)
+	}
+	for id, want := range map[uint32]int{1: forgotten, 1001: resetByUs, 999: ended} {
 		if got := r.how(id); got != want {
 			t.Errorf("%d: %d, want %d", id, got, want)
 		}
