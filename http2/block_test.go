@@ -96,6 +96,32 @@ func TestAnswerFields(t *testing.T) {
 	p.want(fine, `1 HEADERS :status="100"`, `1 HEADERS :status="418" content-type="text/plain"`, `1 DATA "tea"`, `1 HEADERS a="b" end`)
 }
 
+// TestReleased does nothing with a stream that its owner has released.
+func TestReleased(t *testing.T) {
+	p := started(t, true, Options{})
+	p.receive(open)
+	p.want(strings.TrimSuffix(opened, "; "))
+	s := p.told[1]
+	s.Release()
+	p.want("1 RST_STREAM CANCEL")
+	s.Release()
+	s.Reset(Cancel)
+	s.Consumed(1)
+	if _, err := s.WriteData([]byte("x"), true); err != ErrClosed {
+		t.Error(err)
+	}
+	if _, err := s.Answer(200); err != ErrClosed {
+		t.Error(err)
+	}
+	if _, err := s.Trailers(); err != ErrClosed {
+		t.Error(err)
+	}
+	if s.Room() != 0 || !s.Closed() {
+		t.Error("is open")
+	}
+	p.want()
+}
+
 // TestLargeBlocks cuts heads into frames that every peer takes (4.2, 6.10).
 func TestLargeBlocks(t *testing.T) {
 	for _, size := range []int{maxFrame - 20, maxFrame - 10, maxFrame, 2 * maxFrame, 3*maxFrame + 100} {

@@ -50,20 +50,21 @@ func (s *Stream) Ended() bool { return s.remoteEnded }
 // Closed tells that nothing more can come or be written.
 func (s *Stream) Closed() bool { return s.closed }
 
-// recycle empties the stream and keeps its memory.
+// recycle empties the stream and keeps its memory. It is closed until it is somebody's again, for an owner that forgets that
+// it has released it.
 func (s *Stream) recycle() {
 	h, arena, trailers := s.head, s.arena[:0], s.trailers[:0]
 	if cap(arena) > keptArena {
 		arena = nil
 	}
 	h.Reset()
-	*s = Stream{head: h, arena: arena, trailers: trailers}
+	*s = Stream{head: h, arena: arena, trailers: trailers, closed: true}
 }
 
 // newStream opens a stream.
 func (c *Conn) newStream(id uint32) *Stream {
 	s := c.pool.stream()
-	s.conn, s.id, s.held = c, id, true
+	s.conn, s.id, s.held, s.closed = c, id, true, false
 	s.window, s.sendable, s.left = c.options.StreamWindow, int64(c.peer.InitialWindow), -1
 	c.streams.put(s)
 	c.held++
