@@ -122,6 +122,19 @@ func TestReleased(t *testing.T) {
 	p.want()
 }
 
+// TestStatuses writes every status, those of the static table too.
+func TestStatuses(t *testing.T) {
+	for status := 200; status < 600; status++ {
+		p := started(t, true, Options{})
+		p.onHead = func(s *Stream, _ *http1.Head, _ bool) {
+			b, _ := s.Answer(status)
+			b.Send(true)
+		}
+		p.receive(fr(headersFrame, endOnce, 1, get()))
+		p.want(fine, fmt.Sprintf(`1 HEADERS :status="%d" end`, status))
+	}
+}
+
 // TestLargeBlocks cuts heads into frames that every peer takes (4.2, 6.10).
 func TestLargeBlocks(t *testing.T) {
 	for _, size := range []int{maxFrame - 20, maxFrame - 10, maxFrame, 2 * maxFrame, 3*maxFrame + 100} {

@@ -136,8 +136,10 @@ func TestConnect(t *testing.T) {
 	}
 	p.receive(connect(3, ":authority", "a.b"))
 	p.want("3 refused: pseudo-header missing", "3 RST_STREAM PROTOCOL_ERROR")
-	p.receive(fr(headersFrame, whole, 5, get(":protocol", "x")))
-	p.want("5 refused: pseudo-header that the message can't have", "5 RST_STREAM PROTOCOL_ERROR")
+	p.receive(fr(headersFrame, whole, 5, fields(":method", "CONNECT", ":protocol", "web socket", ":scheme", "http", ":authority", "a.b", ":path", "/")))
+	p.want("5 refused: bad protocol", "5 RST_STREAM PROTOCOL_ERROR")
+	p.receive(fr(headersFrame, whole, 7, get(":protocol", "x")))
+	p.want("7 refused: pseudo-header that the message can't have", "7 RST_STREAM PROTOCOL_ERROR")
 }
 
 // TestShutdown lets a server go in two steps, and a client tell which requests were not served (6.8).
@@ -163,6 +165,20 @@ func TestShutdown(t *testing.T) {
 		t.Error("drained before the last answer")
 	}
 	p.told[3].Release()
+	if !p.Drained() {
+		t.Error("not drained")
+	}
+
+	p = started(t, false, Options{})
+	ask(p, "GET", "/")
+	p.flush()
+	p.ShutdownNow()
+	p.want(dead("0", "NO_ERROR"))
+	if _, _, err := p.Open(&http1.Head{Method: "GET", Path: "/"}, "http", ""); err != ErrDraining || p.Drained() {
+		t.Error(err)
+	}
+	p.receive(answered(end, "200"))
+	p.want("1 200 end")
 	if !p.Drained() {
 		t.Error("not drained")
 	}
