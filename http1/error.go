@@ -32,6 +32,7 @@ var (
 	ErrLength           = &Error{400, "bad Content-Length"}                               // [6.3]
 	ErrConfusable       = &Error{400, "a name like Content-Length or Transfer-Encoding"}  // [11.2]
 	ErrLengthRepeated   = &Error{400, "repeated Content-Length"}                          // [6.3]
+	ErrLengthEnded      = &Error{400, "Content-Length with a body that has ended"}        // RFC 9113 8.1.1
 	ErrLengthAndCoding  = &Error{400, "both Content-Length and Transfer-Encoding"}        // [6.1]
 	ErrCoding           = &Error{400, "bad Transfer-Encoding"}                            // [6.1]
 	ErrCodingUnknown    = &Error{501, "transfer coding not served"}                       // [6.1]

@@ -44,17 +44,13 @@ const endToEnd = ^Mask(1<<HopByHop | 1<<Connection | 1<<ContentLength | 1<<Trans
 func AppendFields(dst []byte, h *Head, drop Mask) []byte {
 	pass := endToEnd &^ drop
 	for i, k := range h.Kinds {
-		if pass&(1<<k) == 0 {
+		if pass&(1<<k) == 0 || h.Nominated && h.nominates(i) {
 			continue
 		}
 		f := &h.Fields[i]
-		if h.Nominated && k != Host && h.nominates(f.Name) {
-			continue
-		}
 		if k == MaxForwards && h.countsHops() {
-			n, _ := decimal(f.Value)
 			dst = append(append(dst, f.Name...), ": "...)
-			dst = append(strconv.AppendInt(dst, n-1, 10), "\r\n"...)
+			dst = append(strconv.AppendInt(dst, h.HopsLeft(i), 10), "\r\n"...)
 			continue
 		}
 		dst = AppendField(dst, f.Name, f.Value)
@@ -62,8 +58,26 @@ func AppendFields(dst []byte, h *Head, drop Mask) []byte {
 	return dst
 }
 
-// nominates tells whether a Connection field names a field.
-func (h *Head) nominates(name string) bool {
+// Passes tells whether a field, by its place, may go to the next hop when those of the kinds in drop may not.
+func (h *Head) Passes(i int, drop Mask) bool {
+	return (endToEnd&^drop)&(1<<h.Kinds[i]) != 0 && !(h.Nominated && h.nominates(i))
+}
+
+// HopsLeft returns what a Max-Forwards field, by its place, says to the next hop, or -1 when the field goes on as it is.
+func (h *Head) HopsLeft(i int) int64 {
+	if h.Kinds[i] != MaxForwards || !h.countsHops() {
+		return -1
+	}
+	n, _ := decimal(h.Fields[i].Value)
+	return n - 1
+}
+
+// nominates tells whether a Connection field names a field, by its place, that is not Host.
+func (h *Head) nominates(i int) bool {
+	if h.Kinds[i] == Host {
+		return false
+	}
+	name := h.Fields[i].Name
 	for i, k := range h.Kinds {
 		if k != Connection {
 			continue

@@ -36,7 +36,8 @@ type Head struct {
 
 	Minor  int // 0 or 1: the version is HTTP/1.Minor; higher ones count as 1
 	Fields []Field
-	Kinds  []Kind // of Fields, one for each
+	Kinds  []Kind    // of Fields, one for each
+	Secret [2]uint64 // the fields, by their place, that no hop may put into a table of HTTP/2 (RFC 7541 7.1.3)
 
 	Framing  Framing
 	Length   int64 // of ByLength
