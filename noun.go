@@ -14,12 +14,18 @@ const (
 	KindAccessLogSubscription Kind = "accesslogsubscription"
 	KindAccount               Kind = "account"
 	KindAuthPolicy            Kind = "authpolicy"
+	KindDomainVerification Kind = "domainverification"
+	KindEndpointAddress Kind = "endpointaddress"
 	KindInstance              Kind = "instance"
 	KindListener              Kind = "listener"
 	KindManagedPolicy         Kind = "managedpolicy"
 	KindOrganization          Kind = "organization"
 	KindOrganizationalUnit    Kind = "organizationalunit"
 	KindPrefixList            Kind = "prefixlist"
+	KindResourceAssociation Kind = "resourceassociation"
+	KindResourceConfiguration Kind = "resourceconfiguration"
+	KindResourceEndpointAssociation Kind = "resourceendpointassociation"
+	KindResourceGateway Kind = "resourcegateway"
 	KindResourceShare         Kind = "resourceshare"
 	KindRole                  Kind = "role"
 	KindRule                  Kind = "rule"
@@ -34,6 +40,7 @@ const (
 	KindUser                  Kind = "user"
 	KindVPC                   Kind = "vpc"
 	KindVPCAssociation        Kind = "vpcassociation"
+	KindVPCEndpoint Kind = "vpcendpoint"
 )
 
 // Noun is a value that the store keeps: it knows its kind and its key within that kind.
@@ -52,12 +59,18 @@ var makers = map[Kind]func() Noun{
 	KindAccessLogSubscription: func() Noun { return new(AccessLogSubscription) },
 	KindAccount:               func() Noun { return new(Account) },
 	KindAuthPolicy:            func() Noun { return new(AuthPolicy) },
+	KindDomainVerification: func() Noun { return new(DomainVerification) },
+	KindEndpointAddress: func() Noun { return new(EndpointAddress) },
 	KindInstance:              func() Noun { return new(Instance) },
 	KindListener:              func() Noun { return new(Listener) },
 	KindManagedPolicy:         func() Noun { return new(ManagedPolicy) },
 	KindOrganization:          func() Noun { return new(Organization) },
 	KindOrganizationalUnit:    func() Noun { return new(OrganizationalUnit) },
 	KindPrefixList:            func() Noun { return new(PrefixList) },
+	KindResourceAssociation: func() Noun { return new(ResourceAssociation) },
+	KindResourceConfiguration: func() Noun { return new(ResourceConfiguration) },
+	KindResourceEndpointAssociation: func() Noun { return new(ResourceEndpointAssociation) },
+	KindResourceGateway: func() Noun { return new(ResourceGateway) },
 	KindResourceShare:         func() Noun { return new(ResourceShare) },
 	KindRole:                  func() Noun { return new(Role) },
 	KindRule:                  func() Noun { return new(Rule) },
@@ -72,6 +85,7 @@ var makers = map[Kind]func() Noun{
 	KindUser:                  func() Noun { return new(User) },
 	KindVPC:                   func() Noun { return new(VPC) },
 	KindVPCAssociation:        func() Noun { return new(VPCAssociation) },
+	KindVPCEndpoint: func() Noun { return new(VPCEndpoint) },
 }
 
 // NewNoun returns an empty noun of a kind to decode into.
@@ -121,9 +135,10 @@ const (
 	StatusUpdateFailed     Status = "UPDATE_FAILED"
 	StatusDeleteInProgress Status = "DELETE_IN_PROGRESS"
 	StatusDeleteFailed     Status = "DELETE_FAILED"
+	StatusPartial          Status = "PARTIAL" // of a resource association: some of what reaches it does not
 )
 
 // Carries tells whether what has this status carries traffic: a failed update leaves what was there before.
 func (s Status) Carries() bool {
-	return s == StatusActive || s == StatusUpdateInProgress || s == StatusUpdateFailed
+	return s == StatusActive || s == StatusPartial || s == StatusUpdateInProgress || s == StatusUpdateFailed
 }
