@@ -20,7 +20,9 @@ type VPCEndpoint struct {
 	DNSPreference     string             `json:"dnsPreference,omitempty"` // as VPCAssociation's
 	DNSDomains        []string           `json:"dnsDomains,omitempty"`
 	State             string             `json:"state"`
-	FailureReason     string             `json:"failureReason,omitempty"`
+	// Changing is true while addresses of resources are made, or removed, in subnets that came or went. What has its
+	// addresses carries traffic meanwhile.
+	Changing bool `json:"changing,omitempty"`
 }
 
 // EndpointType is what a VPC endpoint leads to.
@@ -36,6 +38,7 @@ const (
 const (
 	EndpointPending   = "pending"
 	EndpointAvailable = "available"
+	EndpointPartial   = "partial"  // it does not lead to all: a subnet has no address left
 	EndpointRejected  = "rejected" // the owner of the resource has ended its association
 	EndpointDeleting  = "deleting"
 )
@@ -49,7 +52,7 @@ func (e *VPCEndpoint) ARN(region string) string {
 }
 
 // Carries tells whether the endpoint carries traffic.
-func (e *VPCEndpoint) Carries() bool { return e.State == EndpointAvailable }
+func (e *VPCEndpoint) Carries() bool { return e.State == EndpointAvailable || e.State == EndpointPartial }
 
 // ServiceName is the name of a service of the endpoint's network, by its association:
 // {vpce-…}-{snsa-…}.7d67968.vpc-lattice-svcs.{region}.on.aws (AWS PrivateLink guide,

@@ -27,6 +27,11 @@ var (
 	serviceAssociationKind = resourceKind{"servicenetworkserviceassociation", "SERVICE_NETWORK_SERVICE_ASSOCIATION", ""}
 	vpcAssociationKind     = resourceKind{"servicenetworkvpcassociation", "SERVICE_NETWORK_VPC_ASSOCIATION", ""}
 	subscriptionKind       = resourceKind{"accesslogsubscription", "ACCESS_LOG_SUBSCRIPTION", ""}
+	gatewayKind = resourceKind{"resourcegateway", "RESOURCE_GATEWAY", ""}
+	configurationKind = resourceKind{"resourceconfiguration", "RESOURCE_CONFIGURATION", "vpc-lattice:GetResourceConfiguration"}
+	resourceAssociationKind = resourceKind{"servicenetworkresourceassociation", "SERVICE_NETWORK_RESOURCE_ASSOCIATION", ""}
+	endpointAssociationKind = resourceKind{"resourceendpointassociation", "RESOURCE_ENDPOINT_ASSOCIATION", ""}
+	verificationKind = resourceKind{"domainverification", "DOMAIN_VERIFICATION", ""}
 )
 
 // owned is a noun that an account owns and an ARN names.

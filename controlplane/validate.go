@@ -17,19 +17,33 @@ func field(name, message string) error {
 // firstError takes a joined error apart, so that a client sees a *trellis.Error: all bad fields in one
 // ValidationException.
 func firstError(err error) error {
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
-		return err
-	}
 	var fields []trellis.FieldError
-	for _, e := range joined.Unwrap() {
+	for _, e := range leaves(err) {
 		var te *trellis.Error
 		if !errors.As(e, &te) || te.Code != "ValidationException" || len(te.Fields) == 0 {
 			return e
 		}
 		fields = append(fields, te.Fields...)
 	}
+	if fields == nil {
+		return nil
+	}
 	return trellis.Invalid(fields...)
+}
+
+// leaves are the errors that an error joins, in order: itself when it joins none.
+func leaves(err error) (out []error) {
+	var joined interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &joined):
+		return []error{err}
+	}
+	for _, e := range joined.Unwrap() {
+		out = append(out, leaves(e)...)
+	}
+	return out
 }
 
 // validName checks a name as the patterns of the API model do: small letters, digits and single hyphens
