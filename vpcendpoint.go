@@ -52,7 +52,9 @@ func (e *VPCEndpoint) ARN(region string) string {
 }
 
 // Carries tells whether the endpoint carries traffic.
-func (e *VPCEndpoint) Carries() bool { return e.State == EndpointAvailable || e.State == EndpointPartial }
+func (e *VPCEndpoint) Carries() bool {
+	return e.State == EndpointAvailable || e.State == EndpointPartial
+}
 
 // ServiceName is the name of a service of the endpoint's network, by its association:
 // {vpce-…}-{snsa-…}.7d67968.vpc-lattice-svcs.{region}.on.aws (AWS PrivateLink guide,

@@ -3,7 +3,6 @@ package controlplane
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 

@@ -21,12 +21,12 @@ type Quotas struct {
 	TagsPerResource               int
 	RulePriority                  int // the highest
 	TargetsPerRegistration        int // in one RegisterTargets or DeregisterTargets
-	ResourceConfigurations int // in an account, groups and children included
-	ChildrenPerGroup int
-	ResourceGatewaysPerVPC int
-	ResourcesPerNetwork int // associated configurations; a group counts once
-	EndpointsPerNetwork int
-	DomainVerifications int // in an account
+	ResourceConfigurations        int // in an account, groups and children included
+	ChildrenPerGroup              int
+	ResourceGatewaysPerVPC        int
+	ResourcesPerNetwork           int // associated configurations; a group counts once
+	EndpointsPerNetwork           int
+	DomainVerifications           int // in an account
 }
 
 // DefaultQuotas returns AWS's default quotas when strict, and else numbers that only a runaway program meets.

@@ -13,8 +13,8 @@ import (
 type Network struct {
 	*trellis.ServiceNetwork
 	VPCs, Services int
-	Resources int // resource configurations; a group counts once
-	Endpoints int
+	Resources      int // resource configurations; a group counts once
+	Endpoints      int
 }
 
 // CreateServiceNetwork makes a service network. n gives name, auth type, sharing and tags.

@@ -198,7 +198,6 @@ func (a *addresses) take6(chosen string, any bool) (netip.Addr, error) {
 	return a.next6, nil
 }
 
-
 // isFull tells whether an error says that a subnet has no free address.
 func isFull(err error) bool {
 	var e *trellis.Error

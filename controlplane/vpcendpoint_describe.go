@@ -118,7 +118,9 @@ func (p *Plane) EndpointLeads(ctx context.Context, c EC2Call, q Query) ([]Endpoi
 		}
 		return nil
 	})
-	slices.SortFunc(out, func(a, b EndpointLead) int { return cmp.Or(cmp.Compare(a.Endpoint.ID, b.Endpoint.ID), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out, func(a, b EndpointLead) int {
+		return cmp.Or(cmp.Compare(a.Endpoint.ID, b.Endpoint.ID), cmp.Compare(a.ID, b.ID))
+	})
 	return out, err
 }
 
