@@ -355,8 +355,8 @@ func (p *Plane) nextResourceAssociation(a *trellis.ResourceAssociation) *settlin
 			if err != nil {
 				return false, err
 			}
-			for _, child := range children {
-				_, err := dropResourceAssociation(tx, child)
+			if len(children) > 0 {
+				_, err := dropResourceAssociation(tx, children[0])
 				return true, err
 			}
 			return dropResourceAssociation(tx, a)

@@ -478,8 +478,8 @@ func (p *Plane) leaveChild(tx *store.Tx, m *trellis.ResourceConfiguration) (agai
 	if err != nil {
 		return false, err
 	}
-	for _, key := range associations {
-		a, err := store.Get[*trellis.ResourceAssociation](tx, key)
+	if len(associations) > 0 {
+		a, err := store.Get[*trellis.ResourceAssociation](tx, associations[0])
 		if err != nil {
 			return false, err
 		}
