@@ -70,12 +70,12 @@ func ParsePortRange(s string) (PortRange, error) {
 	if !isRange {
 		last = first
 	}
-	from, err1 := strconv.Atoi(first)
-	to, err2 := strconv.Atoi(last)
-	if err1 != nil || err2 != nil || from < 1 || from > to || to > 65535 {
+	from, err1 := strconv.ParseUint(first, 10, 16) // which takes digits alone
+	to, err2 := strconv.ParseUint(last, 10, 16)
+	if err1 != nil || err2 != nil || from < 1 || from > to {
 		return PortRange{}, fmt.Errorf("%q is not a range of ports from 1 to 65535", s)
 	}
-	return PortRange{from, to}, nil
+	return PortRange{int(from), int(to)}, nil
 }
 
 // String is the range as ParsePortRange reads it.

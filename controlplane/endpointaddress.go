@@ -10,8 +10,8 @@ import (
 )
 
 // leadTo gives a VPC endpoint the addresses by which it leads to a resource, one in each of its subnets; made is false
-// when it has just these, or is going. association is zero for an endpoint of type Resource. A subnet without a free
-// address makes it fail with an error that isFull knows.
+// when it has just these, or is going. association is zero for an endpoint of type Resource. When a subnet has no free
+// address, the resource gets those in the others, and the error is one that isFull knows.
 func (p *Plane) leadTo(tx *store.Tx, e *trellis.VPCEndpoint, configuration, association trellis.Ref) (made bool, err error) {
 	if e.State == trellis.EndpointDeleting || e.State == trellis.EndpointRejected {
 		return false, nil
@@ -28,21 +28,22 @@ func (p *Plane) leadTo(tx *store.Tx, e *trellis.VPCEndpoint, configuration, asso
 		for _, n := range e.Interfaces {
 			led.Addresses = append(led.Addresses, interfaceAddresses(n)...)
 		}
-	} else if led.Addresses, err = resourceAddresses(tx, e, before.Addresses); err != nil {
+	} else if led.Addresses, err = resourceAddresses(tx, e, before.Addresses); err != nil && !isFull(err) {
 		return false, err
 	}
-	if slices.Equal(before.Addresses, led.Addresses) && before.Association == association {
-		return false, nil
+	if slices.Equal(before.Addresses, led.Addresses) && (before.Association == association || len(led.Addresses) == 0) {
+		return false, err
 	}
 	tx.Put(led)
-	return true, nil
+	return true, err
 }
 
 // resourceAddresses are the addresses of one of an endpoint's resources: those that it had in the endpoint's subnets, and
-// new ones in the others.
+// new ones in the others. The error of a subnet without a free address comes with the addresses in the others.
 func resourceAddresses(tx *store.Tx, e *trellis.VPCEndpoint, had []trellis.SubnetAddress) ([]trellis.SubnetAddress, error) {
 	var held map[string]map[netip.Addr]bool
 	var out []trellis.SubnetAddress
+	var full error
 	for _, n := range e.Interfaces {
 		for _, v6 := range []bool{false, true} {
 			if v6 && !n.IPv6.IsValid() || !v6 && !n.IPv4.IsValid() {
@@ -65,12 +66,13 @@ func resourceAddresses(tx *store.Tx, e *trellis.VPCEndpoint, had []trellis.Subne
 			}
 			a, err := addressesOf(s, held[s.ID]).take(v6)
 			if err != nil {
-				return nil, err
+				full = err
+				continue
 			}
 			out = append(out, trellis.SubnetAddress{SubnetID: n.SubnetID, Address: a})
 		}
 	}
-	return out, nil
+	return out, full
 }
 
 // interfaceAddresses are the addresses of an interface.

@@ -580,3 +580,25 @@ func TestResourceQuotas(t *testing.T) {
 		}
 	}
 }
+
+// TestStrictResources does at once what strict mode refuses until a status is ACTIVE.
+func TestStrictResources(t *testing.T) {
+	d := newDepot(t)
+	ctx := t.Context()
+	p := controlplane.New(controlplane.Options{Store: shared, Region: region, Strict: true})
+	c := admin(t)
+	vpc, _, _ := newVPC(t, c, "10.0.0.0/16")
+	s := &trellis.Subnet{Meta: trellis.Meta{Account: c.Principal.Account, ID: trellis.NewID("subnet")}, VPCID: vpc, CIDR: netip.MustParsePrefix("10.0.0.0/24"), AvailabilityZone: region + "a"}
+	beside := &trellis.Subnet{Meta: trellis.Meta{Account: c.Principal.Account, ID: trellis.NewID("subnet")}, VPCID: vpc, CIDR: netip.MustParsePrefix("10.0.1.0/24"), AvailabilityZone: region + "a"}
+	g := &trellis.ResourceGateway{Meta: trellis.Meta{Account: c.Principal.Account, ID: trellis.NewID("rgw")}, VPCID: vpc, Status: trellis.StatusDeleteFailed, IPAddressType: trellis.IPv4Addresses}
+	put(t, shared, s, beside, g)
+	in := d.single("db-1")
+	in.Gateway = g.ID
+	_, _, err := p.CreateResourceConfiguration(ctx, c, "", in)
+	wantCode(t, err, "ConflictException")
+	n, _, err := p.CreateServiceNetwork(ctx, c, "", trellis.ServiceNetwork{Name: "mesh"})
+	wantCode(t, err, "")
+	_, _, err = p.CreateVPCEndpoint(ctx, controlplane.EC2Call{Caller: c}, controlplane.NewVPCEndpoint{Type: trellis.ServiceNetworkEndpoint, VPCID: vpc,
+		ServiceNetworkARN: n.ARN(region), SubnetIDs: []string{s.ID, beside.ID}})
+	wantCode(t, err, "DuplicateSubnetsInSameZone")
+}

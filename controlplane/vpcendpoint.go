@@ -84,6 +84,9 @@ func (in *NewVPCEndpoint) check() error {
 	case len(in.SubnetIDs) == 0:
 		return missingParameter("SubnetId")
 	}
+	if err := checkPrivateDNS(in.DNSPreference, in.DNSDomains); err != nil {
+		return err
+	}
 	return checkEndpointGroups(in.SecurityGroupIDs)
 }
 
@@ -125,8 +128,11 @@ func (p *Plane) makeVPCEndpoint(tx *store.Tx, c EC2Call, in NewVPCEndpoint) (*tr
 	} else {
 		err = p.joinConfiguration(tx, c, e, in.ConfigurationARN)
 	}
+	if err != nil {
+		return nil, err
+	}
 	tx.Put(e)
-	return e, err
+	return e, privateDNSClash(tx, e)
 }
 
 // endpointSubnets finds subnets that an endpoint shall have besides those that it has.
@@ -266,14 +272,16 @@ func (p *Plane) ModifyVPCEndpoint(ctx context.Context, c EC2Call, id string, ch 
 			e.PrivateDNSEnabled = *ch.PrivateDNSEnabled
 		}
 		if ch.DNSPreference != nil {
-			e.DNSPreference = *ch.DNSPreference
-		}
-		if ch.DNSDomains != nil {
+			e.DNSPreference, e.DNSDomains = *ch.DNSPreference, ch.DNSDomains
+		} else if ch.DNSDomains != nil {
 			e.DNSDomains = ch.DNSDomains
+		}
+		if err := checkPrivateDNS(e.DNSPreference, e.DNSDomains); err != nil {
+			return err
 		}
 		e.UpdatedAt = p.now()
 		tx.Put(e)
-		return nil
+		return privateDNSClash(tx, e)
 	})
 }
 

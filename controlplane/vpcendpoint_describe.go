@@ -172,11 +172,14 @@ func (p *Plane) endpointLeads(tx *store.Tx, e *trellis.VPCEndpoint) (out []Endpo
 		if e.PrivateDNSEnabled {
 			r.PrivateName = m.CustomDomainName
 		}
-		switch _, err := store.Get[*trellis.EndpointAddress](tx, e.Key()+"/"+m.ID); {
+		at, err := store.Get[*trellis.EndpointAddress](tx, e.Key()+"/"+m.ID)
+		switch {
 		case errors.Is(err, trellis.ErrNotExist):
 			r.Accessible, r.FailureReason = false, "The subnets of the endpoint have no free address."
 		case err != nil:
 			return nil, err
+		case len(at.Addresses) < len(e.Interfaces):
+			r.FailureReason = "A subnet of the endpoint has no free address."
 		}
 		out = append(out, r)
 	}

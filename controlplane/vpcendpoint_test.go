@@ -202,6 +202,25 @@ func TestFullEndpoint(t *testing.T) {
 	}
 	_, _, err := d.p.CreateVPCEndpoint(ctx, d.c, controlplane.NewVPCEndpoint{Type: trellis.ServiceNetworkEndpoint, VPCID: d.vpc.ID, ServiceNetworkARN: d.network.ARN(region), SubnetIDs: []string{d.subnet.ID}})
 	wantCode(t, err, "InsufficientFreeAddressesInSubnet")
+	room := d.wide(t, 20)
+	for _, step := range []struct {
+		change controlplane.VPCEndpointChange
+		state  string
+		a, b   int
+	}{
+		{controlplane.VPCEndpointChange{AddSubnets: []string{room.ID}}, trellis.EndpointPartial, 2, 1},
+		{controlplane.VPCEndpointChange{RemoveSubnets: []string{d.subnet.ID}}, trellis.EndpointAvailable, 1, 1},
+	} {
+		_, err := d.p.ModifyVPCEndpoint(ctx, d.c, e.ID, step.change)
+		wantCode(t, err, "")
+		e = d.settled(t, e.ID)
+		if at := led(t, e); e.State != step.state || len(at[a.ID]) != step.a || len(at[b.ID]) != step.b {
+			t.Errorf("%+v: %s %v", step.change, e.State, at)
+		}
+	}
+	if _, err := d.run(t, controlplane.NewInstances{MinCount: 1, MaxCount: 5}); err != nil {
+		t.Fatal(err)
+	}
 	_, _, err = d.p.CreateResourceGateway(ctx, d.c.Caller, "", controlplane.NewResourceGateway{Name: "second", VPCID: d.vpc.ID, SubnetIDs: []string{d.subnet.ID}})
 	wantCode(t, err, "ValidationException")
 }
@@ -227,6 +246,8 @@ func TestResourceEndpoint(t *testing.T) {
 	}
 	_, err = d.p.DeleteResourceConfiguration(ctx, d.c.Caller, db.ID)
 	wantCode(t, err, "ConflictException")
+	_, _, err = d.p.DeleteResourceEndpointAssociation(ctx, admin(t), list[0].ARN(region, e.Account))
+	wantCode(t, err, "ResourceNotFoundException")
 	_, _, err = d.p.DeleteResourceEndpointAssociation(ctx, d.c.Caller, list[0].ARN(region, e.Account))
 	wantCode(t, err, "")
 	if e = d.settled(t, e.ID); e.State != trellis.EndpointRejected {
@@ -375,4 +396,33 @@ func TestSubnetAddresses(t *testing.T) {
 	if subnets[0].AvailableAddresses != 251-24 {
 		t.Errorf("%d addresses are free", subnets[0].AvailableAddresses)
 	}
+}
+
+// TestPrivateDNS chooses for which domains an endpoint answers, and refuses one name by two ways.
+func TestPrivateDNS(t *testing.T) {
+	d := newDepot(t)
+	ctx := t.Context()
+	s := d.wide(t, 20)
+	db := d.configure(t, d.single("db-1"))
+	d.associate(t, db.ID)
+	in := controlplane.NewVPCEndpoint{Type: trellis.ServiceNetworkEndpoint, VPCID: d.vpc.ID, ServiceNetworkARN: d.network.ARN(region), SubnetIDs: []string{s.ID}, PrivateDNSEnabled: true}
+	for _, c := range []struct {
+		preference string
+		domains    []string
+		want       string
+	}{
+		{"MINE", nil, "InvalidParameterValue"},
+		{"ALL_DOMAINS", []string{"example.com"}, "InvalidParameterCombination"},
+		{"SPECIFIED_DOMAINS_ONLY", nil, "InvalidParameterCombination"},
+		{"SPECIFIED_DOMAINS_ONLY", []string{"a*.example.com"}, "InvalidParameterValue"},
+		{"SPECIFIED_DOMAINS_ONLY", []string{"*.example.com", "db.example.org"}, ""},
+	} {
+		in.DNSPreference, in.DNSDomains = c.preference, c.domains
+		if _, _, err := d.p.CreateVPCEndpoint(ctx, d.c, in); code(t, err) != c.want {
+			t.Errorf("%s %v: %v, want %q", c.preference, c.domains, err, c.want)
+		}
+	}
+	e := d.endpoint(t, db.ARN(region), s.ID)
+	_, err := d.p.ModifyVPCEndpoint(ctx, d.c, e.ID, controlplane.VPCEndpointChange{PrivateDNSEnabled: &yes})
+	wantCode(t, err, "InvalidParameter")
 }
