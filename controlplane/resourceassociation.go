@@ -34,6 +34,14 @@ func (p *Plane) CreateResourceAssociation(ctx context.Context, c *authpolicy.Cal
 	if err := p.validTags(tags); err != nil {
 		return nil, 0, err
 	}
+	networkRef, err := p.ref(c, network, networkKind)
+	if err != nil {
+		return nil, 0, err
+	}
+	have, err := countMarked(ctx, p, networkConfigurations(networkRef.Key()))
+	if err != nil {
+		return nil, 0, err
+	}
 	var view *ResourceAssociation
 	rev, err := p.commit(ctx, func(tx *store.Tx) error {
 		cref, err := p.ref(c, configuration, configurationKind)
@@ -66,7 +74,7 @@ func (p *Plane) CreateResourceAssociation(ctx context.Context, c *authpolicy.Cal
 		made, err := store.Once(tx, account(c)+"/CreateServiceNetworkResourceAssociation", token, params, func() (*trellis.ResourceAssociation, error) {
 			a := &trellis.ResourceAssociation{Meta: p.meta(c, "snra", tags), CreatedBy: account(c), Configuration: cref, ServiceNetwork: nref,
 				PrivateDNSEnabled: privateDNS, Status: trellis.StatusCreateInProgress}
-			return a, p.makeResourceAssociation(tx, m, n, a)
+			return a, p.makeResourceAssociation(tx, m, n, a, have)
 		})
 		if err == nil {
 			view, err = p.viewResourceAssociation(tx, made)
@@ -76,8 +84,9 @@ func (p *Plane) CreateResourceAssociation(ctx context.Context, c *authpolicy.Cal
 	return view, rev, err
 }
 
-// makeResourceAssociation puts a new association that a client has asked for.
-func (p *Plane) makeResourceAssociation(tx *store.Tx, m *trellis.ResourceConfiguration, n *trellis.ServiceNetwork, a *trellis.ResourceAssociation) error {
+// makeResourceAssociation puts a new association that a client has asked for. The network had have others before: to count
+// them here would make creations in one network wait for each other.
+func (p *Plane) makeResourceAssociation(tx *store.Tx, m *trellis.ResourceConfiguration, n *trellis.ServiceNetwork, a *trellis.ResourceAssociation, have int) error {
 	if err := p.ready(configurationKind.typ, m.ID, m.Status); err != nil {
 		return err
 	}
@@ -87,11 +96,11 @@ func (p *Plane) makeResourceAssociation(tx *store.Tx, m *trellis.ResourceConfigu
 	if n.SharingEnabled && !m.AllowShareable {
 		return trellis.InvalidOther("Resource configuration %s does not allow association with service network %s, which can be shared. Set allowAssociationToShareableServiceNetwork first.", m.ID, n.ID)
 	}
-	have, err := tx.Marked(networkConfigurations(n.Key()))
+	have, err := recountMarked(tx, networkConfigurations(n.Key()), have, p.Quotas.ResourcesPerNetwork)
 	if err != nil {
 		return err
 	}
-	if err := exceeds(len(have), p.Quotas.ResourcesPerNetwork, resourceAssociationKind.typ, "L-6095700C", "resource configurations per service network"); err != nil {
+	if err := exceeds(have, p.Quotas.ResourcesPerNetwork, resourceAssociationKind.typ, "L-6095700C", "resource configurations per service network"); err != nil {
 		return err
 	}
 	tx.Mark(networkConfigurations(n.Key()), a.Key())

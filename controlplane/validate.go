@@ -104,6 +104,16 @@ func count[T trellis.Noun](ctx context.Context, p *Plane, prefix string) (n int,
 	return n, err
 }
 
+// countMarked is how many members a set has.
+func countMarked(ctx context.Context, p *Plane, set string) (n int, err error) {
+	err = p.read(ctx, func(tx *store.Tx) error {
+		members, err := tx.Marked(set)
+		n = len(members)
+		return err
+	})
+	return n, err
+}
+
 // nearLimit is how close to a quota a count must be to be taken inside of the transaction. Counting there
 // guards the whole range, so that creations below one parent wait for each other.
 const nearLimit = 100
@@ -115,4 +125,13 @@ func recount[T trellis.Noun](tx *store.Tx, prefix string, have, limit int) (int,
 	}
 	items, err := store.List[T](tx, prefix)
 	return len(items), err
+}
+
+// recountMarked is recount for the members of a set.
+func recountMarked(tx *store.Tx, set string, have, limit int) (int, error) {
+	if have+nearLimit < limit {
+		return have, nil
+	}
+	members, err := tx.Marked(set)
+	return len(members), err
 }
