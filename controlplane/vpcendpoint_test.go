@@ -368,18 +368,24 @@ func TestSubnetAddresses(t *testing.T) {
 	ctx := t.Context()
 	s := d.wide(t, 20)
 	var wg sync.WaitGroup
-	for i := range 8 {
+	for i := range 4 {
 		wg.Go(func() {
 			_, _, err := d.p.RunInstances(ctx, d.c, controlplane.NewInstances{ImageID: "ami-0123456789abcdef0", SubnetID: s.ID, MinCount: 1, MaxCount: 1})
-			wantCode(t, err, "")
+			if err != nil {
+				t.Error(err)
+			}
 		})
 		wg.Go(func() {
 			_, _, err := d.p.CreateResourceGateway(ctx, d.c.Caller, "", controlplane.NewResourceGateway{Name: fmt.Sprint("to-data-", i), VPCID: d.vpc.ID, SubnetIDs: []string{s.ID}})
-			wantCode(t, err, "")
+			if err != nil {
+				t.Error(err)
+			}
 		})
 		wg.Go(func() {
 			_, _, err := d.p.CreateVPCEndpoint(ctx, d.c, controlplane.NewVPCEndpoint{Type: trellis.ServiceNetworkEndpoint, VPCID: d.vpc.ID, ServiceNetworkARN: d.network.ARN(region), SubnetIDs: []string{s.ID}})
-			wantCode(t, err, "")
+			if err != nil {
+				t.Error(err)
+			}
 		})
 	}
 	wg.Wait()
@@ -391,11 +397,11 @@ func TestSubnetAddresses(t *testing.T) {
 		}
 		seen[n.IPv4] = true
 	}
-	if len(seen) != 24 {
-		t.Errorf("%d addresses, want 24", len(seen))
+	if len(seen) != 12 {
+		t.Errorf("%d addresses, want 12", len(seen))
 	}
 	subnets := must[[]controlplane.DescribedSubnet](t)(d.p.Subnets(ctx, d.c, controlplane.Query{IDs: []string{s.ID}}))
-	if subnets[0].AvailableAddresses != 251-24 {
+	if subnets[0].AvailableAddresses != 251-12 {
 		t.Errorf("%d addresses are free", subnets[0].AvailableAddresses)
 	}
 }
