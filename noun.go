@@ -10,32 +10,39 @@ type Kind string
 
 // The kinds of nouns.
 const (
-	KindAccessKey             Kind = "accesskey"
-	KindAccessLogSubscription Kind = "accesslogsubscription"
-	KindAccount               Kind = "account"
-	KindAuthority             Kind = "authority"
-	KindAuthPolicy            Kind = "authpolicy"
-	KindCertificate           Kind = "certificate"
-	KindInstance              Kind = "instance"
-	KindListener              Kind = "listener"
-	KindManagedPolicy         Kind = "managedpolicy"
-	KindOrganization          Kind = "organization"
-	KindOrganizationalUnit    Kind = "organizationalunit"
-	KindPrefixList            Kind = "prefixlist"
-	KindResourceShare         Kind = "resourceshare"
-	KindRole                  Kind = "role"
-	KindRule                  Kind = "rule"
-	KindSecurityGroup         Kind = "securitygroup"
-	KindService               Kind = "service"
-	KindServiceAssociation    Kind = "serviceassociation"
-	KindServiceNetwork        Kind = "servicenetwork"
-	KindSubnet                Kind = "subnet"
-	KindTarget                Kind = "target"
-	KindTargetGroup           Kind = "targetgroup"
-	KindTargetHealth          Kind = "targethealth"
-	KindUser                  Kind = "user"
-	KindVPC                   Kind = "vpc"
-	KindVPCAssociation        Kind = "vpcassociation"
+	KindAccessKey                   Kind = "accesskey"
+	KindAccessLogSubscription       Kind = "accesslogsubscription"
+	KindAccount                     Kind = "account"
+	KindAuthority                   Kind = "authority"
+	KindAuthPolicy                  Kind = "authpolicy"
+	KindCertificate                 Kind = "certificate"
+	KindDomainVerification          Kind = "domainverification"
+	KindEndpointAddress             Kind = "endpointaddress"
+	KindInstance                    Kind = "instance"
+	KindListener                    Kind = "listener"
+	KindManagedPolicy               Kind = "managedpolicy"
+	KindOrganization                Kind = "organization"
+	KindOrganizationalUnit          Kind = "organizationalunit"
+	KindPrefixList                  Kind = "prefixlist"
+	KindResourceAssociation         Kind = "resourceassociation"
+	KindResourceConfiguration       Kind = "resourceconfiguration"
+	KindResourceEndpointAssociation Kind = "resourceendpointassociation"
+	KindResourceGateway             Kind = "resourcegateway"
+	KindResourceShare               Kind = "resourceshare"
+	KindRole                        Kind = "role"
+	KindRule                        Kind = "rule"
+	KindSecurityGroup               Kind = "securitygroup"
+	KindService                     Kind = "service"
+	KindServiceAssociation          Kind = "serviceassociation"
+	KindServiceNetwork              Kind = "servicenetwork"
+	KindSubnet                      Kind = "subnet"
+	KindTarget                      Kind = "target"
+	KindTargetGroup                 Kind = "targetgroup"
+	KindTargetHealth                Kind = "targethealth"
+	KindUser                        Kind = "user"
+	KindVPC                         Kind = "vpc"
+	KindVPCAssociation              Kind = "vpcassociation"
+	KindVPCEndpoint                 Kind = "vpcendpoint"
 )
 
 // Noun is a value that the store keeps: it knows its kind and its key within that kind.
@@ -50,32 +57,39 @@ type Noun interface {
 
 // makers makes an empty noun for each kind, for decoding.
 var makers = map[Kind]func() Noun{
-	KindAccessKey:             func() Noun { return new(AccessKey) },
-	KindAccessLogSubscription: func() Noun { return new(AccessLogSubscription) },
-	KindAccount:               func() Noun { return new(Account) },
-	KindAuthority:             func() Noun { return new(Authority) },
-	KindAuthPolicy:            func() Noun { return new(AuthPolicy) },
-	KindCertificate:           func() Noun { return new(Certificate) },
-	KindInstance:              func() Noun { return new(Instance) },
-	KindListener:              func() Noun { return new(Listener) },
-	KindManagedPolicy:         func() Noun { return new(ManagedPolicy) },
-	KindOrganization:          func() Noun { return new(Organization) },
-	KindOrganizationalUnit:    func() Noun { return new(OrganizationalUnit) },
-	KindPrefixList:            func() Noun { return new(PrefixList) },
-	KindResourceShare:         func() Noun { return new(ResourceShare) },
-	KindRole:                  func() Noun { return new(Role) },
-	KindRule:                  func() Noun { return new(Rule) },
-	KindSecurityGroup:         func() Noun { return new(SecurityGroup) },
-	KindService:               func() Noun { return new(Service) },
-	KindServiceAssociation:    func() Noun { return new(ServiceAssociation) },
-	KindServiceNetwork:        func() Noun { return new(ServiceNetwork) },
-	KindSubnet:                func() Noun { return new(Subnet) },
-	KindTarget:                func() Noun { return new(Target) },
-	KindTargetGroup:           func() Noun { return new(TargetGroup) },
-	KindTargetHealth:          func() Noun { return new(TargetHealth) },
-	KindUser:                  func() Noun { return new(User) },
-	KindVPC:                   func() Noun { return new(VPC) },
-	KindVPCAssociation:        func() Noun { return new(VPCAssociation) },
+	KindAccessKey:                   func() Noun { return new(AccessKey) },
+	KindAccessLogSubscription:       func() Noun { return new(AccessLogSubscription) },
+	KindAccount:                     func() Noun { return new(Account) },
+	KindAuthority:                   func() Noun { return new(Authority) },
+	KindAuthPolicy:                  func() Noun { return new(AuthPolicy) },
+	KindCertificate:                 func() Noun { return new(Certificate) },
+	KindDomainVerification:          func() Noun { return new(DomainVerification) },
+	KindEndpointAddress:             func() Noun { return new(EndpointAddress) },
+	KindInstance:                    func() Noun { return new(Instance) },
+	KindListener:                    func() Noun { return new(Listener) },
+	KindManagedPolicy:               func() Noun { return new(ManagedPolicy) },
+	KindOrganization:                func() Noun { return new(Organization) },
+	KindOrganizationalUnit:          func() Noun { return new(OrganizationalUnit) },
+	KindPrefixList:                  func() Noun { return new(PrefixList) },
+	KindResourceAssociation:         func() Noun { return new(ResourceAssociation) },
+	KindResourceConfiguration:       func() Noun { return new(ResourceConfiguration) },
+	KindResourceEndpointAssociation: func() Noun { return new(ResourceEndpointAssociation) },
+	KindResourceGateway:             func() Noun { return new(ResourceGateway) },
+	KindResourceShare:               func() Noun { return new(ResourceShare) },
+	KindRole:                        func() Noun { return new(Role) },
+	KindRule:                        func() Noun { return new(Rule) },
+	KindSecurityGroup:               func() Noun { return new(SecurityGroup) },
+	KindService:                     func() Noun { return new(Service) },
+	KindServiceAssociation:          func() Noun { return new(ServiceAssociation) },
+	KindServiceNetwork:              func() Noun { return new(ServiceNetwork) },
+	KindSubnet:                      func() Noun { return new(Subnet) },
+	KindTarget:                      func() Noun { return new(Target) },
+	KindTargetGroup:                 func() Noun { return new(TargetGroup) },
+	KindTargetHealth:                func() Noun { return new(TargetHealth) },
+	KindUser:                        func() Noun { return new(User) },
+	KindVPC:                         func() Noun { return new(VPC) },
+	KindVPCAssociation:              func() Noun { return new(VPCAssociation) },
+	KindVPCEndpoint:                 func() Noun { return new(VPCEndpoint) },
 }
 
 // NewNoun returns an empty noun of a kind to decode into.
@@ -125,9 +139,10 @@ const (
 	StatusUpdateFailed     Status = "UPDATE_FAILED"
 	StatusDeleteInProgress Status = "DELETE_IN_PROGRESS"
 	StatusDeleteFailed     Status = "DELETE_FAILED"
+	StatusPartial          Status = "PARTIAL" // of a resource association: some of what reaches it does not
 )
 
 // Carries tells whether what has this status carries traffic: a failed update leaves what was there before.
 func (s Status) Carries() bool {
-	return s == StatusActive || s == StatusUpdateInProgress || s == StatusUpdateFailed
+	return s == StatusActive || s == StatusPartial || s == StatusUpdateInProgress || s == StatusUpdateFailed
 }

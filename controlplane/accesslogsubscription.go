@@ -9,7 +9,8 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// Subscription is an access log subscription with the ARN of its service or network.
+// Subscription is an access log subscription with the ARN of its service, network or resource
+// configuration.
 type Subscription struct {
 	*trellis.AccessLogSubscription
 	ResourceARN string
@@ -17,8 +18,7 @@ type Subscription struct {
 
 // viewSubscription adds the ARN of the resource.
 func (p *Plane) viewSubscription(s *trellis.AccessLogSubscription) *Subscription {
-	g := guarded{Ref: s.Resource, Network: strings.HasPrefix(s.Resource.ID, "sn-")}
-	return &Subscription{s, g.arn(p.Region)}
+	return &Subscription{s, guarded{Ref: s.Resource}.arn(p.Region)}
 }
 
 // destination checks the ARN of a destination and returns it as answers show it, a log group with ":*", and
@@ -44,8 +44,8 @@ func (p *Plane) destination(arn string) (shown, typ string, err error) {
 	return "", "", bad
 }
 
-// CreateAccessLogSubscription subscribes a destination to the access log of a service or network of the
-// caller's. logType is SERVICE or RESOURCE, of networks only; SERVICE is the default.
+// CreateAccessLogSubscription subscribes a destination to the access log of a service, network or
+// resource configuration of the caller's. logType is SERVICE or RESOURCE, of networks only; SERVICE is the default.
 func (p *Plane) CreateAccessLogSubscription(ctx context.Context, c *authpolicy.Caller, token, resource, destination, logType string, tags map[string]string) (*Subscription, trellis.Revision, error) {
 	const action = "vpc-lattice:CreateAccessLogSubscription"
 	if err := authorize(c, action, tagKeys(nil, tags, nil), trellis.LatticeARN(p.Region, account(c), "accesslogsubscription/*")); err != nil {
@@ -72,10 +72,11 @@ func (p *Plane) CreateAccessLogSubscription(ctx context.Context, c *authpolicy.C
 			return err
 		}
 		kind := logType
-		if g.Network && kind == "" {
+		network := g.kind() == networkKind
+		if network && kind == "" {
 			kind = "SERVICE"
 		}
-		if !g.Network && kind != "" {
+		if !network && kind != "" {
 			return field("serviceNetworkLogType", "serviceNetworkLogType is for service networks only.")
 		}
 		s, err = store.Once(tx, account(c)+"/CreateAccessLogSubscription", token, []any{g.Ref, shown, kind, tags}, func() (*trellis.AccessLogSubscription, error) {
@@ -183,7 +184,7 @@ func (p *Plane) dropSubscription(tx *store.Tx, s *trellis.AccessLogSubscription)
 	tx.Delete(s)
 }
 
-// ListAccessLogSubscriptions lists the subscriptions of a service or network, by id.
+// ListAccessLogSubscriptions lists the subscriptions of a service, network or resource configuration, by id.
 func (p *Plane) ListAccessLogSubscriptions(ctx context.Context, c *authpolicy.Caller, resource string, pg Page) ([]*Subscription, string, error) {
 	const action = "vpc-lattice:ListAccessLogSubscriptions"
 	if err := authorize(c, action, nil, "*"); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// association is what service associations and VPC associations have in common: they belong to the account
+// association is what associations of services, VPCs and resources have in common: they belong to the account
 // that made them, and each account that owns one of the two sides sees them under its own ARN.
 type association interface {
 	trellis.Noun
@@ -72,8 +72,11 @@ func sharedAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Call
 			continue // of another region, or not to be seen
 		}
 		set := networkServices(n.Key())
-		if kind == vpcAssociationKind {
+		switch kind {
+		case vpcAssociationKind:
 			set = networkVPCs(n.Key())
+		case resourceAssociationKind:
+			set = networkResources(n.Key())
 		}
 		members, err := tx.Marked(set)
 		if err != nil {
@@ -130,7 +133,8 @@ func markedAssociations[T association](tx *store.Tx, set string) ([]T, error) {
 	return items, nil
 }
 
-// side is one of the two filters of a list of associations: a network, or a service or VPC.
+// side is one of the two filters of a list of associations: a network, or a service, VPC or resource
+// configuration.
 type side struct {
 	set     string // of the associations of what the filter names
 	account string // that owns it

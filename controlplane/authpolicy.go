@@ -18,60 +18,57 @@ type AuthPolicy struct {
 	State string
 }
 
-// guarded is a service or service network: what auth policies and access log subscriptions are about.
+// guarded is a service, service network or resource configuration: what auth policies, but for the last, and access log
+// subscriptions are about.
 type guarded struct {
 	trellis.Ref
 	AuthType trellis.AuthType
-	Network  bool
+}
+
+// kind is the kind of the resource, by its id.
+func (g guarded) kind() resourceKind {
+	switch {
+	case strings.HasPrefix(g.ID, "sn-"):
+		return networkKind
+	case strings.HasPrefix(g.ID, "rcfg-"):
+		return configurationKind
+	}
+	return serviceKind
 }
 
 // arn is the ARN of the resource.
 func (g guarded) arn(region string) string {
-	if g.Network {
-		return trellis.LatticeARN(region, g.Account, networkKind.path+"/"+g.ID)
-	}
-	return trellis.LatticeARN(region, g.Account, serviceKind.path+"/"+g.ID)
+	return trellis.LatticeARN(region, g.Account, g.kind().path+"/"+g.ID)
 }
 
 // guardedBy returns the service or network that an id or ARN names, when the caller owns it and its policies
 // allow action.
 func (p *Plane) guardedBy(tx *store.Tx, c *authpolicy.Caller, identifier, action string) (guarded, error) {
-	if err := noConfiguration(identifier); err != nil {
-		return guarded{}, err
-	}
-	if strings.HasPrefix(trellis.LastPart(identifier), "sn-") {
+	switch (guarded{Ref: trellis.Ref{ID: trellis.LastPart(identifier)}}).kind() {
+	case networkKind:
 		n, err := own[*trellis.ServiceNetwork](p, tx, c, identifier, networkKind, action, nil)
 		if err != nil {
 			return guarded{}, err
 		}
-		return guarded{n.Ref(), n.AuthType, true}, nil
+		return guarded{n.Ref(), n.AuthType}, nil
+	case configurationKind:
+		if _, err := own[*trellis.ResourceConfiguration](p, tx, c, identifier, configurationKind, action, nil); err != nil {
+			return guarded{}, err
+		}
+		return guarded{}, trellis.InvalidOther("Auth policies do not apply to resource configurations.")
 	}
 	s, err := own[*trellis.Service](p, tx, c, identifier, serviceKind, action, nil)
 	if err != nil {
 		return guarded{}, err
 	}
-	return guarded{s.Ref(), s.AuthType, false}, nil
-}
-
-// noConfiguration says of the id or ARN of a resource configuration, which the API takes in the same place as
-// that of a service or network, that there is none: they are not served.
-func noConfiguration(identifier string) error {
-	if id := trellis.LastPart(identifier); strings.HasPrefix(id, "rcfg-") {
-		return trellis.NotFound("RESOURCE_CONFIGURATION", id)
-	}
-	return nil
+	return guarded{s.Ref(), s.AuthType}, nil
 }
 
 // subscribable is guardedBy for operations whose permission is not asked on the service or network, but on
 // what is attached to it.
 func (p *Plane) subscribable(tx *store.Tx, c *authpolicy.Caller, identifier, action string) (g guarded, err error) {
-	if err := noConfiguration(identifier); err != nil {
-		return g, err
-	}
-	kind := serviceKind
-	if g.Network = strings.HasPrefix(trellis.LastPart(identifier), "sn-"); g.Network {
-		kind = networkKind
-	}
+	g.ID = trellis.LastPart(identifier)
+	kind := g.kind()
 	if g.Ref, err = p.ref(c, identifier, kind); err != nil {
 		return g, err
 	}
@@ -81,9 +78,12 @@ func (p *Plane) subscribable(tx *store.Tx, c *authpolicy.Caller, identifier, act
 	if g.Account != account(c) {
 		return g, notOwner(c, action, g.arn(p.Region))
 	}
-	if g.Network {
+	switch kind {
+	case networkKind:
 		_, err = get[*trellis.ServiceNetwork](tx, g.Ref, kind.typ)
-	} else {
+	case configurationKind:
+		_, err = get[*trellis.ResourceConfiguration](tx, g.Ref, kind.typ)
+	default:
 		_, err = get[*trellis.Service](tx, g.Ref, kind.typ)
 	}
 	return g, err

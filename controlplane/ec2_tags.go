@@ -45,6 +45,7 @@ func (p *Plane) taggables() []taggable {
 		{idGroupRule, "security-group-rule", p.changeRuleTags},
 		{idSubnet, "subnet", changeTags[*trellis.Subnet](p, idSubnet)},
 		{idVPC, "vpc", changeTags[*trellis.VPC](p, idVPC)},
+		{idVPCEndpoint, "vpc-endpoint", changeTags[*trellis.VPCEndpoint](p, idVPCEndpoint)},
 	}
 }
 
@@ -189,7 +190,8 @@ func (p *Plane) Tags(ctx context.Context, c EC2Call, filters []Filter) ([]Resour
 			}
 		}
 		return errors.Join(err, tagsOf[*trellis.VPC](tx, c, "vpc", add), tagsOf[*trellis.Subnet](tx, c, "subnet", add),
-			tagsOf[*trellis.Instance](tx, c, "instance", add), tagsOf[*trellis.PrefixList](tx, c, "prefix-list", add))
+			tagsOf[*trellis.Instance](tx, c, "instance", add), tagsOf[*trellis.PrefixList](tx, c, "prefix-list", add),
+			tagsOf[*trellis.VPCEndpoint](tx, c, "vpc-endpoint", add))
 	})
 	slices.SortStableFunc(out, func(a, b ResourceTag) int { return strings.Compare(a.ResourceID, b.ResourceID) })
 	return out, err

@@ -278,7 +278,7 @@ func TestInstances(t *testing.T) {
 	if !strings.Contains(fmt.Sprint(err), "i-0123456789abcdef0, i-0123456789abcdef1") {
 		t.Errorf("both are to be named: %v", err)
 	}
-	nics := must[[]controlplane.DescribedInstance](t)(l.p.NetworkInterfaces(ctx, l.c, controlplane.Query{Filters: []controlplane.Filter{{Name: "subnet-id", Values: []string{l.subnet.ID}}}}))
+	nics := must[[]controlplane.DescribedInterface](t)(l.p.NetworkInterfaces(ctx, l.c, controlplane.Query{Filters: []controlplane.Filter{{Name: "subnet-id", Values: []string{l.subnet.ID}}}}))
 	if len(nics) != 11 {
 		t.Errorf("%d network interfaces, want 11", len(nics))
 	}

@@ -19,7 +19,7 @@ func FuzzIdentifiers(f *testing.F) {
 	p := New(Options{Region: "eu-west-1"})
 	c := &authpolicy.Caller{Principal: trellis.Principal{Account: "111122223333"}}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, kind := range []resourceKind{serviceKind, networkKind, targetGroupKind, subscriptionKind} {
+		for _, kind := range []resourceKind{serviceKind, networkKind, targetGroupKind, subscriptionKind, gatewayKind, configurationKind, verificationKind} {
 			ref, err := p.ref(c, s, kind)
 			if err != nil {
 				continue

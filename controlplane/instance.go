@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -239,98 +238,6 @@ func newMAC() string {
 	rand.Read(b) // never fails (crypto/rand, Go 1.24)
 	b[0] = 0x0a
 	return net.HardwareAddr(b).String()
-}
-
-// addresses hands out the free addresses of a subnet.
-type addresses struct {
-	subnet *trellis.Subnet
-	used   map[netip.Addr]bool
-	next4  netip.Addr
-	next6  netip.Addr
-}
-
-// freeAddresses reads which addresses of a subnet instances hold. A terminated instance holds none.
-func freeAddresses(tx *store.Tx, subnet *trellis.Subnet) (*addresses, error) {
-	a := &addresses{subnet: subnet, used: map[netip.Addr]bool{}, next4: hostFrom(subnet.CIDR.Addr(), 4)}
-	if subnet.IPv6CIDR.IsValid() {
-		a.next6 = hostFrom(subnet.IPv6CIDR.Addr(), 4)
-	}
-	instances, err := store.List[*trellis.Instance](tx, subnet.Account+"/")
-	for _, i := range instances {
-		if i.SubnetID == subnet.ID && i.State != trellis.InstanceTerminated {
-			a.used[i.PrivateIP] = true
-			a.used[i.IPv6] = true
-		}
-	}
-	return a, err
-}
-
-// hostFrom is the n-th address from a.
-func hostFrom(a netip.Addr, n int) netip.Addr {
-	for range n {
-		a = a.Next()
-	}
-	return a
-}
-
-// reserved tells whether AWS keeps an IPv4 address of the subnet for itself: the first four and the last
-// (Amazon VPC user guide, subnet sizing).
-func (a *addresses) reserved(addr netip.Addr) bool {
-	return addr.Less(hostFrom(a.subnet.CIDR.Addr(), 4)) || !a.subnet.CIDR.Contains(addr.Next())
-}
-
-// take4 takes the chosen IPv4 address, or the first free one.
-func (a *addresses) take4(chosen string) (netip.Addr, error) {
-	if chosen != "" {
-		addr, err := netip.ParseAddr(chosen)
-		if err != nil || !addr.Is4() {
-			return addr, invalidParameter("address", chosen, "Invalid IPv4 address.")
-		}
-		if !a.subnet.CIDR.Contains(addr) {
-			return addr, ec2Error("InvalidParameterValue", "Address %s does not fall within the subnet's address range", chosen)
-		}
-		if a.reserved(addr) {
-			return addr, ec2Error("InvalidParameterValue", "Address %s is in subnet's reserved address range", chosen)
-		}
-		if a.used[addr] {
-			return addr, ec2Error("InvalidIPAddress.InUse", "Address %s is in use.", chosen)
-		}
-		a.used[addr] = true
-		return addr, nil
-	}
-	for ; a.subnet.CIDR.Contains(a.next4.Next()); a.next4 = a.next4.Next() {
-		if addr := a.next4; !a.used[addr] {
-			a.used[addr] = true
-			return addr, nil
-		}
-	}
-	return netip.Addr{}, ec2Error("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in subnet '%s' to satisfy the requested number of instances.", a.subnet.ID)
-}
-
-// take6 takes the chosen IPv6 address, the first free one when asked for, or none.
-func (a *addresses) take6(chosen string, any bool) (netip.Addr, error) {
-	if chosen == "" && !any {
-		return netip.Addr{}, nil
-	}
-	if !a.subnet.IPv6CIDR.IsValid() {
-		return netip.Addr{}, ec2Error("InvalidParameterValue", "The subnet '%s' has no IPv6 CIDR block", a.subnet.ID)
-	}
-	if chosen != "" {
-		addr, err := netip.ParseAddr(chosen)
-		if err != nil || !a.subnet.IPv6CIDR.Contains(addr) {
-			return addr, invalidParameter("ipv6Address", chosen, "It is no address of the subnet.")
-		}
-		if a.used[addr] {
-			return addr, ec2Error("InvalidIPAddress.InUse", "Address %s is in use.", chosen)
-		}
-		a.used[addr] = true
-		return addr, nil
-	}
-	for a.used[a.next6] {
-		a.next6 = a.next6.Next()
-	}
-	a.used[a.next6] = true
-	return a.next6, nil
 }
 
 // idList is how error messages write several ids.

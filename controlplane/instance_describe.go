@@ -3,7 +3,6 @@ package controlplane
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -159,57 +158,6 @@ func (d DescribedInstance) groupNames() []string {
 		out = append(out, g.Name)
 	}
 	return out
-}
-
-// NetworkInterfaces is DescribeNetworkInterfaces: an instance that is not terminated has one interface.
-func (p *Plane) NetworkInterfaces(ctx context.Context, c EC2Call, q Query) ([]DescribedInstance, error) {
-	if err := c.allow("DescribeNetworkInterfaces", nil, "*"); err != nil {
-		return nil, err
-	}
-	for _, id := range q.IDs {
-		if err := idInterface.check(id); err != nil {
-			return nil, err
-		}
-	}
-	attrs := func(d DescribedInstance) (attributes, map[string]string) {
-		return attributes{
-			"network-interface-id": {d.InterfaceID}, "vpc-id": one(d.VPCID), "subnet-id": one(d.SubnetID), "owner-id": {d.Account}, "group-id": d.SecurityGroupIDs, "group-name": d.groupNames(),
-			"attachment.instance-id": {d.ID}, "attachment.status": {"attached"}, "attachment.device-index": {"0"}, "attachment.instance-owner-id": {d.Account},
-			"attachment.attachment-id": {DerivedID("eni-attach", d.InterfaceID)}, "attachment.delete-on-termination": flag(true),
-			"availability-zone": {d.AvailabilityZone}, "status": {"in-use"}, "description": {""}, "mac-address": {d.MAC}, "interface-type": {"interface"},
-			"private-ip-address": {d.PrivateIP.String()}, "addresses.private-ip-address": {d.PrivateIP.String()}, "private-dns-name": {p.PrivateDNSName(d.Instance)},
-			"requester-id": nil, "requester-managed": flag(false), "source-dest-check": flag(true), "ipv6-addresses.ipv6-address": one(ipv6Text(d.Instance)),
-			"association.public-ip": nil, "association.allocation-id": nil, "addresses.association.public-ip": nil,
-		}, nil
-	}
-	var out []DescribedInstance
-	err := p.read(ctx, func(tx *store.Tx) error {
-		out = nil
-		all, err := p.instances(tx, c.account(), Query{Filters: q.Filters}, attrs)
-		if err != nil {
-			return err
-		}
-		for _, d := range all {
-			if d.State != trellis.InstanceTerminated && (len(q.IDs) == 0 || slices.Contains(q.IDs, d.InterfaceID)) {
-				out = append(out, d)
-			}
-		}
-		for _, id := range q.IDs {
-			if len(q.Filters) == 0 && !slices.ContainsFunc(out, func(d DescribedInstance) bool { return d.InterfaceID == id }) {
-				return idInterface.notFound(id)
-			}
-		}
-		return nil
-	})
-	return out, err
-}
-
-// ipv6Text is the IPv6 address of an instance, or "".
-func ipv6Text(i *trellis.Instance) string {
-	if !i.IPv6.IsValid() {
-		return ""
-	}
-	return i.IPv6.String()
 }
 
 // DescribeLaunched describes the instances that RunInstances has just made, for its answer: whoever may make

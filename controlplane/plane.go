@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,8 @@ type Options struct {
 	// LogGroup makes sure that the CloudWatch log group of an ARN exists and that an account may deliver
 	// to it. It returns a *trellis.Error for the client. Nil accepts every ARN.
 	LogGroup func(ctx context.Context, account, arn string) error
+	// LookupTXT looks up the TXT records of a domain name, to verify who owns it. Nil means as the machine resolves names.
+	LookupTXT func(ctx context.Context, name string) ([]string, error)
 	// Log takes what goes wrong in the background, slog.Default() when nil.
 	Log *slog.Logger
 	// Quotas limits what accounts may have. The zero value means DefaultQuotas(Strict).
@@ -56,6 +59,8 @@ type Plane struct {
 	unsettled sync.Map
 	// preparing is held by the one that makes keys, or whatever else takes a processor for a while.
 	preparing sync.Mutex
+	// verifying holds the keys of domain verifications whose records are being looked for.
+	verifying sync.Map
 }
 
 // New returns a Plane. It starts nothing: Run moves the statuses.
@@ -68,6 +73,9 @@ func New(o Options) *Plane {
 	}
 	if o.LogGroup == nil {
 		o.LogGroup = func(context.Context, string, string) error { return nil }
+	}
+	if o.LookupTXT == nil {
+		o.LookupTXT = net.DefaultResolver.LookupTXT
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

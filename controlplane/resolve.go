@@ -21,12 +21,17 @@ type resourceKind struct {
 // The kinds of resources that an identifier, an id or an ARN, can name. Only SERVICE and SERVICE_NETWORK
 // are known from AWS's own errors; the other types follow their pattern.
 var (
-	networkKind            = resourceKind{"servicenetwork", "SERVICE_NETWORK", "vpc-lattice:GetServiceNetwork"}
-	serviceKind            = resourceKind{"service", "SERVICE", "vpc-lattice:GetService"}
-	targetGroupKind        = resourceKind{"targetgroup", "TARGET_GROUP", ""}
-	serviceAssociationKind = resourceKind{"servicenetworkserviceassociation", "SERVICE_NETWORK_SERVICE_ASSOCIATION", ""}
-	vpcAssociationKind     = resourceKind{"servicenetworkvpcassociation", "SERVICE_NETWORK_VPC_ASSOCIATION", ""}
-	subscriptionKind       = resourceKind{"accesslogsubscription", "ACCESS_LOG_SUBSCRIPTION", ""}
+	networkKind             = resourceKind{"servicenetwork", "SERVICE_NETWORK", "vpc-lattice:GetServiceNetwork"}
+	serviceKind             = resourceKind{"service", "SERVICE", "vpc-lattice:GetService"}
+	targetGroupKind         = resourceKind{"targetgroup", "TARGET_GROUP", ""}
+	serviceAssociationKind  = resourceKind{"servicenetworkserviceassociation", "SERVICE_NETWORK_SERVICE_ASSOCIATION", ""}
+	vpcAssociationKind      = resourceKind{"servicenetworkvpcassociation", "SERVICE_NETWORK_VPC_ASSOCIATION", ""}
+	subscriptionKind        = resourceKind{"accesslogsubscription", "ACCESS_LOG_SUBSCRIPTION", ""}
+	gatewayKind             = resourceKind{"resourcegateway", "RESOURCE_GATEWAY", ""}
+	configurationKind       = resourceKind{"resourceconfiguration", "RESOURCE_CONFIGURATION", "vpc-lattice:GetResourceConfiguration"}
+	resourceAssociationKind = resourceKind{"servicenetworkresourceassociation", "SERVICE_NETWORK_RESOURCE_ASSOCIATION", ""}
+	endpointAssociationKind = resourceKind{"resourceendpointassociation", "RESOURCE_ENDPOINT_ASSOCIATION", ""}
+	verificationKind        = resourceKind{"domainverification", "DOMAIN_VERIFICATION", ""}
 )
 
 // owned is a noun that an account owns and an ARN names.

@@ -36,8 +36,8 @@ func (p *Plane) CreateService(ctx context.Context, c *authpolicy.Caller, token s
 	if err != nil {
 		return nil, 0, err
 	}
-	s.CustomDomainName = strings.ToLower(strings.TrimSuffix(s.CustomDomainName, "."))
-	err = errors.Join(validName("name", s.Name, "svc-", 3, 40), validAuthType(s.AuthType), validDomain(s.CustomDomainName),
+	s.CustomDomainName = plainDomain(s.CustomDomainName)
+	err = errors.Join(validName("name", s.Name, "svc-", 3, 40), validAuthType(s.AuthType), validCustomDomain("customDomainName", s.CustomDomainName),
 		validIdleTimeout(s.IdleTimeoutSeconds), validCertificate(s.CertificateARN, p.Region))
 	if err != nil {
 		return nil, 0, firstError(err)
@@ -75,8 +75,8 @@ func (p *Plane) CreateService(ctx context.Context, c *authpolicy.Caller, token s
 	return made, rev, err
 }
 
-// validDomain checks a custom domain name in small letters; empty is none.
-func validDomain(name string) error {
+// validDomainName checks a domain name in small letters; empty is none.
+func validDomainName(fieldName, name string) error {
 	if name == "" {
 		return nil
 	}
@@ -87,12 +87,17 @@ func validDomain(name string) error {
 			strings.Trim(l, "abcdefghijklmnopqrstuvwxyz0123456789-_") != ""
 	}
 	if bad {
-		return field("customDomainName", "customDomainName is not a valid domain name.")
-	}
-	if strings.HasSuffix(name, ".on.aws") {
-		return field("customDomainName", "customDomainName must not be a name of AWS.")
+		return field(fieldName, fieldName+" is not a valid domain name.")
 	}
 	return nil
+}
+
+// validCustomDomain checks a domain name of the client's own; empty is none.
+func validCustomDomain(fieldName, name string) error {
+	if strings.HasSuffix(name, ".on.aws") {
+		return field(fieldName, fieldName+" must not be a name of AWS.")
+	}
+	return validDomainName(fieldName, name)
 }
 
 // validIdleTimeout checks seconds; 0 is the default.

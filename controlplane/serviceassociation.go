@@ -200,9 +200,13 @@ func (p *Plane) seeSide(tx *store.Tx, c *authpolicy.Caller, identifier string, k
 	if err == nil {
 		err = p.reach(tx, c, ref, trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID), kind, kind.describe)
 	}
-	if err == nil && kind == networkKind {
+	switch {
+	case err != nil:
+	case kind == networkKind:
 		_, err = get[*trellis.ServiceNetwork](tx, ref, kind.typ)
-	} else if err == nil {
+	case kind == configurationKind:
+		_, err = get[*trellis.ResourceConfiguration](tx, ref, kind.typ)
+	default:
 		_, err = get[*trellis.Service](tx, ref, kind.typ)
 	}
 	return side{set(ref.Key()), ref.Account, err}

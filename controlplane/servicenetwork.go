@@ -3,7 +3,6 @@ package controlplane
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -14,6 +13,8 @@ import (
 type Network struct {
 	*trellis.ServiceNetwork
 	VPCs, Services int
+	Resources      int // resource configurations; a group counts once
+	Endpoints      int
 }
 
 // CreateServiceNetwork makes a service network. n gives name, auth type, sharing and tags.
@@ -76,7 +77,15 @@ func withCounts(tx *store.Tx, sn *trellis.ServiceNetwork) (*Network, error) {
 		return nil, err
 	}
 	services, err := tx.Marked(networkServices(sn.Key()))
-	return &Network{sn, len(vpcs), len(services)}, err
+	if err != nil {
+		return nil, err
+	}
+	resources, err := tx.Marked(networkConfigurations(sn.Key()))
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := tx.Marked(networkEndpoints(sn.Key()))
+	return &Network{sn, len(vpcs), len(services), len(resources), len(endpoints)}, err
 }
 
 // UpdateServiceNetwork changes the auth type: all that can change.
@@ -109,8 +118,9 @@ func (p *Plane) DeleteServiceNetwork(ctx context.Context, c *authpolicy.Caller, 
 		if err != nil {
 			return err
 		}
-		if n.VPCs > 0 || n.Services > 0 {
-			return trellis.Conflict("SERVICE_NETWORK", n.ID, "Service network %s has %d service associations and %d VPC associations. Delete them first.", n.ID, n.Services, n.VPCs)
+		if n.VPCs+n.Services+n.Resources+n.Endpoints > 0 {
+			return trellis.Conflict("SERVICE_NETWORK", n.ID, "Service network %s has %d service associations, %d VPC associations, %d resource associations and %d VPC endpoints. Delete them first.",
+				n.ID, n.Services, n.VPCs, n.Resources, n.Endpoints)
 		}
 		if err := p.dropGuards(tx, n.Ref()); err != nil {
 			return err
@@ -121,7 +131,7 @@ func (p *Plane) DeleteServiceNetwork(ctx context.Context, c *authpolicy.Caller, 
 	})
 }
 
-// dropGuards removes the auth policy and the access log subscriptions of a service or network, and takes it from
+// dropGuards removes the auth policy and the access log subscriptions of a service, network or resource configuration, and takes it from
 // the shares of its owner.
 func (p *Plane) dropGuards(tx *store.Tx, resource trellis.Ref) error {
 	tx.Delete(&trellis.AuthPolicy{Resource: resource})
@@ -136,8 +146,7 @@ func (p *Plane) dropGuards(tx *store.Tx, resource trellis.Ref) error {
 		}
 		p.dropSubscription(tx, s)
 	}
-	g := guarded{Ref: resource, Network: strings.HasPrefix(resource.ID, "sn-")}
-	return p.unshare(tx, resource.Account, g.arn(p.Region))
+	return p.unshare(tx, resource.Account, guarded{Ref: resource}.arn(p.Region))
 }
 
 // ListServiceNetworks lists the caller's networks and those shared with it, by id.

@@ -34,6 +34,14 @@ func (p *Plane) next(n trellis.Noun) *settling {
 		return p.nextServiceAssociation(n)
 	case *trellis.VPCAssociation:
 		return p.nextVPCAssociation(n)
+	case *trellis.ResourceGateway:
+		return p.nextResourceGateway(n)
+	case *trellis.ResourceConfiguration:
+		return p.nextResourceConfiguration(n)
+	case *trellis.ResourceAssociation:
+		return p.nextResourceAssociation(n)
+	case *trellis.VPCEndpoint:
+		return p.nextVPCEndpoint(n)
 	case *trellis.Instance:
 		return p.nextInstance(n)
 	case *trellis.Certificate:
@@ -48,9 +56,9 @@ func (p *Plane) next(n trellis.Noun) *settling {
 const settleWorkers = 8
 
 // Run moves statuses: CREATE_IN_PROGRESS to ACTIVE and DELETE_IN_PROGRESS to gone once the traffic side of
-// this node has followed, drained targets to gone after a minute. It follows the store from its beginning, so
-// what an earlier process left in progress is finished too. It also issues and renews certificates. It returns
-// when ctx is done and all it started has ended.
+// this node has followed, drained targets to gone after a minute, domains to verified once their record is there. It
+// follows the store from its beginning, so what an earlier process left in progress is finished too. It also issues and
+// renews certificates. It returns when ctx is done and all it started has ended.
 func (p *Plane) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -62,6 +70,9 @@ func (p *Plane) Run(ctx context.Context) error {
 		for _, n := range ch.Puts {
 			if s := p.next(n); s != nil {
 				wg.Go(func() { p.settle(ctx, n, s, ch.Revision, workers) })
+			}
+			if v, ok := n.(*trellis.DomainVerification); ok && v.Status == trellis.VerificationPending {
+				wg.Go(func() { p.verify(ctx, v) })
 			}
 		}
 		return nil

@@ -79,6 +79,12 @@ func (p *Plane) shareable(tx *store.Tx, s *trellis.ResourceShare, arn string) er
 	case ShareService:
 		_, err := store.Get[*trellis.Service](tx, key)
 		return unknownResource(err, arn)
+	case ShareResourceConfiguration:
+		m, err := store.Get[*trellis.ResourceConfiguration](tx, key)
+		if err == nil && m.Type == trellis.ChildConfiguration {
+			return ramError("OperationNotPermittedException", "The resource configuration %s is shared by its group.", arn)
+		}
+		return unknownResource(err, arn)
 	}
 	return unknownResource(trellis.ErrNotExist, arn)
 }

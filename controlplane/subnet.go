@@ -158,21 +158,13 @@ type DescribedSubnet struct {
 
 // Subnets is DescribeSubnets.
 func (p *Plane) Subnets(ctx context.Context, c EC2Call, q Query) ([]DescribedSubnet, error) {
-	var used map[string]int
-	count := func(tx *store.Tx) map[string]int {
-		if used == nil {
-			used = map[string]int{}
-			instances, err := store.List[*trellis.Instance](tx, c.account()+"/")
-			if err != nil {
-				return used // the read that follows fails the same way and says so
-			}
-			for _, i := range instances {
-				if i.State != trellis.InstanceTerminated {
-					used[i.SubnetID]++
-				}
-			}
+	var held map[string]map[netip.Addr]bool
+	used := func(tx *store.Tx, id string) int {
+		if held == nil {
+			// A read that fails makes the one that follows fail the same way, which says so.
+			held, _ = heldAddresses(tx, c.account())
 		}
-		return used
+		return held4(held[id])
 	}
 	subnets, err := describe(ctx, p, c, "DescribeSubnets", idSubnet, q, &trellis.Subnet{}, func(tx *store.Tx, s *trellis.Subnet) (attributes, map[string]string) {
 		a := attributes{
@@ -181,7 +173,7 @@ func (p *Plane) Subnets(ctx context.Context, c EC2Call, q Query) ([]DescribedSub
 			"availability-zone": {s.AvailabilityZone}, "availabilityZone": {s.AvailabilityZone}, "availability-zone-id": {p.zoneID(s.AvailabilityZone)},
 			"default-for-az": flag(false), "defaultForAz": flag(false), "map-public-ip-on-launch": flag(s.MapPublicIP),
 			"subnet-arn": {s.ARN(p.Region)}, "ipv6-native": flag(false),
-			"available-ip-address-count":                  {strconv.Itoa(UsableAddresses(s.CIDR) - count(tx)[s.ID])},
+			"available-ip-address-count":                  {strconv.Itoa(UsableAddresses(s.CIDR) - used(tx, s.ID))},
 			"ipv6-cidr-block-association.ipv6-cidr-block": nil, "ipv6-cidr-block-association.association-id": nil, "ipv6-cidr-block-association.state": nil,
 		}
 		if s.IPv6CIDR.IsValid() {
@@ -193,7 +185,7 @@ func (p *Plane) Subnets(ctx context.Context, c EC2Call, q Query) ([]DescribedSub
 	})
 	out := make([]DescribedSubnet, len(subnets))
 	for i, s := range subnets {
-		out[i] = DescribedSubnet{s, UsableAddresses(s.CIDR) - used[s.ID]}
+		out[i] = DescribedSubnet{s, UsableAddresses(s.CIDR) - held4(held[s.ID])}
 	}
 	return out, err
 }
@@ -216,7 +208,7 @@ func (p *Plane) zoneID(name string) string {
 	return ""
 }
 
-// DeleteSubnet removes a subnet that holds no instance.
+// DeleteSubnet removes a subnet in which nothing has an address: no instance, resource gateway or VPC endpoint.
 func (p *Plane) DeleteSubnet(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
 	if err := c.allow("DeleteSubnet", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
 		return 0, err
@@ -226,11 +218,11 @@ func (p *Plane) DeleteSubnet(ctx context.Context, c EC2Call, id string) (trellis
 		if err != nil {
 			return err
 		}
-		instances, err := store.List[*trellis.Instance](tx, s.Account+"/")
+		held, err := heldAddresses(tx, s.Account)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(instances, func(i *trellis.Instance) bool { return i.SubnetID == s.ID && i.State != trellis.InstanceTerminated }) {
+		if len(held[s.ID]) > 0 {
 			return ec2Error("DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", s.ID)
 		}
 		releaseEC2ID(tx, s.ID)
@@ -292,7 +284,7 @@ func (p *Plane) AssociateSubnetCIDR(ctx context.Context, c EC2Call, id, cidr str
 }
 
 // DisassociateSubnetCIDR takes the IPv6 block from a subnet by the id of its association. It is refused
-// while an instance has an address of it. The answer is the subnet with the block that it had.
+// while something has an address of it. The answer is the subnet with the block that it had.
 func (p *Plane) DisassociateSubnetCIDR(ctx context.Context, c EC2Call, associationID string) (s *trellis.Subnet, had netip.Prefix, rev trellis.Revision, err error) {
 	if err := c.allow("DisassociateSubnetCidrBlock", nil, p.ec2ARN(c, "subnet/*")); err != nil {
 		return nil, had, 0, err
@@ -309,13 +301,11 @@ func (p *Plane) DisassociateSubnetCIDR(ctx context.Context, c EC2Call, associati
 			return ec2Error("InvalidSubnetCidrBlockAssociationID.NotFound", "The subnet CIDR block association ID '%s' does not exist", associationID)
 		}
 		s, had = subnets[i], subnets[i].IPv6CIDR
-		instances, err := store.List[*trellis.Instance](tx, s.Account+"/")
+		held, err := heldAddresses(tx, s.Account)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(instances, func(i *trellis.Instance) bool {
-			return i.SubnetID == s.ID && i.IPv6.IsValid() && i.State != trellis.InstanceTerminated
-		}) {
+		if len(held[s.ID]) > held4(held[s.ID]) {
 			return ec2Error("InvalidCidrBlock.InUse", "The subnet CIDR block with association ID %s is in use", associationID)
 		}
 		s.IPv6CIDR, s.UpdatedAt = netip.Prefix{}, p.now()

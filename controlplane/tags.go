@@ -54,14 +54,19 @@ var taggables = map[string]struct {
 	kind trellis.Kind
 	typ  string
 }{
-	"service/2":                          {trellis.KindService, "SERVICE"},
-	"service/listener/4":                 {trellis.KindListener, "LISTENER"},
-	"service/listener/rule/6":            {trellis.KindRule, "RULE"},
-	"servicenetwork/2":                   {trellis.KindServiceNetwork, "SERVICE_NETWORK"},
-	"targetgroup/2":                      {trellis.KindTargetGroup, "TARGET_GROUP"},
-	"servicenetworkserviceassociation/2": {trellis.KindServiceAssociation, "SERVICE_NETWORK_SERVICE_ASSOCIATION"},
-	"servicenetworkvpcassociation/2":     {trellis.KindVPCAssociation, "SERVICE_NETWORK_VPC_ASSOCIATION"},
-	"accesslogsubscription/2":            {trellis.KindAccessLogSubscription, "ACCESS_LOG_SUBSCRIPTION"},
+	"service/2":                           {trellis.KindService, "SERVICE"},
+	"service/listener/4":                  {trellis.KindListener, "LISTENER"},
+	"service/listener/rule/6":             {trellis.KindRule, "RULE"},
+	"servicenetwork/2":                    {trellis.KindServiceNetwork, "SERVICE_NETWORK"},
+	"targetgroup/2":                       {trellis.KindTargetGroup, "TARGET_GROUP"},
+	"servicenetworkserviceassociation/2":  {trellis.KindServiceAssociation, "SERVICE_NETWORK_SERVICE_ASSOCIATION"},
+	"servicenetworkvpcassociation/2":      {trellis.KindVPCAssociation, "SERVICE_NETWORK_VPC_ASSOCIATION"},
+	"accesslogsubscription/2":             {trellis.KindAccessLogSubscription, "ACCESS_LOG_SUBSCRIPTION"},
+	"resourcegateway/2":                   {trellis.KindResourceGateway, "RESOURCE_GATEWAY"},
+	"resourceconfiguration/2":             {trellis.KindResourceConfiguration, "RESOURCE_CONFIGURATION"},
+	"servicenetworkresourceassociation/2": {trellis.KindResourceAssociation, "SERVICE_NETWORK_RESOURCE_ASSOCIATION"},
+	"resourceendpointassociation/2":       {trellis.KindResourceEndpointAssociation, "RESOURCE_ENDPOINT_ASSOCIATION"},
+	"domainverification/2":                {trellis.KindDomainVerification, "DOMAIN_VERIFICATION"},
 }
 
 // taggedKey is the kind, the type in errors, and the key of what an ARN names; the kind is empty when it cannot
@@ -106,6 +111,16 @@ func getTagged(tx *store.Tx, kind trellis.Kind, key string) (tagged, error) {
 		return asTagged[*trellis.VPCAssociation](tx, key)
 	case trellis.KindAccessLogSubscription:
 		return asTagged[*trellis.AccessLogSubscription](tx, key)
+	case trellis.KindResourceGateway:
+		return asTagged[*trellis.ResourceGateway](tx, key)
+	case trellis.KindResourceConfiguration:
+		return asTagged[*trellis.ResourceConfiguration](tx, key)
+	case trellis.KindResourceAssociation:
+		return asTagged[*trellis.ResourceAssociation](tx, key)
+	case trellis.KindResourceEndpointAssociation:
+		return asTagged[*trellis.ResourceEndpointAssociation](tx, key)
+	case trellis.KindDomainVerification:
+		return asTagged[*trellis.DomainVerification](tx, key)
 	}
 	return nil, trellis.ErrNotExist
 }

@@ -17,19 +17,33 @@ func field(name, message string) error {
 // firstError takes a joined error apart, so that a client sees a *trellis.Error: all bad fields in one
 // ValidationException.
 func firstError(err error) error {
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
-		return err
-	}
 	var fields []trellis.FieldError
-	for _, e := range joined.Unwrap() {
+	for _, e := range leaves(err) {
 		var te *trellis.Error
 		if !errors.As(e, &te) || te.Code != "ValidationException" || len(te.Fields) == 0 {
 			return e
 		}
 		fields = append(fields, te.Fields...)
 	}
+	if fields == nil {
+		return nil
+	}
 	return trellis.Invalid(fields...)
+}
+
+// leaves are the errors that an error joins, in order: itself when it joins none.
+func leaves(err error) (out []error) {
+	var joined interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &joined):
+		return []error{err}
+	}
+	for _, e := range joined.Unwrap() {
+		out = append(out, leaves(e)...)
+	}
+	return out
 }
 
 // validName checks a name as the patterns of the API model do: small letters, digits and single hyphens
@@ -90,6 +104,16 @@ func count[T trellis.Noun](ctx context.Context, p *Plane, prefix string) (n int,
 	return n, err
 }
 
+// countMarked is how many members a set has.
+func countMarked(ctx context.Context, p *Plane, set string) (n int, err error) {
+	err = p.read(ctx, func(tx *store.Tx) error {
+		members, err := tx.Marked(set)
+		n = len(members)
+		return err
+	})
+	return n, err
+}
+
 // nearLimit is how close to a quota a count must be to be taken inside of the transaction. Counting there
 // guards the whole range, so that creations below one parent wait for each other.
 const nearLimit = 100
@@ -101,4 +125,13 @@ func recount[T trellis.Noun](tx *store.Tx, prefix string, have, limit int) (int,
 	}
 	items, err := store.List[T](tx, prefix)
 	return len(items), err
+}
+
+// recountMarked is recount for the members of a set.
+func recountMarked(tx *store.Tx, set string, have, limit int) (int, error) {
+	if have+nearLimit < limit {
+		return have, nil
+	}
+	members, err := tx.Marked(set)
+	return len(members), err
 }

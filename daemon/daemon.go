@@ -106,7 +106,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Log: log})
 	strict := c.Compatibility == Strict
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
-		Applied: d.applied.wait, LogGroup: d.ensureLogGroup})
+		Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
 		Keep: c.KeepVPCs})
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Health: d.reportHealth, Region: c.Region, Log: log})

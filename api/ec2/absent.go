@@ -27,11 +27,6 @@ func (h *handler) describeVolumes(_ context.Context, c *api.Call, in *DescribeVo
 	return &DescribeVolumesOutput{}, h.none(c, in.DryRun, "DescribeVolumes", in.VolumeIds, "InvalidVolume.NotFound")
 }
 
-// describeVpcEndpoints is DescribeVpcEndpoints.
-func (h *handler) describeVpcEndpoints(_ context.Context, c *api.Call, in *DescribeVpcEndpointsInput) (*DescribeVpcEndpointsOutput, error) {
-	return &DescribeVpcEndpointsOutput{}, h.none(c, in.DryRun, "DescribeVpcEndpoints", in.VpcEndpointIds, "InvalidVpcEndpointId.NotFound")
-}
-
 // describeInstanceCreditSpecifications is DescribeInstanceCreditSpecifications: the credits of each burstable instance are standard.
 func (h *handler) describeInstanceCreditSpecifications(ctx context.Context, c *api.Call, in *DescribeInstanceCreditSpecificationsInput) (*DescribeInstanceCreditSpecificationsOutput, error) {
 	all, err := h.plane.Instances(ctx, caller(c, in.DryRun), "DescribeInstanceCreditSpecifications", query(in.InstanceIds, in.Filters))

@@ -278,26 +278,3 @@ func (h *handler) modifyInstanceAttribute(ctx context.Context, c *api.Call, in *
 	rev, err := h.plane.ModifyInstance(ctx, caller(c, in.DryRun), in.InstanceId, in.Groups, protect)
 	return api.Done(c, &ModifyInstanceAttributeOutput{}, rev, err)
 }
-
-// describeNetworkInterfaces is DescribeNetworkInterfaces: one for each instance that is not terminated.
-func (h *handler) describeNetworkInterfaces(ctx context.Context, c *api.Call, in *DescribeNetworkInterfacesInput) (*DescribeNetworkInterfacesOutput, error) {
-	all, err := h.plane.NetworkInterfaces(ctx, caller(c, in.DryRun), query(in.NetworkInterfaceIds, in.Filters))
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := page(c, all, func(d controlplane.DescribedInstance) string { return d.InterfaceID }, in.MaxResults, in.NextToken)
-	return &DescribeNetworkInterfacesOutput{NextToken: next, NetworkInterfaces: api.Each(all, func(d controlplane.DescribedInstance) NetworkInterface {
-		name, address := api.Some(h.plane.PrivateDNSName(d.Instance)), api.Some(d.PrivateIP.String())
-		out := NetworkInterface{
-			Attachment:       &NetworkInterfaceAttachment{AttachTime: &d.CreatedAt, AttachmentId: api.Some(attachmentID(d)), DeleteOnTermination: new(true), DeviceIndex: new(int32(0)), InstanceId: &d.ID, InstanceOwnerId: &d.Account, NetworkCardIndex: new(int32(0)), Status: api.Some("attached")},
-			AvailabilityZone: &d.AvailabilityZone, Description: new(string), Groups: groups(d), InterfaceType: api.Some("interface"), MacAddress: &d.MAC, NetworkInterfaceId: &d.InterfaceID, OwnerId: &d.Account,
-			PrivateDnsName: name, PrivateIpAddress: address, PrivateIpAddresses: []NetworkInterfacePrivateIpAddress{{Primary: new(true), PrivateDnsName: name, PrivateIpAddress: address}},
-			RequesterManaged: new(bool), SourceDestCheck: new(true), Status: api.Some("in-use"), SubnetId: &d.SubnetID, VpcId: &d.VPCID,
-		}
-		if d.IPv6.IsValid() {
-			out.Ipv6Address = api.Some(d.IPv6.String())
-			out.Ipv6Addresses = []NetworkInterfaceIpv6Address{{Ipv6Address: out.Ipv6Address}}
-		}
-		return out
-	})}, err
-}

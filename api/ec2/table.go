@@ -2,8 +2,8 @@
 // groups, instances, prefix lists and their tags. Package controlplane holds what the operations mean.
 //
 // An instance is a network namespace on the node, in which `trellis exec` runs commands. An extension lets
-// the tag trellis:id in TagSpecifications choose the id of a VPC, subnet, security group, instance or prefix
-// list, so that written examples with literal ids can be played.
+// the tag trellis:id in TagSpecifications choose the id of a VPC, subnet, security group, instance, prefix list
+// or VPC endpoint, so that written examples with literal ids can be played.
 package ec2
 
 import (
@@ -37,11 +37,13 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("CreateSubnet", h.createSubnet),
 			api.Op("CreateTags", h.createTags),
 			api.Op("CreateVpc", h.createVpc),
+			api.Op("CreateVpcEndpoint", h.createVpcEndpoint),
 			api.Op("DeleteManagedPrefixList", h.deleteManagedPrefixList),
 			api.Op("DeleteSecurityGroup", h.deleteSecurityGroup),
 			api.Op("DeleteSubnet", h.deleteSubnet),
 			api.Op("DeleteTags", h.deleteTags),
 			api.Op("DeleteVpc", h.deleteVpc),
+			api.Op("DeleteVpcEndpoints", h.deleteVpcEndpoints),
 			api.Op("DescribeAccountAttributes", h.describeAccountAttributes),
 			api.Op("DescribeAvailabilityZones", h.describeAvailabilityZones),
 			api.Op("DescribeImages", h.describeImages),
@@ -62,6 +64,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("DescribeTags", h.describeTags),
 			api.Op("DescribeVolumes", h.describeVolumes),
 			api.Op("DescribeVpcAttribute", h.describeVpcAttribute),
+			api.Op("DescribeVpcEndpointAssociations", h.describeVpcEndpointAssociations),
 			api.Op("DescribeVpcEndpoints", h.describeVpcEndpoints),
 			api.Op("DescribeVpcs", h.describeVpcs),
 			api.Op("DisassociateSubnetCidrBlock", h.disassociateSubnetCidrBlock),
@@ -72,6 +75,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("ModifySecurityGroupRules", h.modifySecurityGroupRules),
 			api.Op("ModifySubnetAttribute", h.modifySubnetAttribute),
 			api.Op("ModifyVpcAttribute", h.modifyVpcAttribute),
+			api.Op("ModifyVpcEndpoint", h.modifyVpcEndpoint),
 			api.Op("RevokeSecurityGroupEgress", h.revokeSecurityGroupEgress),
 			api.Op("RevokeSecurityGroupIngress", h.revokeSecurityGroupIngress),
 			api.Op("RunInstances", h.runInstances),

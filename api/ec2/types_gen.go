@@ -167,6 +167,33 @@ type CreateVpcOutput struct {
 	Vpc *Vpc `wire:"vpc"`
 }
 
+// CreateVpcEndpointInput is what CreateVpcEndpoint takes.
+type CreateVpcEndpointInput struct {
+	ClientToken              *string                  `wire:"ClientToken"`
+	DnsOptions               *DnsOptionsSpecification `wire:"DnsOptions"`
+	DryRun                   *bool                    `wire:"DryRun"`
+	IpAddressType            *string                  `wire:"IpAddressType" enum:"ipv4|dualstack|ipv6"`
+	PolicyDocument           *string                  `wire:"PolicyDocument"`
+	PrivateDnsEnabled        *bool                    `wire:"PrivateDnsEnabled"`
+	ResourceConfigurationArn *string                  `wire:"ResourceConfigurationArn"`
+	RouteTableIds            []string                 `wire:"RouteTableId" item:"item"`
+	SecurityGroupIds         []string                 `wire:"SecurityGroupId" item:"item"`
+	ServiceName              *string                  `wire:"ServiceName"`
+	ServiceNetworkArn        *string                  `wire:"ServiceNetworkArn"`
+	ServiceRegion            *string                  `wire:"ServiceRegion"`
+	SubnetConfigurations     []SubnetConfiguration    `wire:"SubnetConfiguration" item:"item"`
+	SubnetIds                []string                 `wire:"SubnetId" item:"item"`
+	TagSpecifications        []TagSpecification       `wire:"TagSpecification" item:"item"`
+	VpcEndpointType          *string                  `wire:"VpcEndpointType" enum:"Interface|Gateway|GatewayLoadBalancer|Resource|ServiceNetwork|Tunnel"`
+	VpcId                    string                   `wire:"VpcId" required:"true"`
+}
+
+// CreateVpcEndpointOutput is what CreateVpcEndpoint answers.
+type CreateVpcEndpointOutput struct {
+	ClientToken *string      `wire:"clientToken"`
+	VpcEndpoint *VpcEndpoint `wire:"vpcEndpoint"`
+}
+
 // DeleteManagedPrefixListInput is what DeleteManagedPrefixList takes.
 type DeleteManagedPrefixListInput struct {
 	DryRun       *bool  `wire:"DryRun"`
@@ -220,6 +247,17 @@ type DeleteVpcInput struct {
 
 // DeleteVpcOutput is what DeleteVpc answers.
 type DeleteVpcOutput struct {
+}
+
+// DeleteVpcEndpointsInput is what DeleteVpcEndpoints takes.
+type DeleteVpcEndpointsInput struct {
+	DryRun         *bool    `wire:"DryRun"`
+	VpcEndpointIds []string `wire:"VpcEndpointId" required:"true" item:"item"`
+}
+
+// DeleteVpcEndpointsOutput is what DeleteVpcEndpoints answers.
+type DeleteVpcEndpointsOutput struct {
+	Unsuccessful []UnsuccessfulItem `wire:"unsuccessful" item:"item"`
 }
 
 // DescribeAccountAttributesInput is what DescribeAccountAttributes takes.
@@ -538,6 +576,21 @@ type DescribeVpcAttributeOutput struct {
 	VpcId                            *string                `wire:"vpcId"`
 }
 
+// DescribeVpcEndpointAssociationsInput is what DescribeVpcEndpointAssociations takes.
+type DescribeVpcEndpointAssociationsInput struct {
+	DryRun         *bool    `wire:"DryRun"`
+	Filters        []Filter `wire:"Filter" item:"Filter"`
+	MaxResults     *int32   `wire:"MaxResults" range:"1:100"`
+	NextToken      *string  `wire:"NextToken"`
+	VpcEndpointIds []string `wire:"VpcEndpointId" item:"item"`
+}
+
+// DescribeVpcEndpointAssociationsOutput is what DescribeVpcEndpointAssociations answers.
+type DescribeVpcEndpointAssociationsOutput struct {
+	NextToken               *string                  `wire:"nextToken"`
+	VpcEndpointAssociations []VpcEndpointAssociation `wire:"vpcEndpointAssociationSet" item:"item"`
+}
+
 // DescribeVpcEndpointsInput is what DescribeVpcEndpoints takes.
 type DescribeVpcEndpointsInput struct {
 	DryRun         *bool    `wire:"DryRun"`
@@ -690,6 +743,29 @@ type ModifyVpcAttributeInput struct {
 
 // ModifyVpcAttributeOutput is what ModifyVpcAttribute answers.
 type ModifyVpcAttributeOutput struct {
+}
+
+// ModifyVpcEndpointInput is what ModifyVpcEndpoint takes.
+type ModifyVpcEndpointInput struct {
+	AddRouteTableIds       []string                 `wire:"AddRouteTableId" item:"item"`
+	AddSecurityGroupIds    []string                 `wire:"AddSecurityGroupId" item:"item"`
+	AddSubnetIds           []string                 `wire:"AddSubnetId" item:"item"`
+	DnsOptions             *DnsOptionsSpecification `wire:"DnsOptions"`
+	DryRun                 *bool                    `wire:"DryRun"`
+	IpAddressType          *string                  `wire:"IpAddressType" enum:"ipv4|dualstack|ipv6"`
+	PolicyDocument         *string                  `wire:"PolicyDocument"`
+	PrivateDnsEnabled      *bool                    `wire:"PrivateDnsEnabled"`
+	RemoveRouteTableIds    []string                 `wire:"RemoveRouteTableId" item:"item"`
+	RemoveSecurityGroupIds []string                 `wire:"RemoveSecurityGroupId" item:"item"`
+	RemoveSubnetIds        []string                 `wire:"RemoveSubnetId" item:"item"`
+	ResetPolicy            *bool                    `wire:"ResetPolicy"`
+	SubnetConfigurations   []SubnetConfiguration    `wire:"SubnetConfiguration" item:"item"`
+	VpcEndpointId          string                   `wire:"VpcEndpointId" required:"true"`
+}
+
+// ModifyVpcEndpointOutput is what ModifyVpcEndpoint answers.
+type ModifyVpcEndpointOutput struct {
+	Return *bool `wire:"return"`
 }
 
 // RevokeSecurityGroupEgressInput is what RevokeSecurityGroupEgress takes.
@@ -1041,6 +1117,14 @@ type DnsOptions struct {
 	PrivateDnsOnlyForInboundResolverEndpoint *bool    `wire:"privateDnsOnlyForInboundResolverEndpoint"`
 	PrivateDnsPreference                     *string  `wire:"privateDnsPreference"`
 	PrivateDnsSpecifiedDomains               []string `wire:"privateDnsSpecifiedDomainSet" item:"item"`
+}
+
+// DnsOptionsSpecification is a structure of the API model.
+type DnsOptionsSpecification struct {
+	DnsRecordIpType                          *string  `wire:"DnsRecordIpType" enum:"ipv4|dualstack|ipv6|service-defined"`
+	PrivateDnsOnlyForInboundResolverEndpoint *bool    `wire:"PrivateDnsOnlyForInboundResolverEndpoint"`
+	PrivateDnsPreference                     *string  `wire:"PrivateDnsPreference"`
+	PrivateDnsSpecifiedDomains               []string `wire:"PrivateDnsSpecifiedDomain" len:"0:10" item:"item"`
 }
 
 // EbsBlockDevice is a structure of the API model.
@@ -2361,6 +2445,13 @@ type SubnetCidrBlockState struct {
 	StatusMessage *string `wire:"statusMessage"`
 }
 
+// SubnetConfiguration is a structure of the API model.
+type SubnetConfiguration struct {
+	Ipv4     *string `wire:"Ipv4"`
+	Ipv6     *string `wire:"Ipv6"`
+	SubnetId *string `wire:"SubnetId"`
+}
+
 // SubnetIpPrefixes is a structure of the API model.
 type SubnetIpPrefixes struct {
 	IpPrefixes []string `wire:"ipPrefixSet" item:"item"`
@@ -2394,6 +2485,18 @@ type TagDescription struct {
 type TagSpecification struct {
 	ResourceType *string `wire:"resourceType"`
 	Tags         []Tag   `wire:"Tag" item:"item"`
+}
+
+// UnsuccessfulItem is a structure of the API model.
+type UnsuccessfulItem struct {
+	Error      *UnsuccessfulItemError `wire:"error"`
+	ResourceId *string                `wire:"resourceId"`
+}
+
+// UnsuccessfulItemError is a structure of the API model.
+type UnsuccessfulItemError struct {
+	Code    *string `wire:"code"`
+	Message *string `wire:"message"`
 }
 
 // UserIdGroupPair is a structure of the API model.
@@ -2559,6 +2662,22 @@ type VpcEndpoint struct {
 	VpcEndpointId            *string                    `wire:"vpcEndpointId"`
 	VpcEndpointType          *string                    `wire:"vpcEndpointType"`
 	VpcId                    *string                    `wire:"vpcId"`
+}
+
+// VpcEndpointAssociation is a structure of the API model.
+type VpcEndpointAssociation struct {
+	AssociatedResourceAccessibility *string   `wire:"associatedResourceAccessibility"`
+	AssociatedResourceArn           *string   `wire:"associatedResourceArn"`
+	DnsEntry                        *DnsEntry `wire:"dnsEntry"`
+	FailureCode                     *string   `wire:"failureCode"`
+	FailureReason                   *string   `wire:"failureReason"`
+	Id                              *string   `wire:"id"`
+	PrivateDnsEntry                 *DnsEntry `wire:"privateDnsEntry"`
+	ResourceConfigurationGroupArn   *string   `wire:"resourceConfigurationGroupArn"`
+	ServiceNetworkArn               *string   `wire:"serviceNetworkArn"`
+	ServiceNetworkName              *string   `wire:"serviceNetworkName"`
+	Tags                            []Tag     `wire:"tagSet" item:"item"`
+	VpcEndpointId                   *string   `wire:"vpcEndpointId"`
 }
 
 // VpcIpv6CidrBlockAssociation is a structure of the API model.

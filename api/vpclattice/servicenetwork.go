@@ -70,7 +70,7 @@ func (h *handler) listServiceNetworks(ctx context.Context, c *api.Call, in *List
 	for _, n := range list {
 		out.Items = append(out.Items, ServiceNetworkSummary{
 			Arn: new(n.ARN(h.region)), Id: &n.ID, Name: &n.Name, NumberOfAssociatedServices: new(int64(n.Services)),
-			NumberOfAssociatedVPCs: new(int64(n.VPCs)), NumberOfAssociatedResourceConfigurations: new(int64(0)),
+			NumberOfAssociatedVPCs: new(int64(n.VPCs)), NumberOfAssociatedResourceConfigurations: new(int64(n.Resources)),
 			CreatedAt: at(n.CreatedAt), LastUpdatedAt: at(n.UpdatedAt),
 		})
 	}

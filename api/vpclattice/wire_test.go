@@ -43,6 +43,7 @@ const (
 	secret    = "secret-of-the-tests"
 	vpcID     = "vpc-0aa11bb22cc33dd44"
 	groupID   = "sg-0aa11bb22cc33dd44"
+	subnetID  = "subnet-0aa11bb22cc33dd44"
 )
 
 // TestTable holds the table against the model in both modes.
@@ -66,7 +67,9 @@ func serve(t *testing.T, strict bool) *client.Client {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	plane := controlplane.New(controlplane.Options{Store: st, Region: region, Strict: strict})
+	plane := controlplane.New(controlplane.Options{Store: st, Region: region, Strict: strict, LookupTXT: func(ctx context.Context, name string) ([]string, error) {
+		return recordOf(ctx, st, name)
+	}})
 	done := make(chan error, 2)
 	go func() { done <- st.Run(ctx) }()
 	<-st.Ready()
@@ -74,6 +77,7 @@ func serve(t *testing.T, strict bool) *client.Client {
 	_, err = st.Commit(ctx, func(tx *store.Tx) error {
 		tx.Put(&trellis.VPC{Meta: trellis.Meta{Account: accountID, ID: vpcID}, CIDR: netip.MustParsePrefix("10.0.0.0/16")})
 		tx.Put(&trellis.SecurityGroup{Meta: trellis.Meta{Account: accountID, ID: groupID}, VPCID: vpcID})
+		tx.Put(&trellis.Subnet{Meta: trellis.Meta{Account: accountID, ID: subnetID}, VPCID: vpcID, CIDR: netip.MustParsePrefix("10.0.1.0/24")})
 		return nil
 	})
 	if err != nil {
@@ -103,6 +107,20 @@ func serve(t *testing.T, strict bool) *client.Client {
 		}
 	})
 	return c
+}
+
+// recordOf is what the owner of a domain has put where its verification looks.
+func recordOf(ctx context.Context, st *store.Store, name string) (found []string, err error) {
+	err = st.Read(ctx, func(tx *store.Tx) error {
+		all, err := store.List[*trellis.DomainVerification](tx, "")
+		for _, v := range all {
+			if v.TXTName+"."+v.DomainName == name {
+				found = append(found, v.TXTValue)
+			}
+		}
+		return err
+	})
+	return found, err
 }
 
 // TestScripts plays the scripts in testdata. A line that begins with a letter calls an operation with its
@@ -153,9 +171,10 @@ type player struct {
 
 // What differs from run to run.
 var (
-	ids   = regexp.MustCompile(`\b(svc|sn|tg|listener|rule|snsa|snva|als)-0[0-9a-f]{16}\b`)
+	ids   = regexp.MustCompile(`\b(svc|sn|tg|listener|rule|snsa|snva|als|rgw|rcfg|snra|dv)-0[0-9a-f]{16}\b`)
 	hexes = regexp.MustCompile(`\b0[0-9a-f]{16}\b`)
 	token = regexp.MustCompile(`"nextToken": "[^"]*"`)
+	txt   = regexp.MustCompile(`"(_|vpc-lattice:)[0-9a-f]{14,32}"`)
 	times = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.0-9]*Z`)
 )
 
@@ -228,5 +247,6 @@ func (p *player) hide(s string) string {
 		return p.names[id]
 	})
 	s = token.ReplaceAllString(s, `"nextToken": "<token>"`)
+	s = txt.ReplaceAllString(s, `"${1}<random>"`)
 	return times.ReplaceAllString(hexes.ReplaceAllString(s, "<hex>"), "<time>")
 }
