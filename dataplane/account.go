@@ -29,11 +29,15 @@ const maxRequestID = 512
 
 // beginRecord notes what is known from the head alone.
 func (x *exchange) beginRecord() {
-	r, h := &x.rec, &x.req
+	r, h := &x.rec, x.req
 	r.Start, r.Source, r.SourceVPCID = x.start, x.from, x.l.vpcID
-	r.Protocol = "HTTP/1.1"
-	if h.Minor == 0 {
+	switch {
+	case x.version == 2:
+		r.Protocol = "HTTP/2"
+	case h.Minor == 0:
 		r.Protocol = "HTTP/1.0"
+	default:
+		r.Protocol = "HTTP/1.1"
 	}
 	if tls := x.tls; tls != nil {
 		r.TLSCipher, r.TLSVersion, r.ServerName = tls.cipher, tls.version, tls.serverName

@@ -68,7 +68,7 @@ func (x *exchange) payload(a *sigv4.Authorization, key *sigv4.Key, check *sigv4.
 		}
 		return refusedSignature(errSignedPayload)
 	}
-	if x.body.Done() {
+	if x.c.bodyDone() {
 		check.PayloadHash = sigv4.EmptyPayloadHash
 		return nil
 	}

@@ -3,6 +3,8 @@ package dataplane
 // client is who asks: a connection of HTTP/1.1, or a stream of one of HTTP/2. By its methods an exchange hears the rest
 // of the request and answers; everything else about a request is the same for both.
 type client interface {
+	// bodyDone tells that the request has no body, or that it has been read.
+	bodyDone() bool
 	// first returns what has come of the request's body, as it goes to a target of HTTP/1.1. It does not wait.
 	first() ([]byte, error)
 	// upload sends the rest of the request's body to a target, on a fiber of its own.

@@ -2,11 +2,13 @@ package dataplane
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"runtime/debug"
 	"time"
 
 	"github.com/trellis-project/trellis/http1"
+	"github.com/trellis-project/trellis/http2"
 	"github.com/trellis-project/trellis/reactor"
 )
 
@@ -15,10 +17,11 @@ type connState uint8
 
 // The states of a connection.
 const (
-	idle   connState = iota // waits for a next request, in worker.waiting
-	queued                  // has sent something, in the queue of its tenant
-	busy                    // a fiber serves it
-	over                    // closed
+	idle     connState = iota // waits for a next request, in worker.waiting
+	queued                    // has sent something, in the queue of its tenant
+	busy                      // a fiber serves it
+	carrying                  // has requests of HTTP/2 and sends nothing at the moment
+	over                      // closed
 )
 
 // Why a connection's waits are ended from outside.
@@ -39,7 +42,8 @@ type conn struct {
 	idleIn time.Duration // how long the connection may wait for the next request
 	tls    *agreed       // nil for a connection without TLS
 	hello  *hello        // how TLS begins, while it does
-	x      *exchange     // the exchange under way, nil between requests
+	http2  *session      // nil for HTTP/1.1
+	x      *exchange     // the exchange of HTTP/1.1 under way, nil between requests
 
 	state      connState
 	begun      bool  // something has come over it
@@ -78,6 +82,8 @@ func (c *conn) Ready() {
 	case idle:
 		c.w.waiting.remove(c)
 		c.w.enqueue(c)
+	case carrying:
+		c.w.enqueue(c)
 	case busy:
 		if c.Gone() && c.x != nil && c.x.target != nil { // nobody waits for the answer
 			c.x.target.Interrupt(errClientGone)
@@ -87,7 +93,12 @@ func (c *conn) Ready() {
 
 // Expired is reactor.Owner's: nothing has come for the idle timeout.
 func (c *conn) Expired() {
-	if c.state == idle {
+	switch {
+	case c.http2 != nil && c.state == carrying && c.http2.Partial():
+		c.http2.Fail(reactor.ErrTimeout)
+	case c.http2 != nil && c.state == idle:
+		c.http2.retire()
+	case c.state == idle:
 		c.end()
 	}
 }
@@ -95,6 +106,10 @@ func (c *conn) Expired() {
 // dismiss ends the wait for a next request; a request that has come is still served. A connection that is new is
 // given a moment: its first request is under way, and clients send only those again that fail on a used connection.
 func (c *conn) dismiss() {
+	if c.http2 != nil && c.state != over {
+		c.http2.leave()
+		return
+	}
 	if c.state != idle {
 		return
 	}
@@ -115,7 +130,7 @@ func (c *conn) cut() { c.interrupt(errCut) }
 // interrupt ends what the connection does.
 func (c *conn) interrupt(err error) {
 	switch c.state {
-	case idle, queued:
+	case idle, queued, carrying:
 		c.end()
 	case busy:
 		if c.x != nil && c.x.target != nil {
@@ -134,12 +149,23 @@ func (c *conn) end() {
 		c.w.waiting.remove(c)
 	}
 	c.state = over
+	if c.http2 != nil {
+		c.http2.Fail(net.ErrClosed)
+	}
 	if c.tls != nil {
 		c.tls.Close()
 	}
 	c.Close()
 	c.w.leave(c.tenant)
 	c.w.gone(c.l)
+}
+
+// turn is waiting's. The connection may have been closed meanwhile.
+func (c *conn) turn() {
+	if c.state == queued {
+		c.state = busy
+		c.w.loop.Go(c)
+	}
 }
 
 // Run serves what the connection has sent: one request. It is a fiber's task.
@@ -154,6 +180,10 @@ func (c *conn) Run() {
 			c.end()
 		}
 	}()
+	if c.http2 != nil {
+		c.http2.read()
+		return
+	}
 	if !c.await() {
 		return
 	}
@@ -197,21 +227,24 @@ func (c *conn) await() bool {
 			first := append([]byte(nil), x.in[:n]...)
 			c.free()
 			if c.secure(first) {
-				c.rest()
-				if c.HasNews() {
-					c.Ready()
-				}
+				c.secured()
 			}
 			return false
 		}
-		c.begun = true
 		x.inEnd = n
+		if !c.begun && c.isHTTP2() {
+			first := append([]byte(nil), x.in[:x.inEnd]...)
+			c.free()
+			c.beginHTTP2(first)
+			return false
+		}
+		c.begun = true
 	}
 	loop := c.w.loop
 	x.began, x.start = loop.Now(), loop.Time()
 	c.SetReadDeadline(x.began + headTimeout)
 	for {
-		n, err := http1.ParseRequest(x.in[:x.inEnd], &x.req)
+		n, err := http1.ParseRequest(x.in[:x.inEnd], x.req)
 		if n > 0 {
 			x.headLen, x.inPos = n, n
 			c.asked = true
@@ -230,6 +263,40 @@ func (c *conn) await() bool {
 		}
 		c.refuse(err)
 		return false
+	}
+}
+
+// secured goes on with a connection that has TLS now.
+func (c *conn) secured() {
+	if c.tls.http2 {
+		c.begun = true
+		c.beginHTTP2(nil)
+		return
+	}
+	c.rest()
+	if c.state == idle && c.HasNews() {
+		c.Ready()
+	}
+}
+
+// isHTTP2 tells whether the client speaks HTTP/2 without having asked, by what has come first (RFC 9113 3.3). It
+// waits when that is too little to tell. VPC Lattice knows HTTP/2 with TLS alone.
+func (c *conn) isHTTP2() bool {
+	x := c.x
+	if c.l.s.Strict || c.tls != nil {
+		return false
+	}
+	for {
+		is, undecided := http2.IsPreface(x.in[:x.inEnd])
+		if !undecided {
+			return is
+		}
+		c.SetReadDeadline(c.w.loop.Now() + headTimeout)
+		n, err := c.Read(x.in[x.inEnd:])
+		if err != nil {
+			return false
+		}
+		x.inEnd += n
 	}
 }
 
@@ -314,6 +381,9 @@ func (c *conn) outlive() {
 	c.outlived = true
 	if c.x != nil {
 		c.x.outlived = true
+	}
+	if c.http2 != nil {
+		c.http2.retire()
 	}
 	c.interrupt(errOutlived)
 }

@@ -41,10 +41,15 @@ type exchange struct {
 	ahead        []byte // what upload read of the next request
 	small        []byte // the buffer that in is, unless a head was big
 
-	req      http1.Head
-	body     http1.Body
-	resp     http1.Head
-	respBody http1.Body
+	req      *http1.Head // reqHead, or what a stream of HTTP/2 has
+	body     http1.Body  // of a request of HTTP/1.1
+	resp     *http1.Head // respHead, or what a stream of HTTP/2 has
+	respBody http1.Body  // of an answer of HTTP/1.1
+
+	reqHead, respHead http1.Head   // of HTTP/1.1
+	version           int          // of HTTP that the client speaks: 1 or 2
+	grpc              bool         // the request is one of gRPC
+	badHead           *http1.Error // why the request is not served
 
 	// What the pipeline found.
 	vpc      *routing.VPC
@@ -95,6 +100,7 @@ func (x *exchange) scheme() string {
 
 // reset empties the exchange for the next request. The bytes of in stay.
 func (x *exchange) reset() {
+	x.req, x.resp, x.version, x.grpc, x.badHead = &x.reqHead, &x.respHead, 1, false, nil
 	x.req.Reset()
 	x.vpc, x.network, x.service, x.listener, x.rule, x.group, x.caller = nil, nil, nil, nil, nil, nil, nil
 	x.idle = defaultIdle

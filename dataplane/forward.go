@@ -21,7 +21,7 @@ const maxInterim = 20
 func (x *exchange) forward() {
 	loop := x.w.loop
 	first := x.signed // of the body: what is there already
-	if !x.held && !x.body.Done() {
+	if !x.held && !x.c.bodyDone() {
 		var err error
 		if first, err = x.c.first(); err != nil {
 			x.last, x.unread = true, true
@@ -37,7 +37,7 @@ func (x *exchange) forward() {
 	if x.c.gone() { // while the target was connected to
 		t.Interrupt(errClientGone)
 	}
-	if !x.body.Done() {
+	if !x.c.bodyDone() {
 		x.startUpload()
 	} else {
 		x.rec.RequestToTarget = loop.Now() - x.began
@@ -120,7 +120,7 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 	if !ok {
 		return false
 	}
-	h := &x.resp
+	h := x.resp
 	x.rec.ResponseCode = h.Status
 	x.respBody.Start(h)
 	contentOnly := x.c.contentOnly()
@@ -153,7 +153,7 @@ func (x *exchange) readHead(t *targetgroup.Conn) (b []byte, n, head int, ok bool
 	for interim := 0; ; {
 		if n > 0 {
 			var err error
-			head, err = http1.ParseResponse(b[:n], &x.resp, x.req.Method == "HEAD")
+			head, err = http1.ParseResponse(b[:n], x.resp, x.req.Method == "HEAD")
 			if err == nil && head > 0 && x.resp.Status < 200 {
 				if interim++; interim > maxInterim {
 					err = http1.ErrStatusLine

@@ -16,7 +16,7 @@ const toClient = http1.Mask(1 << http1.RequestID)
 
 // appendRequest writes the head that the target gets (VPC Lattice user guide, http-targets).
 func (x *exchange) appendRequest(out []byte) []byte {
-	h := &x.req
+	h := x.req
 	out = http1.AppendRequestLine(out, h)
 	drop := toTarget
 	if !h.Continue || x.held {
@@ -29,6 +29,29 @@ func (x *exchange) appendRequest(out []byte) []byte {
 	out = http1.AppendFraming(out, h)
 
 	out = append(out, "x-forwarded-for: "...)
+	out = x.appendForwardedFor(out)
+	out = append(out, "\r\nx-forwarded-port: "...)
+	out = strconv.AppendInt(out, int64(x.l.port), 10)
+	out = append(out, "\r\nx-forwarded-proto: "...)
+	out = append(out, x.scheme()...)
+	if x.caller != nil {
+		out = append(out, "\r\nx-amzn-lattice-identity: "...)
+		out = x.appendIdentity(out)
+		out = append(out, "\r\nx-amzn-lattice-identity-tags: "...)
+		out = x.appendIdentityTags(out)
+	}
+	out = append(out, "\r\nx-amzn-lattice-network: "...)
+	out = x.appendNetwork(out)
+	out = append(out, "\r\nx-amzn-lattice-target: "...)
+	out = x.appendTarget(out)
+	out = append(out, "\r\n"...)
+	out = http1.AppendField(out, "x-amzn-requestid", x.rec.RequestID)
+	return append(out, "\r\n"...)
+}
+
+// appendForwardedFor writes who the request is from: what the client says, and the client.
+func (x *exchange) appendForwardedFor(out []byte) []byte {
+	h := x.req
 	for i, k := range h.Kinds {
 		if k == http1.ForwardedFor && h.Fields[i].Value != "" {
 			out = append(out, h.Fields[i].Value...)
@@ -36,36 +59,27 @@ func (x *exchange) appendRequest(out []byte) []byte {
 		}
 	}
 	if a := x.from.Addr(); a.IsValid() {
-		out = a.AppendTo(out)
-	} else {
-		out = append(out, "unknown"...)
+		return a.AppendTo(out)
 	}
-	out = append(out, "\r\nx-forwarded-port: "...)
-	out = strconv.AppendInt(out, int64(x.l.port), 10)
-	out = append(out, "\r\nx-forwarded-proto: "...)
-	out = append(out, x.scheme()...)
-	out = append(out, "\r\n"...)
+	return append(out, "unknown"...)
+}
 
-	if x.caller != nil {
-		out = x.appendIdentity(out)
-	}
-	out = append(out, "x-amzn-lattice-network: SourceVpcArn="...)
-	out = append(out, x.vpc.ARN...)
-	out = append(out, "\r\nx-amzn-lattice-target: ServiceArn="...)
-	out = append(out, x.service.ARN...)
-	out = append(out, ";ServiceNetworkArn="...)
-	out = append(out, x.network.ARN...)
-	out = append(out, ";TargetGroupArn="...)
-	out = append(out, x.group.ARN...)
-	out = append(out, "\r\n"...)
-	out = http1.AppendField(out, "x-amzn-requestid", x.rec.RequestID)
-	return append(out, "\r\n"...)
+// appendNetwork writes where the request comes from.
+func (x *exchange) appendNetwork(out []byte) []byte {
+	return append(append(out, "SourceVpcArn="...), x.vpc.ARN...)
+}
+
+// appendTarget writes where the request goes.
+func (x *exchange) appendTarget(out []byte) []byte {
+	out = append(append(out, "ServiceArn="...), x.service.ARN...)
+	out = append(append(out, ";ServiceNetworkArn="...), x.network.ARN...)
+	return append(append(out, ";TargetGroupArn="...), x.group.ARN...)
 }
 
 // appendIdentity writes who called.
 func (x *exchange) appendIdentity(out []byte) []byte {
 	p := &x.caller.Principal
-	out = append(out, "x-amzn-lattice-identity: Principal="...)
+	out = append(out, "Principal="...)
 	out = appendSafe(out, p.ARN)
 	out = append(out, ";PrincipalOrgID="...)
 	out = appendSafe(out, p.OrgID)
@@ -73,7 +87,13 @@ func (x *exchange) appendIdentity(out []byte) []byte {
 	out = appendSafe(out, p.OrgPath)
 	out = append(out, ";SessionName="...)
 	out = appendSafe(out, p.SessionName)
-	out = append(out, ";Type=AWS_IAM\r\nx-amzn-lattice-identity-tags: principal="...)
+	return append(out, ";Type=AWS_IAM"...)
+}
+
+// appendIdentityTags writes the tags of who called.
+func (x *exchange) appendIdentityTags(out []byte) []byte {
+	p := &x.caller.Principal
+	out = append(out, "principal="...)
 	out = appendSafe(out, p.ARN)
 	out = append(out, ";principalorgid="...)
 	out = appendSafe(out, p.OrgID)
@@ -87,7 +107,7 @@ func (x *exchange) appendIdentity(out []byte) []byte {
 			out = appendSafe(out, p.Tags[k])
 		}
 	}
-	return append(out, "\r\n"...)
+	return out
 }
 
 // appendSafe writes a value so that it stays one value: semicolons are escaped by a backslash, and control
@@ -108,7 +128,7 @@ func appendSafe(out []byte, s string) []byte {
 
 // appendResponse writes the head that the client gets of a target's answer.
 func (x *exchange) appendResponse(out []byte) []byte {
-	h := &x.resp
+	h := x.resp
 	out = http1.AppendStatusLine(out, h.Status, h.Reason)
 	out = http1.AppendFields(out, h, toClient)
 	if !h.Coded || x.req.Minor > 0 {
@@ -124,6 +144,6 @@ func (x *exchange) appendResponse(out []byte) []byte {
 // appendInterim writes the head of a 1xx answer.
 func (x *exchange) appendInterim(out []byte) []byte {
 	out = http1.AppendStatusLine(out, x.resp.Status, x.resp.Reason)
-	out = http1.AppendFields(out, &x.resp, 0)
+	out = http1.AppendFields(out, x.resp, 0)
 	return append(out, "\r\n"...)
 }

@@ -13,6 +13,9 @@ import (
 // maxDiscard is how much of a body that nobody wants is read to keep the connection.
 const maxDiscard = 256 << 10
 
+// bodyDone is client's.
+func (c *conn) bodyDone() bool { return c.x.body.Done() }
+
 // first is client's.
 func (c *conn) first() ([]byte, error) {
 	x := c.x

@@ -28,7 +28,7 @@ func (x *exchange) deny(d *denial) {
 func (x *exchange) refused(status int, reason string) {
 	x.last, x.unread = true, true
 	x.req.Framing, x.headLen, x.inPos = http1.NoBody, x.inEnd, x.inEnd
-	x.body.Start(&x.req)
+	x.body.Start(x.req)
 	x.beginRecord()
 	if t := x.l.s.Table(); t != nil {
 		x.locate(t)

@@ -11,7 +11,7 @@ func (x *exchange) serve() {
 	defer x.account()
 	if !x.w.mayServe(x.tenant) {
 		x.w.s.refused.Add(1)
-		x.last, x.unread = true, !x.body.Done()
+		x.last, x.unread = true, !x.c.bodyDone()
 		x.answer(503, failInternal)
 		return
 	}
@@ -60,16 +60,31 @@ func (x *exchange) serve() {
 		return
 	}
 	x.rec.TargetGroupARN, x.rec.DestinationVPCID = x.group.ARN, x.group.VPCID
-	if x.group.ProtocolVersion != "HTTP1" && x.group.ProtocolVersion != "" {
-		x.answer(502, failTargetProtocol) // a request of HTTP/1.1 cannot go to an HTTP/2 or gRPC target
-		return
+	switch {
+	case !x.carries():
+		x.answer(502, failTargetProtocol)
+	case x.group.Multiplexed():
+		x.forwardStream()
+	default:
+		x.forward()
 	}
-	x.forward()
+}
+
+// carries tells whether a request can go to its target group, as the protocol versions of both are (VPC Lattice user guide,
+// target-groups, protocol version).
+func (x *exchange) carries() bool {
+	switch x.group.ProtocolVersion {
+	case "HTTP2":
+		return x.version == 2
+	case "GRPC":
+		return x.version == 2 && x.req.Method == "POST"
+	}
+	return !x.grpc
 }
 
 // begin prepares what the stages share.
 func (x *exchange) begin() {
-	h := &x.req
+	h := x.req
 	x.body.Start(h)
 	x.match.Method, x.match.Path, x.match.Headers = h.Method, h.Path, h.Fields
 	x.beginRecord()

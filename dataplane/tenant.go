@@ -53,12 +53,15 @@ func (s *Server) room(a *accountUse) int64 {
 // turns: one that floods the node keeps its own requests waiting, not those of others.
 type tenant struct {
 	of      *accountUse
-	open    int     // connections of this worker
-	serving int     // of those, the ones that a fiber serves
-	queue   []*conn // that have something to be served
-	from    int     // where the queue begins
+	open    int       // connections of this worker
+	serving int       // of those, the ones that a fiber serves
+	queue   []waiting // what is to be served
+	from    int       // where the queue begins
 	inRound bool
 }
+
+// waiting is what waits for the turn of its account: a connection that has sent something, or a request of HTTP/2.
+type waiting interface{ turn() }
 
 // join makes a connection of an account one of its tenant's.
 func (w *worker) join(a *accountUse) *tenant {
@@ -81,9 +84,13 @@ func (w *worker) leave(t *tenant) {
 
 // enqueue notes that a connection has something to be served.
 func (w *worker) enqueue(c *conn) {
-	t := c.tenant
 	c.state = queued
-	t.queue = append(t.queue, c)
+	w.line(c.tenant, c)
+}
+
+// line puts something in a tenant's queue.
+func (w *worker) line(t *tenant, what waiting) {
+	t.queue = append(t.queue, what)
 	if !t.inRound {
 		t.inRound = true
 		w.round = append(w.round, t)
@@ -110,10 +117,7 @@ func (w *worker) turn() bool {
 		} else if t.from >= 1024 && 2*t.from > len(t.queue) {
 			t.queue, t.from = append(t.queue[:0], t.queue[t.from:]...), 0
 		}
-		if c.state == queued { // it was not closed meanwhile
-			c.state = busy
-			w.loop.Go(c)
-		}
+		c.turn()
 	}
 	return len(w.round) > 0
 }

@@ -65,6 +65,7 @@ type agreed struct {
 	*reactor.Secured
 	serverName      string // SNI
 	cipher, version string // as access logs have them
+	http2           bool   // what ALPN agreed on
 }
 
 // hello is how a TLS connection begins.
@@ -90,6 +91,7 @@ func (c *conn) secure(first []byte) bool {
 	case err == nil:
 		state := s.State()
 		c.tls.serverName, c.tls.cipher, c.tls.version = state.ServerName, suiteNames[state.CipherSuite], versionNames[state.Version]
+		c.tls.http2 = state.NegotiatedProtocol == "h2"
 		c.w.s.handshakes.Add(1)
 		c.hello = nil
 		return true
@@ -206,14 +208,14 @@ func (w *worker) configOf(certificate *tls.Certificate) *tls.Config {
 		w.configPeriod = period
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, CipherSuites: suites,
-		NextProtos: w.s.protocols(), DynamicRecordSizingDisabled: true, Time: w.s.Now}
+		NextProtos: protocols, DynamicRecordSizingDisabled: true, Time: w.s.Now}
 	config.SetSessionTicketKeys([][32]byte{w.s.ticketKey(certificate, period), w.s.ticketKey(certificate, period-1)})
 	w.configs[certificate] = config
 	return config
 }
 
 // protocols are what TLS may agree on, the best first (ALPN; VPC Lattice user guide, https-listeners).
-func (s *Server) protocols() []string { return []string{"http/1.1"} }
+var protocols = []string{"h2", "http/1.1"}
 
 // ticketKey is the key of session tickets in a period of time.
 func (s *Server) ticketKey(certificate *tls.Certificate, period int64) (key [32]byte) {

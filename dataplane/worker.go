@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/trellis-project/trellis/http2"
 	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/targetgroup"
 )
@@ -45,6 +46,7 @@ type worker struct {
 	heldBytes int64 // of bodies that are held to be verified
 	exchanges []*exchange
 	full      []pausedListener
+	http2     http2.Pool
 	configs   map[*tls.Certificate]*tls.Config
 	date      [len(http.TimeFormat)]byte
 	dated     time.Time // the second that date is of
@@ -236,11 +238,16 @@ func (w *worker) exchange(c client, l *listener, t *tenant, from netip.AddrPort)
 
 // appendDate writes the Date field of now.
 func (w *worker) appendDate(out []byte) []byte {
+	out = append(out, "Date: "...)
+	out = append(out, w.dateOf()...)
+	return append(out, "\r\n"...)
+}
+
+// dateOf is the value of a Date field of now.
+func (w *worker) dateOf() []byte {
 	if now := w.loop.Time(); now.Sub(w.dated) >= time.Second || w.dated.IsZero() {
 		w.dated = now.Truncate(time.Second)
 		w.dated.UTC().AppendFormat(w.date[:0], http.TimeFormat)
 	}
-	out = append(out, "Date: "...)
-	out = append(out, w.date[:]...)
-	return append(out, "\r\n"...)
+	return w.date[:]
 }

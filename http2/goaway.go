@@ -46,6 +46,9 @@ func (c *Conn) Drained() bool {
 	return (c.going.final || c.going.told || c.going.announced && !c.server) && c.streams.count == 0
 }
 
+// Closing tells that the connection takes no new streams, since one side said so or it failed.
+func (c *Conn) Closing() bool { return c.err != nil || c.going.announced || c.going.told || c.next > maxID }
+
 // goaway deals with GOAWAY. A client's streams that the server won't serve end with RefusedStream.
 func (c *Conn) goaway(f *frame) *Error {
 	switch {

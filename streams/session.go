@@ -98,6 +98,16 @@ func (s *Session) Read() bool {
 	return m > 0
 }
 
+// Take takes bytes that were read elsewhere, before the first Read.
+func (s *Session) Take(read []byte) {
+	used, err := s.HTTP2.Receive(read)
+	s.keep(read[used:])
+	s.Flush()
+	if err != nil {
+		s.Fail(errFailed)
+	}
+}
+
 // keep keeps the beginning of a frame.
 func (s *Session) keep(p []byte) {
 	if len(p) == 0 {

@@ -137,20 +137,26 @@ func (st *Stream) Waiting() []byte {
 	return st.buffer[st.from:st.to]
 }
 
-// Read reads data, waiting for it. At the end of the data it returns io.EOF; Trailers may follow.
-func (st *Stream) Read(p []byte) (int, error) {
-	for st.from == st.to {
-		switch {
-		case st.interrupt != nil:
-			return 0, st.interrupt
-		case st.ended:
-			return 0, io.EOF
-		case st.err != nil:
-			return 0, st.err
+// WaitRead waits until there is data to read, or its end: a buffer is needed only afterwards.
+func (st *Stream) WaitRead() error {
+	for st.from == st.to && !st.ended {
+		if st.err != nil {
+			return st.err
 		}
 		if err := st.await(&st.came, &st.readDue); err != nil {
-			return 0, err
+			return err
 		}
+	}
+	return st.interrupt
+}
+
+// Read reads data, waiting for it. At the end of the data it returns io.EOF; Trailers may follow.
+func (st *Stream) Read(p []byte) (int, error) {
+	if err := st.WaitRead(); err != nil {
+		return 0, err
+	}
+	if st.from == st.to {
+		return 0, io.EOF
 	}
 	n := copy(p, st.buffer[st.from:st.to])
 	st.from += n

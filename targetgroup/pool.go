@@ -4,11 +4,14 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/trellis-project/trellis/http2"
 	"github.com/trellis-project/trellis/reactor"
+	"github.com/trellis-project/trellis/streams"
 )
 
 // Pool is the connections to targets of one event loop. But for NewPool, it is used on the loop alone, so taking a
@@ -17,12 +20,18 @@ type Pool struct {
 	m    *Manager
 	loop *reactor.Loop
 	by   map[*Target]*reserve
+
+	http2 http2.Pool
 }
 
 // reserve is the connections to one target.
 type reserve struct {
 	idle []*Conn            // a stack: the last one put is the first one taken
 	live map[*Conn]struct{} // every open connection, waiting or in use
+
+	sessions []*Conn           // of HTTP/2, that take requests
+	dialing  bool              // one of HTTP/2 is being made
+	waiters  []*reactor.Signal // who waits for it
 }
 
 // Conn is a connection to a target. One request at a time owns it. Its Read and Write are for fibers.
@@ -34,6 +43,9 @@ type Conn struct {
 	pool   *Pool
 	idle   bool
 	secure *reactor.Secured // nil for plain TCP
+
+	session *streams.Session // nil for HTTP/1.1
+	reading bool             // a fiber reads the session
 }
 
 // NewPool makes the pool of a loop. The Manager closes what target groups let go.
@@ -84,7 +96,20 @@ func (p *Pool) Put(c *Conn) {
 }
 
 // Dial opens a new connection, for which the calling fiber waits.
-func (p *Pool) Dial(t *Target) (*Conn, error) {
+func (p *Pool) Dial(t *Target) (*Conn, error) { return p.dial(t, unverified) }
+
+// reserve is what there is of a target's connections.
+func (p *Pool) reserve(t *Target) *reserve {
+	r := p.by[t]
+	if r == nil {
+		r = &reserve{live: map[*Conn]struct{}{}}
+		p.by[t] = r
+	}
+	return r
+}
+
+// dial is Dial with how TLS is spoken, if it is.
+func (p *Pool) dial(t *Target, config *tls.Config) (*Conn, error) {
 	if err := permitted(t.vpc.Load(), t.Addr.Addr()); err != nil {
 		return nil, fmt.Errorf("connect to target %s: %w", t.ID, err)
 	}
@@ -97,15 +122,10 @@ func (p *Pool) Dial(t *Target) (*Conn, error) {
 	if err := c.Conn.Connect(p.loop, fd, c, t.Addr, dialTimeout); err != nil {
 		return nil, fmt.Errorf("target %s at %s: %w", t.ID, t.Addr, err)
 	}
-	r := p.by[t]
-	if r == nil {
-		r = &reserve{live: map[*Conn]struct{}{}}
-		p.by[t] = r
-	}
-	r.live[c] = struct{}{}
+	p.reserve(t).live[c] = struct{}{}
 	t.open.Add(1)
 	if t.secure {
-		if err := c.handshake(until); err != nil {
+		if err := c.handshake(until, config); err != nil {
 			c.Close()
 			return nil, fmt.Errorf("handshake with target %s at %s: %w", t.ID, t.Addr, err)
 		}
@@ -131,7 +151,7 @@ func (c *Conn) Close() error {
 			t.idle.Add(-1)
 		}
 		delete(r.live, c)
-		if len(r.live) == 0 {
+		if len(r.live) == 0 && !r.dialing {
 			delete(p.by, t)
 		}
 	}
@@ -139,11 +159,17 @@ func (c *Conn) Close() error {
 	if c.secure != nil {
 		c.secure.Close()
 	}
-	return c.Conn.Close()
+	err := c.Conn.Close()
+	c.failSession()
+	return err
 }
 
 // Ready is reactor.Owner's. What comes while a connection waits is its end, or no answer to anything.
 func (c *Conn) Ready() {
+	if c.session != nil {
+		c.read()
+		return
+	}
 	if c.idle && !c.Quiet() && !c.chatter() {
 		c.Close()
 	}
@@ -163,8 +189,8 @@ func (c *Conn) chatter() bool {
 var unverified = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true}
 
 // handshake begins TLS with the target.
-func (c *Conn) handshake(until time.Duration) error {
-	c.secure = reactor.SecureClient(&c.Conn, unverified)
+func (c *Conn) handshake(until time.Duration, config *tls.Config) error {
+	c.secure = reactor.SecureClient(&c.Conn, config)
 	c.SetReadDeadline(until)
 	c.SetWriteDeadline(until)
 	if err := c.secure.Handshake(); err != nil {
@@ -177,7 +203,7 @@ func (c *Conn) handshake(until time.Duration) error {
 
 // Expired is reactor.Owner's: the connection has waited for too long.
 func (c *Conn) Expired() {
-	if c.idle {
+	if c.idle || c.session != nil && c.session.Streams() == 0 {
 		c.Close()
 	}
 }
@@ -211,6 +237,11 @@ func (p *Pool) retire(t *Target) {
 	if r := p.by[t]; r != nil {
 		for len(r.idle) > 0 {
 			r.idle[len(r.idle)-1].Close()
+		}
+		for _, c := range slices.Clone(r.sessions) {
+			c.session.HTTP2.Shutdown()
+			c.session.Flush()
+			c.changed()
 		}
 	}
 }
