@@ -81,9 +81,6 @@ func (c *Conn) Open(h *http1.Head, scheme, upgrade string) (*Stream, *Block, err
 	return s, b, nil
 }
 
-// ErrConnect is why an extended CONNECT can't be sent on.
-var ErrConnect = &Error{RefusedStream, "the server takes no extended CONNECT"} // RFC 8441 3
-
 // appendPath writes :path. Paths seldom repeat, and tell much: they go into no table but "/", which is in all.
 func appendPath(dst []byte, h *http1.Head) []byte {
 	const index, slash = 4, 0x80 | 4

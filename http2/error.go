@@ -96,4 +96,5 @@ var (
 	ErrBusy      = &Error{RefusedStream, "as many streams as the peer allows"}
 	ErrDraining  = &Error{RefusedStream, "the connection takes no new streams"}
 	ErrExhausted = &Error{RefusedStream, "no stream numbers left"}
+	ErrConnect   = &Error{RefusedStream, "the server takes no extended CONNECT"} // RFC 8441 3
 )

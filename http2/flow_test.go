@@ -65,32 +65,41 @@ func TestSendWindows(t *testing.T) {
 	}
 }
 
+// sizes sends all that is pending, and returns how much data each stream had in it.
+func sizes(p *peer) map[uint32]int {
+	got := map[uint32]int{}
+	b := bytes.Clone(p.Pending())
+	p.Sent(len(b))
+	for len(b) > 0 {
+		size := int(b[0])<<16 | int(b[1])<<8 | int(b[2])
+		if b[3] == dataFrame {
+			got[uint32(b[8])] += size
+		}
+		b = b[frameHead+size:]
+	}
+	return got
+}
+
 // TestConnectionWindow has two streams share the connection's window in turn.
 func TestConnectionWindow(t *testing.T) {
 	p := started(t, true, Options{MaxPending: math.MaxInt32})
 	answering(p, make([]byte, 40_000))
 	p.receive(fr(headersFrame, endOnce, 1, get()), fr(headersFrame, endOnce, 3, get()))
-	sizes := func() (n int) {
-		b := bytes.Clone(p.Pending())
-		p.Sent(len(b))
-		for len(b) > 0 {
-			size := int(b[0])<<16 | int(b[1])<<8 | int(b[2])
-			if b[3] == dataFrame {
-				n += size
-			}
-			b = b[frameHead+size:]
+	sum := func() (n int) {
+		for _, size := range sizes(p) {
+			n += size
 		}
 		return n
 	}
-	if n := sizes(); n != startWindow {
+	if n := sum(); n != startWindow {
 		t.Fatalf("sent %d bytes", n)
 	}
 	p.receive(fr(windowFrame, 0, 0, number(10_000)))
-	if n := sizes(); n != 10_000 {
+	if n := sum(); n != 10_000 {
 		t.Fatalf("sent %d bytes", n)
 	}
 	p.receive(fr(windowFrame, 0, 0, number(10_000)))
-	if n := sizes(); n != 80_000-startWindow-10_000 {
+	if n := sum(); n != 80_000-startWindow-10_000 {
 		t.Fatalf("sent %d bytes", n)
 	}
 }
@@ -130,14 +139,8 @@ func TestPending(t *testing.T) {
 		if len(p.Pending()) > bound+1000 {
 			t.Fatalf("%d bytes wait", len(p.Pending()))
 		}
-		b := bytes.Clone(p.Pending())
-		p.Sent(len(b))
-		for len(b) > 0 {
-			size := int(b[0])<<16 | int(b[1])<<8 | int(b[2])
-			if b[3] == dataFrame {
-				got[uint32(b[8])] += size
-			}
-			b = b[frameHead+size:]
+		for id, n := range sizes(p) {
+			got[id] += n
 		}
 	}
 	if want := fmt.Sprint(map[uint32]int{1: 1e5, 3: 1e5, 5: 1e5, 7: 1e5}); fmt.Sprint(got) != want {
@@ -145,6 +148,58 @@ func TestPending(t *testing.T) {
 	}
 	if open, held := p.Streams(); open != 0 || held != 0 {
 		t.Errorf("%d open, %d held", open, held)
+	}
+}
+
+// TestTurns lets large bodies share each write, and small ones pass.
+func TestTurns(t *testing.T) {
+	p := started(t, true, Options{})
+	p.receive(fr(settingsFrame, 0, 0, setting(settingWindow, maxID)), fr(windowFrame, 0, 0, number(1<<30)))
+	p.flush()
+	answering(p, make([]byte, 1_000_000))
+	p.receive(fr(headersFrame, endOnce, 1, get()))
+	p.onHead = nil
+	for id := uint32(3); id < 9; id += 2 {
+		p.receive(fr(headersFrame, endOnce, id, get()))
+	}
+	large, small := make([]byte, 1_000_000), []byte("small")
+	rest := map[uint32][]byte{3: large, 5: large, 7: small}
+	first := p.onWrite
+	p.onWrite = func(s *Stream) {
+		if s.id == 1 {
+			first(s)
+			return
+		}
+		if !s.headed {
+			b, err := s.Answer(200)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			b.Send(false)
+		}
+		n, err := s.WriteData(rest[s.id], true)
+		if err != nil {
+			t.Error(err)
+		}
+		rest[s.id] = rest[s.id][n:]
+	}
+	for id := uint32(3); id < 9; id += 2 {
+		if _, err := p.told[id].Answer(200); err != ErrBlocked {
+			t.Fatal(err)
+		}
+	}
+	sizes(p)
+	for range 10 {
+		got := sizes(p)
+		for id, n := range got {
+			if id < 7 && (n < turn/2 || n > 2*turn) {
+				t.Fatalf("of one write %v", got)
+			}
+		}
+	}
+	if len(rest[7]) != 0 {
+		t.Error("the small body waits behind the large ones")
 	}
 }
 

@@ -176,6 +176,10 @@ func (c *Conn) headerBlock(id uint32, block []byte, end bool) *Error {
 	}
 	l := c.pool.take(arena)
 	if !c.dec.decode(block, l) {
+		if first && s != nil { // nobody was told of it
+			c.close(s, true)
+			s.Release()
+		}
 		return ErrCompression
 	}
 	switch {
@@ -209,9 +213,13 @@ func (c *Conn) request(s *Stream, l *list, end bool) *Error {
 	s.upgrade, err = adoptRequest(&s.head, l, end, c.options.Connect)
 	s.arena = l.arena
 	if err != nil {
-		s.dropping, s.bad = true, !wellFormed(err)
+		bad := !wellFormed(err)
+		s.dropping, s.bad = true, bad
 		c.handler.Refused(s, err.(*http1.Error))
-		return c.chargeReset()
+		if bad {
+			return c.chargeReset()
+		}
+		return nil
 	}
 	s.expect()
 	c.handler.Head(s, &s.head, end)

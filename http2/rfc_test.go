@@ -203,6 +203,13 @@ func TestRFC(t *testing.T) {
 			if got != c.want {
 				t.Errorf("got:\n  %s\nwant:\n  %s", got, c.want)
 			}
+			p.events = nil
+			p.Abort(Cancel)
+			for _, e := range p.events {
+				if id, _, _ := strings.Cut(e, " "); !strings.Contains("; "+got, "; "+id+" ") {
+					t.Errorf("told of the end of a stream that was not told of: %s", e)
+				}
+			}
 			if (err != nil) != strings.Contains(got, "GOAWAY") {
 				t.Errorf("Receive returned %v", err)
 			}

@@ -107,7 +107,7 @@ func (s *Stream) WriteData(p []byte, end bool) (n int, err error) {
 		case s.sendable <= 0:
 			s.wants = true
 			return n, nil
-		case c.sendable <= 0 || spare == 0:
+		case c.sendable <= 0 || spare == 0 || n >= turn && c.bodies.first != nil:
 			c.bodies.join(s)
 			return n, nil
 		default:
@@ -137,8 +137,12 @@ func (s *Stream) WriteData(p []byte, end bool) (n int, err error) {
 	return n, nil
 }
 
-// maxWritten is the largest frame that is written, whatever larger ones the peer takes: streams shall take turns.
-const maxWritten = 64 << 10
+// Streams take turns: while others wait, one writes no more than a turn at a time, and no frame is larger than what waits
+// at most, whatever larger ones the peer takes.
+const (
+	turn       = 16 << 10
+	maxWritten = 64 << 10
+)
 
 // ended deals with the end of what we write on a stream.
 func (s *Stream) ended() {
