@@ -19,9 +19,8 @@ import (
 // session is a connection of HTTP/2 with a client.
 type session struct {
 	*streams.Session
-	c        *conn
-	leaving  bool // GOAWAY was said
-	counting int  // streams whose exchange goes on
+	c       *conn
+	leaving bool // GOAWAY was said
 }
 
 // beginHTTP2 makes a connection one of HTTP/2. first has been read already.
@@ -65,10 +64,10 @@ func (s *session) changed() {
 		return
 	}
 	switch {
-	case s.Streams() > 0:
-	case s.Err() != nil, s.HTTP2.Drained() && !s.Sending():
+	case s.Streams() > 0 || s.Sending():
+	case s.Err() != nil || s.HTTP2.Drained():
 		c.end()
-	case c.state == carrying && !s.Sending():
+	case c.state == carrying:
 		c.rest()
 	}
 }
@@ -103,11 +102,10 @@ type streamed = *targetgroup.Stream
 // stream is a request of HTTP/2, as the client of an exchange.
 type stream struct {
 	*streams.Stream
-	of      *session
-	x       *exchange
-	started bool
-	size    int64 // of the body, so far
-	out     []byte
+	of   *session
+	x    *exchange
+	sent bool   // the body went with the head
+	out  []byte // what went
 }
 
 // request takes a request. It is served when its account has its turn.
@@ -198,7 +196,7 @@ func headSize(h *http1.Head) int {
 }
 
 // bodyDone is client's.
-func (r *stream) bodyDone() bool { return r.Ended() && r.Trailers() == nil || r.x.held }
+func (r *stream) bodyDone() bool { return r.x.req.Framing == http1.NoBody || r.x.held || r.sent }
 
 // smallBody is the size of bodies that are sent with their head.
 const smallBody = 8 << 10
@@ -214,6 +212,7 @@ func (r *stream) first() ([]byte, error) {
 		return nil, err
 	}
 	r.x.rec.BytesReceived += int64(n)
+	r.sent = true
 	if r.x.req.Framing != http1.Chunked {
 		return b[chunkHead:], nil
 	}

@@ -87,9 +87,13 @@ func (x *exchange) relayStream(t *targetgroup.Stream) (again bool) {
 		t.SetReadDeadline(loop.Now() + x.idle)
 		head, ended, err := t.WaitHead()
 		var reset *streams.Ended
+		var bad *http1.Error
 		switch {
 		case errors.As(err, &reset) && reset.Code == http2.RefusedStream && !x.uploading && len(x.signed) == 0:
 			return true
+		case errors.As(err, &bad):
+			x.targetFailed(502, failTargetProtocol)
+			return false
 		case err != nil:
 			x.noAnswer(err)
 			return false

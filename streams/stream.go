@@ -31,9 +31,9 @@ type Stream struct {
 	err       error // why the stream ended early
 	interrupt error // what every wait ends with
 
-	readDue, writeDue   time.Duration
-	headed, came, room  reactor.Signal
-	released, readEnded bool
+	readDue, writeDue  time.Duration
+	headed, came, room reactor.Signal
+	released           bool
 }
 
 // data takes data that has come. The window of a stream is no larger than a buffer of the loop, so there is room.

@@ -107,7 +107,7 @@ func (c *Conn) changed() {
 	}
 	if s.Err() != nil || s.HTTP2.Closing() || c.Target.closed.Load() {
 		c.leaveSessions()
-		if s.Streams() == 0 && (s.Err() != nil || !s.Sending()) {
+		if s.Streams() == 0 && !s.Sending() {
 			c.Close()
 		}
 		return

@@ -1,0 +1,363 @@
+package dataplane
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/trellis-project/trellis"
+)
+
+// server starts Go's HTTP server as a target: with HTTP/1.1, or HTTP/2 without or with TLS.
+func server(t *testing.T, protocol trellis.Protocol, version string, h http.HandlerFunc) netip.AddrPort {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: h, Protocols: new(http.Protocols)}
+	s.Protocols.SetHTTP1(version == "HTTP1")
+	s.Protocols.SetHTTP2(version != "HTTP1" && protocol == trellis.ProtocolHTTPS)
+	s.Protocols.SetUnencryptedHTTP2(version != "HTTP1" && protocol == trellis.ProtocolHTTP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if protocol == trellis.ProtocolHTTPS {
+			s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*newKeys(t).issue(t, "target", true)}}
+			s.ServeTLS(ln, "", "")
+		} else {
+			s.Serve(ln)
+		}
+	}()
+	t.Cleanup(func() { s.Close(); <-done })
+	return ln.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// versions is a world whose clients may speak HTTP/2, with TLS or without, and whose target is Go's server.
+func versions(t *testing.T, listener, protocol trellis.Protocol, version string, o Options, h http.HandlerFunc) (*world, *http.Client, string) {
+	w, k := newWorld(t), newKeys(t)
+	w.group(groupID, server(t, protocol, version, h))
+	g := *must(trellis.Get[*trellis.TargetGroup](w.st, account+"/"+groupID))
+	g.Protocol, g.ProtocolVersion = protocol, version
+	w.st.Put(&g)
+	w.listenTo(listener)
+	o.Certificate = k.certificate
+	w.serve(o)
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", w.addr)
+	}
+	tr := &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: k.roots}, Protocols: new(http.Protocols), DisableCompression: true}
+	tr.Protocols.SetHTTP2(true)
+	tr.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(tr.CloseIdleConnections)
+	base := "http://" + host
+	if listener == trellis.ProtocolHTTPS {
+		base = "https://" + host
+	}
+	return w, &http.Client{Transport: tr, Timeout: 30 * time.Second}, base
+}
+
+// each calls f for each way that a request of HTTP/2 may take.
+func eachVersion(t *testing.T, h http.HandlerFunc, f func(t *testing.T, w *world, client *http.Client, base, version string)) {
+	for _, way := range []struct {
+		listener, protocol trellis.Protocol
+		version            string
+	}{
+		{trellis.ProtocolHTTP, trellis.ProtocolHTTP, "HTTP1"},
+		{trellis.ProtocolHTTPS, trellis.ProtocolHTTP, "HTTP1"},
+		{trellis.ProtocolHTTP, trellis.ProtocolHTTP, "HTTP2"},
+		{trellis.ProtocolHTTPS, trellis.ProtocolHTTP, "HTTP2"},
+		{trellis.ProtocolHTTPS, trellis.ProtocolHTTPS, "HTTP2"},
+		{trellis.ProtocolHTTPS, trellis.ProtocolHTTPS, "HTTP1"},
+	} {
+		t.Run(fmt.Sprintf("%s to %s %s", way.listener, way.protocol, way.version), func(t *testing.T) {
+			w, client, base := versions(t, way.listener, way.protocol, way.version, Options{}, h)
+			f(t, w, client, base, way.version)
+		})
+	}
+}
+
+// TestHTTP2 sends requests with and without bodies, one after the other and many at once: all are answered with what
+// they ask for, and accounted for.
+func TestHTTP2(t *testing.T) {
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex() // with HTTP/1.1, it reads on while it answers
+		w.Header().Set("x-seen", r.Proto+" "+r.Method+" "+r.Host+" "+r.URL.RequestURI()+" "+r.Header.Get("x-forwarded-proto")+" ["+r.Header.Get("x-mine")+"]")
+		w.Header()["Set-Cookie"] = []string{"a=1", "b=2"}
+		io.Copy(w, r.Body)
+	}
+	eachVersion(t, echo, func(t *testing.T, w *world, client *http.Client, base, version string) {
+		proto := map[string]string{"HTTP1": "HTTP/1.1", "HTTP2": "HTTP/2.0"}[version]
+		n := 0
+		for _, size := range []int{0, 1, 1000, 8191, 8193, 65535, 65536, 200_000, 2 << 20} {
+			for _, known := range []bool{true, false} {
+				body := bytes.Repeat([]byte("x"), size)
+				var r io.Reader = bytes.NewReader(body)
+				if !known {
+					r = io.MultiReader(r)
+				}
+				req, err := http.NewRequest("POST", base+"/a/b?c=d%20e", r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("X-Mine", "yes")
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Fatalf("%d bytes, length known %t: %v", size, known, err)
+				}
+				got, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || !bytes.Equal(got, body) || resp.ProtoMajor != 2 || resp.StatusCode != 200 {
+					t.Fatalf("%d bytes: %d came by %s with %d, %v", size, len(got), resp.Proto, resp.StatusCode, err)
+				}
+				want := proto + " POST " + host + " /a/b?c=d%20e " + base[:strings.Index(base, ":")] + " [yes]"
+				if seen := resp.Header.Get("x-seen"); seen != want {
+					t.Fatalf("the target saw %q, want %q", seen, want)
+				}
+				if c := resp.Header["Set-Cookie"]; len(c) != 2 {
+					t.Errorf("cookies %q", c)
+				}
+				if r := w.record(n); r.Protocol != "HTTP/2" || r.ResponseCode != 200 || r.BytesReceived < int64(size) || r.BytesSent < int64(size) || r.FailureReason != "" {
+					t.Errorf("record %+v", r)
+				}
+				n++
+			}
+		}
+		var wg sync.WaitGroup
+		for i := range 300 {
+			wg.Go(func() {
+				text := strings.Repeat(fmt.Sprint(i, " "), 1000)
+				resp, err := client.Post(base+"/", "text/plain", strings.NewReader(text))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer resp.Body.Close()
+				if got, err := io.ReadAll(resp.Body); err != nil || string(got) != text {
+					t.Errorf("request %d: %d %.20q of %d bytes, %v", i, resp.StatusCode, got, len(got), err)
+				}
+			})
+		}
+		wg.Wait()
+		for i := range 300 {
+			if r := w.record(n + i); r.FailureReason != "" {
+				t.Errorf("record %+v", r)
+				break
+			}
+		}
+	})
+}
+
+// TestHTTP2Streams talks both ways on one request, with trailers at the end.
+func TestHTTP2Streams(t *testing.T) {
+	talk := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "x-end")
+		w.WriteHeader(200)
+		w.(http.Flusher).Flush()
+		b := make([]byte, 100)
+		for {
+			n, err := r.Body.Read(b)
+			w.Write(bytes.ToUpper(b[:n]))
+			w.(http.Flusher).Flush()
+			if err != nil {
+				break
+			}
+		}
+		w.Header().Set("x-end", "over "+r.Trailer.Get("x-sent"))
+	}
+	for _, listener := range []trellis.Protocol{trellis.ProtocolHTTP, trellis.ProtocolHTTPS} {
+		w, client, base := versions(t, listener, trellis.ProtocolHTTP, "HTTP2", Options{}, talk)
+		in, out := io.Pipe()
+		req, err := http.NewRequest("POST", base+"/", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Trailer = http.Header{"X-Sent": nil}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 50 {
+			text := fmt.Sprint("word ", i)
+			go io.WriteString(out, text)
+			got := make([]byte, len(text))
+			if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != strings.ToUpper(text) {
+				t.Fatalf("%q, %v", got, err)
+			}
+		}
+		req.Trailer.Set("X-Sent", "all")
+		out.Close()
+		if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) != 0 || resp.Trailer.Get("x-end") != "over all" {
+			t.Errorf("%q, %v, trailers %v", rest, err, resp.Trailer)
+		}
+		resp.Body.Close()
+		w.record(0)
+	}
+}
+
+// TestHTTP2Gone gives up requests: the target sees it, and the connection goes on.
+func TestHTTP2Gone(t *testing.T) {
+	given := make(chan error, 10)
+	wait := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/quick" {
+			return
+		}
+		w.WriteHeader(200)
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		given <- r.Context().Err()
+	}
+	eachVersion(t, wait, func(t *testing.T, w *world, client *http.Client, base, version string) {
+		for i := range 5 {
+			ctx, cancel := context.WithCancel(t.Context())
+			req, err := http.NewRequestWithContext(ctx, "GET", base+"/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+			resp.Body.Close()
+			select {
+			case <-given:
+			case <-time.After(10 * time.Second):
+				t.Fatal("the target does not see that nobody waits")
+			}
+			if r := w.record(2 * i); r.FailureReason != failClientClosed {
+				t.Errorf("record %+v", r)
+			}
+			if resp, err := client.Get(base + "/quick"); err != nil || resp.StatusCode != 200 {
+				t.Fatal(resp, err)
+			}
+			w.record(2*i + 1)
+		}
+		if s := w.server.Stats(); s.Accepted != 1 {
+			t.Errorf("%d connections", s.Accepted)
+		}
+	})
+}
+
+// TestHTTP2Refuses looks at what can't go to a target, and at what is no request.
+func TestHTTP2Refuses(t *testing.T) {
+	hello := func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") }
+	_, client, base := versions(t, trellis.ProtocolHTTPS, trellis.ProtocolHTTP, "HTTP1", Options{}, hello)
+	ask := func(method, path string, fields ...string) (status int, grpc string) {
+		t.Helper()
+		req, err := http.NewRequest(method, base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(fields); i += 2 {
+			req.Header.Set(fields[i], fields[i+1])
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		return resp.StatusCode, resp.Header.Get("grpc-status")
+	}
+	for _, c := range []struct {
+		method, path string
+		fields       []string
+		status       int
+		grpc         string
+	}{
+		{"GET", "/", nil, 200, ""},
+		{"POST", "/a.B/C", []string{"content-type", "application/grpc"}, 502, "14"},
+		{"GET", "/fixed404", nil, 404, ""},
+	} {
+		if status, grpc := ask(c.method, c.path, c.fields...); status != c.status || grpc != c.grpc {
+			t.Errorf("%s %s: %d, grpc-status %q", c.method, c.path, status, grpc)
+		}
+	}
+	_, client, base = versions(t, trellis.ProtocolHTTPS, trellis.ProtocolHTTP, "GRPC", Options{}, hello)
+	if status, _ := ask("GET", "/"); status != 502 {
+		t.Errorf("GET to a target group of gRPC: %d", status)
+	}
+	if status, _ := ask("POST", "/"); status != 200 {
+		t.Errorf("POST to a target group of gRPC: %d", status)
+	}
+}
+
+// TestHTTP2DeniesGRPC answers a call that no policy allows so that clients of gRPC know it.
+func TestHTTP2DeniesGRPC(t *testing.T) {
+	w, k := newWorld(t), newKeys(t)
+	w.enforce(svcID, "")
+	w.listenTo(trellis.ProtocolHTTPS)
+	w.serve(Options{Certificate: k.certificate})
+	client := w.client(k, nil)
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	resp, err := client.Post("https://"+host+"/a.B/C", "application/grpc+proto", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != 403 || resp.Header.Get("grpc-status") != "7" || !strings.Contains(resp.Header.Get("grpc-message"), "is not authorized to perform: vpc-lattice-svcs:Invoke") ||
+		resp.Header.Get("content-type") != "application/grpc" {
+		t.Errorf("%d %v", resp.StatusCode, resp.Header)
+	}
+	if r := w.record(0); !r.GRPC || r.GRPCResponseCode != 7 || r.AuthDeniedReason != "Service" {
+		t.Errorf("record %+v", r)
+	}
+}
+
+// TestHTTP2Drains ends a server with requests under way: they are served, and the client hears GOAWAY.
+func TestHTTP2Drains(t *testing.T) {
+	begun, end := make(chan struct{}), make(chan struct{})
+	wait := func(w http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-end
+		io.WriteString(w, "served")
+	}
+	w, _, _ := versions(t, trellis.ProtocolHTTP, trellis.ProtocolHTTP, "HTTP2", Options{}, wait)
+	tr := &http.Transport{Protocols: new(http.Protocols)}
+	tr.Protocols.SetUnencryptedHTTP2(true)
+	cc, err := tr.NewClientConn(t.Context(), "http", w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	req, _ := http.NewRequest("GET", "http://"+host+"/", nil)
+	result := make(chan string, 1)
+	go func() {
+		resp, err := cc.RoundTrip(req)
+		if err != nil {
+			result <- err.Error()
+			return
+		}
+		b, _ := io.ReadAll(resp.Body)
+		result <- string(b)
+	}()
+	<-begun
+	l := w.only()
+	w.workers(func(x *worker) { x.each(l, (*conn).dismiss) })
+	for cc.Available() > 0 {
+		yield()
+	}
+	close(end)
+	if got := <-result; got != "served" {
+		t.Error(got)
+	}
+	for w.server.Stats().Open > 0 {
+		yield()
+	}
+}
+
+// only returns the one listener that has a connection.
+func (w *world) only() (l *listener) {
+	w.await(func(c *conn) bool { l = c.l; return true })
+	return l
+}
