@@ -22,6 +22,9 @@ type client interface {
 	head(piece []byte, whole bool) error
 	// data sends a further piece of the body.
 	data(piece []byte, whole bool) error
+	// switched passes on that the target has switched to WebSocket. It returns what is carried on, and what of it has been
+	// read already.
+	switched() (s side, first []byte, err error)
 	// own sends an answer of our own, which may be what ends the connection.
 	own(status int, body string)
 	// abort ends an answer that can't be completed, so that it does not look like one that ended.

@@ -49,6 +49,9 @@ type exchange struct {
 	reqHead, respHead http1.Head   // of HTTP/1.1
 	version           int          // of HTTP that the client speaks: 1 or 2
 	grpc              bool         // the request is one of gRPC
+	webSocket         bool         // it asks for WebSocket, and may have it
+	webSocketKey      string       // with this key, of our own making
+	unserved          bool         // it asks for another protocol
 	badHead           *http1.Error // why the request is not served
 
 	// What the pipeline found.
@@ -100,7 +103,7 @@ func (x *exchange) scheme() string {
 
 // reset empties the exchange for the next request. The bytes of in stay.
 func (x *exchange) reset() {
-	x.req, x.resp, x.version, x.grpc, x.badHead = &x.reqHead, &x.respHead, 1, false, nil
+	x.req, x.resp, x.version, x.grpc, x.webSocket, x.webSocketKey, x.unserved, x.badHead = &x.reqHead, &x.respHead, 1, false, false, "", false, nil
 	x.req.Reset()
 	x.vpc, x.network, x.service, x.listener, x.rule, x.group, x.caller = nil, nil, nil, nil, nil, nil, nil
 	x.idle = defaultIdle

@@ -121,6 +121,10 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 		return false
 	}
 	h := x.resp
+	if h.Status == 101 {
+		x.switchProtocols(t, b[head:n])
+		return false
+	}
 	x.rec.ResponseCode = h.Status
 	x.respBody.Start(h)
 	contentOnly := x.c.contentOnly()
@@ -150,11 +154,12 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 func (x *exchange) readHead(t *targetgroup.Conn) (b []byte, n, head int, ok bool) {
 	loop := x.w.loop
 	x.resp.Reset()
+	x.resp.Switching = x.webSocket
 	for interim := 0; ; {
 		if n > 0 {
 			var err error
 			head, err = http1.ParseResponse(b[:n], x.resp, x.req.Method == "HEAD")
-			if err == nil && head > 0 && x.resp.Status < 200 {
+			if err == nil && head > 0 && x.resp.Status < 200 && x.resp.Status != 101 {
 				if interim++; interim > maxInterim {
 					err = http1.ErrStatusLine
 				} else if err := x.c.interim(); err != nil {
@@ -164,6 +169,7 @@ func (x *exchange) readHead(t *targetgroup.Conn) (b []byte, n, head int, ok bool
 				if err == nil {
 					n = copy(b, b[head:n])
 					x.resp.Reset()
+					x.resp.Switching = x.webSocket
 					continue
 				}
 			}

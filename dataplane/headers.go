@@ -27,7 +27,12 @@ func (x *exchange) appendRequest(out []byte) []byte {
 		out = http1.AppendField(out, "Host", h.Host)
 	}
 	out = http1.AppendFraming(out, h)
-
+	if x.webSocket {
+		out = appendUpgrade(out)
+		if x.version == 2 {
+			out = http1.AppendField(out, "Sec-WebSocket-Key", x.webSocketKey)
+		}
+	}
 	out = append(out, "x-forwarded-for: "...)
 	out = x.appendForwardedFor(out)
 	out = append(out, "\r\nx-forwarded-port: "...)

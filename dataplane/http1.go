@@ -177,6 +177,21 @@ func (c *conn) data(piece []byte, _ bool) error {
 	return c.write(piece, c.x.idle)
 }
 
+// switched is client's.
+func (c *conn) switched() (side, []byte, error) {
+	x := c.x
+	b := c.w.loop.Buffer()
+	defer c.w.loop.Release(b)
+	out := http1.AppendStatusLine(b[:0], x.resp.Status, x.resp.Reason)
+	out = http1.AppendFields(out, x.resp, toClient)
+	out = appendUpgrade(out)
+	out = http1.AppendField(out, "x-amzn-requestid", x.rec.RequestID)
+	err := c.write(append(out, "\r\n"...), x.idle)
+	first := x.in[x.inPos:x.inEnd]
+	x.inPos = x.inEnd
+	return c, first, err
+}
+
 // own is client's. It does away with the rest of the request's body.
 func (c *conn) own(status int, body string) {
 	x := c.x

@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/trellis-project/trellis/http1"
@@ -29,7 +30,7 @@ func (c *conn) beginHTTP2(first []byte) {
 	c.http2 = s
 	s.Session = streams.NewServer(streams.Options{Loop: c.w.loop, Transport: c, Request: s.request, Refused: s.refused, Changed: s.changed,
 		Patience: func() time.Duration { return c.w.patience(defaultIdle) },
-		HTTP2:    http2.Options{StreamWindow: reactor.BufferSize, Pool: &c.w.http2}})
+		HTTP2:    http2.Options{StreamWindow: reactor.BufferSize, Connect: !c.l.s.Strict, Pool: &c.w.http2}})
 	if len(first) > 0 {
 		s.Take(first)
 	}
@@ -169,11 +170,26 @@ func (r *stream) Run() {
 	default:
 		x.headLen = headSize(x.req)
 		x.grpc = http2.IsGRPC(x.req)
+		if r.HTTP2.Upgrade() != "" {
+			r.upgrade()
+		}
 		x.serve()
 	}
 	r.of.c.idleIn = x.idle
 	x.free()
 	r.Release()
+}
+
+// upgrade makes a request for WebSocket, which is a CONNECT in HTTP/2 (RFC 8441), what it is in HTTP/1.1: a GET. So it
+// is to rules and policies, too.
+func (r *stream) upgrade() {
+	x := r.x
+	x.req.Method, x.req.Framing = "GET", http1.NoBody
+	if r.HTTP2.Upgrade() == webSocket {
+		x.webSocket, x.webSocketKey = true, newWebSocketKey()
+	} else {
+		x.unserved = true
+	}
 }
 
 // drop accounts for a request that its client gave up before it had its turn.
@@ -391,6 +407,26 @@ func (r *stream) data(piece []byte, whole bool) error {
 	n, err := r.WriteData(piece, whole)
 	r.x.rec.BytesSent += int64(n)
 	return err
+}
+
+// switched is client's: to HTTP/2 the switch is an answer like any other (RFC 8441 5).
+func (r *stream) switched() (side, []byte, error) {
+	x := r.x
+	r.stir()
+	b, err := r.Answer(200)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, f := range x.resp.Fields {
+		if x.resp.Passes(i, toClient) && !strings.EqualFold(f.Name, "sec-websocket-accept") {
+			b.Field(f.Name, f.Value)
+		}
+	}
+	b.Field("x-amzn-requestid", x.rec.RequestID)
+	b.Send(false)
+	r.Flush()
+	x.rec.ResponseCode = 200
+	return r, nil, nil
 }
 
 // own is client's. To gRPC the answer is one that has no message but says why.

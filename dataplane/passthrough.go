@@ -1,12 +1,7 @@
 package dataplane
 
 import (
-	"errors"
-	"io"
-	"time"
-
 	"github.com/trellis-project/trellis/authpolicy"
-	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/targetgroup"
 )
@@ -55,7 +50,7 @@ func (c *conn) passThrough(h *hello) {
 	defer t.Close()
 	x.target = t
 	x.rec.RequestToTarget = c.w.loop.Now() - x.began
-	x.rec.FailureReason = c.carry(t, h.first, x.idle)
+	x.rec.FailureReason = x.carry(&c.Conn, &t.Conn, h.first)
 	x.target = nil
 }
 
@@ -96,94 +91,4 @@ func (x *exchange) reach() (t *targetgroup.Conn, err error) {
 		}
 	}
 	return nil, err
-}
-
-// carriage is one direction of a connection that is carried as it comes.
-type carriage struct {
-	loop     *reactor.Loop
-	from, to *reactor.Conn
-	idle     time.Duration
-	carried  int64
-	err      error // why it ended; nil at the end of what is sent
-	done     reactor.Signal
-}
-
-// carry carries what client and target send each other until both have ended, one fails, or nothing was sent for the
-// idle timeout. first has been read from the client already. It returns the reason of a failure.
-func (c *conn) carry(t *targetgroup.Conn, first []byte, idle time.Duration) (reason string) {
-	loop := c.w.loop
-	up := &carriage{loop: loop, from: &c.Conn, to: &t.Conn, idle: idle}
-	down := &carriage{loop: loop, from: &t.Conn, to: &c.Conn, idle: idle}
-	t.SetWriteDeadline(loop.Now() + idle)
-	if _, err := t.Conn.Write(first); err != nil {
-		c.Abort()
-		return failTargetClosed
-	}
-	loop.Go(up)
-	down.Run()
-	for loop.Await(&up.done, time.Hour) != nil {
-	}
-	c.x.rec.BytesReceived += up.carried
-	c.x.rec.BytesSent += down.carried
-	switch {
-	case c.outlived:
-		reason = failTooLong
-	case reactor.IsTimeout(up.err) || reactor.IsTimeout(down.err), errors.Is(down.err, errCut):
-		// Nothing was sent for the idle timeout, or the node stops: that is how such connections end.
-	case errors.Is(down.err, errClientGone):
-		reason = failClientClosed
-	case down.err != nil && !errors.Is(down.err, errOther):
-		reason = failTargetClosed
-	case up.err != nil && !errors.Is(up.err, errOther):
-		reason = failClientClosed
-	}
-	if reason != failNone {
-		c.Abort()
-	}
-	return reason
-}
-
-// errOther ends a direction when the other one has failed.
-var errOther = errors.New("the other direction has failed")
-
-// Run carries one direction. It is a fiber's task. No buffer is held while nothing comes.
-func (d *carriage) Run() {
-	d.err = d.run()
-	if d.err != nil {
-		d.from.Interrupt(errOther)
-		d.to.Interrupt(errOther)
-	}
-	d.done.Set()
-}
-
-// run is Run's loop.
-func (d *carriage) run() error {
-	d.stir()
-	for {
-		if err := d.from.WaitRead(); err != nil {
-			return err
-		}
-		b := d.loop.Buffer()
-		n, err := d.from.TryRead(b)
-		if n > 0 {
-			d.stir()
-			_, err = d.to.Write(b[:n])
-			d.carried += int64(n)
-		}
-		d.loop.Release(b)
-		switch {
-		case errors.Is(err, io.EOF):
-			return d.to.CloseWrite()
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// stir puts off the end for want of anything sent, in both directions.
-func (d *carriage) stir() {
-	due := d.loop.Now() + d.idle
-	d.from.SetReadDeadline(due)
-	d.to.SetReadDeadline(due)
-	d.to.SetWriteDeadline(due)
 }

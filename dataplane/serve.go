@@ -60,7 +60,12 @@ func (x *exchange) serve() {
 		return
 	}
 	x.rec.TargetGroupARN, x.rec.DestinationVPCID = x.group.ARN, x.group.VPCID
+	if x.version == 1 {
+		x.asksForWebSocket()
+	}
 	switch {
+	case x.unserved || x.webSocket && x.group.Multiplexed():
+		x.answer(501, failClientProtocol)
 	case !x.carries():
 		x.answer(502, failTargetProtocol)
 	case x.group.Multiplexed():

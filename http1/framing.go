@@ -49,7 +49,7 @@ func (h *Head) frameResponse(toHead bool) error {
 		return err
 	}
 	switch {
-	case h.Status == 101:
+	case h.Status == 101 && !h.Switching:
 		return ErrSwitchedProtocol
 	case h.Status < 200, h.Status == 204:
 		if h.Coded || h.Length > 0 {

@@ -50,6 +50,8 @@ type Head struct {
 	Upgrade   bool // the sender would like to switch protocols
 	HasDate   bool
 
+	Switching bool // of a response, said before it is parsed: the request asked to switch protocols, so 101 may come
+
 	scan int // where looking for the end of the head goes on
 	line int // where the line at scan begins
 	seen bool

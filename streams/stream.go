@@ -196,6 +196,12 @@ func (st *Stream) WriteData(p []byte, end bool) (sent int, err error) {
 	}
 }
 
+// CloseWrite ends the message.
+func (st *Stream) CloseWrite() error {
+	_, err := st.WriteData(nil, true)
+	return err
+}
+
 // Answer begins a head; see http2.Stream.Answer. It waits until there is room.
 func (st *Stream) Answer(status int) (*http2.Block, error) {
 	return st.block(func() (*http2.Block, error) { return st.HTTP2.Answer(status) })

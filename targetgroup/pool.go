@@ -224,6 +224,16 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
+// CloseWrite tells the target that nothing more is sent.
+func (c *Conn) CloseWrite() error {
+	if c.secure != nil {
+		if err := c.secure.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	return c.Conn.CloseWrite()
+}
+
 // WaitRead waits until there may be something to read.
 func (c *Conn) WaitRead() error {
 	if c.secure.Holds() {
