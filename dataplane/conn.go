@@ -149,13 +149,13 @@ func (c *conn) end() {
 		c.w.waiting.remove(c)
 	}
 	c.state = over
-	if c.http2 != nil {
-		c.http2.Fail(net.ErrClosed)
-	}
 	if c.tls != nil {
 		c.tls.Close()
 	}
 	c.Close()
+	if c.http2 != nil {
+		c.http2.Close(net.ErrClosed)
+	}
 	c.w.leave(c.tenant)
 	c.w.gone(c.l)
 }

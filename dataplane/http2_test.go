@@ -361,3 +361,63 @@ func (w *world) only() (l *listener) {
 	w.await(func(c *conn) bool { l = c.l; return true })
 	return l
 }
+
+// settle waits until no worker holds anything for a request.
+func (w *world) settle() {
+	w.t.Helper()
+	held := ""
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); yield() {
+		held = ""
+		w.workers(func(x *worker) {
+			if x.inFlight != 0 || x.loop.BuffersOut() != 0 || x.http2.Held() != 0 || x.heldBytes != 0 {
+				held = fmt.Sprintf("%d exchanges, %d bytes of buffers, output of %d connections, %d bytes of bodies", x.inFlight, x.loop.BuffersOut(), x.http2.Held(), x.heldBytes)
+			}
+		})
+		if held == "" {
+			return
+		}
+	}
+	w.t.Errorf("what is held and should not be: %s", held)
+}
+
+// TestHTTP2LeavesNothing ends connections in the midst of requests in all ways: nothing is held afterwards.
+func TestHTTP2LeavesNothing(t *testing.T) {
+	slowly := func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex()
+		for range 100 {
+			if _, err := w.Write(make([]byte, 50_000)); err != nil {
+				return
+			}
+		}
+		io.Copy(io.Discard, r.Body)
+	}
+	eachVersion(t, slowly, func(t *testing.T, w *world, client *http.Client, base, version string) {
+		for i := range 20 {
+			var wg sync.WaitGroup
+			ctx, cancel := context.WithCancel(t.Context())
+			for range 10 {
+				wg.Go(func() {
+					in, out := io.Pipe()
+					go out.Write(make([]byte, 100_000))
+					req, err := http.NewRequestWithContext(ctx, "POST", base+"/", in)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if resp, err := client.Do(req); err == nil {
+						io.CopyN(io.Discard, resp.Body, 100_000)
+						if i%2 == 0 {
+							resp.Body.Close()
+						}
+					}
+					out.Close()
+				})
+			}
+			wg.Wait()
+			cancel()
+			client.CloseIdleConnections()
+		}
+		client.Transport.(*http.Transport).CloseIdleConnections()
+		w.settle()
+	})
+}

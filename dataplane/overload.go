@@ -6,6 +6,8 @@ const (
 	// exchangeCost is what a request in flight takes besides buffers, in bytes: its exchange with the fields of two
 	// heads, its fiber's stack, the connection to its target.
 	exchangeCost = 16 << 10
+	// sessionCost is what a connection of HTTP/2 takes whose client does not read, in bytes.
+	sessionCost = 64 << 10
 	// pressedWait is how long a wait in the middle of a message may last while the node is short of memory or
 	// connections.
 	pressedWait = 5 * time.Second
@@ -13,7 +15,7 @@ const (
 
 // memory is what the requests in flight of this worker take, in bytes.
 func (w *worker) memory() int64 {
-	return int64(w.inFlight)*exchangeCost + int64(w.loop.BuffersOut()) + w.heldBytes
+	return int64(w.inFlight)*exchangeCost + int64(w.loop.BuffersOut()) + int64(w.http2.Held())*sessionCost + w.heldBytes
 }
 
 // mayServe tells whether there is memory for one more request of a tenant. Each worker has an equal part of

@@ -15,7 +15,12 @@ type Pool struct {
 	buffers [][]byte
 	list    list   // the header list at hand
 	scratch []byte // strings of a list that nobody gets
+	out     int    // buffers that hold output
 }
+
+// Held is how many connections have output that waits to be sent; none holds more than Options.MaxPending of it, and what
+// the peer makes us say.
+func (p *Pool) Held() int { return p.out }
 
 // stream returns a stream that is nobody's.
 func (p *Pool) stream() *Stream {
@@ -37,6 +42,7 @@ func (p *Pool) putStream(s *Stream) {
 
 // buffer returns an empty buffer for output.
 func (p *Pool) buffer() []byte {
+	p.out++
 	if n := len(p.buffers); n > 0 {
 		b := p.buffers[n-1]
 		p.buffers = p.buffers[:n-1]
@@ -47,6 +53,7 @@ func (p *Pool) buffer() []byte {
 
 // putBuffer takes a buffer back.
 func (p *Pool) putBuffer(b []byte) {
+	p.out--
 	if len(p.buffers) < spareBuffers && cap(b) <= keptBuffer {
 		p.buffers = append(p.buffers, b[:0])
 	}

@@ -132,6 +132,14 @@ func (s *Session) Fail(err error) {
 	s.o.Changed()
 }
 
+// Close is Fail when the connection below has been closed: nothing more is sent.
+func (s *Session) Close(err error) {
+	s.Fail(err)
+	if !s.flushing {
+		s.HTTP2.Sent(len(s.HTTP2.Pending()))
+	}
+}
+
 // Flush makes sure that what is pending will be sent, soon.
 func (s *Session) Flush() {
 	if s.flushing || len(s.HTTP2.Pending()) == 0 {

@@ -159,6 +159,6 @@ func (c *Conn) TryRead(b []byte) (int, error) {
 func (c *Conn) failSession() {
 	if c.session != nil {
 		c.leaveSessions()
-		c.session.Fail(net.ErrClosed)
+		c.session.Close(net.ErrClosed)
 	}
 }
