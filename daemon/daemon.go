@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -109,7 +111,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
 		Keep: c.KeepVPCs})
-	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Health: d.reportHealth, Region: c.Region, Log: log})
+	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Roots: sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) }), Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	loops := spareProcessor()
 	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Certificate: d.certificate, Groups: d.groups,

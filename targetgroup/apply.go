@@ -148,10 +148,10 @@ func (a *application) group(n *trellis.TargetGroup) *Group {
 // whether that changed.
 func (a *application) target(g *trellis.TargetGroup, r registered) (t *Target, moved bool) {
 	key, n := r.key, r.noun
-	addr, secure := a.address(g, n), g.Protocol == trellis.ProtocolHTTPS
+	addr, secure, verify := a.address(g, n), g.Protocol == trellis.ProtocolHTTPS, verifies(g)
 	t = a.m.targets[key]
-	if known := t; t == nil || t.Addr != addr || t.VPCID != g.VPCID || t.secure != secure {
-		t = &Target{ID: n.ID, Addr: addr, Key: key, VPCID: g.VPCID, groupID: g.ID, secure: secure}
+	if known := t; t == nil || t.Addr != addr || t.VPCID != g.VPCID || t.secure != secure || t.verify != verify {
+		t = &Target{ID: n.ID, Addr: addr, Key: key, VPCID: g.VPCID, groupID: g.ID, secure: secure, verify: verify}
 		h := Health{trellis.TargetInitial, reasonInitial}
 		if known == nil {
 			h = a.remembered(r)

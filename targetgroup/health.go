@@ -2,7 +2,6 @@ package targetgroup
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -124,7 +123,7 @@ type prober struct {
 	match     matcher
 }
 
-// prober returns the prober of a target. Certificates are not verified and redirects not followed.
+// prober returns the prober of a target. Redirects are not followed.
 func (m *Manager) prober(t *Target, c trellis.HealthCheck, match matcher) *prober {
 	at := t.Addr
 	if c.Port != 0 {
@@ -137,7 +136,7 @@ func (m *Manager) prober(t *Target, c trellis.HealthCheck, match matcher) *probe
 			}
 			return m.dial(ctx, t.VPCID, at)
 		},
-		TLSClientConfig:        &tls.Config{InsecureSkipVerify: true},
+		TLSClientConfig:        m.tlsWith(t),
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,

@@ -2,6 +2,7 @@ package targetgroup
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -19,6 +20,9 @@ type Options struct {
 	// Socket makes a TCP socket inside a VPC, not yet connected and non-blocking, for traffic. The caller owns it.
 	// Sockets of the process' own namespace when nil.
 	Socket func(vpcID string, to netip.AddrPort) (fd int, err error)
+	// Roots are whom the certificates of targets are verified by, where a target group asks for that (VerifyTag). The
+	// machine's own when nil.
+	Roots func() *x509.CertPool
 	// Health is told when a target's status or reason changes, in order for each target, from one goroutine.
 	// A change that is overtaken by another before it was told is left out.
 	Health func(trellis.TargetHealth)
@@ -31,6 +35,7 @@ type Options struct {
 type Manager struct {
 	dial   func(ctx context.Context, vpcID string, to netip.AddrPort) (net.Conn, error)
 	socket func(vpcID string, to netip.AddrPort) (fd int, err error)
+	roots  func() *x509.CertPool
 	tell   func(trellis.TargetHealth)
 	region string
 	now    func() time.Time
@@ -54,7 +59,7 @@ type Manager struct {
 
 // New returns a Manager without groups. It starts nothing.
 func New(o Options) *Manager {
-	m := &Manager{dial: o.Dial, socket: o.Socket, tell: o.Health, region: o.Region, now: o.Now, log: o.Log,
+	m := &Manager{dial: o.Dial, socket: o.Socket, roots: o.Roots, tell: o.Health, region: o.Region, now: o.Now, log: o.Log,
 		targets: map[string]*Target{}, retired: map[*Target]struct{}{}, told: map[string]Health{}, waiting: map[string]bool{}, wake: make(chan struct{}, 1)}
 	if m.socket == nil {
 		m.socket = plainSocket

@@ -96,7 +96,7 @@ func (p *Pool) Put(c *Conn) {
 }
 
 // Dial opens a new connection, for which the calling fiber waits.
-func (p *Pool) Dial(t *Target) (*Conn, error) { return p.dial(t, unverified) }
+func (p *Pool) Dial(t *Target) (*Conn, error) { return p.dial(t) }
 
 // reserve is what there is of a target's connections.
 func (p *Pool) reserve(t *Target) *reserve {
@@ -108,8 +108,8 @@ func (p *Pool) reserve(t *Target) *reserve {
 	return r
 }
 
-// dial is Dial with how TLS is spoken, if it is.
-func (p *Pool) dial(t *Target, config *tls.Config) (*Conn, error) {
+// dial is Dial, to agree on protocols with a target that has TLS.
+func (p *Pool) dial(t *Target, protocols ...string) (*Conn, error) {
 	if err := permitted(t.vpc.Load(), t.Addr.Addr()); err != nil {
 		return nil, fmt.Errorf("connect to target %s: %w", t.ID, err)
 	}
@@ -125,7 +125,7 @@ func (p *Pool) dial(t *Target, config *tls.Config) (*Conn, error) {
 	p.reserve(t).live[c] = struct{}{}
 	t.open.Add(1)
 	if t.secure {
-		if err := c.handshake(until, config); err != nil {
+		if err := c.handshake(until, p.m.tlsWith(t, protocols...)); err != nil {
 			c.Close()
 			return nil, fmt.Errorf("handshake with target %s at %s: %w", t.ID, t.Addr, err)
 		}
@@ -184,9 +184,6 @@ func (c *Conn) chatter() bool {
 	n, err := c.secure.TryRead(b[:])
 	return n == 0 && err == nil
 }
-
-// unverified is TLS with targets: their certificates are not verified, as VPC Lattice does.
-var unverified = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true}
 
 // handshake begins TLS with the target.
 func (c *Conn) handshake(until time.Duration, config *tls.Config) error {

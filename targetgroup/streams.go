@@ -1,7 +1,6 @@
 package targetgroup
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -20,13 +19,6 @@ type Stream struct {
 	// Target is whom it leads to.
 	Target *Target
 }
-
-// unverifiedHTTP2 is TLS with targets that speak HTTP/2.
-var unverifiedHTTP2 = func() *tls.Config {
-	c := unverified.Clone()
-	c.NextProtos = []string{"h2"}
-	return c
-}()
 
 // errNotHTTP2 says that a target agreed on something else.
 var errNotHTTP2 = errors.New("the target does not speak HTTP/2")
@@ -78,7 +70,7 @@ func (p *Pool) Open(t *Target, h *http1.Head, scheme string) (s *Stream, b *http
 func (p *Pool) dialSession(t *Target) (*Conn, error) {
 	r := p.reserve(t)
 	r.dialing = true
-	c, err := p.dial(t, unverifiedHTTP2)
+	c, err := p.dial(t, "h2")
 	r.dialing = false
 	if err == nil && c.secure != nil && c.secure.State().NegotiatedProtocol != "h2" {
 		c.Close()

@@ -39,7 +39,8 @@ type Target struct {
 	VPCID string
 
 	groupID string
-	secure  bool // TLS to the target, certificate not verified, as VPC Lattice does
+	secure  bool   // TLS to the target
+	verify  string // the name that its certificate is verified for, empty for none
 	vpc     atomic.Pointer[trellis.VPC]
 	health  atomic.Pointer[Health]
 

@@ -2,6 +2,7 @@ package targetgroup
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -110,6 +111,39 @@ func TestHTTPSTargets(t *testing.T) {
 	})
 	if open, _ := target.Connections(); open != 0 {
 		t.Errorf("%d connections with unread text are kept", open)
+	}
+}
+
+// TestVerifiedTargets verifies the certificates of targets whose group has the tag: by the name in it.
+func TestVerifiedTargets(t *testing.T) {
+	asked := make(chan string, 1)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.TLS.ServerName }))
+	s.StartTLS()
+	defer s.Close()
+	at := netip.MustParseAddrPort(s.Listener.Addr().String())
+	for name, works := range map[string]bool{"": true, "example.com": true, "other.example": false} {
+		m := New(Options{Roots: func() *x509.CertPool {
+			pool := x509.NewCertPool()
+			pool.AddCert(s.Certificate())
+			return pool
+		}})
+		st := stateWith(trellis.TargetGroup{Meta: trellis.Meta{Tags: map[string]string{VerifyTag: name}}, Type: trellis.TargetsIP, Protocol: trellis.ProtocolHTTPS, Port: 443}, trellis.Target{ID: "127.0.0.1", Port: int(at.Port())})
+		st.Put(&trellis.VPC{Meta: trellis.Meta{Account: testAccount, ID: testVPC}, CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: trellis.AttachmentLoopback})
+		m.Apply(st)
+		target, r := m.Group(testGroup).Pick(), newRig(t, m)
+		r.fiber(func() {
+			c, _, err := r.pool.Get(target)
+			if (err == nil) != works {
+				t.Errorf("verified for %q: %v", name, err)
+			}
+			if err == nil {
+				io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+				if got := <-asked; got != name {
+					t.Errorf("SNI %q, want %q", got, name)
+				}
+				c.Close()
+			}
+		})
 	}
 }
 
