@@ -3,7 +3,9 @@ package dataplane
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +17,8 @@ import (
 	"time"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/routing"
+	"github.com/trellis-project/trellis/sigv4"
 )
 
 // server starts Go's HTTP server as a target: with HTTP/1.1, or HTTP/2 without or with TLS.
@@ -418,6 +422,50 @@ func TestHTTP2LeavesNothing(t *testing.T) {
 			client.CloseIdleConnections()
 		}
 		client.Transport.(*http.Transport).CloseIdleConnections()
+		w.settle()
+	})
+}
+
+// TestHTTP2Signed verifies signatures of requests of HTTP/2, of their bodies too, and tells targets of either version who
+// called.
+func TestHTTP2Signed(t *testing.T) {
+	who := func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		fmt.Fprint(w, r.Header.Get("x-amzn-lattice-identity"), " ", len(b), " ", err)
+	}
+	eachVersion(t, who, func(t *testing.T, w *world, client *http.Client, base, version string) {
+		w.enforce(svcID, `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
+		w.table = routing.Build(w.st, routing.Options{Region: region}, nil)
+		for _, size := range []int{0, 10, 70_000} {
+			for _, known := range []bool{true, false} {
+				body := bytes.Repeat([]byte("b"), size)
+				sum := sha256.Sum256(body)
+				for hash, status := range map[string]int{hex.EncodeToString(sum[:]): 200, sigv4.UnsignedPayload: 200, strings.Repeat("0", 64): 403} {
+					r := sigv4.Request{Method: "POST", Path: "/a%20b", RawQuery: "x=1", Host: host, Headers: []sigv4.Field{{Name: "Host", Value: host}}}
+					fields := append(r.Headers[1:], sigv4.Sign(&r, keyID, secret, "", region, signingName, hash, time.Now())...)
+					var in io.Reader = bytes.NewReader(body)
+					if !known {
+						in = io.MultiReader(in)
+					}
+					req, err := http.NewRequest("POST", base+"/a%20b?x=1", in)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, f := range fields {
+						req.Header.Set(f.Name, f.Value)
+					}
+					resp, err := client.Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got, _ := io.ReadAll(resp.Body)
+					resp.Body.Close()
+					if resp.StatusCode != status || status == 200 && (!strings.Contains(string(got), "Principal="+callerARN+";") || !strings.HasSuffix(string(got), fmt.Sprint(" ", size, " <nil>"))) {
+						t.Errorf("%d bytes, length known %t, hash %.10s: %d %q", size, known, hash, resp.StatusCode, got)
+					}
+				}
+			}
+		}
 		w.settle()
 	})
 }

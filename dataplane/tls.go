@@ -215,7 +215,8 @@ func (w *worker) configOf(certificate *tls.Certificate) *tls.Config {
 }
 
 // protocols are what TLS may agree on, the best first (ALPN; VPC Lattice user guide, https-listeners).
-var protocols = []string{"h2", "http/1.1"}
+// curl --http1.0 asks for the last, and would be refused without.
+var protocols = []string{"h2", "http/1.1", "http/1.0"}
 
 // ticketKey is the key of session tickets in a period of time.
 func (s *Server) ticketKey(certificate *tls.Certificate, period int64) (key [32]byte) {
