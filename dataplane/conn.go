@@ -57,6 +57,10 @@ func (w *worker) adopt(l *listener, a *accountUse, fd int, from netip.AddrPort) 
 		w.gone(l)
 		return c
 	}
+	if l.resources { // the resource may be the first to speak
+		w.enqueue(c)
+		return c
+	}
 	c.rest()
 	return c
 }
@@ -154,6 +158,10 @@ func (c *conn) Run() {
 			c.end()
 		}
 	}()
+	if c.l.resources {
+		c.reachResource()
+		return
+	}
 	if !c.await() {
 		return
 	}

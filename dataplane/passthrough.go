@@ -55,7 +55,7 @@ func (c *conn) passThrough(h *hello) {
 	defer t.Close()
 	x.target = t
 	x.rec.RequestToTarget = c.w.loop.Now() - x.began
-	x.rec.FailureReason = c.carry(t, h.first, x.idle)
+	x.rec.FailureReason = c.carry(&t.Conn, h.first, x.idle)
 	x.target = nil
 }
 
@@ -110,12 +110,12 @@ type carriage struct {
 
 // carry carries what client and target send each other until both have ended, one fails, or nothing was sent for the
 // idle timeout. first has been read from the client already. It returns the reason of a failure.
-func (c *conn) carry(t *targetgroup.Conn, first []byte, idle time.Duration) (reason string) {
+func (c *conn) carry(t *reactor.Conn, first []byte, idle time.Duration) (reason string) {
 	loop := c.w.loop
-	up := &carriage{loop: loop, from: &c.Conn, to: &t.Conn, idle: idle}
-	down := &carriage{loop: loop, from: &t.Conn, to: &c.Conn, idle: idle}
+	up := &carriage{loop: loop, from: &c.Conn, to: t, idle: idle}
+	down := &carriage{loop: loop, from: t, to: &c.Conn, idle: idle}
 	t.SetWriteDeadline(loop.Now() + idle)
-	if _, err := t.Conn.Write(first); err != nil {
+	if _, err := t.Write(first); err != nil {
 		c.Abort()
 		return failTargetClosed
 	}

@@ -73,7 +73,7 @@ const ageEvery = time.Second
 // age ends the connections that are older than they may be.
 func (w *worker) age() {
 	w.loop.Each(func(o reactor.Owner) {
-		if c, ok := o.(*conn); ok && w.loop.Now()-c.born > strictLifetime {
+		if c, ok := o.(*conn); ok && !c.l.resources && w.loop.Now()-c.born > strictLifetime {
 			c.outlive()
 		}
 	})
