@@ -98,8 +98,8 @@ func (p *presences) listenSocket(pl place) (int, error) {
 		return socket, nil
 	}
 	open := p.d.vpcs.ListenSocket
-	if pl.kind == placeResources {
-		open = p.d.vpcs.ListenResources
+	if pl.kind == placeResources || pl.kind == placeEndpoint {
+		open = p.d.vpcs.ListenTransparent
 	}
 	socket, err := open(pl.vpc, pl.at)
 	if err == nil {

@@ -70,11 +70,46 @@ func (c *conn) reachResource() {
 	s.resources.Add(1)
 	defer end.Close()
 	x.target = end
+	if r.EndpointID != "" {
+		c.w.lead(c, r.EndpointID)
+		defer delete(c.w.led, c)
+	}
 	reason := c.carry(&end.Conn, nil, resourceIdle)
 	x.target = nil
 	if reason != failNone {
 		end.Abort() // and the client's side was aborted: neither takes what it has for the whole
 	}
+}
+
+// errNoEndpoint ends a connection whose VPC endpoint has gone: its address is somebody else's soon.
+var errNoEndpoint = errors.New("the VPC endpoint has gone")
+
+// lead notes a connection that an endpoint leads to a resource.
+func (w *worker) lead(c *conn, endpointID string) {
+	w.led[c], w.ledBy = endpointID, nil // the endpoint may have gone while the resource was connected to
+	if !w.looking {
+		w.looking = true
+		w.loop.After(ledEvery, w.lookAtLed)
+	}
+}
+
+// ledEvery is how often a worker looks whether endpoints have gone, while it has connections of any.
+const ledEvery = time.Second
+
+// lookAtLed ends the connections whose endpoint has gone.
+func (w *worker) lookAtLed() {
+	if w.looking = len(w.led) > 0; !w.looking {
+		return
+	}
+	if t := w.s.Table(); t != w.ledBy {
+		w.ledBy = t
+		for c, id := range w.led {
+			if !t.VPC(c.l.vpcID).HasEndpoint(id) {
+				c.interrupt(errNoEndpoint)
+			}
+		}
+	}
+	w.loop.After(ledEvery, w.lookAtLed)
 }
 
 // dialResource connects to a resource from its gateway: to one of its addresses, another one when that fails.

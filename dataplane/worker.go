@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/trellis-project/trellis/reactor"
+	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/targetgroup"
 )
 
@@ -45,6 +46,9 @@ type worker struct {
 	heldBytes int64 // of bodies that are held to be verified
 	exchanges []*exchange
 	full      []pausedListener
+	led       map[*conn]string // the connections to resources that VPC endpoints lead to, with the endpoints' ids
+	ledBy     *routing.Table   // by which led was last looked at
+	looking   bool             // it will be looked at again
 	configs   map[*tls.Certificate]*tls.Config
 	date      [len(http.TimeFormat)]byte
 	dated     time.Time // the second that date is of
@@ -54,7 +58,7 @@ type worker struct {
 
 // newWorker makes a worker.
 func newWorker(s *Server, index int) (*worker, error) {
-	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}, failures: map[Failure]uint64{}, configs: map[*tls.Certificate]*tls.Config{}}
+	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}, failures: map[Failure]uint64{}, led: map[*conn]string{}, configs: map[*tls.Certificate]*tls.Config{}}
 	w.waiting.init()
 	loop, err := reactor.New(reactor.Options{Turn: w.turn, Now: s.Now, Joined: s.Joined})
 	if err != nil {

@@ -56,6 +56,9 @@ func (v *VPC) Endpoint(id string) *Network {
 	return nil
 }
 
+// HasEndpoint tells whether the VPC has an endpoint that carries traffic. v may be nil.
+func (v *VPC) HasEndpoint(id string) bool { return v.endpoint(id) != nil }
+
 // endpoint is a VPC endpoint of the VPC, nil when there is none. v may be nil.
 func (v *VPC) endpoint(id string) *endpoint {
 	if v != nil {

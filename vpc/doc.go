@@ -17,7 +17,7 @@
 //	addresses of the VPC's own subnets   those of VPC endpoints and of resource gateways
 //
 // Connections to resources come to one socket for each family, whatever their port is: packets are led there by nftables'
-// tproxy, and the connection's own address says where the client wants to go (ListenResources).
+// tproxy, and the connection's own address says where the client wants to go (ListenTransparent).
 //
 // What a security group, an association or their absence does not allow is dropped in silence: the client times out, as
 // on AWS. Nothing leads out of a VPC, and the host's own namespace gets no rule, address or interface.

@@ -189,7 +189,7 @@ func (m *rulesMaker) reachedRules(slots4, slots6 *set) ([]set, []chain) {
 // Where connections to all resources of a VPC are taken, one address for each family.
 var (
 	resources4, resources6 = trellis.SlotAddrs(trellis.ResourceSlot)
-	// ResourcePlaces are the addresses for ListenResources.
+	// ResourcePlaces are where ListenTransparent takes connections to resources.
 	ResourcePlaces = []netip.AddrPort{netip.AddrPortFrom(resources4, resourcePort), netip.AddrPortFrom(resources6, resourcePort)}
 )
 
@@ -208,9 +208,10 @@ func (r rule) toResources(v6 bool) rule {
 		&expr.TProxy{Family: family, TableFamily: unix.NFPROTO_INET, RegAddr: 1, RegPort: 2})
 }
 
-// ListenResources listens for connections to all resources that clients of a VPC reach, at one of ResourcePlaces. Each has
-// as its own address the one that the client connected to. Another one may listen as well, as with ListenSocket.
-func (m *Manager) ListenResources(vpcID string, at netip.AddrPort) (int, error) {
+// ListenTransparent is ListenSocket for connections at addresses that are not the socket's, or not the node's for ever: at
+// ResourcePlaces it takes those to all resources that clients of a VPC reach, each with the address that the client
+// connected to as its own; at an endpoint's address it can still tell clients of their end when the endpoint has gone.
+func (m *Manager) ListenTransparent(vpcID string, at netip.AddrPort) (int, error) {
 	return m.listenSocket(vpcID, at, func() [2]int {
 		if at.Addr().Is4() {
 			return [2]int{unix.SOL_IP, unix.IP_TRANSPARENT}
@@ -223,8 +224,12 @@ func (m *Manager) ListenResources(vpcID string, at netip.AddrPort) (int, error) 
 // there, so that the gateway's security groups hold, and those of the resource can name them. The caller owns it, and
 // connects it.
 func (m *Manager) GatewaySocket(vpcID string, from netip.Addr, to netip.AddrPort) (int, error) {
-	if from.Is4() != to.Addr().Is4() {
+	a := to.Addr()
+	switch {
+	case from.Is4() != a.Is4():
 		return -1, fmt.Errorf("connect in %s: gateway address %s is of another family than %s", vpcID, from, to)
+	case a.IsLoopback(), a.IsLinkLocalUnicast(), a.IsMulticast(), a.IsUnspecified(), nodeBlock6.Contains(a), trellis.LatticePublicBlock.Contains(a):
+		return -1, fmt.Errorf("connect in %s: %s is not an address that a resource may have", vpcID, a) // a name may have any
 	}
 	return m.socketFrom(vpcID, from)
 }

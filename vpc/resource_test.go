@@ -36,7 +36,7 @@ func (l *lab) resource(network trellis.Ref, at string, from, to int) *trellis.Re
 func (l *lab) takeResources(v *trellis.VPC) {
 	l.t.Helper()
 	for _, at := range ResourcePlaces {
-		socket, err := l.m.ListenResources(v.ID, at)
+		socket, err := l.m.ListenTransparent(v.ID, at)
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -171,7 +171,9 @@ func TestGatewaysHaveSecurityGroups(t *testing.T) {
 	connect("a resource that names VPC Lattice's addresses", "10.20.0.11:5432", timedOut)
 	l.dial("the node as itself", v, "10.20.0.11:5432", "169.254.171.1")
 	l.call("the gateway from an instance", db, "10.20.0.50:5432", timedOut)
-	if _, err := l.m.GatewaySocket(v.ID, g.Interfaces[0].IPv6, netip.MustParseAddrPort("10.20.0.10:1")); err == nil {
-		t.Error("a socket of the other family was made")
+	for _, to := range []string{"[2001:db8:0:100::10]:1", "127.0.0.1:1", "0.0.0.0:1", "169.254.169.254:80", "129.224.0.1:1", "224.0.0.1:1"} {
+		if _, err := l.m.GatewaySocket(v.ID, g.Interfaces[0].IPv4, netip.MustParseAddrPort(to)); err == nil {
+			t.Errorf("a socket for %s was made", to)
+		}
 	}
 }
