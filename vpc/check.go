@@ -64,12 +64,30 @@ func Check() []Problem {
 			found("no_nftables", "load the kernel module nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET); the nft program is not needed", "nftables do not work", err)
 		} else if err := rules.without("tproxy").load(ns); err != nil {
 			found("no_conntrack", "load the kernel modules nf_conntrack and nft_ct (CONFIG_NF_CONNTRACK, CONFIG_NFT_CT)", "nftables cannot track connections", err)
-		} else if err := rules.load(ns); err != nil {
-			found("no_tproxy", "load the kernel module nft_tproxy (CONFIG_NFT_TPROXY); VPCs without TCP resources work without it", "nftables cannot take connections to TCP resources", err)
 		}
 		return nil
 	})
 	return problems
+}
+
+// CheckResources tells why VPCs on this machine, which can carry them, can't have TCP resources; nil when they can.
+func CheckResources() error {
+	return onOwnThread(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("make a network namespace: %w", err)
+		}
+		f, err := os.Open(threadNamespace())
+		if err != nil {
+			return fmt.Errorf("open a network namespace: %w", err)
+		}
+		ns := &namespace{name: "scratch", file: f}
+		defer ns.close()
+		rules := sampleRules()
+		if err := rules.load(ns); err != nil {
+			return fmt.Errorf("nftables cannot lead connections to a socket, load the kernel module nft_tproxy (CONFIG_NFT_TPROXY): %w", err)
+		}
+		return nil
+	})
 }
 
 // missingCapabilities are those of the needed capabilities that a process has not, by its /proc/…/status (capabilities(7)).
