@@ -19,12 +19,14 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/accesslog"
+	"github.com/trellis-project/trellis/routing"
 )
 
 // resourceWorld is a world with one resource, which clients find at the address of the listener by an endpoint.
 type resourceWorld struct {
 	*world
 	configuration *trellis.ResourceConfiguration
+	tables        atomic.Pointer[routing.Table]
 	target        net.Listener // of the resource: the same port, another address
 	rows          chan accesslog.ResourceRecord
 }
@@ -56,6 +58,8 @@ func newResourceWorld(t *testing.T, o Options, handle func(*net.TCPConn), change
 	}
 	o.LogResource = func(_ int, r *accesslog.ResourceRecord) { w.rows <- *r }
 	w.make(o)
+	w.tables.Store(w.table)
+	w.server.Table = w.tables.Load
 	var socket int
 	for { // a port that is free at both addresses
 		socket = w.listen()
@@ -300,6 +304,51 @@ func TestResourceDrain(t *testing.T) {
 	c.Write([]byte("x"))
 	if _, err := c.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestResourceIdle ends a connection over which nothing was sent for 350 seconds, and no other, whatever its age is.
+func TestResourceIdle(t *testing.T) {
+	k := &clock{}
+	w := newResourceWorld(t, Options{Now: k.now, Strict: true}, echo, nil)
+	k.w = w.world
+	c := w.dial()
+	defer c.Close()
+	b := make([]byte, 1)
+	for range 4 {
+		c.Write([]byte("x"))
+		if _, err := c.Read(b); err != nil {
+			t.Fatalf("a connection that is used: %v", err)
+		}
+		k.advance(resourceIdle - time.Second)
+	}
+	k.advance(time.Second)
+	if _, err := c.Read(b); err != io.EOF {
+		t.Errorf("a connection that is not used: %v, want its end", err)
+	}
+}
+
+// TestResourceEndpointGoes resets connections whose endpoint has gone.
+func TestResourceEndpointGoes(t *testing.T) {
+	k := &clock{}
+	w := newResourceWorld(t, Options{Now: k.now}, echo, nil)
+	k.w = w.world
+	b := make([]byte, 1)
+	for range 2 { // the worker looks after connections again after a while without any
+		w.tables.Store(w.table)
+		c := w.dial()
+		defer c.Close()
+		c.Write([]byte("x"))
+		if _, err := c.Read(b); err != nil {
+			t.Fatal(err)
+		}
+		k.advance(ledEvery)
+		w.tables.Store(&routing.Table{})
+		k.advance(ledEvery)
+		if _, err := c.Read(b); !reset(err) {
+			t.Errorf("after its endpoint: %v, want a reset", err)
+		}
+		k.advance(ledEvery)
 	}
 }
 
