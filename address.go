@@ -20,13 +20,15 @@ var (
 )
 
 // The slots of the node's side inside a VPC: those that associations can have (VPCAssociation.Slot), the one
-// that traffic to targets and health checks come from, and nowhere, which a managed name has in a VPC that
+// that traffic to targets and health checks come from, the one at which connections to resources are taken (nobody
+// connects to it: packets to resources are led there), and nowhere, which a managed name has in a VPC that
 // doesn't reach its service: packets to it are dropped, so the client times out as it would on AWS.
 const (
-	SourceSlot  = 1
-	FirstSlot   = 32
-	LastSlot    = 223
-	NowhereSlot = 254
+	SourceSlot   = 1
+	ResourceSlot = 2
+	FirstSlot    = 32
+	LastSlot     = 223
+	NowhereSlot  = 254
 )
 
 // SlotAddrs are the addresses of a slot: 169.254.171.slot and fd00:ec2:80::a9fe:ab followed by the slot in

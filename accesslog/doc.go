@@ -1,4 +1,4 @@
-// Package accesslog makes the access log: one JSON object for each request, delivered to the destinations that
+// Package accesslog makes the access log: one JSON object for each request, or connection to a TCP resource, delivered to the destinations that
 // the service's and the service network's access log subscriptions name.
 //
 // Emit is called on the request path. It writes the object into a buffer and returns: it never waits for a

@@ -107,7 +107,14 @@ func New(o Options) *Log {
 // buffers have grown; without a subscription it does nothing.
 func (l *Log) Emit(worker int, r *Record) {
 	subs := l.subs.Load()
-	service, network := subs.services[r.ServiceARN], subs.networks[r.ServiceNetworkARN]
+	l.add(worker, subs.services[r.ServiceARN], subs.networks[r.ServiceNetworkARN], r.Start, r)
+}
+
+// row is a record, as it becomes a row.
+type row interface{ AppendJSON(b []byte) []byte }
+
+// add writes a row for the sinks of a service, or resource, and of the network that it was reached through.
+func (l *Log) add(worker int, service, network sinks, at time.Time, r row) {
 	if n := service.unserved + network.unserved; n > 0 {
 		l.undeliverable.Add(uint64(n))
 	}
@@ -123,7 +130,7 @@ func (l *Log) Emit(worker int, r *Record) {
 		return
 	}
 	s.buf = r.AppendJSON(s.buf)
-	s.rows = append(s.rows, pending{from, len(s.buf), r.Start, service.to, network.to})
+	s.rows = append(s.rows, pending{from, len(s.buf), at, service.to, network.to})
 	enough := from < wakeBytes && len(s.buf) >= wakeBytes
 	s.mu.Unlock()
 	if enough {

@@ -8,9 +8,11 @@ import (
 	"github.com/trellis-project/trellis"
 )
 
-// subscriptions says where the rows of a service or service network go, by ARN. It is never changed.
+// subscriptions says where the rows of a service, service network or resource configuration go, by ARN. It is never
+// changed.
 type subscriptions struct {
-	services, networks map[string]sinks
+	services, networks               map[string]sinks
+	configurations, networkResources map[string]sinks // the same for connections to resources
 }
 
 // sinks are the destinations of one resource.
@@ -19,20 +21,23 @@ type sinks struct {
 	unserved int      // how many others there are
 }
 
-// source is the service or service network whose log a subscription asks for.
+// source is what a subscription asks for the log of: a service, a service network's services or its resources, a resource
+// configuration.
 type source struct {
-	arn     string
-	network bool
+	arn      string
+	network  bool
+	resource bool
 }
 
-// sourceOf returns the source of a subscription, and false when it is not about requests to services, as a service
-// network's subscription for resources (log type RESOURCE).
+// sourceOf returns the source of a subscription, and false when there are no logs of what it names.
 func sourceOf(sub *trellis.AccessLogSubscription, region string) (source, bool) {
 	switch {
 	case strings.HasPrefix(sub.Resource.ID, "svc-"):
-		return source{trellis.LatticeARN(region, sub.Resource.Account, "service/"+sub.Resource.ID), false}, true
-	case strings.HasPrefix(sub.Resource.ID, "sn-") && sub.LogType != "RESOURCE":
-		return source{trellis.LatticeARN(region, sub.Resource.Account, "servicenetwork/"+sub.Resource.ID), true}, true
+		return source{trellis.LatticeARN(region, sub.Resource.Account, "service/"+sub.Resource.ID), false, false}, true
+	case strings.HasPrefix(sub.Resource.ID, "sn-"):
+		return source{trellis.LatticeARN(region, sub.Resource.Account, "servicenetwork/"+sub.Resource.ID), true, sub.LogType == "RESOURCE"}, true
+	case strings.HasPrefix(sub.Resource.ID, "rcfg-"):
+		return source{trellis.LatticeARN(region, sub.Resource.Account, "resourceconfiguration/"+sub.Resource.ID), false, true}, true
 	}
 	return source{}, false
 }
@@ -73,8 +78,8 @@ func sinksOf(subs map[string]*trellis.AccessLogSubscription) (k sinks, unserved 
 	return k, unserved
 }
 
-// Apply replaces the subscriptions by those of a state: of the services and networks that a subscription changed of
-// since the last Apply, or of all when that is not known.
+// Apply replaces the subscriptions by those of a state: of what a subscription changed of since the last Apply, or of all
+// when that is not known.
 func (l *Log) Apply(st *trellis.State) {
 	l.applying.Lock()
 	defer l.applying.Unlock()
@@ -91,10 +96,10 @@ func (l *Log) Apply(st *trellis.State) {
 	if known && len(touched) == 0 {
 		return
 	}
-	next := &subscriptions{services: map[string]sinks{}, networks: map[string]sinks{}}
+	next := &subscriptions{map[string]sinks{}, map[string]sinks{}, map[string]sinks{}, map[string]sinks{}}
 	if known {
 		old := l.subs.Load()
-		next.services, next.networks = maps.Clone(old.services), maps.Clone(old.networks)
+		next = &subscriptions{maps.Clone(old.services), maps.Clone(old.networks), maps.Clone(old.configurations), maps.Clone(old.networkResources)}
 	} else {
 		l.sources = sources{}
 		for sub := range trellis.All[*trellis.AccessLogSubscription](st) {
@@ -107,13 +112,23 @@ func (l *Log) Apply(st *trellis.State) {
 	l.subs.Store(next)
 }
 
+// of are the sinks of all sources of the kind of one.
+func (s *subscriptions) of(from source) map[string]sinks {
+	switch {
+	case from.network && from.resource:
+		return s.networkResources
+	case from.network:
+		return s.networks
+	case from.resource:
+		return s.configurations
+	}
+	return s.services
+}
+
 // serve sets the sinks of one source, and says once of each destination that is not served that it isn't. The caller
 // holds applying.
 func (l *Log) serve(next *subscriptions, from source) {
-	by := next.services
-	if from.network {
-		by = next.networks
-	}
+	by := next.of(from)
 	if len(l.sources[from]) == 0 {
 		delete(l.sources, from)
 		delete(by, from.arn)

@@ -116,6 +116,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	loops := spareProcessor()
 	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Certificate: d.certificate, Groups: d.groups,
 		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout,
+		LogResource: d.accessLog.EmitResource, GatewaySocket: d.vpcs.GatewaySocket, LookUp: d.lookUp,
 		MaxMemory: boundMemory(), Workers: loops, Joined: c.Acceleration != AccelerateOff})
 	forward := c.DNSForward
 	if len(forward) == 0 {

@@ -25,11 +25,13 @@ var (
 		trellis.KindUser, trellis.KindRole, trellis.KindAccessKey, trellis.KindManagedPolicy}
 	certificateKinds = []trellis.Kind{trellis.KindCertificate}
 	vpcKinds         = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
-		trellis.KindPrefixList, trellis.KindVPCAssociation}
+		trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
+		trellis.KindResourceAssociation, trellis.KindVPCEndpoint, trellis.KindEndpointAddress}
 	// silentKinds change nothing that listens on this node: what was seen of targets comes from here, shares matter to
 	// the control plane alone, and the others to what is done with a request that has come.
 	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindRule, trellis.KindAuthPolicy,
-		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription, trellis.KindCertificate, trellis.KindAuthority}
+		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription, trellis.KindCertificate, trellis.KindAuthority,
+		trellis.KindDomainVerification, trellis.KindResourceEndpointAssociation}
 )
 
 // follow joins control and traffic: it follows the store and makes of each revision what this node needs,

@@ -97,7 +97,11 @@ func (p *presences) listenSocket(pl place) (int, error) {
 		_ = unix.SetNonblock(socket, true) // fails on nothing that is a socket; Fd has made it block
 		return socket, nil
 	}
-	socket, err := p.d.vpcs.ListenSocket(pl.vpc, pl.at)
+	open := p.d.vpcs.ListenSocket
+	if pl.kind == placeResources || pl.kind == placeEndpoint {
+		open = p.d.vpcs.ListenTransparent
+	}
+	socket, err := open(pl.vpc, pl.at)
 	if err == nil {
 		p.d.supervisor.keep(name, socket)
 	}

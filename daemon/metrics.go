@@ -45,6 +45,7 @@ var (
 	metricRequests    = counter("requests_total", "Requests that were served or refused.")
 	metricFailures    = counter("request_failures_total", "Requests that did not go as they should, by failureReason and responseCode of their access log.", "reason", "status")
 	metricRefused     = counter("requests_refused_total", "Requests answered with 503 for want of memory.")
+	metricResources   = counter("resource_connections_total", "Connections to TCP resources, by whether the resource was reached.", "fate")
 	metricRows        = counter("access_log_rows_total", "Rows of access logs, by what became of them.", "fate")
 	metricAccelerated = gauge("acceleration_enabled", "Whether sockets are joined past TCP.")
 	metricEnds        = gauge("acceleration_ends", "Ends of connections that are joined now.")
@@ -52,7 +53,7 @@ var (
 	metricMessages    = counter("acceleration_messages_total", "Messages that went past TCP, by leg.", "leg")
 	metricBytes       = counter("acceleration_bytes_total", "Bytes that went past TCP, by leg.", "leg")
 	metricPassed      = counter("acceleration_passed_total", "Messages of joined connections that did not go past TCP, by why; those held up were sent later.", "why")
-	metricsOfAll      = []metric{metricRevision, metricConnections, metricAccepted, metricShed, metricHandshakes, metricRequests, metricFailures, metricRefused, metricRows, metricAccelerated, metricEnds,
+	metricsOfAll      = []metric{metricRevision, metricConnections, metricAccepted, metricShed, metricHandshakes, metricRequests, metricFailures, metricRefused, metricResources, metricRows, metricAccelerated, metricEnds,
 		metricJoined, metricMessages, metricBytes, metricPassed}
 )
 
@@ -80,6 +81,8 @@ func (d *Daemon) Collect(to chan<- prometheus.Metric) {
 		tell(metricFailures, float64(n), f.Reason, strconv.Itoa(f.Status))
 	}
 	tell(metricRefused, float64(s.Refused))
+	tell(metricResources, float64(s.Resources), "carried")
+	tell(metricResources, float64(s.ResourcesFailed), "failed")
 	rows := d.accessLog.Stats()
 	tell(metricRows, float64(rows.Delivered), "delivered")
 	tell(metricRows, float64(rows.Dropped), "dropped")

@@ -16,6 +16,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/routing"
+	"github.com/trellis-project/trellis/vpc"
 )
 
 // apiPort is the port of the API inside of VPCs, whatever port the host's endpoint has.
@@ -26,7 +27,9 @@ type place struct {
 	vpc  string
 	at   netip.AddrPort
 	kind placeKind
-	slot int // of kind serviceNetwork
+	slot int // of kind placeNetwork
+	// endpoint is the VPC endpoint of kind placeEndpoint.
+	endpoint string
 }
 
 // placeKind says what answers at a place.
@@ -34,10 +37,12 @@ type placeKind string
 
 // The kinds of places.
 const (
-	placeNetwork  placeKind = "service network"
-	placeResolver placeKind = "resolver"
-	placeMetadata placeKind = "metadata"
-	placeAPI      placeKind = "api"
+	placeNetwork   placeKind = "service network"
+	placeEndpoint  placeKind = "vpc endpoint"
+	placeResources placeKind = "resources"
+	placeResolver  placeKind = "resolver"
+	placeMetadata  placeKind = "metadata"
+	placeAPI       placeKind = "api"
 )
 
 // presences is where this node listens inside VPCs. reconcile starts and ends listeners as the nouns say.
@@ -54,6 +59,22 @@ type presences struct {
 
 // supports tells whether clients need a place to make requests and to sign them.
 func (pl place) supports() bool { return pl.kind == placeResolver || pl.kind == placeMetadata }
+
+// carries tells whether clients make requests at a place.
+func (pl place) carries() bool {
+	return pl.kind == placeNetwork || pl.kind == placeEndpoint || pl.kind == placeResources
+}
+
+// carry serves requests, or connections to resources, at a place until ctx is done.
+func (p *presences) carry(ctx context.Context, pl place, socket int) error {
+	switch pl.kind {
+	case placeEndpoint:
+		return p.d.dataPlane.ServeEndpoint(ctx, socket, pl.vpc, pl.endpoint, int(pl.at.Port()))
+	case placeResources:
+		return p.d.dataPlane.ServeResources(ctx, socket, pl.vpc)
+	}
+	return p.d.dataPlane.Serve(ctx, socket, pl.vpc, pl.slot, int(pl.at.Port()))
+}
 
 // opened is a place at which this node listens.
 type opened struct {
@@ -92,18 +113,35 @@ func (p *presences) want(st *trellis.State, t *routing.Table) map[place]bool {
 	for v := range trellis.All[*trellis.VPC](st) {
 		add := func(kind placeKind, slot int, port uint16, addrs ...netip.Addr) {
 			for _, a := range addrs {
-				places[place{v.ID, netip.AddrPortFrom(a, port), kind, slot}] = true
+				places[place{vpc: v.ID, at: netip.AddrPortFrom(a, port), kind: kind, slot: slot}] = true
 			}
 		}
 		add(placeResolver, 0, 53, trellis.ResolverAddr4, trellis.ResolverAddr6, v.ResolverAddr())
 		add(placeMetadata, 0, 80, trellis.MetadataAddr4)
 		add(placeAPI, 0, apiPort, trellis.APIAddr4)
+		if t.TakesResources(v.ID) {
+			for _, at := range vpc.ResourcePlaces {
+				add(placeResources, 0, at.Port(), at.Addr())
+			}
+		}
+	}
+	for e := range trellis.All[*trellis.VPCEndpoint](st) {
+		for _, port := range t.EndpointPorts(e.VPCID, e.ID) {
+			for _, n := range e.Interfaces {
+				for _, a := range []netip.Addr{n.IPv4, n.IPv6} {
+					if a.IsValid() {
+						places[place{vpc: e.VPCID, at: netip.AddrPortFrom(a, uint16(port)), kind: placeEndpoint, endpoint: e.ID}] = true
+					}
+				}
+			}
+		}
 	}
 	for a := range trellis.All[*trellis.VPCAssociation](st) {
 		v4, v6 := trellis.SlotAddrs(a.Slot)
 		for _, port := range t.Ports(a.VPC.ID, a.Slot) {
-			places[place{a.VPC.ID, netip.AddrPortFrom(v4, uint16(port)), placeNetwork, a.Slot}] = true
-			places[place{a.VPC.ID, netip.AddrPortFrom(v6, uint16(port)), placeNetwork, a.Slot}] = true
+			for _, at := range []netip.Addr{v4, v6} {
+				places[place{vpc: a.VPC.ID, at: netip.AddrPortFrom(at, uint16(port)), kind: placeNetwork, slot: a.Slot}] = true
+			}
 		}
 	}
 	return places
@@ -190,13 +228,13 @@ func (p *presences) open(pl place) (opened, error) {
 			}
 		})
 	}
-	if pl.kind == placeNetwork {
+	if pl.carries() {
 		socket, err := p.listenSocket(pl)
 		if err != nil {
 			cancel()
 			return opened{}, err
 		}
-		serve("service network", func() error { return p.d.dataPlane.Serve(ctx, socket, pl.vpc, pl.slot, int(pl.at.Port())) })
+		serve(string(pl.kind), func() error { return p.carry(ctx, pl, socket) })
 		return opened{cancel, closed}, nil
 	}
 	l, err := p.listen(pl)

@@ -3,7 +3,14 @@ package daemon
 import (
 	"context"
 	"net"
+	"net/netip"
+	"time"
 )
+
+// lookUp finds the addresses of a resource's domain name as the VPC's clients, or this node, would.
+func (d *Daemon) lookUp(ctx context.Context, vpcID, name string) ([]netip.Addr, time.Duration, error) {
+	return d.resolver.LookUp(ctx, vpcID, name)
+}
 
 // lookupTXT returns how the TXT records of a domain name are looked up, for domain verifications: with the servers that
 // names are forwarded to, each in turn, or as this machine resolves names when there are none.

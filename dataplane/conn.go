@@ -61,6 +61,10 @@ func (w *worker) adopt(l *listener, a *accountUse, fd int, from netip.AddrPort) 
 		w.gone(l)
 		return c
 	}
+	if l.resources { // the resource may be the first to speak
+		w.enqueue(c)
+		return c
+	}
 	c.rest()
 	return c
 }
@@ -182,6 +186,10 @@ func (c *conn) Run() {
 	}()
 	if c.http2 != nil {
 		c.http2.read()
+		return
+	}
+	if c.l.resources {
+		c.reachResource()
 		return
 	}
 	if !c.await() {

@@ -7,7 +7,8 @@
 // (http1.go) and HTTP/2 (http2.go) are two clients of one pipeline (client.go), which decides: serve.go and the files of its
 // stages, authenticate.go, authorize.go, forward.go and, to targets of HTTP/2, streams.go, headers.go, respond.go,
 // account.go. Serve reads a request top-down. What is no request has a short pipeline of its own (passthrough.go) and is
-// carried as it comes (carry.go), as WebSocket is once it has begun (websocket.go).
+// carried as it comes (carry.go), as WebSocket is once it has begun (websocket.go). Connections to TCP
+// resources have another one (resource.go), on the same engine.
 //
 // Everything that the pipeline asks is immutable and was compiled before: one Table for the whole request, the
 // caller's policies, the target groups. Nothing on this path parses configuration, takes a global lock or asks

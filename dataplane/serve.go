@@ -118,11 +118,11 @@ func (x *exchange) locate(t *routing.Table) bool {
 		return false
 	}
 	x.rec.SourceVPCARN = x.vpc.ARN
-	if x.network = x.vpc.Network(l.slot); x.network == nil {
+	if x.network = l.network(x.vpc); x.network == nil {
 		return false
 	}
 	x.rec.ServiceNetworkARN = x.network.ARN
-	if x.service = x.network.Service(x.req.Host); x.service == nil {
+	if x.service = t.Service(x.network, x.req.Host); x.service == nil {
 		return false
 	}
 	x.rec.ServiceARN = x.service.ARN

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -48,7 +49,15 @@ type Options struct {
 	Groups *targetgroup.Manager
 	// Log takes the record of each request from the worker that served it. It must not keep the record or its
 	// strings. May be nil.
-	Log    func(worker int, r *accesslog.Record)
+	Log func(worker int, r *accesslog.Record)
+	// LogResource is Log for each connection to a TCP resource. May be nil.
+	LogResource func(worker int, r *accesslog.ResourceRecord)
+	// GatewaySocket makes a socket for a connection to a resource, not yet connected and non-blocking, inside a VPC and
+	// bound to an address of the resource's gateway there. Without it no resource is reached.
+	GatewaySocket func(vpcID string, from netip.Addr, to netip.AddrPort) (fd int, err error)
+	// LookUp finds the addresses of a resource's domain name, and for how long they may be kept: with the resolver of a
+	// VPC, or as this node resolves names when that is empty. Without it no resource is reached by a name.
+	LookUp func(ctx context.Context, vpcID, name string) (addrs []netip.Addr, ttl time.Duration, err error)
 	Region string
 	// Strict refuses what AWS refuses: signed payloads, connections older than ten minutes, more than 10,000
 	// requests a second to one service.
@@ -85,6 +94,9 @@ type Server struct {
 	active   atomic.Int64 // accounts with connections
 
 	accepted, shed, refused, handshakes, handshakesFailed atomic.Uint64 // Stats
+	resources, resourcesFailed                            atomic.Uint64 // Stats too
+
+	names *names // of resources
 
 	tls          *tls.Config // of every handshake, until the client has said whom it wants
 	ticketSecret [32]byte    // what the keys of session tickets are derived from
@@ -105,6 +117,19 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = func(int, *accesslog.Record) {}
 	}
+	if o.LogResource == nil {
+		o.LogResource = func(int, *accesslog.ResourceRecord) {}
+	}
+	if o.GatewaySocket == nil {
+		o.GatewaySocket = func(string, netip.Addr, netip.AddrPort) (int, error) {
+			return -1, errors.New("this node has no resource gateways")
+		}
+	}
+	if o.LookUp == nil {
+		o.LookUp = func(context.Context, string, string) ([]netip.Addr, time.Duration, error) {
+			return nil, 0, errors.New("this node looks up no names")
+		}
+	}
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = defaultDrain
 	}
@@ -123,6 +148,7 @@ func New(o Options) *Server {
 	s := &Server{Options: o, pressed: int64(o.MaxConnections - o.MaxConnections/reserve), ticketSecret: newTicketSecret(),
 		running: make(chan struct{}), stop: make(chan struct{}), quiet: make(chan struct{})}
 	s.tls = s.tlsConfig()
+	s.names = newNames(o.LookUp, o.Now)
 	return s
 }
 
@@ -154,6 +180,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.workers = append(s.workers, w)
 	}
 	close(s.running)
+	defer s.names.end()
 	var loops errgroup.Group
 	for _, w := range s.workers {
 		loops.Go(w.loop.Run)
@@ -197,12 +224,15 @@ func (s *Server) halt() {
 	}
 }
 
-// listener is one listening socket: one VPC, one association's slot, one port.
+// listener is one listening socket: one VPC, one association's slot or VPC endpoint, one port; or one VPC and all of its
+// resources.
 type listener struct {
-	s     *Server
-	vpcID string
-	slot  int
-	port  int
+	s         *Server
+	vpcID     string
+	slot      int
+	endpoint  string // in place of a slot
+	port      int
+	resources bool // in place of all these
 
 	draining atomic.Bool
 	conns    atomic.Int64  // open ones
@@ -213,6 +243,24 @@ type listener struct {
 // the address of one association's slot and one port, until ctx or Run's context is done. Then it finishes the
 // requests in flight, within the drain's bound, and returns. It waits for Run.
 func (s *Server) Serve(ctx context.Context, socket int, vpcID string, slot, port int) error {
+	return s.serve(ctx, socket, &listener{vpcID: vpcID, slot: slot, port: port})
+}
+
+// ServeEndpoint is Serve for the address of a VPC endpoint and one port.
+func (s *Server) ServeEndpoint(ctx context.Context, socket int, vpcID, endpointID string, port int) error {
+	return s.serve(ctx, socket, &listener{vpcID: vpcID, endpoint: endpointID, port: port})
+}
+
+// network is the service network that connections to the listener lead to, nil when there is none.
+func (l *listener) network(v *routing.VPC) *routing.Network {
+	if l.endpoint != "" {
+		return v.Endpoint(l.endpoint)
+	}
+	return v.Network(l.slot)
+}
+
+// serve takes the connections of a listener.
+func (s *Server) serve(ctx context.Context, socket int, l *listener) error {
 	if !s.enter() {
 		unix.Close(socket)
 		return nil
@@ -227,7 +275,7 @@ func (s *Server) Serve(ctx context.Context, socket int, vpcID string, slot, port
 		unix.Close(socket)
 		return nil
 	}
-	l := &listener{s: s, vpcID: vpcID, slot: slot, port: port, empty: make(chan struct{}, 1)}
+	l.s, l.empty = s, make(chan struct{}, 1)
 	ends, err := l.listen(socket)
 	if err == nil {
 		select {

@@ -9,7 +9,9 @@ type Stats struct {
 	Refused  uint64 // of these, answered with 503 for want of memory
 	// Handshakes of TLS that came to an end, and those that did not. Connections that are passed through have none.
 	Handshakes, HandshakesFailed uint64
-	Failures                     map[Failure]uint64 // of these, those that did not go as they should
+	Failures                     map[Failure]uint64 // of the requests, those that did not go as they should
+	// Resources are the connections to TCP resources that were carried, ResourcesFailed those that led nowhere.
+	Resources, ResourcesFailed uint64
 }
 
 // Failure is what became of a request that did not go as it should, in the words of its access log.
@@ -21,7 +23,8 @@ type Failure struct {
 // Stats returns the counts.
 func (s *Server) Stats() Stats {
 	st := Stats{Open: s.open.Load(), Accepted: s.accepted.Load(), Shed: s.shed.Load(), Refused: s.refused.Load(),
-		Handshakes: s.handshakes.Load(), HandshakesFailed: s.handshakesFailed.Load(), Failures: map[Failure]uint64{}}
+		Handshakes: s.handshakes.Load(), HandshakesFailed: s.handshakesFailed.Load(), Failures: map[Failure]uint64{},
+		Resources: s.resources.Load(), ResourcesFailed: s.resourcesFailed.Load()}
 	select {
 	case <-s.running:
 	default:

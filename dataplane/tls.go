@@ -163,10 +163,10 @@ func (c *conn) greeted(info *tls.ClientHelloInfo) (*tls.Config, error) {
 	if h.vpc = t.VPC(c.l.vpcID); h.vpc == nil {
 		return nil, errNoService
 	}
-	if h.network = h.vpc.Network(c.l.slot); h.network == nil {
+	if h.network = c.l.network(h.vpc); h.network == nil {
 		return nil, errNoService
 	}
-	if h.service = h.network.Service(h.name); h.service == nil {
+	if h.service = t.Service(h.network, h.name); h.service == nil {
 		return nil, errNoService
 	}
 	if h.listener = h.service.Listener(c.l.port); h.listener == nil {

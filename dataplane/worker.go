@@ -12,6 +12,7 @@ import (
 
 	"github.com/trellis-project/trellis/http2"
 	"github.com/trellis-project/trellis/reactor"
+	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/targetgroup"
 )
 
@@ -47,6 +48,9 @@ type worker struct {
 	exchanges []*exchange
 	full      []pausedListener
 	http2     http2.Pool
+	led       map[*conn]string // the connections to resources that VPC endpoints lead to, with the endpoints' ids
+	ledBy     *routing.Table   // by which led was last looked at
+	looking   bool             // it will be looked at again
 	configs   map[*tls.Certificate]*tls.Config
 	date      [len(http.TimeFormat)]byte
 	dated     time.Time // the second that date is of
@@ -56,7 +60,7 @@ type worker struct {
 
 // newWorker makes a worker.
 func newWorker(s *Server, index int) (*worker, error) {
-	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}, failures: map[Failure]uint64{}, configs: map[*tls.Certificate]*tls.Config{}}
+	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}, failures: map[Failure]uint64{}, led: map[*conn]string{}, configs: map[*tls.Certificate]*tls.Config{}}
 	w.waiting.init()
 	loop, err := reactor.New(reactor.Options{Turn: w.turn, Now: s.Now, Joined: s.Joined})
 	if err != nil {
@@ -75,7 +79,7 @@ const ageEvery = time.Second
 // age ends the connections that are older than they may be.
 func (w *worker) age() {
 	w.loop.Each(func(o reactor.Owner) {
-		if c, ok := o.(*conn); ok && w.loop.Now()-c.born > strictLifetime {
+		if c, ok := o.(*conn); ok && !c.l.resources && w.loop.Now()-c.born > strictLifetime {
 			c.outlive()
 		}
 	})

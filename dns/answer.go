@@ -85,7 +85,7 @@ func (s *Server) local(vpcID string, q *dns.Msg) *dns.Msg {
 	case name == zone && q.Question[0].Qtype == dns.TypeSOA:
 		r.Rcode, r.Answer = dns.RcodeSuccess, []dns.RR{soa(zone)}
 		return r
-	case name == zone, name == trellis.PartitionID+"."+zone:
+	case name == zone, namesBelow(name, zone):
 		r.Rcode = dns.RcodeSuccess // names below exist, so this one does (RFC 8020 2)
 	}
 	r.Ns = []dns.RR{soa(zone)}
@@ -129,11 +129,21 @@ func soa(zone string) dns.RR {
 		Ns: "ns.trellis.internal.", Mbox: "hostmaster.trellis.internal.", Serial: 1, Refresh: 7200, Retry: 900, Expire: 1209600, Minttl: nowhereTTL}
 }
 
-// managedZone returns the zone of generated names that a name is in, vpc-lattice-svcs.{region}.on.aws., or "".
+// namesBelow tells whether there are, or may be, generated names below a name of a zone: 7d67968, and for resources 4232ccc
+// and what is right below it, a resource configuration's id.
+func namesBelow(name, zone string) bool {
+	const resources = "." + trellis.ResourcePartitionID + "."
+	rest := strings.TrimSuffix("."+name, zone)
+	return rest == "."+trellis.PartitionID+"." || rest == resources ||
+		strings.HasSuffix(rest, resources) && dns.CountLabel(rest[1:]) == 2
+}
+
+// managedZone returns the zone of generated names that a name is in, vpc-lattice-svcs.{region}.on.aws. or that of
+// resources, vpc-lattice-rsc.{region}.on.aws., or "".
 func managedZone(name string) string {
 	labels := dns.SplitDomainName(name)
 	n := len(labels)
-	if n < 4 || labels[n-1] != "aws" || labels[n-2] != "on" || labels[n-4] != "vpc-lattice-svcs" {
+	if n < 4 || labels[n-1] != "aws" || labels[n-2] != "on" || labels[n-4] != "vpc-lattice-svcs" && labels[n-4] != "vpc-lattice-rsc" {
 		return ""
 	}
 	return dns.Fqdn(strings.Join(labels[n-4:], "."))

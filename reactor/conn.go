@@ -102,6 +102,17 @@ func connect(fd int, to netip.AddrPort) error {
 // Loop is the loop that the connection belongs to.
 func (c *Conn) Loop() *Loop { return c.l }
 
+// Local is the connection's own address, where the other side has found it. It is not valid when the kernel does not know.
+func (c *Conn) Local() netip.AddrPort {
+	switch a, _ := unix.Getsockname(int(c.fd)); a := a.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
 // IsOpen tells whether the connection has not been closed on this side.
 func (c *Conn) IsOpen() bool { return c.open }
 

@@ -44,9 +44,10 @@ type builder struct {
 	base   *Table // prev when it is known what has changed since, else empty
 	all    bool   // the opposite: everything is made anew
 
-	services map[string]bool      // to be made, by key
-	networks map[trellis.Ref]bool // to be made
-	vpcs     map[string]bool      // to be made, by id
+	services  map[string]bool      // to be made, by key
+	networks  map[trellis.Ref]bool // to be made
+	vpcs      map[string]bool      // to be made, by id
+	endpoints map[string]bool      // to be made, by key
 
 	moved    map[trellis.Ref]map[trellis.Ref]bool // of each network that was there before: services that may have come, gone or changed
 	renewed  map[trellis.Ref]bool                 // networks whose members are other ones in the new Table
@@ -61,6 +62,9 @@ type builder struct {
 	reaching     *linking
 	madeVPCs     *draft[*VPC]
 	managed      *draft[int]
+
+	madeEndpoints *draft[*endpoint]
+	madeResources *resourcing
 }
 
 // Build makes the Table of a state. With prev, the Table of an earlier moment of the same State, only what changed
@@ -71,29 +75,34 @@ func Build(st *trellis.State, o Options, prev *Table) *Table {
 	}
 	changes, known := st.Since(prev.moment)
 	b := &builder{st: st, region: o.Region, prev: prev, base: prev, all: !known,
-		services: map[string]bool{}, networks: map[trellis.Ref]bool{}, vpcs: map[string]bool{},
+		services: map[string]bool{}, networks: map[trellis.Ref]bool{}, vpcs: map[string]bool{}, endpoints: map[string]bool{},
 		moved: map[trellis.Ref]map[trellis.Ref]bool{}, renewed: map[trellis.Ref]bool{}, policies: map[policyText]layer{}}
 	if known {
 		b.reached, b.reaching = link(b.base.reached, serviceOf), link(b.base.reaching, networkOf)
+		b.madeResources = resource(b.base.resources)
 		for _, c := range changes {
 			b.note(c.Was)
 			b.note(c.Is)
 			b.reached.change(c)
 			b.reaching.change(c)
+			b.madeResources.change(c)
 		}
 	} else {
 		b.base = &Table{}
 		b.noteAll()
 		b.reached, b.reaching = linkAll(st, serviceOf), linkAll(st, networkOf)
+		b.madeResources = resourceAll(st)
 	}
 	b.madeServices, b.madeNetworks, b.madePolicies = edit(b.base.services), edit(b.base.networks), edit(b.base.policies)
-	b.madeVPCs, b.managed = edit(b.base.vpcs), edit(b.base.managed)
+	b.madeVPCs, b.managed, b.madeEndpoints = edit(b.base.vpcs), edit(b.base.managed), edit(b.base.endpoints)
 	b.makeServices()
 	b.makeNetworks()
+	b.makeEndpoints()
 	b.makeVPCs()
 	return &Table{revision: st.Revision, region: o.Region, moment: st.Moment(), vpcs: b.madeVPCs.dict,
 		managed: b.managed.dict, services: b.madeServices.dict, networks: b.madeNetworks.dict,
-		policies: b.madePolicies.dict, reached: b.reached.dict, reaching: b.reaching.dict}
+		policies: b.madePolicies.dict, reached: b.reached.dict, reaching: b.reaching.dict,
+		endpoints: b.madeEndpoints.dict, resources: b.madeResources.done()}
 }
 
 // note notes what is made of a noun itself. What is made of that is noted when it turns out to be another one.
@@ -118,6 +127,10 @@ func (b *builder) note(n trellis.Noun) {
 		b.vpcs[n.ID] = true
 	case *trellis.VPCAssociation:
 		b.vpcs[n.VPC.ID] = true
+	case *trellis.VPCEndpoint:
+		b.endpoints[n.Key()] = true
+	case *trellis.EndpointAddress:
+		b.endpoints[n.Account+"/"+n.EndpointID] = true
 	}
 }
 
@@ -143,6 +156,9 @@ func (b *builder) noteAll() {
 	}
 	for a := range trellis.All[*trellis.VPCAssociation](b.st) {
 		b.note(a)
+	}
+	for e := range trellis.All[*trellis.VPCEndpoint](b.st) {
+		b.note(e)
 	}
 }
 
@@ -489,6 +505,11 @@ func (b *builder) makeVPCs() {
 				b.vpcs[a.VPC.ID] = true
 			}
 		}
+		for e := range trellis.All[*trellis.VPCEndpoint](b.st) {
+			if b.renewed[e.ServiceNetwork] {
+				b.vpcs[e.VPCID] = true
+			}
+		}
 	}
 	if len(b.vpcs) == 0 {
 		return
@@ -511,6 +532,7 @@ func (b *builder) makeVPCs() {
 	for _, a := range associations {
 		b.associate(made, a)
 	}
+	b.joinAll(made)
 	for id := range b.vpcs {
 		if v := made[id]; v != nil {
 			b.madeVPCs.set(id, v)
@@ -542,6 +564,13 @@ func (b *builder) associate(made map[string]*VPC, a *trellis.VPCAssociation) {
 	if more := a.Slot - trellis.FirstSlot + 1 - len(v.networks); more > 0 {
 		v.networks = append(v.networks, make([]*Network, more)...)
 	}
-	v.networks[a.Slot-trellis.FirstSlot] = &Network{ID: m.noun.ID, ARN: m.noun.ARN(b.region), Account: m.noun.Account, Name: m.noun.Name,
-		Layer: m.layer.Layer, AssociationID: a.ID, Slot: a.Slot, members: m}
+	n := b.networkOf(m)
+	n.AssociationID, n.Slot = a.ID, a.Slot
+	n.private = privateNames{a.PrivateDNSEnabled != nil && *a.PrivateDNSEnabled, a.DNSPreference, a.DNSDomains}
+	v.networks[a.Slot-trellis.FirstSlot] = n
+}
+
+// networkOf is a network without what leads there.
+func (b *builder) networkOf(m *members) *Network {
+	return &Network{ID: m.noun.ID, ARN: m.noun.ARN(b.region), Account: m.noun.Account, Name: m.noun.Name, Layer: m.layer.Layer, members: m}
 }

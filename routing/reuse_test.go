@@ -3,6 +3,7 @@ package routing
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"reflect"
 	"testing"
 
@@ -58,6 +59,12 @@ func copied(st *trellis.State) *trellis.State {
 	put[*trellis.Rule](out, st)
 	put[*trellis.AuthPolicy](out, st)
 	put[*trellis.TargetGroup](out, st)
+	put[*trellis.ResourceGateway](out, st)
+	put[*trellis.ResourceConfiguration](out, st)
+	put[*trellis.ResourceAssociation](out, st)
+	put[*trellis.DomainVerification](out, st)
+	put[*trellis.VPCEndpoint](out, st)
+	put[*trellis.EndpointAddress](out, st)
 	return out
 }
 
@@ -100,8 +107,6 @@ func TestBuildAfterMany(t *testing.T) {
 // mutate puts or deletes one noun and says which.
 func mutate(rnd *rand.Rand, st *trellis.State) string {
 	statuses := []trellis.Status{trellis.StatusActive, trellis.StatusActive, trellis.StatusUpdateInProgress, trellis.StatusDeleteInProgress, trellis.StatusCreateInProgress}
-	texts := []string{policy, policy + " ", "{}", ""}
-	auths := []trellis.AuthType{trellis.AuthNone, trellis.AuthIAM}
 	owner := trellis.Ref{Account: acct, ID: "svc-orders"}
 	switch rnd.IntN(3) {
 	case 0:
@@ -113,6 +118,23 @@ func mutate(rnd *rand.Rand, st *trellis.State) string {
 	status := statuses[rnd.IntN(len(statuses))]
 	port := []int{80, 8080, 443}[rnd.IntN(3)]
 	var n trellis.Noun
+	if rnd.IntN(3) == 0 {
+		n = resourceNoun(rnd, network, status)
+	} else {
+		n = serviceNoun(rnd, owner, network, status, port)
+	}
+	if rnd.IntN(4) == 0 {
+		st.Delete(n.Kind(), n.Key())
+		return fmt.Sprintf("delete %s %s", n.Kind(), n.Key())
+	}
+	st.Put(n)
+	return fmt.Sprintf("put %s %s", n.Kind(), n.Key())
+}
+
+// serviceNoun is a random noun of those that services need.
+func serviceNoun(rnd *rand.Rand, owner trellis.Ref, network string, status trellis.Status, port int) (n trellis.Noun) {
+	texts := []string{policy, policy + " ", "{}", ""}
+	auths := []trellis.AuthType{trellis.AuthNone, trellis.AuthIAM}
 	switch rnd.IntN(10) {
 	case 0:
 		n = &trellis.Service{Meta: meta(owner.Account, owner.ID), Name: owner.ID[4:], Status: status, AuthType: auths[rnd.IntN(2)],
@@ -140,10 +162,34 @@ func mutate(rnd *rand.Rand, st *trellis.State) string {
 	case 9:
 		n = &trellis.VPC{Meta: meta(acct, []string{"vpc-a", "vpc-unknown"}[rnd.IntN(2)])}
 	}
-	if rnd.IntN(4) == 0 {
-		st.Delete(n.Kind(), n.Key())
-		return fmt.Sprintf("delete %s %s", n.Kind(), n.Key())
+	return n
+}
+
+// resourceNoun is a random noun of those that resources and VPC endpoints need.
+func resourceNoun(rnd *rand.Rand, network string, status trellis.Status) trellis.Noun {
+	i := rnd.IntN(4)
+	id := func(prefix string) string { return fmt.Sprintf("%s-%d", prefix, i) }
+	vpc := []string{"vpc-a", "vpc-b", "vpc-unknown"}[rnd.IntN(3)]
+	configuration := trellis.Ref{Account: acct, ID: fmt.Sprintf("rcfg-%d", rnd.IntN(3))}
+	ref := trellis.Ref{Account: acct, ID: network}
+	switch rnd.IntN(6) {
+	case 0:
+		return &trellis.ResourceGateway{Meta: meta(acct, id("rgw")), Status: status, VPCID: vpc}
+	case 1:
+		return &trellis.ResourceConfiguration{Meta: meta(acct, id("rcfg")), Status: status, GatewayID: fmt.Sprintf("rgw-%d", rnd.IntN(4)),
+			CustomDomainName: []string{"", "db.internal", "shop.internal"}[rnd.IntN(3)]}
+	case 2:
+		a := &trellis.ResourceAssociation{Meta: meta(acct, id("snra")), Status: status, Configuration: configuration, ServiceNetwork: ref, Address: trellis.ResourceAddr(i)}
+		if rnd.IntN(4) == 0 {
+			a.Address = netip.Addr{}
+		}
+		return a
+	case 3:
+		return &trellis.DomainVerification{Meta: meta(acct, id("dv")), Status: trellis.VerificationVerified, DomainName: "internal"}
+	case 4:
+		return &trellis.VPCEndpoint{Meta: meta(acct, id("vpce")), VPCID: vpc, Type: trellis.ServiceNetworkEndpoint, ServiceNetwork: ref,
+			State: []string{trellis.EndpointAvailable, trellis.EndpointPending}[rnd.IntN(2)]}
 	}
-	st.Put(n)
-	return fmt.Sprintf("put %s %s", n.Kind(), n.Key())
+	return &trellis.EndpointAddress{Account: acct, EndpointID: id("vpce"), Configuration: configuration,
+		Addresses: []trellis.SubnetAddress{{SubnetID: "subnet-1", Address: netip.AddrFrom4([4]byte{10, 0, 0, byte(rnd.IntN(9))})}}}
 }

@@ -23,6 +23,9 @@ type Table struct {
 	policies dict[used]     // compiled, by their text
 	reached  links          // the service associations by the id of their service
 	reaching links          // the same by the id of their service network
+
+	endpoints dict[*endpoint] // that carry traffic, by id
+	resources resources
 }
 
 // Revision is the store revision that the Table was made at.
@@ -43,29 +46,34 @@ func (t *Table) Ports(vpcID string, slot int) []int {
 
 // Resolve is the DNS answer for a name inside a VPC: the name may be in any case and end in a dot. A managed or
 // custom name of a service that an association of the VPC reaches has that association's address, of several
-// the one with the lowest slot. A managed name of another service has the address that leads nowhere. Not ok
-// means that the name is none of ours.
+// the one with the lowest slot. A managed name of another service has the address that leads nowhere. Resources have
+// names of both kinds too (names.go). Not ok means that the name is none of ours.
 func (t *Table) Resolve(vpcID, name string) (v4, v6 netip.Addr, ok bool) {
 	var space [maxName]byte
 	b := lowered(space[:0], name)
 	if b == nil {
 		return v4, v6, false
 	}
-	slot, found := t.VPC(vpcID).slotOf(b)
-	if !found {
-		if _, ok := t.managed.name(b); !ok {
-			return v4, v6, false
-		}
-		slot = trellis.NowhereSlot
+	v := t.VPC(vpcID)
+	if slot, found := v.slotOf(b); found {
+		v4, v6 = trellis.SlotAddrs(slot)
+		return v4, v6, true
 	}
-	v4, v6 = trellis.SlotAddrs(slot)
-	return v4, v6, true
+	if _, ok := t.managed.name(b); ok {
+		return nowhere()
+	}
+	long := string(b)
+	if v4, v6, ok = t.resolveLong(v, long); ok {
+		return v4, v6, true
+	}
+	return t.resolvePrivate(v, long)
 }
 
 // VPC is a VPC with its associations.
 type VPC struct {
 	ID, ARN, Account string
-	networks         []*Network // by slot, from trellis.FirstSlot on; nil where there is none
+	networks         []*Network  // by slot, from trellis.FirstSlot on; nil where there is none
+	endpoints        []*endpoint // by id
 }
 
 // Network is the network behind a slot, nil when there is none. v may be nil.
@@ -93,13 +101,15 @@ func (v *VPC) slotOf(name []byte) (slot int, ok bool) {
 	return 0, false
 }
 
-// Network is a service network as one VPC association reaches it.
+// Network is a service network as one VPC association, or one VPC endpoint, reaches it.
 type Network struct {
 	ID, ARN, Account, Name string
 	Layer                  authpolicy.Layer
-	AssociationID          string
-	Slot                   int
+	AssociationID          string // empty behind an endpoint
+	Slot                   int    // 0 behind an endpoint
+	EndpointID             string // empty behind an association
 	members                *members
+	private                privateNames // of an association
 }
 
 // members are a network and its services: the same for all of its associations.

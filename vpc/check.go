@@ -60,14 +60,34 @@ func Check() []Problem {
 			found("no_mount_namespaces", "allow unshare of mount namespaces", "cannot make a mount namespace", err)
 		}
 		rules := sampleRules()
-		if err := rules.without("ct state", "notrack").load(ns); err != nil {
+		if err := rules.without("ct state", "notrack", "tproxy").load(ns); err != nil {
 			found("no_nftables", "load the kernel module nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET); the nft program is not needed", "nftables do not work", err)
-		} else if err := rules.load(ns); err != nil {
+		} else if err := rules.without("tproxy").load(ns); err != nil {
 			found("no_conntrack", "load the kernel modules nf_conntrack and nft_ct (CONFIG_NF_CONNTRACK, CONFIG_NFT_CT)", "nftables cannot track connections", err)
 		}
 		return nil
 	})
 	return problems
+}
+
+// CheckResources tells why VPCs on this machine, which can carry them, can't have TCP resources; nil when they can.
+func CheckResources() error {
+	return onOwnThread(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("make a network namespace: %w", err)
+		}
+		f, err := os.Open(threadNamespace())
+		if err != nil {
+			return fmt.Errorf("open a network namespace: %w", err)
+		}
+		ns := &namespace{name: "scratch", file: f}
+		defer ns.close()
+		rules := sampleRules()
+		if err := rules.load(ns); err != nil {
+			return fmt.Errorf("nftables cannot lead connections to a socket, load the kernel module nft_tproxy (CONFIG_NFT_TPROXY): %w", err)
+		}
+		return nil
+	})
 }
 
 // missingCapabilities are those of the needed capabilities that a process has not, by its /proc/…/status (capabilities(7)).
@@ -131,6 +151,9 @@ func sampleRules() *ruleset {
 		members: []member{{groups: []string{"sg-1"}, host: host{iface: interfaceName("i-1"),
 			address: netip.MustParsePrefix("10.0.0.4/24"), address6: netip.MustParsePrefix("2001:db8::4/64")}}},
 		associations: []*trellis.VPCAssociation{{Slot: 32, SecurityGroupIDs: []string{"sg-1"}}},
+		points:       []point{{"rgw-1", []string{"sg-1"}, true, []netip.Addr{netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("2001:db8::5")}}},
+		reached: []reached{{at: netip.MustParseAddr("129.224.0.1"), chain: slotChain(32), resource: true, ports: []trellis.PortRange{{From: 80, To: 90}}},
+			{at: netip.MustParseAddr("fd00:ec2:80::81e0:1"), chain: slotChain(32), resource: true, ports: []trellis.PortRange{{From: 80, To: 90}}}},
 	}
 	r := m.make()
 	return &r

@@ -13,6 +13,11 @@
 //	169.254.169.253, VPC base + 2, fd00:ec2::253   the VPC's resolver
 //	169.254.169.254, fd00:ec2::254       instance metadata
 //	169.254.170.10                       the API endpoint
+//	129.224.0.0/17, and the same in the low bits of fd00:ec2:80::/64   TCP resources: one address for each association
+//	addresses of the VPC's own subnets   those of VPC endpoints and of resource gateways
+//
+// Connections to resources come to one socket for each family, whatever their port is: packets are led there by nftables'
+// tproxy, and the connection's own address says where the client wants to go (ListenTransparent).
 //
 // What a security group, an association or their absence does not allow is dropped in silence: the client times out, as
 // on AWS. Nothing leads out of a VPC, and the host's own namespace gets no rule, address or interface.

@@ -152,7 +152,7 @@ func prepareVPC(ns *namespace, n *network) error {
 	if err := errors.Join(h.LinkSetUp(lo), h.LinkSetUp(void), h.LinkSetUp(peer)); err != nil {
 		return fmt.Errorf("bring interfaces up: %w", err)
 	}
-	blocks, ways := []netip.Prefix{trellis.LatticeBlock4}, []netip.Prefix{everywhere4}
+	blocks, ways := []netip.Prefix{trellis.LatticeBlock4, trellis.LatticePublicBlock}, []netip.Prefix{everywhere4}
 	if hasIPv6() {
 		blocks, ways = append(blocks, trellis.LatticeBlock6), append(ways, everywhere6)
 	}

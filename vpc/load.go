@@ -27,6 +27,8 @@ var setTypes = map[setKind]nftables.SetDatatype{
 	byInterface: nftables.TypeIFName,
 	byAddress4:  nftables.TypeIPAddr,
 	byAddress6:  nftables.TypeIP6Addr,
+	bySource4:   nftables.TypeIPAddr,
+	bySource6:   nftables.TypeIP6Addr,
 }
 
 // load replaces the table of a namespace by the ruleset in one batch: a packet sees the old rules or the new ones.

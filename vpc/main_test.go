@@ -74,6 +74,9 @@ func TestCheckFindsNothingHere(t *testing.T) {
 	for _, p := range Check() {
 		t.Errorf("%s: %s (%s)", p.Code, p.Text, p.Fix)
 	}
+	if err := CheckResources(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestMissingCapabilities(t *testing.T) {

@@ -118,8 +118,10 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 			m.associations = append(m.associations, a)
 		}
 	}
+	planResources(st, makers)
 	for id, n := range networks {
 		m := makers[id]
+		n.local = append(n.local, m.local()...)
 		n.local = append(n.local, m.vpc.ResolverAddr(), trellis.ResolverAddr4, trellis.ResolverAddr6, trellis.MetadataAddr4, trellis.MetadataAddr6, trellis.APIAddr4)
 		slices.SortFunc(n.local, netip.Addr.Compare)
 		n.local = slices.Compact(n.local)

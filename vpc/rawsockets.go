@@ -58,9 +58,14 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 // ListenSocket is Listen for event loops: a listening socket that the caller owns. What it accepts sends without
 // delay. Another one may listen at the same address, so that one can begin before the one before it has ended.
 func (m *Manager) ListenSocket(vpcID string, at netip.AddrPort) (int, error) {
+	return m.listenSocket(vpcID, at)
+}
+
+// listenSocket is ListenSocket with further socket options.
+func (m *Manager) listenSocket(vpcID string, at netip.AddrPort, more ...[2]int) (int, error) {
 	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 	return m.rawSocket(vpcID, "listen", at.Addr(), func(fd int) error {
-		options := [][2]int{{unix.SOL_SOCKET, unix.SO_REUSEADDR}, {unix.SOL_SOCKET, unix.SO_REUSEPORT}, {unix.IPPROTO_TCP, unix.TCP_NODELAY}}
+		options := append([][2]int{{unix.SOL_SOCKET, unix.SO_REUSEADDR}, {unix.SOL_SOCKET, unix.SO_REUSEPORT}, {unix.IPPROTO_TCP, unix.TCP_NODELAY}}, more...)
 		if at.Addr().Is4() {
 			options = append(options, [2]int{unix.SOL_IP, unix.IP_FREEBIND})
 		} else {
@@ -79,15 +84,15 @@ func (m *Manager) ListenSocket(vpcID string, at netip.AddrPort) (int, error) {
 // Socket makes a socket for a connection to a target inside a VPC, bound to VPC Lattice's own address there, so that the
 // target's security groups can tell it by the managed prefix list. The caller owns it, and connects it.
 func (m *Manager) Socket(vpcID string, to netip.AddrPort) (int, error) {
-	v4 := to.Addr().Unmap().Is4()
-	source := source6
-	if v4 {
-		source = source4
-	}
+	return m.socketFrom(vpcID, choose(to.Addr().Unmap(), source4, source6))
+}
+
+// socketFrom makes a socket for a connection inside a VPC, bound to an address of the node there.
+func (m *Manager) socketFrom(vpcID string, source netip.Addr) (int, error) {
 	return m.rawSocket(vpcID, "connect", source, func(fd int) error {
 		// The source port is chosen at connect, so that one port serves many targets.
 		options := [][2]int{{unix.IPPROTO_TCP, unix.TCP_NODELAY}, {unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT}}
-		if !v4 {
+		if source.Is6() {
 			options = append(options, [2]int{unix.SOL_IPV6, unix.IPV6_FREEBIND}) // an IPv6 local block is not enough to bind to
 		}
 		if err := setAll(fd, options...); err != nil {

@@ -22,10 +22,17 @@ const (
 	setNode6       = "node6"       //
 	mapEgress      = "egress"      // interface of the sender to its outbound rules
 	mapIngress     = "ingress"     // interface of the receiver to its inbound rules
-	mapSlots4      = "slots4"      // slot to the association's inbound rules
+	mapSlots4      = "slots4"      // slot, endpoint or resource to the inbound rules of the association or endpoint
 	mapSlots6      = "slots6"      //
+	setPoints4     = "points4"     // addresses of endpoints and gateways
+	setPoints6     = "points6"     //
+	mapGateways4   = "gateways4"   // gateway to its outbound rules
+	mapGateways6   = "gateways6"   //
+	setResources4  = "resources4"  // addresses of resources
+	setResources6  = "resources6"  //
 	chainReceivers = "receivers"   // second stage: the sender may, may the receiver?
 	chainOutput    = "node-output" // what the node sends
+	chainOpenings  = "openings"    // what the node sends first
 )
 
 // rulesMaker makes the ruleset of one VPC.
@@ -35,6 +42,8 @@ type rulesMaker struct {
 	lists        map[string]*trellis.PrefixList    // by id
 	members      []member
 	associations []*trellis.VPCAssociation
+	points       []point
+	reached      []reached
 	used         map[string]bool // groups whose chains are wanted
 	sources      map[string]bool // groups whose members are wanted
 }
@@ -57,7 +66,12 @@ func (m *rulesMaker) make() ruleset {
 	})
 	m.associations = slices.CompactFunc(m.associations, func(a, b *trellis.VPCAssociation) bool { return a.Slot == b.Slot })
 
+	m.settle()
+
 	r := ruleset{chains: hooks(m.vpc)}
+	if slices.ContainsFunc(m.reached, func(r reached) bool { return r.resource }) {
+		r.chains = append(r.chains, intercept)
+	}
 	r.sets = append(r.sets, m.nodeSets()...)
 	r.chains = append(r.chains, chain{name: chainReceivers, rules: []rule{
 		rule{}.goByDestination(mapSlots4, false),
@@ -67,13 +81,15 @@ func (m *rulesMaker) make() ruleset {
 	}})
 	hostSets, hostChains := m.hostRules()
 	slotSets, slotChains := m.slotRules()
+	pointSets, pointChains := m.pointRules()
+	takenSets, portChains := m.reachedRules(&slotSets[0], &slotSets[1])
 	groupChains := m.groupRules()
-	r.sets = append(append(append(r.sets, hostSets...), slotSets...), m.groupSets()...)
-	r.chains = append(append(append(r.chains, hostChains...), slotChains...), groupChains...)
+	r.sets = slices.Concat(r.sets, hostSets, slotSets, pointSets, takenSets, m.groupSets())
+	r.chains = slices.Concat(r.chains, hostChains, slotChains, pointChains, portChains, groupChains)
 	return r
 }
 
-// hooks are the chains that the kernel enters by itself.
+// hooks are the chains that the kernel enters by itself, and what the last of them leads to.
 func hooks(v *trellis.VPC) []chain {
 	on := rule{}
 	resolver := netip.PrefixFrom(v.ResolverAddr(), 32)
@@ -85,8 +101,11 @@ func hooks(v *trellis.VPC) []chain {
 			on.spoofed(setSources4, false).drop(),
 			on.within(nodeBlock4, true).untracked().accept(),
 			on.within(resolver, true).untracked().accept(),
+			on.within(trellis.LatticePublicBlock, true).untracked().accept(),
+			on.in(setPoints4, false, true).untracked().accept(),
 			on.spoofed(setSources6, true).drop(),
 			on.within(nodeBlock6, true).untracked().accept(),
+			on.in(setPoints6, true, true).untracked().accept(),
 		},
 	}, {
 		name: "node-input", policy: nftables.ChainPolicyDrop,
@@ -98,6 +117,13 @@ func hooks(v *trellis.VPC) []chain {
 			on.opening(false).within(trellis.LatticeBlock6, true).accept(),
 			on.opening(true).within(trellis.LatticeBlock4, true).goByInterface(mapEgress, false),
 			on.opening(true).within(trellis.LatticeBlock6, true).goByInterface(mapEgress, false),
+			// The same of resources, endpoints and, for answers of resources, gateways.
+			on.opening(false).within(trellis.LatticePublicBlock, true).accept(),
+			on.opening(false).in(setPoints4, false, true).accept(),
+			on.opening(false).in(setPoints6, true, true).accept(),
+			on.opening(true).within(trellis.LatticePublicBlock, true).goByInterface(mapEgress, false),
+			on.opening(true).in(setPoints4, false, true).goByInterface(mapEgress, false),
+			on.opening(true).in(setPoints6, true, true).goByInterface(mapEgress, false),
 			// Errors about the node's own packets. The kernel believes them only of connections that it has.
 			on.family(false).protocol(unix.IPPROTO_ICMP).icmp(3, -1).accept(),
 			on.family(true).protocol(unix.IPPROTO_ICMPV6).icmp(1, -1).accept(),
@@ -120,9 +146,28 @@ func hooks(v *trellis.VPC) []chain {
 		hook: &hook{"output", nftables.ChainHookOutput, nftables.ChainPriorityRaw},
 		rules: []rule{
 			on.untracked(),
-			on.opening(true).goTo(chainReceivers),
+			on.opening(true).goTo(chainOpenings),
+		},
+	}, {
+		name: chainOpenings,
+		rules: []rule{
+			on.leavesOn("lo").drop(), // a target or resource that is an address of the node itself would be a circle
+			on.goBySource(mapGateways4, false),
+			on.goBySource(mapGateways6, true),
+			on.goTo(chainReceivers),
 		},
 	}}
+}
+
+// intercept takes connections to resources, whatever their port is. It is there only where there are resources: a kernel
+// without nft_tproxy does without them alone.
+var intercept = chain{
+	name: "intercept", policy: nftables.ChainPolicyAccept,
+	hook: &hook{"prerouting", nftables.ChainHookPrerouting, nftables.ChainPriorityMangle},
+	rules: []rule{
+		rule{}.opening(true).in(setResources4, false, true).toResources(false),
+		rule{}.opening(true).in(setResources6, true, true).toResources(true),
+	},
 }
 
 // nodeSets are the addresses at which the node answers.
@@ -178,7 +223,7 @@ func (m *rulesMaker) slotRules() ([]set, []chain) {
 	v4, v6 := set{name: mapSlots4, kind: byAddress4}, set{name: mapSlots6, kind: byAddress6}
 	var chains []chain
 	for _, a := range m.associations {
-		c := chain{name: "slot-" + strconv.Itoa(a.Slot), rules: []rule{rule{}.accept()}}
+		c := chain{name: slotChain(a.Slot), rules: []rule{rule{}.accept()}}
 		if len(a.SecurityGroupIDs) > 0 {
 			c = m.anyOf(c.name, slices.Sorted(slices.Values(a.SecurityGroupIDs)), inbound)
 		}
@@ -305,6 +350,17 @@ func (m *rulesMaker) groupSets() []set {
 			v4 = append(v4, h.host.address.Addr())
 			if h.host.address6.IsValid() {
 				v6 = append(v6, h.host.address6.Addr())
+			}
+		}
+		for _, p := range m.points {
+			for _, a := range p.addrs {
+				if slices.Contains(p.groups, id) {
+					if a.Is4() {
+						v4 = append(v4, a)
+					} else {
+						v6 = append(v6, a)
+					}
+				}
 			}
 		}
 		sets = append(sets, set{id + "-4", addresses4, elementsOf(v4)}, set{id + "-6", addresses6, elementsOf(v6)})

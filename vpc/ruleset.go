@@ -34,6 +34,8 @@ const (
 	byInterface                // interface to chain
 	byAddress4                 // IPv4 address to chain
 	byAddress6                 // IPv6 address to chain
+	bySource4                  // IPv4 source to chain
+	bySource6                  // IPv6 source to chain
 )
 
 // set is a named set or map.
@@ -96,6 +98,7 @@ func (s *set) print(b *strings.Builder) {
 		addresses4: "ip saddr", addresses6: "ip6 saddr",
 		sources4: "iifname . ip saddr", sources6: "iifname . ip6 saddr",
 		byInterface: "iifname : verdict", byAddress4: "ip daddr : verdict", byAddress6: "ip6 daddr : verdict",
+		bySource4: "ip saddr : verdict", bySource6: "ip6 saddr : verdict",
 	}[s.kind]
 	if s.kind >= byInterface {
 		word = "map"
@@ -150,6 +153,11 @@ func ifname(name string) []byte {
 // arrivesOn holds for packets that came in by an interface.
 func (r rule) arrivesOn(name string) rule {
 	return r.with(`iifname "`+name+`"`, &expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, equal(ifname(name)))
+}
+
+// leavesOn holds for packets that go out by an interface.
+func (r rule) leavesOn(name string) rule {
+	return r.with(`oifname "`+name+`"`, &expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1}, equal(ifname(name)))
 }
 
 // family holds for IPv4 or IPv6.
@@ -307,7 +315,13 @@ func (r rule) goByInterface(name string, out bool) rule {
 }
 
 // goByDestination goes on in the chain that a map has for the packet's destination.
-func (r rule) goByDestination(name string, v6 bool) rule {
-	return r.family(v6).with(addressName(v6, true)+" vmap @"+name,
-		address(v6, true, 1), &expr.Lookup{SourceRegister: 1, SetName: name, IsDestRegSet: true})
+func (r rule) goByDestination(name string, v6 bool) rule { return r.goByAddress(name, v6, true) }
+
+// goBySource goes on in the chain that a map has for the packet's source.
+func (r rule) goBySource(name string, v6 bool) rule { return r.goByAddress(name, v6, false) }
+
+// goByAddress goes on in the chain that a map has for the packet's destination or source.
+func (r rule) goByAddress(name string, v6, destination bool) rule {
+	return r.family(v6).with(addressName(v6, destination)+" vmap @"+name,
+		address(v6, destination, 1), &expr.Lookup{SourceRegister: 1, SetName: name, IsDestRegSet: true})
 }

@@ -73,7 +73,7 @@ func (m *Manager) ListenPacket(vpcID string, at netip.AddrPort) (net.PacketConn,
 }
 
 // choose is v4 or v6 as the address is.
-func choose(a netip.Addr, v4, v6 string) string {
+func choose[T any](a netip.Addr, v4, v6 T) T {
 	if a.Is4() {
 		return v4
 	}

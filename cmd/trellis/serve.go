@@ -96,11 +96,14 @@ func checkCommand() *cobra.Command {
 				return usage(fmt.Errorf("-o %q: want table or json", output))
 			}
 			problems := vpc.Check()
-			acceleration := "not looked at"
+			acceleration, resources := "not looked at", "not looked at"
 			if len(problems) == 0 {
-				acceleration = "ok"
+				acceleration, resources = "ok", "ok"
 				if err := vpc.CheckAcceleration(); err != nil {
 					acceleration = err.Error()
+				}
+				if err := vpc.CheckResources(); err != nil {
+					resources = err.Error()
 				}
 			}
 			running, help, err := metricsOf(cmd.Context(), data)
@@ -113,7 +116,7 @@ func checkCommand() *cobra.Command {
 				for i, p := range problems {
 					rows[i] = map[string]string{"code": p.Code, "text": p.Text, "fix": p.Fix}
 				}
-				if err := json.NewEncoder(out).Encode(map[string]any{"ok": len(problems) == 0, "problems": rows, "acceleration": acceleration, "running": running}); err != nil {
+				if err := json.NewEncoder(out).Encode(map[string]any{"ok": len(problems) == 0, "problems": rows, "acceleration": acceleration, "resources": resources, "running": running}); err != nil {
 					return err
 				}
 				if len(problems) > 0 {
@@ -126,6 +129,7 @@ func checkCommand() *cobra.Command {
 			}
 			fmt.Fprintln(out, "ok: root, network namespaces, veth, nftables")
 			fmt.Fprintln(out, "socket acceleration (optional): "+acceleration)
+			fmt.Fprintln(out, "TCP resources (optional): "+resources)
 			if len(running) == 0 {
 				fmt.Fprintf(out, "no Trellis runs with --data %s\n", data)
 				return nil
