@@ -105,6 +105,7 @@ func (x *exchange) scheme() string {
 func (x *exchange) reset() {
 	x.req, x.resp, x.version, x.grpc, x.webSocket, x.webSocketKey, x.unserved, x.badHead = &x.reqHead, &x.respHead, 1, false, false, "", false, nil
 	x.req.Reset()
+	x.respBody = http1.Body{}
 	x.vpc, x.network, x.service, x.listener, x.rule, x.group, x.caller = nil, nil, nil, nil, nil, nil, nil
 	x.idle = defaultIdle
 	x.w.heldBytes -= int64(cap(x.signed))

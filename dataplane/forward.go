@@ -128,6 +128,9 @@ func (x *exchange) relay(t *targetgroup.Conn) (reuse bool) {
 	x.rec.ResponseCode = h.Status
 	x.respBody.Start(h)
 	contentOnly := x.c.contentOnly()
+	if x.version == 2 {
+		x.respBody.KeepTrailers()
+	}
 
 	// The head goes out with as much of the body as came along.
 	p := b[head:n]

@@ -109,8 +109,15 @@ type stream struct {
 	out  []byte // what went
 }
 
-// request takes a request. It is served when its account has its turn.
+// request takes a request. It is served when its account has its turn. When there is no room even for requests that wait to
+// be refused, it is refused at once: its client may send it elsewhere, and knows that nothing was done.
 func (s *session) request(st *streams.Stream) {
+	if s.c.w.overrun() {
+		s.c.w.s.refused.Add(1)
+		st.Reset(http2.RefusedStream)
+		st.Release()
+		return
+	}
 	r := s.adopt(st)
 	r.x.req = st.Head
 	s.c.w.line(s.c.tenant, r)
@@ -390,8 +397,8 @@ func (r *stream) head(piece []byte, whole bool) error {
 	}
 	b.Field("x-amzn-requestid", x.rec.RequestID)
 	x.rec.BytesSent += int64(headSize(x.resp))
-	b.Send(whole && len(piece) == 0)
-	if len(piece) == 0 {
+	b.Send(whole && len(piece) == 0 && x.respBody.Trailers() == nil)
+	if len(piece) == 0 && x.respBody.Trailers() == nil {
 		r.Flush()
 		return nil
 	}
@@ -404,8 +411,12 @@ func (r *stream) data(piece []byte, whole bool) error {
 		return nil
 	}
 	r.stir()
-	n, err := r.WriteData(piece, whole)
+	trailers := r.x.respBody.Trailers() // of a target of HTTP/1.1
+	n, err := r.WriteData(piece, whole && trailers == nil)
 	r.x.rec.BytesSent += int64(n)
+	if err == nil && whole && trailers != nil {
+		err = r.WriteTrailers(trailers)
+	}
 	return err
 }
 

@@ -208,6 +208,40 @@ func TestHTTP2Streams(t *testing.T) {
 	}
 }
 
+// TestHTTP2Trailers passes trailers on, both ways, whatever version the target speaks.
+func TestHTTP2Trailers(t *testing.T) {
+	tell := func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Trailer", "x-end, x-other")
+		if r.URL.Path == "/text" {
+			io.WriteString(w, "text")
+		}
+		w.Header().Set("X-End", "heard "+r.Trailer.Get("x-sum"))
+		w.Header().Set("X-Other", "1")
+	}
+	eachVersion(t, tell, func(t *testing.T, w *world, client *http.Client, base, version string) {
+		for _, path := range []string{"/", "/text"} {
+			for _, size := range []int{0, 10, 100_000} {
+				req, err := http.NewRequest("POST", base+path, io.MultiReader(strings.NewReader(strings.Repeat("x", size))))
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Trailer = http.Header{"X-Sum": {fmt.Sprint(size)}}
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || string(body) != strings.TrimPrefix(path, "/") || resp.Trailer.Get("x-end") != fmt.Sprint("heard ", size) || resp.Trailer.Get("x-other") != "1" {
+					t.Errorf("%s with %d bytes: %q, %v, trailers %v", path, size, body, err, resp.Trailer)
+				}
+			}
+		}
+		w.settle()
+	})
+}
+
 // TestHTTP2Gone gives up requests: the target sees it, and the connection goes on.
 func TestHTTP2Gone(t *testing.T) {
 	given := make(chan error, 10)
@@ -468,4 +502,37 @@ func TestHTTP2Signed(t *testing.T) {
 		}
 		w.settle()
 	})
+}
+
+// TestHTTP2Overrun opens more streams than there is memory for: some are served, some are told so, the others are refused
+// so that they may be sent elsewhere, and nothing stays.
+func TestHTTP2Overrun(t *testing.T) {
+	t.Parallel() // Go's client waits before it sends again
+	end := make(chan struct{})
+	wait := func(w http.ResponseWriter, r *http.Request) { <-end }
+	w, client, base := versions(t, trellis.ProtocolHTTP, trellis.ProtocolHTTP, "HTTP2", Options{Workers: 1, MaxMemory: 64 * exchangeCost}, wait)
+	seen := make(chan string, 100)
+	for range 100 {
+		go func() {
+			resp, err := client.Get(base + "/")
+			if err != nil {
+				seen <- "refused"
+				return
+			}
+			resp.Body.Close()
+			seen <- resp.Status
+		}()
+	}
+	counts := map[string]int{}
+	for range 36 { // no more than 64 wait for an answer, at least
+		counts[<-seen]++
+	}
+	close(end)
+	for range 64 {
+		counts[<-seen]++
+	}
+	if counts["200 OK"] == 0 || counts["503 Service Unavailable"] == 0 || counts["200 OK"] > 64 {
+		t.Errorf("%v", counts)
+	}
+	w.settle()
 }

@@ -28,6 +28,11 @@ func (w *worker) mayServe(t *tenant) bool {
 	return w.memory() < limit
 }
 
+// overrun tells whether so much is taken that nothing may even wait to be refused.
+func (w *worker) overrun() bool {
+	return w.memory() > w.s.MaxMemory/int64(len(w.s.workers))*(reserve+1)/reserve
+}
+
 // patience is how long a wait in the middle of a message may last that may otherwise last d.
 func (w *worker) patience(d time.Duration) time.Duration {
 	if d > pressedWait && (w.s.open.Load() >= w.s.pressed || w.memory()*int64(len(w.s.workers)) >= w.s.MaxMemory/reserve*(reserve-1)) {

@@ -41,6 +41,9 @@ type Body struct {
 	chunked bool
 	extra   int // bytes of extensions or trailers so far
 	ext     int // bytes of the extension at hand
+
+	keeps    bool
+	trailers []Field
 }
 
 // Start begins the body of a head.
@@ -55,6 +58,12 @@ func (b *Body) Start(h *Head) {
 		b.state = untilEOF
 	}
 }
+
+// KeepTrailers makes Trailers return those that come from now on, for a receiver to whom content alone is passed on.
+func (b *Body) KeepTrailers() { b.keeps = true }
+
+// Trailers are the trailers that were kept: those that may be passed on.
+func (b *Body) Trailers() []Field { return b.trailers }
 
 // Done tells that the body has ended: what follows belongs to the next message. A body UntilClose never
 // says so.
@@ -249,12 +258,15 @@ func (b *Body) trailer(p []byte) (Part, int, error) {
 	if p[0] == ' ' || p[0] == '\t' {
 		return Frame, 0, ErrFolding
 	}
-	name, _, err := splitField(p[:end-1])
+	name, value, err := splitField(p[:end-1])
 	if err != nil {
 		return Frame, 0, err
 	}
 	if KindOf(view(name)) != Other {
 		return Dropped, end + 1, nil
+	}
+	if b.keeps {
+		b.trailers = append(b.trailers, Field{string(name), string(value)})
 	}
 	return Frame, end + 1, nil
 }
