@@ -55,7 +55,7 @@ func (c *conn) passThrough(h *hello) {
 	defer t.Close()
 	x.target = t
 	x.rec.RequestToTarget = c.w.loop.Now() - x.began
-	x.rec.FailureReason = c.carry(&t.Conn, h.first, x.idle)
+	x.rec.FailureReason = c.carry(&t.Conn, h.first)
 	x.target = nil
 }
 
@@ -102,19 +102,19 @@ func (x *exchange) reach() (t *targetgroup.Conn, err error) {
 type carriage struct {
 	loop     *reactor.Loop
 	from, to *reactor.Conn
-	idle     time.Duration
+	idle     *time.Duration // it may become shorter meanwhile
 	carried  int64
 	err      error // why it ended; nil at the end of what is sent
 	done     reactor.Signal
 }
 
 // carry carries what client and target send each other until both have ended, one fails, or nothing was sent for the
-// idle timeout. first has been read from the client already. It returns the reason of a failure.
-func (c *conn) carry(t *reactor.Conn, first []byte, idle time.Duration) (reason string) {
+// exchange's idle timeout. first has been read from the client already. It returns the reason of a failure.
+func (c *conn) carry(t *reactor.Conn, first []byte) (reason string) {
 	loop := c.w.loop
-	up := &carriage{loop: loop, from: &c.Conn, to: t, idle: idle}
-	down := &carriage{loop: loop, from: t, to: &c.Conn, idle: idle}
-	t.SetWriteDeadline(loop.Now() + idle)
+	up := &carriage{loop: loop, from: &c.Conn, to: t, idle: &c.x.idle}
+	down := &carriage{loop: loop, from: t, to: &c.Conn, idle: &c.x.idle}
+	t.SetWriteDeadline(loop.Now() + c.x.idle)
 	if _, err := t.Write(first); err != nil {
 		c.Abort()
 		return failTargetClosed
@@ -182,7 +182,7 @@ func (d *carriage) run() error {
 
 // stir puts off the end for want of anything sent, in both directions.
 func (d *carriage) stir() {
-	due := d.loop.Now() + d.idle
+	due := d.loop.Now() + *d.idle
 	d.from.SetReadDeadline(due)
 	d.to.SetReadDeadline(due)
 	d.to.SetWriteDeadline(due)
