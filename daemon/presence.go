@@ -15,6 +15,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/dataplane"
 	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/vpc"
 )
@@ -78,7 +79,7 @@ func (p *presences) carry(ctx context.Context, pl place, socket int) error {
 
 // opened is a place at which this node listens.
 type opened struct {
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	closed chan struct{} // closed with the socket, which is a little after cancel
 }
 
@@ -171,7 +172,7 @@ func (p *presences) reconcile(st *trellis.State, t *routing.Table) (err error) {
 	p.d.supervisor.forget(unwanted...)
 	for pl, o := range p.running {
 		if !want[pl] {
-			o.cancel()
+			o.cancel(nil)
 			p.ending[pl] = o.closed
 			delete(p.running, pl)
 		}
@@ -216,7 +217,7 @@ func (p *presences) awaitEnd(pl place) {
 
 // open listens at a place and serves it until it is cancelled.
 func (p *presences) open(pl place) (opened, error) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	serve := func(what string, run func() error) {
 		wg := &p.traffic
 		if pl.supports() {
@@ -231,7 +232,7 @@ func (p *presences) open(pl place) (opened, error) {
 	if pl.carries() {
 		socket, err := p.listenSocket(pl)
 		if err != nil {
-			cancel()
+			cancel(err)
 			return opened{}, err
 		}
 		serve(string(pl.kind), func() error { return p.carry(ctx, pl, socket) })
@@ -239,7 +240,7 @@ func (p *presences) open(pl place) (opened, error) {
 	}
 	l, err := p.listen(pl)
 	if err != nil {
-		cancel()
+		cancel(err)
 		return opened{}, err
 	}
 	ln := &noted{TCPListener: l, closed: make(chan struct{})}
@@ -247,7 +248,7 @@ func (p *presences) open(pl place) (opened, error) {
 	case placeResolver:
 		pc, err := p.listenPacket(pl)
 		if err != nil {
-			cancel()
+			cancel(err)
 			p.d.supervisor.forget(pl.names()...) // all is opened anew at the next try
 			ln.Close()
 			return opened{}, err
@@ -274,7 +275,7 @@ func (p *presences) close() {
 	end := func(support bool) {
 		for pl, o := range p.running {
 			if pl.supports() == support {
-				o.cancel()
+				o.cancel(dataplane.ErrStopping)
 				delete(p.running, pl)
 			}
 		}

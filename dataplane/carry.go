@@ -23,7 +23,7 @@ type side interface {
 type carriage struct {
 	loop     *reactor.Loop
 	from, to side
-	idle     time.Duration
+	idle     *time.Duration // it may become shorter meanwhile
 	carried  int64
 	err      error // why it ended; nil at the end of what is sent
 	done     reactor.Signal
@@ -33,8 +33,8 @@ type carriage struct {
 // idle timeout. first has been read from the client already. It returns the reason of a failure.
 func (x *exchange) carry(client, target side, first []byte) (reason string) {
 	loop := x.w.loop
-	up := &carriage{loop: loop, from: client, to: target, idle: x.idle}
-	down := &carriage{loop: loop, from: target, to: client, idle: x.idle}
+	up := &carriage{loop: loop, from: client, to: target, idle: &x.idle}
+	down := &carriage{loop: loop, from: target, to: client, idle: &x.idle}
 	if len(first) > 0 {
 		target.SetWriteDeadline(loop.Now() + x.idle)
 		if _, err := target.Write(first); err != nil {
@@ -105,7 +105,7 @@ func (d *carriage) run() error {
 
 // stir puts off the end for want of anything sent, in both directions.
 func (d *carriage) stir() {
-	due := d.loop.Now() + d.idle
+	due := d.loop.Now() + *d.idle
 	d.from.SetReadDeadline(due)
 	d.to.SetReadDeadline(due)
 	d.to.SetWriteDeadline(due)

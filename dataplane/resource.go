@@ -17,6 +17,8 @@ const (
 	// resourceIdle is how long nothing need be sent over a connection to a resource, which may otherwise live for ever (VPC
 	// Lattice user guide, quotas).
 	resourceIdle = 350 * time.Second
+	// quietIdle is the same when the node stops.
+	quietIdle = time.Second
 	// resourceDial bounds one try to connect to a resource.
 	resourceDial = 5 * time.Second
 )
@@ -69,16 +71,33 @@ func (c *conn) reachResource() {
 	}
 	s.resources.Add(1)
 	defer end.Close()
-	x.target = end
+	x.target, x.idle = end, c.l.resourceIdle()
 	if r.EndpointID != "" {
 		c.w.lead(c, r.EndpointID)
 		defer delete(c.w.led, c)
 	}
-	x.idle = resourceIdle
 	reason := x.carry(&c.Conn, &end.Conn, nil)
 	x.target = nil
 	if reason != failNone {
 		end.Abort() // and the client's side was aborted: neither takes what it has for the whole
+	}
+}
+
+// resourceIdle is how long nothing need be sent over a connection of the listener now.
+func (l *listener) resourceIdle() time.Duration {
+	if l.quiet.Load() {
+		return quietIdle
+	}
+	return resourceIdle
+}
+
+// quieten makes a connection to a resource end as soon as it pauses.
+func (c *conn) quieten() {
+	if c.state == busy && c.x != nil && c.x.target != nil {
+		c.x.idle = quietIdle
+		due := c.w.loop.Now() + quietIdle
+		c.SetReadDeadline(due)
+		c.x.target.SetReadDeadline(due)
 	}
 }
 

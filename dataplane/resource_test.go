@@ -29,6 +29,7 @@ type resourceWorld struct {
 	tables        atomic.Pointer[routing.Table]
 	target        net.Listener // of the resource: the same port, another address
 	rows          chan accesslog.ResourceRecord
+	cause         error // why it stops in the end
 }
 
 // resourceAddr is where the resource is.
@@ -70,7 +71,7 @@ func newResourceWorld(t *testing.T, o Options, handle func(*net.TCPConn), change
 		}
 		unix.Close(socket)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	done := make(chan error, 2)
 	var handlers sync.WaitGroup
 	go func() { done <- w.server.Run(ctx) }()
@@ -88,7 +89,7 @@ func newResourceWorld(t *testing.T, o Options, handle func(*net.TCPConn), change
 		}
 	})
 	t.Cleanup(func() {
-		cancel()
+		cancel(w.cause)
 		for range 2 {
 			if err := <-done; err != nil {
 				t.Errorf("Run or ServeResources: %v", err)
@@ -349,6 +350,24 @@ func TestResourceEndpointGoes(t *testing.T) {
 			t.Errorf("after its endpoint: %v, want a reset", err)
 		}
 		k.advance(ledEvery)
+	}
+}
+
+// TestResourceStops ends, when the node stops, connections that pause, whatever a drain may take.
+func TestResourceStops(t *testing.T) {
+	var c net.Conn
+	t.Cleanup(func() { // after the world's own
+		if n, err := c.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("read %d, %v, want the end", n, err)
+		}
+		c.Close()
+	})
+	w := newResourceWorld(t, Options{DrainTimeout: time.Hour}, echo, nil)
+	w.cause = ErrStopping
+	c = w.dial()
+	c.Write([]byte("x"))
+	if _, err := c.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -232,7 +232,8 @@ type listener struct {
 	slot      int
 	endpoint  string // in place of a slot
 	port      int
-	resources bool // in place of all these
+	resources bool        // in place of all these
+	quiet     atomic.Bool // connections to resources end when nothing is sent for a moment
 
 	draining atomic.Bool
 	conns    atomic.Int64  // open ones
@@ -288,9 +289,15 @@ func (s *Server) serve(ctx context.Context, socket int, l *listener) error {
 		s.workers[i].do(end)
 	}
 	unix.Close(socket)
+	l.quiet.Store(context.Cause(ctx) == ErrStopping)
 	l.drain()
 	return err
 }
+
+// ErrStopping is the cause of a context's end for Serve and its like when the whole node stops. Connections to resources
+// then end as soon as they pause: a database's clients keep them for ever, and all requests would wait for the next
+// process as long as the drain may last.
+var ErrStopping = errors.New("the node stops")
 
 // listen makes every worker take connections. ends undo it; each is called on its worker.
 func (l *listener) listen(socket int) (ends []func(), err error) {
@@ -312,7 +319,12 @@ func (l *listener) listen(socket int) (ends []func(), err error) {
 // drain closes the idle connections that have been used, waits for the others, and cuts what is left when the time is up.
 func (l *listener) drain() {
 	for _, w := range l.s.workers {
-		w.loop.Post(func() { w.each(l, (*conn).dismiss) })
+		w.loop.Post(func() {
+			w.each(l, (*conn).dismiss)
+			if l.quiet.Load() {
+				w.each(l, (*conn).quieten)
+			}
+		})
 	}
 	t := time.NewTimer(l.s.DrainTimeout)
 	defer t.Stop()
