@@ -47,7 +47,9 @@ func (c *Conn) Drained() bool {
 }
 
 // Closing tells that the connection takes no new streams, since one side said so or it failed.
-func (c *Conn) Closing() bool { return c.err != nil || c.going.announced || c.going.told || c.next > maxID }
+func (c *Conn) Closing() bool {
+	return c.err != nil || c.going.announced || c.going.told || c.next > maxID
+}
 
 // goaway deals with GOAWAY. A client's streams that the server won't serve end with RefusedStream.
 func (c *Conn) goaway(f *frame) *Error {
