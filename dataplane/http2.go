@@ -106,6 +106,7 @@ type stream struct {
 	of   *session
 	x    *exchange
 	sent bool   // the body went with the head
+	came int    // what a call of gRPC has come to by the word of its target, 0 when it has said nothing
 	out  []byte // what went
 }
 
@@ -224,8 +225,8 @@ func (r *stream) bodyDone() bool { return r.x.req.Framing == http1.NoBody || r.x
 // smallBody is the size of bodies that are sent with their head.
 const smallBody = 8 << 10
 
-// first is client's: a small body that is all there goes with the head.
-func (r *stream) first() ([]byte, error) {
+// whole is a small body that is all there, behind chunkHead bytes of room; nil if there is none.
+func (r *stream) whole() ([]byte, error) {
 	n := len(r.Waiting())
 	if !r.HTTP2.Ended() || n == 0 || n > smallBody || r.Trailers() != nil {
 		return nil, nil
@@ -236,10 +237,19 @@ func (r *stream) first() ([]byte, error) {
 	}
 	r.x.rec.BytesReceived += int64(n)
 	r.sent = true
-	if r.x.req.Framing != http1.Chunked {
+	return b, nil
+}
+
+// first is client's: a small body that is all there goes with the head.
+func (r *stream) first() ([]byte, error) {
+	b, err := r.whole()
+	switch {
+	case b == nil:
+		return nil, err
+	case r.x.req.Framing != http1.Chunked:
 		return b[chunkHead:], nil
 	}
-	return append(frameChunk(b, n), "0\r\n\r\n"...), nil
+	return append(frameChunk(b, len(b)-chunkHead), "0\r\n\r\n"...), nil
 }
 
 // upload is client's. What comes is framed again for a target of HTTP/1.1.
@@ -451,9 +461,7 @@ func (r *stream) own(status int, body string) {
 	}
 	if x.grpc {
 		b.Field("content-type", "application/grpc")
-		b.Number("grpc-status", int64(http2.GRPCStatus(status)))
-		b.Bytes("grpc-message", http2.AppendGRPCMessage(nil, body))
-		x.rec.GRPC, x.rec.GRPCResponseCode = true, http2.GRPCStatus(status)
+		r.callStatus(b, status, body)
 		body = ""
 	} else {
 		b.Field("content-type", "text/plain")
@@ -471,6 +479,32 @@ func (r *stream) own(status int, body string) {
 		return
 	}
 	r.Flush()
+}
+
+// endCall ends a call of gRPC whose answer has begun with a status of gRPC, so that its client knows what to make of it: a
+// reset would be an internal error to it.
+func (r *stream) endCall(status int, why string) error {
+	r.Interrupt(nil)
+	r.stir()
+	b, err := r.Trailing()
+	if err != nil {
+		return err
+	}
+	r.callStatus(b, status, why)
+	b.Send(true)
+	r.Flush()
+	return nil
+}
+
+// callStatus writes the status of gRPC for a call that ends for a reason, which has a status of HTTP.
+func (r *stream) callStatus(b *http2.Block, status int, why string) {
+	code := r.came
+	if code == 0 {
+		code = http2.GRPCStatus(status)
+	}
+	b.Number("grpc-status", int64(code))
+	b.Bytes("grpc-message", http2.AppendGRPCMessage(nil, why))
+	r.x.rec.GRPC, r.x.rec.GRPCResponseCode = true, code
 }
 
 // abort is client's.

@@ -48,8 +48,13 @@ func server(t *testing.T, protocol trellis.Protocol, version string, h http.Hand
 
 // versions is a world whose clients may speak HTTP/2, with TLS or without, and whose target is Go's server.
 func versions(t *testing.T, listener, protocol trellis.Protocol, version string, o Options, h http.HandlerFunc) (*world, *http.Client, string) {
+	return versionsTo(t, listener, protocol, version, o, server(t, protocol, version, h))
+}
+
+// versionsTo is versions with a target of any kind.
+func versionsTo(t *testing.T, listener, protocol trellis.Protocol, version string, o Options, target netip.AddrPort) (*world, *http.Client, string) {
 	w, k := newWorld(t), newKeys(t)
-	w.group(groupID, server(t, protocol, version, h))
+	w.group(groupID, target)
 	g := *must(trellis.Get[*trellis.TargetGroup](w.st, account+"/"+groupID))
 	g.Protocol, g.ProtocolVersion = protocol, version
 	w.st.Put(&g)

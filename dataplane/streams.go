@@ -15,8 +15,19 @@ import (
 
 // forwardStream is forward for targets that speak HTTP/2: the request is one of the streams of a connection.
 func (x *exchange) forwardStream() {
+	r, body := x.c.(*stream), x.signed // of the body: what is there already
+	if !x.held && !r.bodyDone() {
+		b, err := r.whole()
+		if err != nil {
+			x.answer(statusOf(err), failClientProtocol)
+			return
+		}
+		if b != nil {
+			body = b[chunkHead:]
+		}
+	}
 	for range maxTargets {
-		t, err := x.open()
+		t, err := x.open(body)
 		if err != nil {
 			x.answer(503, failTargetConnection)
 			return
@@ -29,7 +40,7 @@ func (x *exchange) forwardStream() {
 		} else {
 			x.rec.RequestToTarget = x.w.loop.Now() - x.began
 		}
-		again := x.relayStream(t)
+		again := x.relayStream(t, r)
 		x.joinUpload(earlyAnswer)
 		x.target = nil
 		t.Release()
@@ -40,8 +51,8 @@ func (x *exchange) forwardStream() {
 	x.answer(503, failTargetConnection)
 }
 
-// open finds a target that takes the head of the request.
-func (x *exchange) open() (*targetgroup.Stream, error) {
+// open finds a target that takes the head of the request, and all of its body if that is there already.
+func (x *exchange) open(body []byte) (*targetgroup.Stream, error) {
 	w := x.w
 	scheme := "http"
 	if x.group.Protocol == "HTTPS" {
@@ -66,10 +77,10 @@ func (x *exchange) open() (*targetgroup.Stream, error) {
 			continue
 		}
 		x.target = t
-		x.writeRequest(b, x.c.bodyDone() && len(x.signed) == 0)
+		x.writeRequest(b, x.c.bodyDone() && len(body) == 0)
 		t.SetWriteDeadline(w.loop.Now() + x.idle)
-		if len(x.signed) > 0 {
-			if _, err := t.WriteData(x.signed, true); err != nil {
+		if len(body) > 0 {
+			if _, err := t.WriteData(body, true); err != nil {
 				return t, nil // shows when the answer is read
 			}
 		}
@@ -81,20 +92,21 @@ func (x *exchange) open() (*targetgroup.Stream, error) {
 
 // relayStream reads the target's answer and passes it on. again tells that the request was not processed and may be sent
 // to another target.
-func (x *exchange) relayStream(t *targetgroup.Stream) (again bool) {
-	loop, r := x.w.loop, x.c.(*stream)
+func (x *exchange) relayStream(t *targetgroup.Stream, r *stream) (again bool) {
+	loop := x.w.loop
 	for interims := 0; ; interims++ {
 		t.SetReadDeadline(loop.Now() + x.idle)
 		head, ended, err := t.WaitHead()
 		var reset *streams.Ended
 		var bad *http1.Error
 		switch {
-		case errors.As(err, &reset) && reset.Code == http2.RefusedStream && !x.uploading && len(x.signed) == 0:
+		case errors.As(err, &reset) && reset.Code == http2.RefusedStream && !x.uploading:
 			return true
 		case errors.As(err, &bad):
 			x.targetFailed(502, failTargetProtocol)
 			return false
 		case err != nil:
+			x.noteReset(r, err)
 			x.noAnswer(err)
 			return false
 		}
@@ -153,15 +165,34 @@ func (x *exchange) streamOn(t *targetgroup.Stream, r *stream) {
 		case errors.Is(err, io.EOF):
 			x.endStream(t.Trailers(), r)
 		case x.outlived:
-			x.cutShort(failTooLong)
+			x.cutStream(r, err, failTooLong)
 		case errors.Is(err, errClientGone):
 			x.clientGone()
 		case reactor.IsTimeout(err):
-			x.cutShort(failTargetTimeout)
+			x.cutStream(r, err, failTargetTimeout)
 		default:
-			x.cutShort(failTargetClosed)
+			x.cutStream(r, err, failTargetClosed)
 		}
 		return
+	}
+}
+
+// cutStream ends an answer that cannot be completed. A client of gRPC is told what it would see if it had called the target
+// itself: that it is gone (UNAVAILABLE), or for what it has reset the stream.
+func (x *exchange) cutStream(r *stream, err error, reason string) {
+	x.noteReset(r, err)
+	if !x.grpc || r.endCall(502, reason) != nil {
+		x.cutShort(reason)
+		return
+	}
+	x.rec.FailureReason = reason
+}
+
+// noteReset notes what a call of gRPC has come to, if its target has reset it.
+func (x *exchange) noteReset(r *stream, err error) {
+	var reset *streams.Ended
+	if errors.As(err, &reset) && !reset.Lost {
+		r.came = http2.GRPCStatusOfReset(reset.Code, x.req.Fields, x.w.loop.Refresh()-x.began)
 	}
 }
 

@@ -1,8 +1,10 @@
 package http2
 
 import (
+	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/trellis-project/trellis/http1"
 )
@@ -11,6 +13,7 @@ import (
 const (
 	grpcCancelled         = 1
 	grpcUnknown           = 2
+	grpcDeadlineExceeded  = 4
 	grpcPermissionDenied  = 7
 	grpcResourceExhausted = 8
 	grpcUnimplemented     = 12
@@ -66,6 +69,35 @@ func (c Code) GRPCStatus() int {
 		return grpcPermissionDenied
 	}
 	return grpcInternal
+}
+
+// GRPCStatusOfReset is what a call has come to that a server has reset after some time. One that it cancels when the deadline of
+// the call has passed (grpc-timeout) is one that took too long: servers keep deadlines as clients do.
+func GRPCStatusOfReset(code Code, request []http1.Field, after time.Duration) int {
+	if code == Cancel {
+		if timeout, ok := grpcTimeout(request); ok && after >= timeout {
+			return grpcDeadlineExceeded
+		}
+	}
+	return code.GRPCStatus()
+}
+
+// grpcTimeout reads grpc-timeout: at most eight digits and a unit (gRPC over HTTP2, "Requests").
+func grpcTimeout(fields []http1.Field) (time.Duration, bool) {
+	for i := range fields {
+		f := &fields[i]
+		if len(f.Name) != len("grpc-timeout") || !strings.EqualFold(f.Name, "grpc-timeout") {
+			continue
+		}
+		last := len(f.Value) - 1
+		if last < 1 || last > 8 {
+			return 0, false
+		}
+		unit, known := map[byte]time.Duration{'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': 1}[f.Value[last]]
+		n, err := strconv.ParseUint(f.Value[:last], 10, 32)
+		return time.Duration(min(n, uint64(math.MaxInt64/max(unit, 1)))) * unit, known && err == nil
+	}
+	return 0, false
 }
 
 // GRPCStatusOf reads grpc-status in trailers, or in the fields of an answer that has no others. ok tells that there is one.

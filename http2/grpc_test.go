@@ -2,6 +2,7 @@ package http2
 
 import (
 	"testing"
+	"time"
 
 	"github.com/trellis-project/trellis/http1"
 )
@@ -29,6 +30,15 @@ func TestGRPC(t *testing.T) {
 		if got := code.GRPCStatus(); got != want {
 			t.Errorf("%v: %d, want %d", code, got, want)
 		}
+	}
+	for timeout, want := range map[string]int{"": 1, "1S": 4, "999m": 4, "1000m": 4, "1001m": 1, "2S": 1, "99999999n": 4, "1000000000n": 1, "900000u": 4, "1M": 1, "1H": 1, "1": 1,
+		"S": 1, "-1S": 1, "0x": 1, "99999999H": 1} {
+		if got := GRPCStatusOfReset(Cancel, []http1.Field{{Name: "te", Value: "trailers"}, {Name: "grpc-timeout", Value: timeout}}, time.Second); got != want {
+			t.Errorf("cancelled after a second of %s: %d, want %d", timeout, got, want)
+		}
+	}
+	if got := GRPCStatusOfReset(RefusedStream, []http1.Field{{Name: "grpc-timeout", Value: "1m"}}, time.Second); got != 14 {
+		t.Errorf("refused: %d", got)
 	}
 	for value, want := range map[string]int{"0": 0, "16": 16, "": -1, "-1": -1, "x": -1} {
 		got, ok := GRPCStatusOf([]http1.Field{{Name: "a", Value: "1"}, {Name: "grpc-status", Value: value}})

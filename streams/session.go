@@ -231,7 +231,7 @@ func (s *Session) Trailers(h *http2.Stream, fields []http1.Field) {
 // Reset is http2.Handler's.
 func (s *Session) Reset(h *http2.Stream, code http2.Code) {
 	if st, ok := h.Owner.(*Stream); ok {
-		st.end(&Ended{code})
+		st.end(&Ended{code, s.err != nil})
 	}
 }
 

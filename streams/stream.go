@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"errors"
 	"io"
 	"time"
 
@@ -10,7 +11,10 @@ import (
 )
 
 // Ended is why a stream ended early: the other side reset it, or its connection has ended.
-type Ended struct{ Code http2.Code }
+type Ended struct {
+	Code http2.Code
+	Lost bool // with the connection: the other side has not said so
+}
 
 // Error is error's.
 func (e *Ended) Error() string { return "the stream was reset: " + e.Code.String() }
@@ -207,9 +211,12 @@ func (st *Stream) Answer(status int) (*http2.Block, error) {
 	return st.block(func() (*http2.Block, error) { return st.HTTP2.Answer(status) })
 }
 
+// Trailing begins the trailers; see http2.Stream.Trailers. It waits until there is room.
+func (st *Stream) Trailing() (*http2.Block, error) { return st.block(st.HTTP2.Trailers) }
+
 // WriteTrailers writes the trailers, which end the message.
 func (st *Stream) WriteTrailers(fields []http1.Field) error {
-	b, err := st.block(st.HTTP2.Trailers)
+	b, err := st.Trailing()
 	if err != nil {
 		return err
 	}
@@ -252,7 +259,10 @@ func (st *Stream) Reset(code http2.Code) {
 	st.session.Flush()
 }
 
-// Release gives the stream back. What has not ended is reset.
+// errReleased ends the waits of a stream that another fiber has released.
+var errReleased = errors.New("the stream was released")
+
+// Release gives the stream back. What has not ended is reset. A fiber that still uses it gets an error.
 func (st *Stream) Release() {
 	if st.released {
 		return
@@ -263,8 +273,13 @@ func (st *Stream) Release() {
 		s.o.Loop.Release(st.buffer)
 		st.buffer, st.from, st.to = nil, 0, 0
 	}
+	st.Head, st.ended, st.trailers, st.Gone = nil, false, nil, nil
 	st.HTTP2.Owner = nil
 	st.HTTP2.Release()
+	if st.err == nil {
+		st.err = errReleased
+	}
+	st.wake()
 	s.held--
 	s.Flush()
 	s.o.Changed()

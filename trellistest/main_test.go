@@ -1,11 +1,22 @@
 package trellistest
 
 import (
+	"fmt"
 	"os"
 	"testing"
 )
 
+// roleVariable names what a process of this program is for, when it is not to run tests.
+const roleVariable = "TRELLISTEST_ROLE"
+
 func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVariable); role != "" {
+		if err := grpcRole(role, os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	RemoveProgram()
 	os.Exit(code)

@@ -18,7 +18,12 @@ import (
 // answered some more times, if the script can tell; end ends it and reads what it prints then.
 func asking(t *testing.T, instance, script string, args ...string) (more func(), end func(result any)) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(venv(t, "boto3"), "bin", "python3"), append([]string{"-c", mustRead(t, "testdata/"+script)}, args...)...)
+	return beginning(t, instance, exec.Command(filepath.Join(venv(t, "boto3"), "bin", "python3"), append([]string{"-c", mustRead(t, "testdata/"+script)}, args...)...))
+}
+
+// beginning is asking with any command.
+func beginning(t *testing.T, instance string, cmd *exec.Cmd) (more func(), end func(result any)) {
+	t.Helper()
 	cmd.Env, cmd.Stderr = lab.Environment(os.Environ()), os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -177,8 +177,8 @@ func RemoveProgram() {
 	}
 }
 
-// venv is the directory of a Python environment that `make tools` installs.
-func venv(t testing.TB, name string) string {
+// tools is a directory of what `make tools` installs.
+func tools(t testing.TB, name string) string {
 	t.Helper()
 	root := os.Getenv("TRELLIS_VENVS")
 	if root == "" {
@@ -188,7 +188,13 @@ func venv(t testing.TB, name string) string {
 		}
 		root = filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), ".cache")
 	}
-	dir := filepath.Join(root, name)
+	return filepath.Join(root, name)
+}
+
+// venv is the directory of a Python environment that `make tools` installs.
+func venv(t testing.TB, name string) string {
+	t.Helper()
+	dir := tools(t, name)
 	if _, err := os.Stat(filepath.Join(dir, "bin", "python3")); err != nil {
 		t.Fatalf("no Python environment at %s: run `make tools`", dir)
 	}
