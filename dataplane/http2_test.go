@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/trellis-project/trellis"
-	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/sigv4"
 )
 
@@ -474,7 +473,7 @@ func TestHTTP2Signed(t *testing.T) {
 	}
 	eachVersion(t, who, func(t *testing.T, w *world, client *http.Client, base, version string) {
 		w.enforce(svcID, `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
-		w.table = routing.Build(w.st, routing.Options{Region: region}, nil)
+		w.build()
 		for _, size := range []int{0, 10, 70_000} {
 			for _, known := range []bool{true, false} {
 				body := bytes.Repeat([]byte("b"), size)

@@ -106,7 +106,7 @@ func TestOnePathOfRules(t *testing.T) {
 			Match: trellis.HTTPMatch{Path: &trellis.PathMatch{Exact: path, CaseSensitive: true}}, Action: trellis.Action{FixedResponse: 1000 + i}})
 	}
 	w.make(Options{})
-	l := w.table.VPC(vpcID).Network(slot).Service(host).Listener(port)
+	l := w.table.Load().VPC(vpcID).Network(slot).Service(host).Listener(port)
 	for i, path := range oddPaths {
 		if r := l.Match(&routing.Request{Method: "GET", Path: path}); r.Action.FixedStatus != 1000+i {
 			t.Errorf("%s is matched by the rule for %s", path, oddPaths[r.Action.FixedStatus-1000])

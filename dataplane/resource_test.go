@@ -26,7 +26,6 @@ import (
 type resourceWorld struct {
 	*world
 	configuration *trellis.ResourceConfiguration
-	tables        atomic.Pointer[routing.Table]
 	target        net.Listener // of the resource: the same port, another address
 	rows          chan accesslog.ResourceRecord
 	cause         error // why it stops in the end
@@ -59,8 +58,6 @@ func newResourceWorld(t *testing.T, o Options, handle func(*net.TCPConn), change
 	}
 	o.LogResource = func(_ int, r *accesslog.ResourceRecord) { w.rows <- *r }
 	w.make(o)
-	w.tables.Store(w.table)
-	w.server.Table = w.tables.Load
 	var socket int
 	for { // a port that is free at both addresses
 		socket = w.listen()
@@ -336,7 +333,7 @@ func TestResourceEndpointGoes(t *testing.T) {
 	k.w = w.world
 	b := make([]byte, 1)
 	for range 2 { // the worker looks after connections again after a while without any
-		w.tables.Store(w.table)
+		w.build()
 		c := w.dial()
 		defer c.Close()
 		c.Write([]byte("x"))
@@ -344,7 +341,7 @@ func TestResourceEndpointGoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.advance(ledEvery)
-		w.tables.Store(&routing.Table{})
+		w.table.Store(&routing.Table{})
 		k.advance(ledEvery)
 		if _, err := c.Read(b); !reset(err) {
 			t.Errorf("after its endpoint: %v, want a reset", err)

@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"github.com/trellis-project/trellis"
-	"github.com/trellis-project/trellis/routing"
 )
 
 // keys are the certificates of a test: of the generated names, and by ARN.
@@ -440,7 +439,7 @@ func TestPassthroughAuthorizes(t *testing.T) {
 		t.Run(policy, func(t *testing.T) {
 			w := passingWorld(t, Options{}, func(c net.Conn) { io.WriteString(c, "here"); io.Copy(io.Discard, c) })
 			w.enforce(svcID, policy)
-			w.table = routing.Build(w.st, routing.Options{Region: region}, nil)
+			w.build()
 			c := w.dial()
 			defer c.Close()
 			go tls.Client(c, &tls.Config{ServerName: customName}).Handshake()

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ const (
 type world struct {
 	t       *testing.T
 	st      *trellis.State
-	table   *routing.Table
+	table   atomic.Pointer[routing.Table]
 	manager *targetgroup.Manager
 	server  *Server
 	addr    string // of the listener, when it is a socket
@@ -137,8 +138,8 @@ func (w *world) callers(id, token string) (*authpolicy.Caller, *sigv4.Key, error
 func (w *world) make(o Options) {
 	w.manager = targetgroup.New(targetgroup.Options{Region: region})
 	w.manager.Apply(w.st)
-	w.table = routing.Build(w.st, routing.Options{Region: region}, nil)
-	o.Table = func() *routing.Table { return w.table }
+	w.build()
+	o.Table = w.table.Load
 	o.Groups, o.Callers, o.Region = w.manager, w.callers, region
 	o.Log = func(_ int, r *accesslog.Record) {
 		c := *r
@@ -163,6 +164,9 @@ func (w *world) make(o Options) {
 		w.manager.Run(ctx)
 	})
 }
+
+// build makes the table of the nouns as they are now.
+func (w *world) build() { w.table.Store(routing.Build(w.st, routing.Options{Region: region}, nil)) }
 
 // listen makes the socket of the listener.
 func (w *world) listen() int {
