@@ -15,8 +15,9 @@ const (
 	lookUpTimeout = 5 * time.Second
 	// Bounds of how long an answer is kept, whatever its TTL is; the lower one is for failures too.
 	minKept, maxKept = time.Second, 5 * time.Minute
-	// maxNames bounds the answers that are kept, maxLookUps those that are asked for at once.
-	maxNames, maxLookUps = 4096, 64
+	// maxNames bounds the answers that are kept, maxLookUps those that are asked for at once: an account's names that are
+	// not answered keep those of others from nothing.
+	maxNames, maxLookUps, maxLookUpsOfOne = 4096, 64, 8
 )
 
 // errBusy says that more names are asked for than may be.
@@ -30,13 +31,14 @@ type names struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	mu     sync.Mutex // guards all below
-	asking int
+	mu     sync.Mutex     // guards all below
+	asking map[string]int // how many are looked up now, by account
+	total  int            // of all accounts
 	by     map[asked]*lookedUp
 }
 
-// asked is a name and the VPC whose resolver is asked; empty for the node's.
-type asked struct{ vpcID, name string }
+// asked is a name, the account whose resource has it, and the VPC whose resolver is asked; empty for the node's.
+type asked struct{ account, vpcID, name string }
 
 // found is how a look-up ended.
 type found struct {
@@ -55,7 +57,7 @@ type lookedUp struct {
 // newNames returns names of which none was looked up.
 func newNames(lookUp func(ctx context.Context, vpcID, name string) ([]netip.Addr, time.Duration, error), now func() time.Time) *names {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &names{lookUp: lookUp, now: now, ctx: ctx, cancel: cancel, by: map[asked]*lookedUp{}}
+	return &names{lookUp: lookUp, now: now, ctx: ctx, cancel: cancel, asking: map[string]int{}, by: map[asked]*lookedUp{}}
 }
 
 // end ends the look-ups under way and waits for them.
@@ -65,10 +67,10 @@ func (n *names) end() {
 }
 
 // lookUp finds the addresses of a name, for which the calling fiber waits if need be.
-func (w *worker) lookUp(vpcID, name string) ([]netip.Addr, error) {
+func (w *worker) lookUp(q asked) ([]netip.Addr, error) {
 	var later found
 	var told reactor.Signal
-	f, known := w.s.names.ask(asked{vpcID, name}, func(f found) {
+	f, known := w.s.names.ask(q, func(f found) {
 		w.loop.Post(func() {
 			later = f
 			told.Set()
@@ -94,7 +96,7 @@ func (n *names) ask(q asked, tell func(found)) (f found, known bool) {
 		return f, false
 	case a != nil && n.now().Before(a.until):
 		return a.found, true
-	case n.asking >= maxLookUps:
+	case n.total >= maxLookUps, n.asking[q.account] >= maxLookUpsOfOne:
 		return found{err: errBusy}, true
 	case a == nil:
 		n.makeRoom()
@@ -102,7 +104,8 @@ func (n *names) ask(q asked, tell func(found)) (f found, known bool) {
 		n.by[q] = a
 	}
 	a.asking, a.waiting = true, []func(found){tell}
-	n.asking++
+	n.asking[q.account]++
+	n.total++
 	n.work.Go(func() { n.find(q, a) })
 	return f, false
 }
@@ -117,7 +120,10 @@ func (n *names) find(q asked, a *lookedUp) {
 	a.until = n.now().Add(min(max(ttl, minKept), maxKept))
 	waiting := a.waiting
 	a.asking, a.waiting = false, nil
-	n.asking--
+	n.total--
+	if n.asking[q.account]--; n.asking[q.account] == 0 {
+		delete(n.asking, q.account)
+	}
 	n.mu.Unlock()
 	for _, tell := range waiting {
 		tell(found{addrs, err})

@@ -171,7 +171,7 @@ func (c *conn) addressesOf(r *routing.Resource) ([]netip.Addr, error) {
 	if r.Gateway.DNSResolution == trellis.ResolveInVPC {
 		vpcID = r.Gateway.VPCID
 	}
-	found, err := c.w.lookUp(vpcID, r.Configuration.DomainName)
+	found, err := c.w.lookUp(asked{r.Configuration.Account, vpcID, r.Configuration.DomainName})
 	if err != nil {
 		return nil, fmt.Errorf("look up %s: %w", r.Configuration.DomainName, err)
 	}

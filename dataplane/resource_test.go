@@ -263,7 +263,7 @@ func TestNames(t *testing.T) {
 		return nil, time.Hour, fmt.Errorf("answer %d", count.Add(1))
 	}, time.Now)
 	defer n.end()
-	name := func(i int) asked { return asked{name: fmt.Sprint(i)} }
+	name := func(i int) asked { return asked{account: fmt.Sprint(i / maxLookUpsOfOne), name: fmt.Sprint(i)} }
 	told := make(chan found, 2*maxNames)
 	for range 2 {
 		for i := range maxLookUps {
@@ -272,7 +272,7 @@ func TestNames(t *testing.T) {
 			}
 		}
 	}
-	if f, known := n.ask(name(-1), nil); !known || f.err != errBusy {
+	if f, known := n.ask(asked{name: "one more"}, nil); !known || f.err != errBusy {
 		t.Errorf("one more: %v, %v", f, known)
 	}
 	close(hold)
@@ -289,8 +289,25 @@ func TestNames(t *testing.T) {
 			<-told
 		}
 	}
-	if len(n.by) > maxNames {
-		t.Errorf("%d answers are kept", len(n.by))
+	if len(n.by) > maxNames || n.total != 0 || len(n.asking) != 0 {
+		t.Errorf("%d answers are kept, %d names are asked for by %v", len(n.by), n.total, n.asking)
+	}
+}
+
+// TestNamesOfOneAccount are not all that may be asked for.
+func TestNamesOfOneAccount(t *testing.T) {
+	n := newNames(func(ctx context.Context, _, _ string) ([]netip.Addr, time.Duration, error) {
+		<-ctx.Done()
+		return nil, 0, ctx.Err()
+	}, time.Now)
+	defer n.end()
+	for i := range maxLookUpsOfOne + 1 {
+		if f, known := n.ask(asked{account: "greedy", name: fmt.Sprint(i)}, func(found) {}); known != (i == maxLookUpsOfOne) || known && f.err != errBusy {
+			t.Errorf("%d: %v, %v", i, f, known)
+		}
+	}
+	if f, known := n.ask(asked{account: "modest", name: "db"}, func(found) {}); known {
+		t.Errorf("another account: %v", f)
 	}
 }
 

@@ -2,6 +2,7 @@ package trellistest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -201,7 +203,7 @@ func TestPostgreSQL(t *testing.T) {
 	psql(client, byAddress, "timeout expired") // the gateway's lets nothing out
 }
 
-// talker is a client in an instance that keeps a connection. say sends a line over it, and returns what comes back; "" when the
+// talker is a client in an instance that keeps a connection. say sends a line over it, and returns what comes back, or how the
 // connection has ended.
 func talker(t *testing.T, instance, host string, port int) (say func(string) string) {
 	t.Helper()
@@ -334,20 +336,95 @@ func TestTCP(t *testing.T) {
 	}
 }
 
-// TestTCPRestart keeps names and addresses of resources over a restart.
-func TestTCPRestart(t *testing.T) {
+// TestTCPAcrossAccounts shares a group with another account, which reaches its children by an endpoint and their private names,
+// and the owner ends that.
+func TestTCPAcrossAccounts(t *testing.T) {
 	tr := Start(t)
+	makeAccount(t, tr, account444)
+	tr.Call(t, "", "ram", "EnableSharingWithAwsOrganization", nil)
+	data := makeData(t, tr, "", 7000, "10.0.12.31", "10.0.12.32")
+	group := tr.Call(t, "", "vpc-lattice", "CreateResourceConfiguration", map[string]any{"name": "group", "type": "GROUP", "resourceGatewayIdentifier": data.gateway, "groupDomain": "group.internal"})
+	for i, name := range []string{"first", "second"} {
+		tr.Run(t, data.instances[i], "python3", "testdata/tcp_echo.py", "7000")
+		configure(t, tr, "", map[string]any{"name": name, "type": "CHILD", "resourceConfigurationGroupIdentifier": group["id"], "portRanges": []any{"7000"},
+			"customDomainName": name + ".group.internal", "resourceConfigurationDefinition": map[string]any{"ipResource": map[string]any{"ipAddress": fmt.Sprintf("10.0.12.%d", 31+i)}}})
+	}
+	tr.Call(t, "", "ram", "CreateResourceShare", map[string]any{"name": "group", "resourceArns": []any{group["arn"]}, "principals": []any{account444}})
+	theirs := makePlace(t, tr, account444, "10.0.0.0/16", "10.0.12.0/24", 7000, "10.0.12.0/24", "", "10.0.12.31")
+	endpoint := tr.Call(t, account444, "ec2", "CreateVpcEndpoint", map[string]any{"VpcEndpointType": "Resource", "ResourceConfigurationArn": group["arn"], "VpcId": theirs.vpc,
+		"SubnetIds": []any{theirs.subnet}, "SecurityGroupIds": []any{theirs.group}, "PrivateDnsEnabled": true,
+		"DnsOptions": map[string]any{"PrivateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "PrivateDnsSpecifiedDomains": []any{"*.group.internal"}}})["VpcEndpoint"].(map[string]any)["VpcEndpointId"].(string)
+	tr.Await(t, account444, "ec2", "DescribeVpcEndpoints", map[string]any{"VpcEndpointIds": []any{endpoint}}, "VpcEndpoints[0].State", "available")
+	run := func(name, want string) {
+		t.Helper()
+		if got := strings.TrimSpace(tr.Inside(t, theirs.instances[0], "python3", "testdata/tcp_client.py", name, "7000", "once")); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	run("first.group.internal", "ok")
+	run("second.group.internal", "ok")
+	at := tr.Inside(t, theirs.instances[0], "dig", "+short", "first.group.internal", "second.group.internal")
+	if distinct := strings.Fields(at); len(distinct) != 2 || distinct[0] == distinct[1] || !strings.HasPrefix(distinct[0], "10.0.12.") {
+		t.Errorf("the children are at %q", distinct)
+	}
+	leads := tr.Call(t, account444, "ec2", "DescribeVpcEndpointAssociations", map[string]any{"VpcEndpointIds": []any{endpoint}})["VpcEndpointAssociations"].([]any)
+	for _, l := range leads {
+		run(l.(map[string]any)["DnsEntry"].(map[string]any)["DnsName"].(string), "ok")
+	}
+	association := tr.Call(t, "", "vpc-lattice", "ListResourceEndpointAssociations", map[string]any{"resourceConfigurationIdentifier": group["id"]})["items"].([]any)[0].(map[string]any)["id"]
+	tr.Call(t, "", "vpc-lattice", "DeleteResourceEndpointAssociation", map[string]any{"resourceEndpointAssociationIdentifier": association})
+	run(strings.Fields(at)[0], "timed out")
+}
+
+// TestTCPUpgrade starts Trellis anew, in order and after a kill: connections that do nothing keep nobody waiting, those that come
+// meanwhile are carried by the next process, and nothing has to be made anew.
+func TestTCPUpgrade(t *testing.T) {
+	const drain = time.Minute
+	m := newServiceManager(t)
+	p := StartProcess(t, func(cmd *exec.Cmd) {
+		cmd.Args = append(cmd.Args, "--keep-vpcs", "--drain-timeout", drain.String())
+		m.hand(cmd)
+	})
+	tr := &p.Trellis
 	data := makeData(t, tr, "", 7000, "10.0.12.31")
+	tr.Run(t, data.instances[0], "python3", "testdata/tcp_echo.py", "7000")
 	clients := makePlace(t, tr, "", "10.0.0.0/16", "10.0.12.0/24", 7000, "10.0.12.0/24", "", "10.0.12.31")
 	network := tr.Call(t, "", "vpc-lattice", "CreateServiceNetwork", map[string]any{"name": "data", "sharingConfig": map[string]any{"enabled": false}})["id"].(string)
 	configuration := configure(t, tr, "", map[string]any{"name": "echo", "resourceGatewayIdentifier": data.gateway, "portRanges": []any{"7000"},
 		"resourceConfigurationDefinition": map[string]any{"ipResource": map[string]any{"ipAddress": "10.0.12.31"}}})
 	_, name := offer(t, tr, "", network, configuration, false)
+	before := m.settled(t)
 	reach(t, tr, "", network, clients, nil)
-	tr.Stop()
-	next := Start(t, func(c *daemon.Config) { c.Data = tr.Dir })
-	next.Run(t, data.instances[0], "python3", "testdata/tcp_echo.py", "7000")
-	if got := strings.TrimSpace(next.Inside(t, clients.instances[0], "python3", "testdata/tcp_client.py", name, "7000", "once")); got != "ok" {
-		t.Errorf("after a restart: %s", got)
+	if now := m.settled(t); now != before+2 { // IPv4 and IPv6
+		t.Errorf("the service manager keeps %d sockets when a VPC reaches a resource, want %d", now, before+2)
+	}
+	once := func() string {
+		return strings.TrimSpace(tr.Inside(t, clients.instances[0], "python3", "testdata/tcp_client.py", name, "7000", "once"))
+	}
+	if got := once(); got != "ok" {
+		t.Fatal(got)
+	}
+	address := strings.Fields(tr.Inside(t, clients.instances[0], "dig", "+short", name))[0]
+	stays := talker(t, clients.instances[0], name, 7000)
+	if took := p.Terminate(t); took > drain/2 {
+		t.Errorf("a connection that does nothing kept the process for %v", took)
+	}
+	if got := stays("still there"); got != "ended" {
+		t.Errorf("the connection after its process: %q, want its end", got)
+	}
+	between := exec.Command("python3", "testdata/tcp_client.py", address, "7000", "once")
+	var out bytes.Buffer
+	between.Stdout, between.Stderr = &out, &out
+	if err := vpc.Start(clients.instances[0], between); err != nil {
+		t.Fatal(err)
+	}
+	p.Restart(t)
+	if err := between.Wait(); err != nil || out.String() != "ok\n" {
+		t.Errorf("a connection while no process ran: %v, %s", err, out.String())
+	}
+	p.Kill()
+	p.Restart(t)
+	if got := once(); got != "ok" {
+		t.Errorf("after a kill: %s", got)
 	}
 }

@@ -92,6 +92,25 @@ func TestResourcesAreReached(t *testing.T) {
 	l.call("a resource that has left", client, "129.224.7.9:5432", timedOut)
 }
 
+// TestManyResources has as many as a network may, each with a port of its own.
+func TestManyResources(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	v, s := l.vpc("10.20.0.0/16")
+	network := trellis.Ref{Account: account, ID: "sn-1"}
+	client := l.instance(s, "10.20.0.10", l.group(v, everything(true)))
+	l.associate(v, 40).ServiceNetwork = network
+	for i := range 1000 {
+		l.resource(network, trellis.ResourceAddr(i).String(), 5000+i, 5000+i)
+	}
+	l.apply()
+	l.takeResources(v)
+	for _, i := range []int{0, 500, 999} {
+		l.call("a resource", client, fmt.Sprintf("%s:%d", trellis.ResourceAddr(i), 5000+i), fmt.Sprintf("%s:%d", trellis.ResourceAddr(i), 5000+i))
+	}
+	l.call("a port of another", client, fmt.Sprintf("%s:%d", trellis.ResourceAddr(500), 5501), timedOut)
+}
+
 func TestEndpointsAreReached(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

@@ -1,4 +1,4 @@
-# A TCP client of tcp_echo.py: tcp_client.py HOST PORT once|large|many|stay. It prints ok or what went wrong.
+# A TCP client of tcp_echo.py: tcp_client.py HOST PORT once|large|many|stay. It prints "ok" or what went wrong.
 import hashlib, socket, sys, threading
 
 host, port, what = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -51,7 +51,7 @@ def stay():  # keeps a connection, and uses it for each line that it reads
         print("connected", flush=True)
         for line in sys.stdin:
             c.sendall(line.encode())
-            print(c.recv(1 << 16).decode(), end="", flush=True)
+            print(c.recv(1 << 16).decode() or "ended\n", end="", flush=True)
 
 try:
     {"once": once, "large": large, "many": many, "stay": stay}[what]()

@@ -1,4 +1,4 @@
-# A TCP server at a port: says hello when asked to, and otherwise sends back what comes, to its end and beyond.
+# A TCP server at a port: sends back what comes, and ends when the client has.
 import socket, sys, threading
 
 def serve(c):
@@ -13,6 +13,6 @@ def echo(c):
     except OSError:
         pass
 
-server = socket.create_server(("", int(sys.argv[1])), backlog=4096, reuse_port=False)
+server = socket.create_server(("", int(sys.argv[1])), backlog=4096)
 while True:
     threading.Thread(target=echo, args=(server.accept()[0],), daemon=True).start()
