@@ -53,7 +53,7 @@ func (w *world) serveBoth(o Options) string {
 }
 
 // connect opens a client's connection.
-func connect(t *testing.T, addr string) net.Conn {
+func connect(t testing.TB, addr string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
