@@ -101,9 +101,8 @@ type framedClient struct {
 }
 
 // newFramedClient begins HTTP/2 with the data plane, without TLS.
-func (w *world) newFramedClient() *framedClient {
-	f := &framedClient{framedTarget: &framedTarget{}, c: w.dial()}
-	w.t.Cleanup(func() { leave(f.c) })
+func (w *world) newFramedClient(addr string) *framedClient {
+	f := &framedClient{framedTarget: &framedTarget{}, c: connect(w.t, addr)}
 	f.Framer, f.enc = http2.NewFramer(&f.buf, f.c), hpack.NewEncoder(&f.out)
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	f.buf.WriteString(http2.ClientPreface)
@@ -149,7 +148,7 @@ func TestCallRefused(t *testing.T) {
 		}
 		return f.head(stream, true, ":status", "200", "content-type", "application/grpc", "grpc-status", "0", "x-body", body)
 	})
-	f := w.newFramedClient()
+	f := w.newFramedClient(w.addr)
 	f.request(1, false, "POST", "/a.B/C", "content-type", "application/grpc", "te", "trailers")
 	f.WriteData(1, true, []byte("message"))
 	if err := f.send(); err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 // server starts Go's HTTP server as a target: with HTTP/1.1, or HTTP/2 without or with TLS.
-func server(t *testing.T, protocol trellis.Protocol, version string, h http.HandlerFunc) netip.AddrPort {
+func server(t testing.TB, protocol trellis.Protocol, version string, h http.HandlerFunc) netip.AddrPort {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,12 +46,12 @@ func server(t *testing.T, protocol trellis.Protocol, version string, h http.Hand
 }
 
 // versions is a world whose clients may speak HTTP/2, with TLS or without, and whose target is Go's server.
-func versions(t *testing.T, listener, protocol trellis.Protocol, version string, o Options, h http.HandlerFunc) (*world, *http.Client, string) {
+func versions(t testing.TB, listener, protocol trellis.Protocol, version string, o Options, h http.HandlerFunc) (*world, *http.Client, string) {
 	return versionsTo(t, listener, protocol, version, o, server(t, protocol, version, h))
 }
 
 // versionsTo is versions with a target of any kind.
-func versionsTo(t *testing.T, listener, protocol trellis.Protocol, version string, o Options, target netip.AddrPort) (*world, *http.Client, string) {
+func versionsTo(t testing.TB, listener, protocol trellis.Protocol, version string, o Options, target netip.AddrPort) (*world, *http.Client, string) {
 	w, k := newWorld(t), newKeys(t)
 	w.group(groupID, target)
 	g := *must(trellis.Get[*trellis.TargetGroup](w.st, account+"/"+groupID))

@@ -19,10 +19,11 @@ func (w *worker) memory() int64 {
 }
 
 // mayServe tells whether there is memory for one more request of a tenant. Each worker has an equal part of
-// Options.MaxMemory; the last of it is for tenants that have no more than an equal share of the requests in flight.
+// Options.MaxMemory; the last of it is for tenants that have no more than an equal share of the requests in flight, and one
+// that is alone leaves that for the next one.
 func (w *worker) mayServe(t *tenant) bool {
 	limit := w.s.MaxMemory / int64(len(w.s.workers))
-	if t.serving*len(w.tenants) > w.inFlight {
+	if t.serving*max(len(w.tenants), 2) > w.inFlight {
 		limit -= limit / reserve
 	}
 	return w.memory() < limit

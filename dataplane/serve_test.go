@@ -23,7 +23,7 @@ import (
 )
 
 // okTarget answers every request with 200 and its own name.
-func okTarget(t *testing.T, name string) *target {
+func okTarget(t testing.TB, name string) *target {
 	return newTarget(t, func(_ int, _ string, c net.Conn) bool {
 		_, err := fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(name), name)
 		return err == nil

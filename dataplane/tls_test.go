@@ -38,14 +38,14 @@ const (
 )
 
 // newKeys makes certificates.
-func newKeys(t *testing.T) *keys {
+func newKeys(t testing.TB) *keys {
 	k := &keys{roots: x509.NewCertPool()}
 	k.by.Store(&map[string]*tls.Certificate{"": k.issue(t, "*.7d67968.vpc-lattice-svcs.eu-west-1.on.aws", false), customARN: k.issue(t, customName, false)})
 	return k
 }
 
 // issue makes a self-signed certificate that clients of the test trust.
-func (k *keys) issue(t *testing.T, name string, curve bool) *tls.Certificate {
+func (k *keys) issue(t testing.TB, name string, curve bool) *tls.Certificate {
 	t.Helper()
 	var key any
 	var public any
@@ -489,7 +489,7 @@ func TestPassthroughIdle(t *testing.T) {
 }
 
 // greetingOf is the ClientHello for a name.
-func greetingOf(t *testing.T, name string) []byte {
+func greetingOf(t testing.TB, name string) []byte {
 	near, far := net.Pipe()
 	defer far.Close()
 	go tls.Client(near, &tls.Config{ServerName: name}).Handshake()

@@ -47,7 +47,7 @@ const (
 
 // world is a data plane with the nouns, tables and target groups of its tests.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	st      *trellis.State
 	table   atomic.Pointer[routing.Table]
 	manager *targetgroup.Manager
@@ -63,7 +63,7 @@ type world struct {
 func meta(id string) trellis.Meta { return trellis.Meta{Account: account, ID: id} }
 
 // newWorld makes a network with one service and one target group of the given targets.
-func newWorld(t *testing.T, targets ...netip.AddrPort) *world {
+func newWorld(t testing.TB, targets ...netip.AddrPort) *world {
 	w := &world{t: t, st: trellis.NewState()}
 	w.st.Put(&trellis.VPC{Meta: meta(vpcID), CIDR: netip.MustParsePrefix("127.0.0.0/8"), Attachment: trellis.AttachmentLoopback})
 	w.st.Put(&trellis.ServiceNetwork{Meta: meta(netID), Name: "shop", AuthType: trellis.AuthNone})
@@ -266,7 +266,7 @@ type target struct {
 }
 
 // newTarget starts a target.
-func newTarget(t *testing.T, answer func(n int, head string, c net.Conn) bool) *target {
+func newTarget(t testing.TB, answer func(n int, head string, c net.Conn) bool) *target {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -380,7 +380,7 @@ func (g *target) requests() []string {
 }
 
 // behave starts a target that does with each connection what it is told.
-func behave(t *testing.T, answer func(c net.Conn)) netip.AddrPort {
+func behave(t testing.TB, answer func(c net.Conn)) netip.AddrPort {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -265,11 +265,13 @@ func stopGRPC(addr string) error {
 	return err
 }
 
-// grpcRole does what a process of the tests is for: to be a target or a client of gRPC.
-func grpcRole(role string, args []string) error {
+// playRole does what a process of the tests is for: to be a target or a client.
+func playRole(role string, args []string) error {
 	switch role {
 	case "target":
 		return serveGRPC(args[0], args[1])
+	case "web":
+		return serveWeb(args[0])
 	case "stop":
 		return stopGRPC(args[0])
 	}

@@ -11,7 +11,7 @@ const roleVariable = "TRELLISTEST_ROLE"
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" {
-		if err := grpcRole(role, os.Args[1:]); err != nil {
+		if err := playRole(role, os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
