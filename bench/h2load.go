@@ -40,7 +40,9 @@ func parseH2load(out string) (r loadResult, err error) {
 func (v *visit) h2load(ctx context.Context, url request, conns, streams int, length time.Duration) (loadResult, usage, error) {
 	args := onCore(loadCore, "h2load", "-t1", "-c"+strconv.Itoa(conns), "-m"+strconv.Itoa(streams), "-D"+strconv.Itoa(max(int(length.Seconds()), 1)))
 	for _, f := range append(v.c.fields(v.b, url.host), url.fields...) {
-		if host, is := strings.CutPrefix(f, "Host: "); is && v.shape.clients == multiplexed {
+		if host, is := strings.CutPrefix(f, "Host: "); is && v.shape.clients == secured {
+			continue // it is in the URL
+		} else if is {
 			f = ":authority: " + host
 		}
 		args = append(args, "-H", f)
@@ -57,6 +59,8 @@ func (v *visit) h2load(ctx context.Context, url request, conns, streams int, len
 	} else {
 		args = append(args, "http://"+v.c.addr()+url.path)
 	}
+	ctx, cancel := context.WithTimeout(ctx, length+30*time.Second) // it goes on for ever where all connections fail
+	defer cancel()
 	var r loadResult
 	u, err := v.around(func() (time.Duration, error) {
 		c := exec.CommandContext(ctx, args[0], args[1:]...)
