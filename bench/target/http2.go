@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"log"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -23,8 +24,9 @@ type session struct {
 // reply is what is still to be sent on a stream.
 type reply struct {
 	grpc     bool
-	messages int // of gRPC
-	sent     int // of the message that is sent
+	begun    bool // the head is sent
+	messages int  // of gRPC
+	sent     int  // of the message that is sent
 }
 
 // What is answered: a small body, and messages of gRPC (a byte for compression, four for the length).
@@ -58,6 +60,9 @@ func (s *session) serve() bool {
 func (s *session) take(b []byte) bool {
 	n, err := s.conn.Receive(b)
 	s.rest = append(s.rest[:0], b[n:]...)
+	if err != nil {
+		log.Printf("a connection of HTTP/2: %v", err)
+	}
 	return s.flush() && err == nil
 }
 
@@ -97,60 +102,54 @@ func (s *session) Head(x *http2.Stream, h *http1.Head, end bool) {
 		r.messages, _ = strconv.Atoi(h.Path[i+len("/stream/"):])
 	}
 	if end {
-		s.answer(x)
+		s.Writable(x)
 	}
-}
-
-// answer begins the answer.
-func (s *session) answer(x *http2.Stream) {
-	r := x.Owner.(*reply)
-	b, err := x.Answer(200)
-	if err != nil {
-		s.end(x)
-		return
-	}
-	if r.grpc {
-		b.Field("content-type", "application/grpc")
-		b.Send(false)
-	} else {
-		b.Field("content-type", "application/json")
-		b.Number("content-length", int64(len(small)))
-		b.Send(false)
-	}
-	s.Writable(x)
 }
 
 // Writable is http2.Handler's: more of the answer can be sent.
 func (s *session) Writable(x *http2.Stream) {
-	r, ok := x.Owner.(*reply)
-	if !ok {
-		return
+	if r, ok := x.Owner.(*reply); ok && s.answer(x, r) {
+		s.end(x)
+	}
+}
+
+// answer sends as much of the answer as there is room for. It returns true when that is all.
+func (s *session) answer(x *http2.Stream, r *reply) bool {
+	if !r.begun {
+		b, err := x.Answer(200)
+		if err != nil {
+			return err != http2.ErrBlocked
+		}
+		if r.grpc {
+			b.Field("content-type", "application/grpc")
+		} else {
+			b.Field("content-type", "application/json")
+			b.Number("content-length", int64(len(small)))
+		}
+		b.Send(false)
+		r.begun = true
 	}
 	if !r.grpc {
 		n, err := x.WriteData(small[r.sent:], true)
-		if r.sent += n; err != nil || r.sent == len(small) {
-			s.end(x)
-		}
-		return
+		r.sent += n
+		return err != nil || r.sent == len(small)
 	}
-	for r.messages > 0 {
+	for ; r.messages > 0; r.messages, r.sent = r.messages-1, 0 {
 		n, err := x.WriteData(message[r.sent:], false)
 		if err != nil {
-			s.end(x)
-			return
+			return true
 		}
 		if r.sent += n; r.sent < len(message) {
-			return // goes on when there is room
+			return false // goes on when there is room
 		}
-		r.messages, r.sent = r.messages-1, 0
 	}
-	if b, err := x.Trailers(); err == nil {
-		b.Number("grpc-status", 0)
-		b.Send(true)
-	} else if err == http2.ErrBlocked {
-		return
+	b, err := x.Trailers()
+	if err != nil {
+		return err != http2.ErrBlocked
 	}
-	s.end(x)
+	b.Number("grpc-status", 0)
+	b.Send(true)
+	return true
 }
 
 // end gives a stream back.
@@ -165,16 +164,14 @@ func (s *session) end(x *http2.Stream) {
 // Data is http2.Handler's.
 func (s *session) Data(x *http2.Stream, p []byte, end bool) {
 	x.Consumed(len(p))
-	if end && x.Owner != nil {
-		s.answer(x)
+	if end {
+		s.Writable(x)
 	}
 }
 
 // Trailers is http2.Handler's.
 func (s *session) Trailers(x *http2.Stream, _ []http1.Field) {
-	if x.Owner != nil {
-		s.answer(x)
-	}
+	s.Writable(x)
 }
 
 // Refused is http2.Handler's.
