@@ -73,6 +73,7 @@ func (v *visit) h2load(ctx context.Context, url request, conns, streams int, len
 		}
 		return c.ProcessState.UserTime() + c.ProcessState.SystemTime(), nil
 	})
+	r.seconds = u.wall.Seconds() // h2load says how long it meant to take
 	if err == nil && (r.refused > 0 || r.requests == 0) {
 		err = fmt.Errorf("h2load had %.0f answers in %.1f s, and %d failures", r.requests, r.seconds, r.refused)
 	}
