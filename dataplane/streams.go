@@ -32,7 +32,7 @@ func (x *exchange) forwardStream() {
 		again := x.relayStream(t)
 		x.joinUpload(earlyAnswer)
 		x.target = nil
-		t.Release()
+		t.Recycle()
 		if !again {
 			return
 		}
