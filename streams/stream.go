@@ -79,10 +79,10 @@ func (st *Stream) end(why error) {
 		return
 	}
 	st.err = why
-	st.wake()
-	if st.Gone != nil {
+	if st.Gone != nil { // first: whoever is woken may give the stream back
 		st.Gone()
 	}
+	st.wake()
 }
 
 // wake ends all waits, so that they look what has become of the stream.
