@@ -82,7 +82,7 @@ func describe(ctx context.Context, envoy string, rounds int) about {
 			break
 		}
 	}
-	for name, command := range map[string][]string{"nginx": {"nginx", "-v"}, "HAProxy": {"haproxy", "-v"}, "Envoy": {envoy, "--version"}, "wrk": {"wrk", "-v"}} {
+	for name, command := range map[string][]string{"nginx": {"nginx", "-v"}, "HAProxy": {"haproxy", "-v"}, "Envoy": {envoy, "--version"}, "wrk": {"wrk", "-v"}, "h2load": {"h2load", "--version"}} {
 		out, _ := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput() // wrk -v fails
 		a.Versions[name] = versionNumber.FindString(string(out))
 	}
@@ -91,8 +91,8 @@ func describe(ctx context.Context, envoy string, rounds int) about {
 
 // String is a line for people.
 func (a about) String() string {
-	text := fmt.Sprintf("%s, Trellis %s: %d rounds, medians with (least–most); %d cores of %s, Linux %s, %s, nginx %s, HAProxy %s, Envoy %s, wrk %s.",
-		a.At.Format(time.DateOnly), a.Commit, a.Rounds, a.Cores, a.CPU, a.Kernel, a.Go, a.Versions["nginx"], a.Versions["HAProxy"], a.Versions["Envoy"], a.Versions["wrk"])
+	text := fmt.Sprintf("%s, Trellis %s: %d rounds, medians with (least–most); %d cores of %s, Linux %s, %s, nginx %s, HAProxy %s, Envoy %s, wrk %s, h2load %s.",
+		a.At.Format(time.DateOnly), a.Commit, a.Rounds, a.Cores, a.CPU, a.Kernel, a.Go, a.Versions["nginx"], a.Versions["HAProxy"], a.Versions["Envoy"], a.Versions["wrk"], a.Versions["h2load"])
 	if a.Foreign > 0 {
 		text += fmt.Sprintf(" Other work on the machine took %.2f cores.", a.Foreign)
 	}

@@ -46,6 +46,15 @@ var aims = []aim{
 	{row: "f10k", contestant: "trellis-rules", metric: "live_ms", bound: 10, what: "ms until live"},
 	{row: "f10k", contestant: "trellis-rules", metric: "lost", bound: 0, what: "lost"},
 	{row: "g", contestant: "trellis-auth", metric: "cpu_us", versus: "trellis", minus: true, bound: 4, what: "CPU µs"},
+	{row: "h", contestant: "trellis", metric: "cpu_us", versus: "nginx", bound: 1, what: "CPU"},
+	{row: "h", contestant: "trellis", metric: "cpu_us", versus: "haproxy", bound: 1.2, what: "CPU"},
+	{row: "i", contestant: "trellis", metric: "cpu_us", versus: "nginx", bound: 1, what: "CPU"},
+	{row: "i", contestant: "trellis", metric: "cpu_us", versus: "haproxy", bound: 1.2, what: "CPU"},
+	{row: "k", contestant: "trellis", metric: "cpu_us", versus: "nginx", bound: 0.9, what: "CPU"},
+	{row: "lf", contestant: "trellis", metric: "cpu_us", versus: "envoy", bound: 1, what: "CPU"},
+	{row: "lr", contestant: "trellis", metric: "cpu_us", versus: "envoy", bound: 1, what: "CPU"},
+	{row: "m", contestant: "trellis", metric: "bytes", bound: 20_000, what: "bytes/connection"},
+	{row: "n", contestant: "trellis", metric: "gbps", versus: "haproxy", atLeast: true, bound: 1, what: "GB/s"},
 }
 
 // reached is the value that an aim is about: the median over the rounds, of the rounds that have all of it. ok is

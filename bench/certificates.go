@@ -26,7 +26,8 @@ const (
 	tokenSubject = "arn:aws:iam::444455556666:role/checkout"
 )
 
-// certificates are an authority, and a certificate and key (P-256, as meshes use) for each of "client" and "server".
+// certificates are an authority, and a certificate and key for each of "client" and "server" (P-256, as meshes use) and
+// for "listener" (RSA with 2048 bits, as most of ACM are), with which all contestants serve TLS.
 type certificates struct {
 	authority string
 	pair      map[string][2]string // certificate and key, PEM
@@ -45,15 +46,19 @@ func newCertificates() (*certificates, error) {
 		return nil, fmt.Errorf("certificate of the authority: %w", err)
 	}
 	cs := &certificates{authority: block("CERTIFICATE", der), pair: map[string][2]string{}}
-	for i, name := range []string{"client", "server"} {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	for i, name := range []string{"client", "server", "listener"} {
+		domain := certificateName
+		if name == "listener" {
+			domain = serviceHost
+		}
+		key, err := newKey(name)
 		if err != nil {
 			return nil, err
 		}
-		leaf := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 2)), Subject: pkix.Name{CommonName: name}, DNSNames: []string{certificateName},
+		leaf := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 2)), Subject: pkix.Name{CommonName: name}, DNSNames: []string{domain},
 			NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-		der, err := x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey)
+		der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
 		if err != nil {
 			return nil, fmt.Errorf("certificate of the %s: %w", name, err)
 		}
@@ -64,6 +69,14 @@ func newCertificates() (*certificates, error) {
 		cs.pair[name] = [2]string{block("CERTIFICATE", der), block("PRIVATE KEY", keyDER)}
 	}
 	return cs, nil
+}
+
+// newKey makes the private key of a certificate.
+func newKey(name string) (crypto.Signer, error) {
+	if name == "listener" {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 }
 
 // block is PEM.
@@ -77,6 +90,12 @@ func (c *certificates) context(name string) object {
 	return object{"tls_params": object{"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
 		"tls_certificates":   list{object{"certificate_chain": object{"inline_string": p[0]}, "private_key": object{"inline_string": p[1]}}},
 		"validation_context": object{"trusted_ca": object{"inline_string": c.authority}}}
+}
+
+// write writes the certificate of the listener with its key into one file.
+func (c *certificates) write(b *bench) (file string, err error) {
+	p := c.pair["listener"]
+	return b.write("listener.pem", p[0]+p[1])
 }
 
 // token is a JSON web token (RS256) and the key set that verifies it.

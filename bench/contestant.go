@@ -27,7 +27,22 @@ const (
 // shape is how a contestant is set up.
 type shape struct {
 	routes int // 0: fifty prefixes with a split and five header rules; else so many with a target group each
+	// Of the two legs, to clients and to targets. All have HTTP/1.1 in clear text as their zero value.
+	clients, targets speech
 }
+
+// speech is what is spoken on a leg.
+type speech string
+
+// The speeches.
+const (
+	multiplexed speech = "HTTP/2"      // by prior knowledge, in clear text
+	secured     speech = "TLS"         // and HTTP/1.1 inside of it
+	passed      speech = "passthrough" // TLS that the target has the key of
+)
+
+// passedName is the server name of TLS that is passed through; the same as in bench/plane.
+const passedName = "passed.bench.test"
 
 // changing prepares a change, whose effect is that newHost and /new/x are answered. What it returns makes it.
 type changing func(b *bench, c *contestant, s shape, ps []*process) (func() error, error)
@@ -49,15 +64,15 @@ type contestant struct {
 // contestants are all, in the order of the tables.
 func contestants() []*contestant {
 	return []*contestant{
-		{name: "direct", title: "no proxy", rows: "abce", start: func(*bench, *contestant, shape) ([]*process, error) { return nil, nil }},
-		{name: "nginx", title: "nginx", rows: "abcdef", port: 9210, peer: true, start: startNginx, change: reloadNginx},
-		{name: "haproxy", title: "HAProxy", rows: "abcdef", port: 9220, peer: true, start: startHAProxy, change: reloadHAProxy},
+		{name: "direct", title: "no proxy", rows: "abceijn", start: func(*bench, *contestant, shape) ([]*process, error) { return nil, nil }},
+		{name: "nginx", title: "nginx", rows: "abcdefhijklmn", port: 9210, peer: true, start: startNginx, change: reloadNginx},
+		{name: "haproxy", title: "HAProxy", rows: "abcdefhijklmn", port: 9220, peer: true, start: startHAProxy, change: reloadHAProxy},
 		{name: "haproxy-map", title: "HAProxy, map entry", rows: "f", port: 9225, peer: true, start: startHAProxy, change: mapHAProxy},
-		{name: "envoy", title: "Envoy", rows: "abcdefg", port: 9230, peer: true, start: startEnvoy, change: routeEnvoy},
+		{name: "envoy", title: "Envoy", rows: "abcdefghijklmn", port: 9230, peer: true, start: startEnvoy, change: routeEnvoy},
 		{name: "envoy-auth", title: "Envoy, JWT and RBAC", rows: "g", port: 9235, start: startEnvoyAuth, signed: "token"},
 		{name: "envoys", title: "two Envoys, mTLS", rows: "abcde", port: 9240, peer: true, start: startEnvoys, slow: true},
-		{name: "nethttp", title: "Go's ReverseProxy", rows: "abcde", port: 9250, peer: true, start: startReverseProxy},
-		{name: "trellis", title: "Trellis", rows: "abcdefg", port: 9260, start: startTrellis, change: changeTrellis("/service"), hosts: true},
+		{name: "nethttp", title: "Go's ReverseProxy", rows: "abcdehijklm", port: 9250, peer: true, start: startReverseProxy},
+		{name: "trellis", title: "Trellis", rows: "abcdefghijklmn", port: 9260, start: startTrellis, change: changeTrellis("/service"), hosts: true},
 		{name: "trellis-rules", title: "Trellis, all in one service", rows: "f", port: 9265, start: startTrellis, change: changeTrellis("/rule")},
 		{name: "trellis-target", title: "Trellis, target leg accelerated", rows: "abcde", port: 9270, start: startTrellis, legs: "target"},
 		{name: "trellis-both", title: "Trellis, both legs accelerated", rows: "abcde", port: 9275, start: startTrellis, legs: "both"},
@@ -101,7 +116,16 @@ func (c *contestant) fields(b *bench, host string) []string {
 }
 
 // startReverseProxy starts bench/reverseproxy.
-func startReverseProxy(b *bench, c *contestant, _ shape) ([]*process, error) {
-	p, err := start(program{core: proxyCore, name: b.tools.ReverseProxy, args: []string{"-listen", c.addr(), "-target", targets[0], "-other", targets[1], "-log", b.dir + "/reverseproxy.log"}})
+func startReverseProxy(b *bench, c *contestant, s shape) ([]*process, error) {
+	args := []string{"-listen", c.addr(), "-target", targets[0], "-other", targets[1], "-log", b.dir + "/reverseproxy.log",
+		fmt.Sprintf("-http2=%t", s.clients == multiplexed), fmt.Sprintf("-streams=%t", s.targets == multiplexed)}
+	if s.clients == secured {
+		file, err := b.certificates.write(b)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "-certificate", file)
+	}
+	p, err := start(program{core: proxyCore, name: b.tools.ReverseProxy, args: args})
 	return one(p), err
 }

@@ -43,11 +43,31 @@ func envoyCluster(name, host string, port int, tls object) object {
 	return c
 }
 
-// envoyListener takes HTTP/1.1, with mTLS when tls is given. Its routes are fixed, or come from a file that Envoy
-// watches.
-func envoyListener(name, host string, port int, log string, routes list, routesFile string, filters list, tls object) object {
+// envoyMultiplexed makes a cluster one of HTTP/2.
+func envoyMultiplexed(cluster object) object {
+	cluster["typed_extension_protocol_options"] = object{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed("extensions.upstreams.http.v3.HttpProtocolOptions",
+		object{"explicit_http_config": object{"http2_protocol_options": object{}}})}
+	return cluster
+}
+
+// envoyPassing passes TLS through by the name in the ClientHello.
+func envoyPassing(host string, port int, log string) object {
+	proxy := typed("extensions.filters.network.tcp_proxy.v3.TcpProxy", object{"stat_prefix": "l",
+		"weighted_clusters": object{"clusters": list{object{"name": "tg_0", "weight": 90}, object{"name": "tg_1", "weight": 10}}},
+		"access_log": list{object{"name": "file", "typed_config": typed("extensions.access_loggers.file.v3.FileAccessLog", object{"path": log,
+			"log_format": object{"json_format": object{"startTime": "%START_TIME%", "source": "%DOWNSTREAM_REMOTE_ADDRESS%", "received": "%BYTES_RECEIVED%", "sent": "%BYTES_SENT%",
+				"duration": "%DURATION%", "serverName": "%REQUESTED_SERVER_NAME%", "target": "%UPSTREAM_HOST%", "targetGroup": "%UPSTREAM_CLUSTER%"}}})}}})
+	return object{"name": "l", "address": socketAddress(host, port), "tcp_backlog_size": 16384,
+		"listener_filters": list{object{"name": "envoy.filters.listener.tls_inspector", "typed_config": typed("extensions.filters.listener.tls_inspector.v3.TlsInspector", object{})}},
+		"filter_chains": list{object{"filter_chain_match": object{"server_names": list{passedName}},
+			"filters": list{object{"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}}}}}
+}
+
+// envoyListener takes HTTP/1.1, or what codec says, with TLS when tls is given. Its routes are fixed, or come from a file
+// that Envoy watches.
+func envoyListener(name, host string, port int, log string, routes list, routesFile string, filters list, codec string, tls object) object {
 	manager := typed("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", object{
-		"stat_prefix": name, "codec_type": "HTTP1", "generate_request_id": false, "use_remote_address": true, "stream_idle_timeout": "0s",
+		"stat_prefix": name, "codec_type": codec, "generate_request_id": false, "use_remote_address": true, "stream_idle_timeout": "0s",
 		"common_http_protocol_options": object{"idle_timeout": "3600s"},
 		"access_log": list{object{"name": "file", "typed_config": typed("extensions.access_loggers.file.v3.FileAccessLog",
 			object{"path": log, "log_format": object{"json_format": envoyFields}})}},
@@ -59,8 +79,7 @@ func envoyListener(name, host string, port int, log string, routes list, routesF
 	}
 	chain := object{"filters": list{object{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}}}
 	if tls != nil {
-		chain["transport_socket"] = object{"name": "tls", "typed_config": typed("extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-			object{"common_tls_context": tls, "require_client_certificate": true})}
+		chain["transport_socket"] = object{"name": "tls", "typed_config": typed("extensions.transport_sockets.tls.v3.DownstreamTlsContext", tls)}
 	}
 	return object{"name": name, "address": socketAddress(host, port), "tcp_backlog_size": 16384, "filter_chains": list{chain}}
 }
@@ -102,12 +121,31 @@ func runEnvoy(b *bench, name string, id int, config object) (*process, error) {
 // startEnvoy starts one; with routes, the routes and clusters come from files that it watches.
 func startEnvoy(b *bench, c *contestant, s shape) ([]*process, error) {
 	log := b.dir + "/envoy.log"
-	config := envoyBootstrap(list{envoyListener("l", proxyIP, c.port, log, envoyRoutes(), "", nil, nil)}, envoyClusters())
+	codec, tls := "HTTP1", object(nil)
+	switch s.clients {
+	case multiplexed:
+		codec = "HTTP2"
+	case secured:
+		p := b.certificates.pair["listener"]
+		tls = object{"common_tls_context": object{"tls_params": object{"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"},
+			"tls_certificates": list{object{"certificate_chain": object{"inline_string": p[0]}, "private_key": object{"inline_string": p[1]}}}}}
+	}
+	clusters := envoyClusters()
+	if s.targets == multiplexed {
+		for _, c := range clusters {
+			envoyMultiplexed(c.(object))
+		}
+	}
+	listener := envoyListener("l", proxyIP, c.port, log, envoyRoutes(), "", nil, codec, tls)
+	if s.clients == passed {
+		listener = envoyPassing(proxyIP, c.port, log)
+	}
+	config := envoyBootstrap(list{listener}, clusters)
 	if s.routes > 0 {
 		if err := writeEnvoy(b, s.routes, true, false); err != nil {
 			return nil, err
 		}
-		config = envoyBootstrap(list{envoyListener("l", proxyIP, c.port, log, nil, b.dir+"/envoy-rds.json", nil, nil)}, nil)
+		config = envoyBootstrap(list{envoyListener("l", proxyIP, c.port, log, nil, b.dir+"/envoy-rds.json", nil, codec, nil)}, nil)
 		config["node"] = object{"id": "n", "cluster": "c"}
 		config["dynamic_resources"] = object{"cds_config": object{"path_config_source": object{"path": b.dir + "/envoy-cds.json"}, "resource_api_version": "V3"}}
 	}
@@ -179,7 +217,7 @@ func startEnvoyAuth(b *bench, c *contestant, _ shape) ([]*process, error) {
 			"rules":     list{object{"match": object{"prefix": "/"}, "requires": object{"provider_name": "p"}}}})},
 		object{"name": "envoy.filters.http.rbac", "typed_config": typed("extensions.filters.http.rbac.v3.RBAC",
 			object{"rules": object{"action": "ALLOW", "policies": policies}})}}
-	p, err := runEnvoy(b, "envoy-auth", 2, envoyBootstrap(list{envoyListener("l", proxyIP, c.port, b.dir+"/envoy.log", envoyRoutes(), "", filters, nil)}, envoyClusters()))
+	p, err := runEnvoy(b, "envoy-auth", 2, envoyBootstrap(list{envoyListener("l", proxyIP, c.port, b.dir+"/envoy.log", envoyRoutes(), "", filters, "HTTP1", nil)}, envoyClusters()))
 	return one(p), err
 }
 
@@ -187,12 +225,12 @@ func startEnvoyAuth(b *bench, c *contestant, _ shape) ([]*process, error) {
 // which speaks plainly to the target.
 func startEnvoys(b *bench, c *contestant, _ shape) ([]*process, error) {
 	client, server := b.certificates.context("client"), b.certificates.context("server")
-	out := envoyBootstrap(list{envoyListener("out", proxyIP, c.port, b.dir+"/envoy.log", envoyRoutes(), "", nil, nil)},
+	out := envoyBootstrap(list{envoyListener("out", proxyIP, c.port, b.dir+"/envoy.log", envoyRoutes(), "", nil, "HTTP1", nil)},
 		list{envoyCluster("tg_0", proxyIP, c.port+1, client), envoyCluster("tg_1", proxyIP, c.port+2, client)})
 	var listeners list
 	for i, name := range []string{"tg_0", "tg_1"} {
 		route := list{object{"name": "in", "match": object{"prefix": "/"}, "route": object{"cluster": name, "timeout": "60s"}}}
-		listeners = append(listeners, envoyListener(name, proxyIP, c.port+1+i, b.dir+"/envoy-in.log", route, "", nil, server))
+		listeners = append(listeners, envoyListener(name, proxyIP, c.port+1+i, b.dir+"/envoy-in.log", route, "", nil, "HTTP1", object{"common_tls_context": server, "require_client_certificate": true}))
 	}
 	second, err := runEnvoy(b, "envoy-in", 3, envoyBootstrap(listeners, envoyClusters()))
 	if err != nil {

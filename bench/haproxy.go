@@ -12,8 +12,21 @@ import (
 
 // haproxyConf is the configuration, and its map from path prefixes to names of rules or backends: fifty prefixes with
 // the split and five header rules, or n prefixes that have a backend each, and with extra a rule for /new/.
-func haproxyConf(dir, addr string, n int, extra bool) (conf, routes string) {
+func haproxyConf(dir, addr string, s shape, extra bool) (conf, routes string) {
+	if s.clients == passed {
+		return haproxyPassing(addr), ""
+	}
 	var b, m strings.Builder
+	n, bind, server := s.routes, "", ""
+	switch s.clients {
+	case multiplexed:
+		bind = " proto h2"
+	case secured:
+		bind = " ssl crt " + dir + "/listener.pem alpn http/1.1"
+	}
+	if s.targets == multiplexed {
+		server = " proto h2"
+	}
 	fmt.Fprintf(&b, `global
  log stdout format raw local0
  nbthread 1
@@ -33,12 +46,12 @@ defaults
  timeout server 60s
  timeout http-keep-alive 600s
 frontend f
- bind %[2]s backlog 16384
+ bind %[2]s backlog 16384%[3]s
  http-request capture req.hdr(host) len 128
  http-request capture req.hdr(user-agent) len 64
  http-request capture req.hdr(x-request-id) len 64
  http-request capture req.hdr(x-release-channel) len 32
-`, dir, addr)
+`, dir, addr, bind)
 	if n == 0 {
 		fmt.Fprintf(&b, " http-request set-var(txn.rule) path,map_beg(%s/haproxy.map)\n http-request deny deny_status 404 if !{ var(txn.rule) -m found }\n", dir)
 		for i := range 5 {
@@ -51,7 +64,7 @@ frontend f
 	} else {
 		fmt.Fprintf(&b, " use_backend %%[path,map_beg(%s/haproxy.map)]\n default_backend none\nbackend none\n http-request deny deny_status 404\n", dir)
 	}
-	fmt.Fprintf(&b, "backend tg_0\n server s %s pool-max-conn 512\nbackend tg_1\n server s %s pool-max-conn 512\n", targets[0], targets[1])
+	fmt.Fprintf(&b, "backend tg_0\n server s %[1]s pool-max-conn 512%[3]s\nbackend tg_1\n server s %[2]s pool-max-conn 512%[3]s\n", targets[0], targets[1], server)
 	for i := range n {
 		fmt.Fprintf(&b, "backend u%05d\n server s %s\n", i, targets[i%2])
 		fmt.Fprintf(&m, "/svc%05d/ u%05d\n", i, i)
@@ -62,11 +75,46 @@ frontend f
 	return b.String(), m.String()
 }
 
+// haproxyPassing is the configuration of passing TLS through by the name in the ClientHello.
+func haproxyPassing(addr string) string {
+	return fmt.Sprintf(`global
+ log stdout format raw local0
+ nbthread 1
+ maxconn 11000
+ no strict-limits
+defaults
+ mode tcp
+ log global
+ log-format '{"startTime":"%%t","source":"%%ci:%%cp","received":%%U,"sent":%%B,"duration":%%Tt,"serverName":"%%[capture.req.hdr(0)]","target":"%%si:%%sp","targetGroup":"%%b"}'
+ option splice-auto
+ timeout connect 5s
+ timeout client 600s
+ timeout server 600s
+frontend f
+ bind %[1]s backlog 16384
+ tcp-request inspect-delay 5s
+ tcp-request content capture req.ssl_sni len 128
+ tcp-request content accept if { req.ssl_hello_type 1 }
+ tcp-request content reject
+ use_backend tg_1 if { req.ssl_sni -i %[4]s } { rand(100) lt 10 }
+ use_backend tg_0 if { req.ssl_sni -i %[4]s }
+backend tg_0
+ server s %[2]s
+backend tg_1
+ server s %[3]s
+`, addr, targets[0], targets[1], passedName)
+}
+
 // writeHAProxy writes the two files.
 func writeHAProxy(b *bench, c *contestant, s shape, extra bool) (string, error) {
-	conf, routes := haproxyConf(b.dir, c.addr(), s.routes, extra)
+	conf, routes := haproxyConf(b.dir, c.addr(), s, extra)
 	if _, err := b.write("haproxy.map", routes); err != nil {
 		return "", err
+	}
+	if s.clients == secured {
+		if _, err := b.certificates.write(b); err != nil {
+			return "", err
+		}
 	}
 	return b.write("haproxy.cfg", conf)
 }

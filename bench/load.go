@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// wrkResult is what wrk says.
-type wrkResult struct {
+// loadResult is what wrk or h2load says.
+type loadResult struct {
 	requests, seconds float64
 	p50, p99          float64 // µs
 	refused           int     // answers that are neither 2xx nor 3xx, connections that failed, timeouts
@@ -33,7 +33,7 @@ var (
 
 // parseWrk reads wrk's report. Errors of reading are left out: that is how wrk counts the end of a connection whose
 // answer didn't announce it.
-func parseWrk(out string) (r wrkResult, err error) {
+func parseWrk(out string) (r loadResult, err error) {
 	number := func(s string) float64 {
 		n, e := strconv.ParseFloat(s, 64)
 		err = errors.Join(err, e)
@@ -63,7 +63,7 @@ func parseWrk(out string) (r wrkResult, err error) {
 
 // wrk puts the contestant under load: as many connections, each with the next request as soon as the last is
 // answered.
-func (v *visit) wrk(ctx context.Context, url request, conns int, length time.Duration) (wrkResult, usage, error) {
+func (v *visit) wrk(ctx context.Context, url request, conns int, length time.Duration) (loadResult, usage, error) {
 	args := onCore(loadCore, "wrk", "-t1", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(max(int(length.Seconds()), 1))+"s", "--timeout", "5s", "--latency")
 	for _, f := range append(v.c.fields(v.b, url.host), url.fields...) {
 		args = append(args, "-H", f)
@@ -71,11 +71,11 @@ func (v *visit) wrk(ctx context.Context, url request, conns int, length time.Dur
 	if url.upload > 0 {
 		file, err := v.b.write("upload.lua", fmt.Sprintf("wrk.method = \"POST\"; wrk.body = string.rep(\"x\", %d)\n", url.upload))
 		if err != nil {
-			return wrkResult{}, usage{}, err
+			return loadResult{}, usage{}, err
 		}
 		args = append(args, "-s", file)
 	}
-	var r wrkResult
+	var r loadResult
 	u, err := v.around(func() (time.Duration, error) {
 		args = append(args, "http://"+v.c.addr()+url.path)
 		c := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -98,7 +98,8 @@ func (v *visit) wrk(ctx context.Context, url request, conns int, length time.Dur
 type request struct {
 	host, path string
 	fields     []string // besides the contestant's
-	upload     int      // size of the body
+	upload     int      // size of the body, by wrk
+	body       []byte   // by h2load
 }
 
 // answered is what became of one request of an open loop.
@@ -182,9 +183,10 @@ func parseAnswers(in io.Reader) (as []answered, err error) {
 // holdIdle opens connections that made a request and now do nothing, calls f, and closes them.
 func (v *visit) holdIdle(ctx context.Context, url request, conns int, f func() error) error {
 	args := onCore(loadCore, v.b.tools.Load, "idle", "-to", v.c.addr(), "-path", url.path, "-connections", strconv.Itoa(conns))
-	for _, field := range v.c.fields(v.b, url.host) {
-		args = append(args, "-H", field)
+	if v.shape.clients == secured {
+		args = append(args, "-name", url.host)
 	}
+	args = append(args, v.headers()...)
 	c := exec.CommandContext(ctx, args[0], args[1:]...)
 	c.Env = append(os.Environ(), quiet...)
 	var errs strings.Builder

@@ -73,7 +73,7 @@ func outside() (int, error) {
 	if os.Geteuid() != 0 {
 		return 3, errors.New("this makes namespaces: run it as root (sudo make bench)")
 	}
-	for _, tool := range []string{"nginx", "haproxy", "wrk", "taskset", "chrt"} {
+	for _, tool := range []string{"nginx", "haproxy", "wrk", "h2load", "taskset", "chrt"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return 1, fmt.Errorf("%s is not installed: .ci/install bench does it", tool)
 		}

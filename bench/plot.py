@@ -9,7 +9,7 @@ import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
-COLOURS = ["#2f5d8a", "#8fb8de", "#e08e45"]
+COLOURS = ["#2f5d8a", "#8fb8de", "#e08e45", "#b8b8b8"]
 
 
 def short(v):

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -34,6 +35,11 @@ func rows() []row {
 	small := []column{{"cpu_us", "CPU µs/request", micros}, {"rps", "requests/s", "%.0f"}, {"busy", "core used", "%.2f"}, {"core_rps", "requests/s of a full core", "%.0f"},
 		{"all_us", "with load and target µs", micros}, {"pss_mb", "PSS MB", micros}, {"peak_mb", "peak RSS MB", micros}}
 	delay := []column{{"p99", "p99 µs", "%.0f"}, {"p50", "p50 µs", "%.0f"}, {"p999", "p99.9 µs", "%.0f"}, {"cpu_us", "CPU µs/request", micros}, {"unanswered", "unanswered", "%.0f"}}
+	held := []column{{"bytes", "bytes/connection", "%.0f"}, {"before_mb", "PSS MB before", micros}, {"with_mb", "PSS MB with them", micros}}
+	opening := []column{{"cpu_us", "CPU µs/connection", micros}, {"cps", "connections/s", "%.0f"}, {"busy", "core used", "%.2f"}, {"all_us", "with load and target µs", micros}}
+	parts := slices.Clone(small)
+	parts[0].title, parts[1].title, parts[3].title = "CPU µs/message", "messages/s", "messages/s of a full core"
+	h1, h2 := shape{clients: multiplexed}, shape{clients: multiplexed, targets: multiplexed}
 	return []row{
 		{name: "a", title: "Small answers, 64 connections, as fast as they come", columns: small, versus: "nginx", measure: measureSmall},
 		{name: "b2", title: "Latency at 2,000 requests/s, open loop", columns: delay, versus: "haproxy", measure: measureLatency(2000)},
@@ -41,11 +47,20 @@ func rows() []row {
 		{name: "c64k", title: "Answers of 64 KiB, 16 connections", columns: body, versus: "nginx", measure: measureBody(64<<10, 16, false)},
 		{name: "c1m", title: "Answers of 1 MiB, 8 connections", columns: body, versus: "nginx", measure: measureBody(1<<20, 8, false)},
 		{name: "cup", title: "Uploads of 1 MiB, 8 connections", columns: body, versus: "nginx", measure: measureBody(1<<20, 8, true)},
-		{name: "d", title: "10,000 idle connections", columns: []column{{"bytes", "bytes/connection", "%.0f"}, {"before_mb", "PSS MB before", micros}, {"with_mb", "PSS MB with them", micros}}, versus: "nginx", measure: measureIdle},
-		{name: "e", title: "A connection for each request", columns: []column{{"cpu_us", "CPU µs/connection", micros}, {"cps", "connections/s", "%.0f"}, {"busy", "core used", "%.2f"}, {"all_us", "with load and target µs", micros}}, versus: "nginx", measure: measureClose},
+		{name: "d", title: "10,000 idle connections", columns: held, versus: "nginx", measure: measureIdle(shape{})},
+		{name: "e", title: "A connection for each request", columns: opening, versus: "nginx", measure: measureClose},
 		{name: "f1k", title: "1,000 services, and a change under 2,000 requests/s", columns: scale, once: true, measure: measureScale(1000)},
 		{name: "f10k", title: "10,000 services, and a change under 2,000 requests/s", columns: scale, measure: measureScale(10000)},
 		{name: "g", title: "Authorization", columns: small[:5], versus: "envoy", measure: measureSmall},
+		{name: "h", title: "HTTP/2 to targets of HTTP/1.1, 8 connections with 8 requests each", columns: small, versus: "nginx", measure: measureStreams(h1, item, fewConns, eachStream, 1)},
+		{name: "i", title: "HTTP/2 to targets of HTTP/2, 8 connections with 8 requests each", columns: small, versus: "nginx", measure: measureStreams(h2, item, fewConns, eachStream, 1)},
+		{name: "ju", title: "gRPC, a message there and back", columns: small, versus: "nginx", measure: measureStreams(h2, unary, fewConns, eachStream, 1)},
+		{name: "js", title: "gRPC, answers that are streams of 100 messages", columns: parts, versus: "nginx", measure: measureStreams(h2, stream, fewConns, eachStream, messages)},
+		{name: "k", title: "TLS 1.3, small answers, 64 connections", columns: small, versus: "nginx", measure: measureStreams(shape{clients: secured}, item, 64, 1, 1)},
+		{name: "lf", title: "TLS 1.3, a connection with a whole handshake for each request", columns: opening, versus: "nginx", measure: measureHandshakes(false)},
+		{name: "lr", title: "TLS 1.3, a connection with a resumed session for each request", columns: opening, versus: "nginx", measure: measureHandshakes(true)},
+		{name: "m", title: "10,000 idle connections with TLS", columns: held, versus: "nginx", measure: measureIdle(shape{clients: secured})},
+		{name: "n", title: "TLS passed through, 8 connections", columns: body, versus: "haproxy", measure: measurePassing},
 	}
 }
 
@@ -58,7 +73,7 @@ func µ(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
 // warm is how long a contestant is put under the load before it is measured.
 const warm = time.Second
 
-// measureSmall is rows a and g.
+// measureSmall is the rows a and g.
 func measureSmall(ctx context.Context, b *bench, c *contestant) (m metrics, err error) {
 	err = b.visit(ctx, c, shape{}, func(v *visit) error {
 		if _, _, err := v.wrk(ctx, item, 64, warm); err != nil {
@@ -68,15 +83,7 @@ func measureSmall(ctx context.Context, b *bench, c *contestant) (m metrics, err 
 		if err != nil {
 			return err
 		}
-		m = metrics{"rps": r.requests / r.seconds, "p50_closed": r.p50, "p99_closed": r.p99, "foreign": u.foreign}
-		m.costs(v, u, r.requests)
-		if len(v.ps) == 0 {
-			return nil
-		}
-		m["busy"] = u.proxy.Seconds() / r.seconds
-		m["core_rps"] = m["rps"] / m["busy"]
-		mem, err := memoryOf(v.ps)
-		m["pss_mb"], m["peak_mb"] = mem.pss/1e6, mem.peak/1e6
+		m, err = v.smallMetrics(r, u, 1)
 		return err
 	})
 	return m, err
@@ -141,27 +148,29 @@ func measureBody(size, conns int, upload bool) func(context.Context, *bench, *co
 	}
 }
 
-// measureIdle is row d.
-func measureIdle(ctx context.Context, b *bench, c *contestant) (m metrics, err error) {
+// measureIdle is the rows d and m.
+func measureIdle(s shape) func(context.Context, *bench, *contestant) (metrics, error) {
 	const conns = 10_000
-	err = b.visit(ctx, c, shape{}, func(v *visit) error {
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
-			return err
-		}
-		before, err := memoryOf(v.ps)
-		if err != nil {
-			return err
-		}
-		return v.holdIdle(ctx, item, conns, func() error {
-			if err := pause(ctx, 1500*time.Millisecond); err != nil {
+	return func(ctx context.Context, b *bench, c *contestant) (m metrics, err error) {
+		err = b.visit(ctx, c, s, func(v *visit) error {
+			if err := pause(ctx, 500*time.Millisecond); err != nil {
 				return err
 			}
-			with, err := memoryOf(v.ps)
-			m = metrics{"bytes": (with.pss - before.pss) / conns, "before_mb": before.pss / 1e6, "with_mb": with.pss / 1e6}
-			return err
+			before, err := memoryOf(v.ps)
+			if err != nil {
+				return err
+			}
+			return v.holdIdle(ctx, item, conns, func() error {
+				if err := pause(ctx, 1500*time.Millisecond); err != nil {
+					return err
+				}
+				with, err := memoryOf(v.ps)
+				m = metrics{"bytes": (with.pss - before.pss) / conns, "before_mb": before.pss / 1e6, "with_mb": with.pss / 1e6}
+				return err
+			})
 		})
-	})
-	return m, err
+		return m, err
+	}
 }
 
 // measureClose is row e.

@@ -19,6 +19,19 @@ func startTrellis(b *bench, c *contestant, s shape) ([]*process, error) {
 	if c.signed != "" {
 		args = append(args, "-auth")
 	}
+	switch s.clients {
+	case secured:
+		file, err := b.certificates.write(b)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "-protocol", "HTTPS", "-certificate", file)
+	case passed:
+		args = append(args, "-protocol", "TLS_PASSTHROUGH")
+	}
+	if s.targets == multiplexed {
+		args = append(args, "-version", "HTTP2")
+	}
 	if s.routes > 0 && c.hosts {
 		args = append(args, "-services", strconv.Itoa(s.routes))
 	} else if s.routes > 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -42,6 +43,7 @@ func (b *bench) write(name, text string) (string, error) {
 type visit struct {
 	b      *bench
 	c      *contestant
+	shape  shape
 	ps     []*process // none without a proxy
 	target *process
 	took   time.Duration // from the start to the first answer of the last route
@@ -69,7 +71,7 @@ var errUnable = errors.New("unable")
 // visit starts a contestant, calls f and stops it.
 func (b *bench) visit(ctx context.Context, c *contestant, s shape, f func(*visit) error) (err error) {
 	clear(b.texts)
-	v := &visit{b: b, c: c}
+	v := &visit{b: b, c: c, shape: s}
 	defer func() {
 		stop(append(v.ps, one(v.target)...))
 		b.sweep()
@@ -172,6 +174,19 @@ func (v *visit) ask(host, path string) (status int, err error) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	switch v.shape.clients {
+	case multiplexed:
+		return v.askHTTP2(conn, host, path)
+	case passed:
+		// The target has no TLS to answer with: that anything comes is enough.
+		tls.Client(conn, &tls.Config{ServerName: passedName}).Handshake()
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
+			return 0, err
+		}
+		return http.StatusOK, nil
+	case secured:
+		conn = tls.Client(conn, &tls.Config{ServerName: host, InsecureSkipVerify: true, MinVersion: tls.VersionTLS13})
+	}
 	head := "GET " + path + " HTTP/1.1\r\n" + strings.Join(v.c.fields(v.b, host), "\r\n") + "\r\n\r\n"
 	if _, err := conn.Write([]byte(head)); err != nil {
 		return 0, err
@@ -181,4 +196,24 @@ func (v *visit) ask(host, path string) (status int, err error) {
 		return 0, err
 	}
 	return resp.StatusCode, nil
+}
+
+// askHTTP2 makes a request of HTTP/2.
+func (v *visit) askHTTP2(conn net.Conn, host, path string) (status int, err error) {
+	t := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
+	t.Protocols.SetUnencryptedHTTP2(true)
+	req, err := http.NewRequest(http.MethodGet, "http://"+host+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range v.c.fields(v.b, host) {
+		if name, value, _ := strings.Cut(f, ": "); name != "Host" {
+			req.Header.Set(name, value)
+		}
+	}
+	resp, err := t.RoundTrip(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
 }

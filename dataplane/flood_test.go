@@ -29,7 +29,7 @@ func (w *world) inFlight() (n int) {
 }
 
 // TestStreamsMemoryCap opens 128 requests on each of 10 connections that no target answers: those in flight take no more
-// memory than they may, further ones are answered with 503, another account is served, and all is given back.
+// memory than they may, further ones are answered with 503 or, when even that is too much, refused; another account is served, and all is given back.
 func TestStreamsMemoryCap(t *testing.T) {
 	w := newWorld(t, behave(t, silent))
 	const limit, connections, each = 400 * exchangeCost, 10, 128
@@ -54,7 +54,9 @@ func TestStreamsMemoryCap(t *testing.T) {
 				if err != nil {
 					return
 				}
-				if head, is := frame.(*http2.MetaHeadersFrame); is && head.PseudoValue("status") == "503" {
+				head, is := frame.(*http2.MetaHeadersFrame)
+				reset, or := frame.(*http2.RSTStreamFrame)
+				if is && head.PseudoValue("status") == "503" || or && reset.ErrCode == http2.ErrCodeRefusedStream {
 					refused.Add(1)
 				}
 			}

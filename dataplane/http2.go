@@ -30,7 +30,7 @@ func (c *conn) beginHTTP2(first []byte) {
 	c.http2 = s
 	s.Session = streams.NewServer(streams.Options{Loop: c.w.loop, Transport: c, Request: s.request, Refused: s.refused, Changed: s.changed,
 		Patience: func() time.Duration { return c.w.patience(defaultIdle) },
-		HTTP2:    http2.Options{StreamWindow: reactor.BufferSize, Connect: !c.l.s.Strict, Pool: &c.w.http2}})
+		HTTP2:    http2.Options{StreamWindow: reactor.BufferSize, Connect: !c.l.s.Strict, Pool: &c.w.http2}, Pool: &c.w.streams})
 	if len(first) > 0 {
 		s.Take(first)
 	}
@@ -108,6 +108,28 @@ type stream struct {
 	sent bool   // the body went with the head
 	came int    // what a call of gRPC has come to by the word of its target, 0 when it has said nothing
 	out  []byte // what went
+	lost func() // clientLeft
+}
+
+// newStream returns a stream that is nobody's.
+func (w *worker) newStream() *stream {
+	n := len(w.multiplexed)
+	if n == 0 {
+		r := new(stream)
+		r.lost = r.clientLeft
+		return r
+	}
+	r := w.multiplexed[n-1]
+	w.multiplexed = w.multiplexed[:n-1]
+	return r
+}
+
+// freeStream takes a stream back that was recycled.
+func (w *worker) freeStream(r *stream) {
+	*r = stream{out: r.out[:0], lost: r.lost}
+	if len(w.multiplexed) < exchangesKept {
+		w.multiplexed = append(w.multiplexed, r)
+	}
 }
 
 // request takes a request. It is served when its account has its turn. When there is no room even for requests that wait to
@@ -132,18 +154,22 @@ func (s *session) adopt(st *streams.Stream) *stream {
 		c.state = carrying
 	}
 	c.asked = true
-	r := &stream{Stream: st, of: s}
+	r := c.w.newStream()
+	r.Stream, r.of = st, s
 	x := c.w.exchange(r, c.l, c.tenant, c.remote)
 	r.x = x
 	x.tls, x.version = c.tls, 2
 	x.began, x.start = c.w.loop.Now(), c.w.loop.Time()
-	st.Gone = func() {
-		x.outlived = c.outlived
-		if x.target != nil {
-			x.target.Interrupt(errClientGone)
-		}
-	}
+	st.Gone = r.lost
 	return r
+}
+
+// clientLeft ends the wait for an answer that nobody takes.
+func (r *stream) clientLeft() {
+	r.x.outlived = r.of.c.outlived
+	if r.x.target != nil {
+		r.x.target.Interrupt(errClientGone)
+	}
 }
 
 // refused answers a request that is not served: it is malformed, or too large.
@@ -183,9 +209,11 @@ func (r *stream) Run() {
 		}
 		x.serve()
 	}
+	w := x.w
 	r.of.c.idleIn = x.idle
 	x.free()
-	r.Release()
+	r.Recycle() // an upload has been joined
+	w.freeStream(r)
 }
 
 // upgrade makes a request for WebSocket, which is a CONNECT in HTTP/2 (RFC 8441), what it is in HTTP/1.1: a GET. So it

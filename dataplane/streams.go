@@ -43,7 +43,7 @@ func (x *exchange) forwardStream() {
 		again := x.relayStream(t, r)
 		x.joinUpload(earlyAnswer)
 		x.target = nil
-		t.Release()
+		t.Recycle()
 		if !again {
 			return
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/trellis-project/trellis/http2"
 	"github.com/trellis-project/trellis/reactor"
 	"github.com/trellis-project/trellis/routing"
+	"github.com/trellis-project/trellis/streams"
 	"github.com/trellis-project/trellis/targetgroup"
 )
 
@@ -43,17 +44,19 @@ type worker struct {
 	tenants map[*accountUse]*tenant
 	round   []*tenant // those with connections that have something to be served, in the order of their turns
 
-	inFlight  int   // exchanges in use
-	heldBytes int64 // of bodies that are held to be verified
-	exchanges []*exchange
-	full      []pausedListener
-	http2     http2.Pool
-	led       map[*conn]string // the connections to resources that VPC endpoints lead to, with the endpoints' ids
-	ledBy     *routing.Table   // by which led was last looked at
-	looking   bool             // it will be looked at again
-	configs   map[*tls.Certificate]*tls.Config
-	date      [len(http.TimeFormat)]byte
-	dated     time.Time // the second that date is of
+	inFlight    int   // exchanges in use
+	heldBytes   int64 // of bodies that are held to be verified
+	exchanges   []*exchange
+	full        []pausedListener
+	http2       http2.Pool
+	streams     streams.Pool
+	multiplexed []*stream        // requests of HTTP/2, to be used again
+	led         map[*conn]string // the connections to resources that VPC endpoints lead to, with the endpoints' ids
+	ledBy       *routing.Table   // by which led was last looked at
+	looking     bool             // it will be looked at again
+	configs     map[*tls.Certificate]*tls.Config
+	date        [len(http.TimeFormat)]byte
+	dated       time.Time // the second that date is of
 
 	configPeriod int64 // of the session tickets of configs
 }

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"container/heap"
 	"errors"
 	"iter"
 	"time"
@@ -23,6 +24,9 @@ type fiber struct {
 	next  func() (struct{}, bool)
 	stop  func()
 	yield func(struct{}) bool
+
+	awaited *Signal // while Await waits for it
+	timer   timer   // that ends this wait
 }
 
 // Go runs a task on a fiber: at once when it is called by the loop, soon when it is called by a fiber.
@@ -34,6 +38,7 @@ func (l *Loop) Go(t Task) {
 		l.spareFibers = min(l.spareFibers, n-1)
 	} else {
 		f = &fiber{l: l}
+		f.timer = timer{f: f.late, heap: -1}
 		f.next, f.stop = iter.Pull(f.run)
 		l.fibers++
 	}
@@ -113,14 +118,22 @@ func (l *Loop) Await(s *Signal, d time.Duration) error {
 	if s.set {
 		return nil
 	}
-	s.waiter = l.current
-	cancel := l.After(d, func() {
-		if f := s.waiter; f != nil {
-			s.waiter = nil
-			l.wake(f, ErrTimeout)
-		}
-	})
+	f := l.current
+	s.waiter, f.awaited = f, s
+	f.timer.due = l.time + d
+	heap.Push(&l.timers, &f.timer)
 	err := l.suspend()
-	cancel()
+	if f.timer.heap >= 0 {
+		heap.Remove(&l.timers, f.timer.heap)
+	}
+	f.awaited = nil
 	return err
+}
+
+// late ends the wait for a signal, unless it has ended already.
+func (f *fiber) late() {
+	if s := f.awaited; s != nil && s.waiter == f {
+		s.waiter = nil
+		f.l.wake(f, ErrTimeout)
+	}
 }

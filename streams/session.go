@@ -22,6 +22,7 @@ type Options struct {
 	Loop      *reactor.Loop
 	Transport Transport
 	HTTP2     http2.Options
+	Pool      *Pool // of the event loop; without one, nothing is used again
 	// Request is told of a request, of a server. Whoever gets the stream releases it.
 	Request func(s *Stream)
 	// Refused is told of a request that is not served, and why. Whoever gets the stream may answer, and releases it.
@@ -196,10 +197,19 @@ func (s *Session) Head(h *http2.Stream, head *http1.Head, end bool) {
 
 // adopt makes the Stream of a stream.
 func (s *Session) adopt(h *http2.Stream) *Stream {
-	st := &Stream{HTTP2: h, session: s}
+	st := s.newStream()
+	st.HTTP2, st.session = h, s
 	h.Owner = st
 	s.held++
 	return st
+}
+
+// newStream returns a stream that is nobody's.
+func (s *Session) newStream() *Stream {
+	if s.o.Pool == nil {
+		return new(Stream)
+	}
+	return s.o.Pool.stream()
 }
 
 // Refused is http2.Handler's.

@@ -28,9 +28,10 @@ type Stream struct {
 	Gone func()
 
 	session   *Session
-	buffer    []byte // of the loop, while data waits to be read
-	from, to  int    // of it, the data
-	ended     bool   // nothing comes behind it
+	buffer    []byte // while data waits to be read: of the loop, or few
+	few       [fewBytes]byte
+	from, to  int  // of it, the data
+	ended     bool // nothing comes behind it
 	trailers  []http1.Field
 	err       error // why the stream ended early
 	interrupt error // what every wait ends with
@@ -40,19 +41,40 @@ type Stream struct {
 	released           bool
 }
 
+// fewBytes is how much data needs no buffer of the loop: most answers and messages of an API. A stream for each of
+// thousands of requests would hold such a buffer until its fiber's turn has come, and they don't stay in a cache.
+const fewBytes = 512
+
 // data takes data that has come. The window of a stream is no larger than a buffer of the loop, so there is room.
 func (st *Stream) data(p []byte, end bool) {
 	st.ended = st.ended || end
 	if len(p) > 0 {
 		if st.buffer == nil {
-			st.buffer, st.from, st.to = st.session.o.Loop.Buffer(), 0, 0
+			st.buffer, st.from, st.to = st.few[:], 0, 0
 		}
 		if st.to+len(p) > len(st.buffer) {
-			st.from, st.to = 0, copy(st.buffer, st.buffer[st.from:st.to])
+			st.makeRoom(len(p))
 		}
 		st.to += copy(st.buffer[st.to:], p)
 	}
 	st.came.Set()
+}
+
+// makeRoom moves the data that waits to the front, or into a buffer of the loop.
+func (st *Stream) makeRoom(n int) {
+	from := st.buffer[st.from:st.to]
+	if len(st.buffer) == fewBytes && len(from)+n > fewBytes {
+		st.buffer = st.session.o.Loop.Buffer()
+	}
+	st.from, st.to = 0, copy(st.buffer, from)
+}
+
+// dropBuffer gives the buffer back.
+func (st *Stream) dropBuffer() {
+	if len(st.buffer) > fewBytes {
+		st.session.o.Loop.Release(st.buffer)
+	}
+	st.buffer, st.from, st.to = nil, 0, 0
 }
 
 // end ends the stream early.
@@ -61,10 +83,10 @@ func (st *Stream) end(why error) {
 		return
 	}
 	st.err = why
-	st.wake()
-	if st.Gone != nil {
+	if st.Gone != nil { // first: whoever is woken may give the stream back
 		st.Gone()
 	}
+	st.wake()
 }
 
 // wake ends all waits, so that they look what has become of the stream.
@@ -165,8 +187,7 @@ func (st *Stream) Read(p []byte) (int, error) {
 	n := copy(p, st.buffer[st.from:st.to])
 	st.from += n
 	if st.from == st.to {
-		st.session.o.Loop.Release(st.buffer)
-		st.buffer, st.from, st.to = nil, 0, 0
+		st.dropBuffer()
 	}
 	st.HTTP2.Consumed(n)
 	st.session.Flush()
@@ -269,10 +290,7 @@ func (st *Stream) Release() {
 	}
 	st.released = true
 	s := st.session
-	if st.buffer != nil {
-		s.o.Loop.Release(st.buffer)
-		st.buffer, st.from, st.to = nil, 0, 0
-	}
+	st.dropBuffer()
 	st.Head, st.ended, st.trailers, st.Gone = nil, false, nil, nil
 	st.HTTP2.Owner = nil
 	st.HTTP2.Release()

@@ -22,6 +22,8 @@ type Pool struct {
 	by   map[*Target]*reserve
 
 	http2 http2.Pool
+	// streams are those of the connections of HTTP/2, to be used again.
+	streams streams.Pool
 }
 
 // reserve is the connections to one target.

@@ -80,7 +80,7 @@ func (p *Pool) dialSession(t *Target) (*Conn, error) {
 		r = p.reserve(t)
 		r.sessions = append(r.sessions, c)
 		c.session = streams.NewClient(streams.Options{Loop: p.loop, Transport: c, Changed: c.changed, Patience: func() time.Duration { return patience },
-			HTTP2: http2.Options{StreamWindow: reactor.BufferSize, Pool: &p.http2}})
+			HTTP2: http2.Options{StreamWindow: reactor.BufferSize, Pool: &p.http2}, Pool: &p.streams})
 	}
 	waiters := r.waiters
 	r.waiters = nil

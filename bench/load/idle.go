@@ -41,9 +41,15 @@ func idle(o options) error {
 			}
 		}
 	}
+	return hold(good)
+}
+
+// hold says how many connections were answered and waits until the input ends.
+func hold(good int) error {
 	if err := say(map[string]any{"good": good}); err != nil {
 		return err
 	}
+	buf := make([]byte, 64)
 	for {
 		if n, err := os.Stdin.Read(buf); n == 0 || err != nil {
 			return nil

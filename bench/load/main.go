@@ -3,7 +3,9 @@
 //	load open    requests that are due at random moments (Poisson), whether the answers to earlier ones have come
 //	             or not; latency counts from the moment a request was due, so that nothing is left out when the
 //	             proxy stalls
-//	load idle    many connections that made one request each and stay open
+//	load idle    many connections that made one request each and stay open, with TLS too
+//	load secure  connections of TLS 1.3 that make one request each, with a whole handshake or a resumed one
+//	load drain   connections that begin TLS and then only take what comes, as fast as it does
 //	load awake   keeps a core from halting: in a virtual machine the halt and the wake-up cost more than a proxy does
 //	load stalls  what a loop loses of its core to others: to the host of a virtual machine above all
 package main
@@ -27,7 +29,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("load: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: load open|idle|awake|stalls")
+		log.Fatal("usage: load open|idle|secure|drain|awake|stalls")
 	}
 	f := flag.NewFlagSet("load "+os.Args[1], flag.ExitOnError)
 	o := options{}
@@ -36,13 +38,18 @@ func main() {
 	f.Float64Var(&o.rate, "rate", 1000, "requests a second")
 	f.DurationVar(&o.length, "time", 3*time.Second, "how long requests are due, or stalls are looked for")
 	f.IntVar(&o.connections, "connections", 64, "connections")
+	f.StringVar(&o.name, "name", "", "server name of TLS; without one there is no TLS")
+	f.BoolVar(&o.resume, "resume", false, "resume the sessions of earlier connections")
 	f.StringVar(&o.samples, "samples", "", "file for a line of each request: µs when it was due, µs it took, status (0: unanswered)")
 	f.Func("H", "a header field, Name: value", func(s string) error {
 		o.fields = append(o.fields, s)
 		return nil
 	})
 	f.Parse(os.Args[2:])
-	err := socket.Own()
+	var err error
+	if !o.collected(os.Args[1]) {
+		err = socket.Own()
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -50,7 +57,15 @@ func main() {
 	case "open":
 		err = open(o)
 	case "idle":
-		err = idle(o)
+		if o.name == "" {
+			err = idle(o)
+		} else {
+			err = idleSecured(o)
+		}
+	case "secure":
+		err = secure(o)
+	case "drain":
+		err = drain(o)
 	case "awake":
 		//lint:ignore SA5002 using the CPU is what it is for
 		for {
@@ -58,7 +73,7 @@ func main() {
 	case "stalls":
 		err = stalls(o.length)
 	default:
-		err = fmt.Errorf("%q is no verb: open, idle, awake or stalls", os.Args[1])
+		err = fmt.Errorf("%q is no verb: open, idle, secure, drain, awake or stalls", os.Args[1])
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -73,6 +88,13 @@ type options struct {
 	connections int
 	samples     string
 	fields      []string
+	name        string
+	resume      bool
+}
+
+// collected tells whether a verb leaves garbage, as TLS does, and has goroutines that wait: its thread isn't its own.
+func (o options) collected(verb string) bool {
+	return verb == "secure" || verb == "idle" && o.name != ""
 }
 
 // request is the one request that is made.

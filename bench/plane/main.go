@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"log"
@@ -15,6 +16,8 @@ import (
 	"os/signal"
 	"runtime/pprof"
 	"syscall"
+
+	"github.com/trellis-project/trellis"
 )
 
 // options are the flags.
@@ -30,6 +33,9 @@ type options struct {
 	rules      int
 	own        bool
 	auth       bool
+	protocol   trellis.Protocol // of the listener
+	version    string           // protocol version of the target groups
+	pair       tls.Certificate  // for HTTPS
 }
 
 // main reads the flags.
@@ -53,11 +59,21 @@ func main() {
 	flag.IntVar(&o.rules, "rules", 50, "path rules of the first service")
 	flag.BoolVar(&o.own, "own", false, "give each path rule a target group of its own instead of the split")
 	flag.BoolVar(&o.auth, "auth", false, "authorize callers on the network and the service")
+	flag.StringVar((*string)(&o.protocol), "protocol", string(trellis.ProtocolHTTP), "protocol of the listener: HTTP, HTTPS or TLS_PASSTHROUGH")
+	flag.StringVar(&o.version, "version", "HTTP1", "protocol version of the target groups: HTTP1, HTTP2 or GRPC")
+	certificate := flag.String("certificate", "", "file of a certificate for HTTPS, and of its private key")
 	debug := flag.String("pprof", "", "address of net/http/pprof")
 	profile := flag.String("profile", "", "file for a CPU profile of the whole run")
 	flag.Parse()
 	if *debug != "" {
 		go func() { log.Print(http.ListenAndServe(*debug, nil)) }() // ends with the process
+	}
+	if *certificate != "" {
+		pair, err := tls.LoadX509KeyPair(*certificate, *certificate)
+		if err != nil {
+			log.Fatal(err)
+		}
+		o.pair = pair
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()

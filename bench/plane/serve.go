@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"os"
@@ -75,6 +76,7 @@ func run(ctx context.Context, o options) error {
 	loops := runtime.GOMAXPROCS(0) // as the daemon does
 	runtime.GOMAXPROCS(loops + 1)
 	server := dataplane.New(dataplane.Options{Region: region, Groups: p.groups, Log: rows.Emit, Table: p.table.Load, Workers: loops, Joined: o.accelerate != "",
+		Certificate: func(string, string) (*tls.Certificate, error) { return &o.pair, nil },
 		Callers: func(id, _ string) (*authpolicy.Caller, *sigv4.Key, error) {
 			if id != keyID {
 				return nil, nil, trellis.NewError(403, "UnrecognizedClientException", "The security token included in the request is invalid.")

@@ -20,7 +20,9 @@ const (
 	keyID   = "AKIABENCH00000000000"
 	secret  = "the-secret-of-the-benchmark"
 	slot    = 32
-	port    = 80
+	// passedName is the name of the service whose TLS is passed through.
+	passedName = "passed.bench.test"
+	port       = 80
 )
 
 // groupIDs are the target groups of the split.
@@ -53,11 +55,20 @@ func (w world) state() *trellis.State {
 	st.Put(&trellis.VPCAssociation{Meta: meta("snva-0fffffffffffffff0"), VPC: ref(vpcID), ServiceNetwork: ref(netID), Status: trellis.StatusActive, Slot: slot})
 	st.Put(&trellis.AccessLogSubscription{Meta: meta("als-0fffffffffffffff0"), Resource: ref(netID),
 		DestinationARN: "arn:aws:logs:eu-west-1:444455556666:log-group:bench"})
-	st.Put(&trellis.Service{Meta: meta(svcID), Name: "orders", AuthType: kind, Status: trellis.StatusActive, IdleTimeoutSeconds: 600})
+	service := &trellis.Service{Meta: meta(svcID), Name: "orders", AuthType: kind, Status: trellis.StatusActive, IdleTimeoutSeconds: 600}
+	listener := &trellis.Listener{Meta: meta(lisID), ServiceID: svcID, Name: "http", Protocol: w.options.protocol, Port: port, DefaultAction: trellis.Action{FixedResponse: 404}}
+	passing := w.options.protocol == trellis.ProtocolTLSPassthrough
+	if passing { // to whom has a name of the target's own, without rules
+		service.CustomDomainName, listener.DefaultAction = passedName, w.split()
+	}
+	st.Put(service)
 	st.Put(&trellis.ServiceAssociation{Meta: meta("snsa-0fffffffffffffff0"), Service: ref(svcID), ServiceNetwork: ref(netID), Status: trellis.StatusActive})
-	st.Put(&trellis.Listener{Meta: meta(lisID), ServiceID: svcID, Name: "http", Protocol: trellis.ProtocolHTTP, Port: port, DefaultAction: trellis.Action{FixedResponse: 404}})
+	st.Put(listener)
 	for i, id := range groupIDs {
-		put(st, group(id, fmt.Sprintf("orders-%d", i), w.targets[i]))
+		put(st, w.group(id, fmt.Sprintf("orders-%d", i), w.targets[i]))
+	}
+	if passing {
+		return st
 	}
 	for i := range 5 {
 		st.Put(&trellis.Rule{Meta: meta(fmt.Sprintf("rule-h%d", i)), ServiceID: svcID, ListenerID: lisID, Name: fmt.Sprintf("header-%d", i), Priority: 1 + i, Action: to(groupIDs[1]),
@@ -74,11 +85,11 @@ func (w world) state() *trellis.State {
 
 // pathRule is a path rule of the first service, with -own after the target group that it alone uses.
 func (w world) pathRule(i int) []trellis.Noun {
-	action := trellis.Action{Forward: []trellis.WeightedTargetGroup{{TargetGroupID: groupIDs[0], Weight: 90}, {TargetGroupID: groupIDs[1], Weight: 10}}}
+	action := w.split()
 	var nouns []trellis.Noun
 	if w.options.own {
 		id := fmt.Sprintf("tg-1%016x", i)
-		nouns, action = group(id, fmt.Sprintf("own-%05d", i), w.targets[i%2]), to(id)
+		nouns, action = w.group(id, fmt.Sprintf("own-%05d", i), w.targets[i%2]), to(id)
 	}
 	return append(nouns, &trellis.Rule{Meta: meta(fmt.Sprintf("rule-p%d", i)), ServiceID: svcID, ListenerID: lisID, Name: fmt.Sprintf("path-%d", i), Priority: 100 + i, Action: action,
 		Match: trellis.HTTPMatch{Path: prefix(fmt.Sprintf("/svc%05d/", i))}})
@@ -95,7 +106,7 @@ func (w world) newRule() *trellis.Rule {
 func (w world) service(name string, target netip.AddrPort) []trellis.Noun {
 	id := "svc-" + name
 	listener, groupID := "listener-"+name, "tg-"+name
-	return append(group(groupID, name, target),
+	return append(w.group(groupID, name, target),
 		&trellis.Service{Meta: meta(id), Name: name, AuthType: trellis.AuthNone, Status: trellis.StatusActive, CustomDomainName: name + ".bench.test", IdleTimeoutSeconds: 600},
 		&trellis.ServiceAssociation{Meta: meta("snsa-" + name), Service: ref(id), ServiceNetwork: ref(netID), Status: trellis.StatusActive},
 		&trellis.Listener{Meta: meta(listener), ServiceID: id, Name: "http", Protocol: trellis.ProtocolHTTP, Port: port, DefaultAction: trellis.Action{FixedResponse: 404}},
@@ -103,11 +114,20 @@ func (w world) service(name string, target netip.AddrPort) []trellis.Noun {
 			Match: trellis.HTTPMatch{Path: prefix("/" + name + "/")}})
 }
 
+// split is the action that gives the first target group 90 %.
+func (w world) split() trellis.Action {
+	return trellis.Action{Forward: []trellis.WeightedTargetGroup{{TargetGroupID: groupIDs[0], Weight: 90}, {TargetGroupID: groupIDs[1], Weight: 10}}}
+}
+
 // group is a target group with one target and no health checks.
-func group(id, name string, target netip.AddrPort) []trellis.Noun {
+func (w world) group(id, name string, target netip.AddrPort) []trellis.Noun {
+	protocol, version := trellis.ProtocolHTTP, w.options.version
+	if w.options.protocol == trellis.ProtocolTLSPassthrough {
+		protocol, version = trellis.ProtocolTCP, ""
+	}
 	return []trellis.Noun{
-		&trellis.TargetGroup{Meta: meta(id), Name: name, Type: trellis.TargetsIP, Port: int(target.Port()), Protocol: trellis.ProtocolHTTP,
-			ProtocolVersion: "HTTP1", VPCID: vpcID, Status: trellis.StatusActive, HealthCheck: &trellis.HealthCheck{}},
+		&trellis.TargetGroup{Meta: meta(id), Name: name, Type: trellis.TargetsIP, Port: int(target.Port()), Protocol: protocol,
+			ProtocolVersion: version, VPCID: vpcID, Status: trellis.StatusActive, HealthCheck: &trellis.HealthCheck{}},
 		&trellis.Target{Account: account, TargetGroupID: id, ID: target.Addr().String(), Port: int(target.Port())},
 	}
 }

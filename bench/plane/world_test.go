@@ -23,6 +23,7 @@ func TestChanges(t *testing.T) {
 		"rules":    {options{rules: 200, own: true}, [][2]string{{orders, "/svc00000/x"}, {orders, "/svc00199/x"}}, [][2]string{{orders, "/new/x"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			c.options.protocol, c.options.version = trellis.ProtocolHTTP, "HTTP1"
 			w := world{c.options, [2]netip.AddrPort{netip.MustParseAddrPort("10.20.0.10:9101"), netip.MustParseAddrPort("10.20.0.10:9102")}}
 			p := &plane{state: w.state(), groups: targetgroup.New(targetgroup.Options{Region: region})}
 			p.change(func(*trellis.State) {})

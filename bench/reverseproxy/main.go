@@ -105,6 +105,9 @@ func main() {
 	target := flag.String("target", "127.0.0.1:9401", "address of the target that gets 90 % of the requests")
 	other := flag.String("other", "127.0.0.1:9402", "address of the target that gets 10 %")
 	logFile := flag.String("log", os.DevNull, "file for the access log")
+	certificate := flag.String("certificate", "", "file of a certificate to serve TLS with, and of its private key")
+	multiplexed := flag.Bool("http2", false, "take HTTP/2 by prior knowledge")
+	streams := flag.Bool("streams", false, "send requests to the targets by HTTP/2, by prior knowledge")
 	flag.Parse()
 	log.SetFlags(0)
 	out, err := os.Create(*logFile)
@@ -121,13 +124,25 @@ func main() {
 		r.prefixes = append(r.prefixes, fmt.Sprintf("/svc%05d/", i))
 	}
 	targets := [2]*url.URL{{Scheme: "http", Host: *target}, {Scheme: "http", Host: *other}}
-	log.Fatal(http.ListenAndServe(*listen, handler(r, targets, slog.New(slog.NewJSONHandler(access, nil)))))
+	server := &http.Server{Addr: *listen, Handler: handler(r, targets, protocols(*streams), slog.New(slog.NewJSONHandler(access, nil))), Protocols: protocols(*multiplexed)}
+	if *certificate != "" {
+		log.Fatal(server.ListenAndServeTLS(*certificate, *certificate))
+	}
+	log.Fatal(server.ListenAndServe())
+}
+
+// protocols is HTTP/1.1, or HTTP/2 without TLS.
+func protocols(http2 bool) *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(!http2)
+	p.SetUnencryptedHTTP2(http2)
+	return p
 }
 
 // handler is the proxy.
-func handler(r rules, targets [2]*url.URL, access *slog.Logger) http.Handler {
+func handler(r rules, targets [2]*url.URL, speak *http.Protocols, access *slog.Logger) http.Handler {
 	proxies := map[*url.URL]*httputil.ReverseProxy{}
-	transport := &http.Transport{MaxIdleConnsPerHost: 1024, IdleConnTimeout: 10 * time.Minute, DisableCompression: true}
+	transport := &http.Transport{MaxIdleConnsPerHost: 1024, IdleConnTimeout: 10 * time.Minute, DisableCompression: true, Protocols: speak}
 	pool := &buffers{sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}}
 	for _, t := range targets {
 		proxies[t] = &httputil.ReverseProxy{Transport: transport, BufferPool: pool, Rewrite: func(p *httputil.ProxyRequest) {

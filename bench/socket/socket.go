@@ -77,6 +77,12 @@ func Read(fd int, b []byte) (int, unix.Errno) {
 	return int(n), errno
 }
 
+// Discard reads once, and has the kernel throw away what came instead of copying it (tcp(7), MSG_TRUNC). 0 is the end.
+func Discard(fd, most int) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), 0, uintptr(most), unix.MSG_TRUNC, 0, 0)
+	return int(n), errno
+}
+
 // Write writes once, maybe not all.
 func Write(fd int, b []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)

@@ -1,6 +1,7 @@
 // Command target is the cheapest target there is for a comparison: one thread that polls, a small answer, bodies of
 // a wanted size (…/blob/SIZE) and a place to upload to. It stands in for applications, whose own cost is not what is
-// compared, so it speaks as much HTTP/1.1 as the proxies of a comparison send.
+// compared, so it speaks as much HTTP/1.1 as the proxies of a comparison send. Who begins with HTTP/2 is answered so, gRPC
+// too, and who begins with TLS gets bytes without end.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/trellis-project/trellis/bench/socket"
+	"github.com/trellis-project/trellis/http2"
 )
 
 // conn is one connection. Most have neither a body nor an answer left over.
@@ -22,6 +24,8 @@ type conn struct {
 	headed  bool   // the head of the request that is uploaded was read
 	out     []byte // of the answer, still to be written
 	closing bool   // after out
+	http2   *session
+	endless bool // gets as many bytes as it takes
 }
 
 // target is all connections and what they share.
@@ -34,6 +38,8 @@ type target struct {
 	small     []byte
 	closing   []byte         // small, with Connection: close
 	blobs     map[int][]byte // answers by the size of their body
+	pool      http2.Pool
+	replies   []*reply // to be used again
 }
 
 // main reads the flags: addresses to listen on are the arguments.
@@ -123,7 +129,12 @@ func (t *target) end(fd int) {
 
 // serve reads and answers what there is. It returns false when the connection is over.
 func (t *target) serve(fd int, c *conn) bool {
-	if len(c.out) > 0 {
+	switch {
+	case c.http2 != nil:
+		return c.http2.serve()
+	case c.endless:
+		return t.pour(fd)
+	case len(c.out) > 0:
 		return t.flush(fd, c)
 	}
 	to := t.scratch
@@ -146,6 +157,13 @@ func (t *target) serve(fd int, c *conn) bool {
 		return c.body > 0 || t.respond(fd, c, t.small)
 	}
 	c.in = c.in[:len(c.in)+n]
+	switch {
+	case c.in[0] == recordHandshake:
+		c.endless = true
+		return t.poll.AwaitRoom(fd, true) == nil
+	case bytes.HasPrefix(c.in, []byte("PRI")):
+		return t.begin(fd, c, c.in)
+	}
 	end := bytes.Index(c.in, []byte("\r\n\r\n"))
 	if end < 0 {
 		return true
@@ -213,6 +231,19 @@ func (t *target) flush(fd int, c *conn) bool {
 	}
 	c.out = nil
 	return t.poll.AwaitRoom(fd, false) == nil && !c.closing
+}
+
+// recordHandshake is the first byte of TLS (RFC 8446 5.1).
+const recordHandshake = 22
+
+// pour sends bytes until there is no room for more. The target needs no key to do so: who passes TLS through reads nothing
+// but the ClientHello.
+func (t *target) pour(fd int) bool {
+	for {
+		if _, errno := socket.Write(fd, t.scratch); errno != 0 {
+			return errno == unix.EAGAIN
+		}
+	}
 }
 
 // field finds a field by its beginning, in lower case, and returns the number that follows: 0 when none does, -1
