@@ -387,9 +387,12 @@ func TestTCPAcrossAccounts(t *testing.T) {
 func TestTCPUpgrade(t *testing.T) {
 	const drain = time.Minute
 	m := newServiceManager(t)
+	supervised := true
 	p := StartProcess(t, func(cmd *exec.Cmd) {
-		cmd.Args = append(cmd.Args, "--keep-vpcs", "--drain-timeout", drain.String())
-		m.hand(cmd)
+		if cmd.Args = append(cmd.Args, "--drain-timeout", drain.String()); supervised {
+			cmd.Args = append(cmd.Args, "--keep-vpcs")
+			m.hand(cmd)
+		}
 	})
 	tr := &p.Trellis
 	data := makeData(t, tr, "", 7000, "10.0.12.31")
@@ -433,4 +436,8 @@ func TestTCPUpgrade(t *testing.T) {
 	if got := once(); got != "ok" {
 		t.Errorf("after a kill: %s", got)
 	}
+	p.Terminate(t)
+	m.drop()
+	supervised = false
+	p.Restart(t) // and removes what was kept when it ends
 }
