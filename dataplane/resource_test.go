@@ -234,6 +234,13 @@ func TestResourceGivesUp(t *testing.T) {
 }
 
 func TestResourceByName(t *testing.T) {
+	for want, resolution := range map[string]trellis.DNSResolution{" db.internal": trellis.ResolvePublic, vpcID + " db.internal": trellis.ResolveInVPC} {
+		t.Run(string(resolution), func(t *testing.T) { testResourceByName(t, resolution, want) })
+	}
+}
+
+// testResourceByName reaches a resource by a name, which is looked up once.
+func testResourceByName(t *testing.T, resolution trellis.DNSResolution, want string) {
 	var asked atomic.Int64
 	var where atomic.Value
 	w := newResourceWorld(t, Options{LookUp: func(_ context.Context, vpc, name string) ([]netip.Addr, time.Duration, error) {
@@ -244,12 +251,16 @@ func TestResourceByName(t *testing.T) {
 	}}, echo, func(c *trellis.ResourceConfiguration) {
 		c.Address, c.DomainName, c.IPAddressType = netip.Addr{}, "db.internal", trellis.IPv4Addresses
 	})
+	gateway := *must(trellis.Get[*trellis.ResourceGateway](w.st, account+"/"+w.configuration.GatewayID))
+	gateway.DNSResolution = resolution
+	w.st.Put(&gateway)
+	w.tables.Store(routing.Build(w.st, routing.Options{Region: region}, w.table))
 	for range 3 {
 		if got := w.exchangeBytes([]byte("hello")); string(got) != "hello" {
 			t.Errorf("%q", got)
 		}
 	}
-	if n := asked.Load(); n != 1 || where.Load() != " db.internal" {
+	if n := asked.Load(); n != 1 || where.Load() != want {
 		t.Errorf("asked %d times for %q", n, where.Load())
 	}
 }

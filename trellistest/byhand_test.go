@@ -55,7 +55,7 @@ func TestGuideByHand(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{"\nunsigned=403\n", "\nHTTP/1.1 200 OK\n", "\n200    status  200\n180    body    orders-v1\n20     body    orders-v2\n",
-		"\n200 orders-v1\n", `"status": "Complete"`, "/v1/orders/42"} {
+		"\n200 orders-v1\n", "\norders-db\n", `"status": "Complete"`, "/v1/orders/42"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}

@@ -280,10 +280,14 @@ func TestTCP(t *testing.T) {
 	run(stranger, name, "once", "timed out") // a VPC without an association
 
 	// Endpoints in the other VPC: to the network, with a service in it, and to the resource itself.
-	allow(t, tr, elsewhere.group, "10.0.12.0/24", 80)
+	for _, port := range []int{80, 443} {
+		allow(t, tr, elsewhere.group, "10.0.12.0/24", port)
+	}
 	service := tr.Call(t, "", "vpc-lattice", "CreateService", map[string]any{"name": "hello", "customDomainName": "hello.internal"})["id"].(string)
-	tr.Call(t, "", "vpc-lattice", "CreateListener", map[string]any{"serviceIdentifier": service, "name": "http", "protocol": "HTTP",
-		"defaultAction": map[string]any{"fixedResponse": map[string]any{"statusCode": 404}}})
+	for _, protocol := range []string{"HTTP", "HTTPS"} {
+		tr.Call(t, "", "vpc-lattice", "CreateListener", map[string]any{"serviceIdentifier": service, "name": strings.ToLower(protocol), "protocol": protocol,
+			"defaultAction": map[string]any{"fixedResponse": map[string]any{"statusCode": 404}}})
+	}
 	serviceAssociation := join(t, tr, network, service)
 	endpoint := func(in map[string]any) (id string) {
 		t.Helper()
@@ -298,9 +302,11 @@ func TestTCP(t *testing.T) {
 	ofResource := endpoint(map[string]any{"VpcEndpointType": "Resource", "ResourceConfigurationArn": configurationARN})
 	run(stranger, ofNetwork+"-"+association+"."+configuration+zone, "once", "ok")
 	run(stranger, ofResource+"."+configuration+zone, "once", "ok")
-	for _, host := range []string{ofNetwork + "-" + serviceAssociation + ".7d67968.vpc-lattice-svcs.eu-west-1.on.aws", "hello.internal"} {
-		if got := tr.Inside(t, stranger, "sh", "-c", `curl -s -o /dev/null --max-time 5 -w '%{http_code}' "http://$0/" || true`, host); got != "404" {
-			t.Errorf("curl %s: %s", host, got)
+	generated := ofNetwork + "-" + serviceAssociation + ".7d67968.vpc-lattice-svcs.eu-west-1.on.aws"
+	root := filepath.Join(tr.Dir, "ca.pem")
+	for _, url := range []string{"http://" + generated, "https://" + generated, "http://hello.internal"} {
+		if got := tr.Inside(t, stranger, "sh", "-c", `curl -s --cacert "$1" -o /dev/null --max-time 5 -w '%{http_code}' "$0" || true`, url, root); got != "404" {
+			t.Errorf("curl %s: %s", url, got)
 		}
 	}
 	tr.Await(t, "", "logs", "FilterLogEvents", map[string]any{"logGroupName": "configuration", "filterPattern": `"` + ofResource + `"`}, "length(events)", "1")
@@ -381,9 +387,12 @@ func TestTCPAcrossAccounts(t *testing.T) {
 func TestTCPUpgrade(t *testing.T) {
 	const drain = time.Minute
 	m := newServiceManager(t)
+	supervised := true
 	p := StartProcess(t, func(cmd *exec.Cmd) {
-		cmd.Args = append(cmd.Args, "--keep-vpcs", "--drain-timeout", drain.String())
-		m.hand(cmd)
+		if cmd.Args = append(cmd.Args, "--drain-timeout", drain.String()); supervised {
+			cmd.Args = append(cmd.Args, "--keep-vpcs")
+			m.hand(cmd)
+		}
 	})
 	tr := &p.Trellis
 	data := makeData(t, tr, "", 7000, "10.0.12.31")
@@ -427,4 +436,8 @@ func TestTCPUpgrade(t *testing.T) {
 	if got := once(); got != "ok" {
 		t.Errorf("after a kill: %s", got)
 	}
+	p.Terminate(t)
+	m.drop()
+	supervised = false
+	p.Restart(t) // and removes what was kept when it ends
 }
