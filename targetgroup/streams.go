@@ -28,6 +28,10 @@ var unverifiedHTTP2 = func() *tls.Config {
 	return c
 }()
 
+// maxStreams is how many requests a connection to a target carries at a time, if the target allows as many. Its window has
+// room for all of them: those whose clients read slowly take none of the others'.
+const maxStreams = 128
+
 // errNotHTTP2 says that a target agreed on something else.
 var errNotHTTP2 = errors.New("the target does not speak HTTP/2")
 
@@ -88,7 +92,7 @@ func (p *Pool) dialSession(t *Target) (*Conn, error) {
 		r = p.reserve(t)
 		r.sessions = append(r.sessions, c)
 		c.session = streams.NewClient(streams.Options{Loop: p.loop, Transport: c, Changed: c.changed, Patience: func() time.Duration { return patience },
-			HTTP2: http2.Options{StreamWindow: reactor.BufferSize, Pool: &p.http2}})
+			HTTP2: http2.Options{MaxStreams: maxStreams, StreamWindow: reactor.BufferSize, ConnWindow: maxStreams * reactor.BufferSize, Pool: &p.http2}})
 	}
 	waiters := r.waiters
 	r.waiters = nil
