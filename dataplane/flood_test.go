@@ -289,3 +289,36 @@ func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
 }
+
+// TestFewStreams sends many requests at once to a target that takes few at a time on a connection: each is served, over more
+// connections.
+func TestFewStreams(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 5}, Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n)
+	})}
+	s.Protocols.SetUnencryptedHTTP2(true)
+	done := make(chan struct{})
+	go func() { defer close(done); s.Serve(ln) }()
+	t.Cleanup(func() { s.Close(); <-done })
+	_, client, base := versionsTo(t, trellis.ProtocolHTTP, trellis.ProtocolHTTP, "HTTP2", Options{Workers: 1}, ln.Addr().(*net.TCPAddr).AddrPort())
+	var wg sync.WaitGroup
+	for range 60 {
+		wg.Go(func() {
+			resp, err := client.Post(base+"/", "text/plain", io.LimitReader(zeros{}, 100_000))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "100000" {
+				t.Errorf("%d %q, %v", resp.StatusCode, b, err)
+			}
+		})
+	}
+	wg.Wait()
+}
