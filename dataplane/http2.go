@@ -24,13 +24,19 @@ type session struct {
 	leaving bool // GOAWAY was said
 }
 
+// maxStreams is how many requests a client may have under way on a connection. Its window has room for all of them: bodies
+// that a target does not take stop no others.
+const maxStreams = 128
+
 // beginHTTP2 makes a connection one of HTTP/2. first has been read already.
 func (c *conn) beginHTTP2(first []byte) {
 	s := &session{c: c}
 	c.http2 = s
 	s.Session = streams.NewServer(streams.Options{Loop: c.w.loop, Transport: c, Request: s.request, Refused: s.refused, Changed: s.changed,
 		Patience: func() time.Duration { return c.w.patience(defaultIdle) },
-		HTTP2:    http2.Options{StreamWindow: reactor.BufferSize, Connect: !c.l.s.Strict, Pool: &c.w.http2}, Pool: &c.w.streams})
+		HTTP2: http2.Options{MaxStreams: maxStreams, StreamWindow: reactor.BufferSize, ConnWindow: maxStreams * reactor.BufferSize,
+			Connect: !c.l.s.Strict, Pool: &c.w.http2},
+		Pool: &c.w.streams})
 	if len(first) > 0 {
 		s.Take(first)
 	}

@@ -197,6 +197,9 @@ func (c *Conn) settings() {
 	c.out = b
 }
 
+// Settled tells that the peer's settings have come. Until then nobody knows how many streams it takes.
+func (c *Conn) Settled() bool { return c.settled }
+
 // Peer returns the peer's settings, those of RFC 9113 6.5.2 until they have come.
 func (c *Conn) Peer() Settings { return c.peer }
 

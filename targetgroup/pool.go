@@ -32,7 +32,7 @@ type reserve struct {
 	live map[*Conn]struct{} // every open connection, waiting or in use
 
 	sessions []*Conn           // of HTTP/2, that take requests
-	dialing  bool              // one of HTTP/2 is being made
+	dialing  bool              // one of HTTP/2 is being made, or has not settled
 	waiters  []*reactor.Signal // who waits for it
 }
 
@@ -46,8 +46,9 @@ type Conn struct {
 	idle   bool
 	secure *reactor.Secured // nil for plain TCP
 
-	session *streams.Session // nil for HTTP/1.1
-	reading bool             // a fiber reads the session
+	session  *streams.Session // nil for HTTP/1.1
+	reading  bool             // a fiber reads the session
+	settling bool             // the target has not said yet what it allows
 }
 
 // NewPool makes the pool of a loop. The Manager closes what target groups let go.

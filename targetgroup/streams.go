@@ -20,6 +20,10 @@ type Stream struct {
 	Target *Target
 }
 
+// maxStreams is how many requests a connection to a target carries at a time, if the target allows as many. Its window has
+// room for all of them: those whose clients read slowly take none of the others'.
+const maxStreams = 128
+
 // errNotHTTP2 says that a target agreed on something else.
 var errNotHTTP2 = errors.New("the target does not speak HTTP/2")
 
@@ -39,6 +43,9 @@ func (p *Pool) Open(t *Target, h *http1.Head, scheme string) (s *Stream, b *http
 	for {
 		r := p.reserve(t)
 		for _, c := range r.sessions {
+			if c.settling {
+				continue
+			}
 			if x, b, err := c.session.Open(h, scheme, ""); err == nil {
 				c.SetReadDeadline(0)
 				return &Stream{x, t}, b, reused, nil
@@ -66,35 +73,57 @@ func (p *Pool) Open(t *Target, h *http1.Head, scheme string) (s *Stream, b *http
 	return &Stream{x, t}, b, false, nil
 }
 
-// dialSession opens a connection of HTTP/2.
+// dialSession opens a connection of HTTP/2. Until the target has said how many requests it takes at a time, whoever has opened
+// it has one there and others wait.
 func (p *Pool) dialSession(t *Target) (*Conn, error) {
-	r := p.reserve(t)
-	r.dialing = true
+	p.reserve(t).dialing = true
 	c, err := p.dial(t, "h2")
-	r.dialing = false
 	if err == nil && c.secure != nil && c.secure.State().NegotiatedProtocol != "h2" {
 		c.Close()
 		err = fmt.Errorf("target %s: %w", t.ID, errNotHTTP2)
 	}
-	if err == nil {
-		r = p.reserve(t)
-		r.sessions = append(r.sessions, c)
-		c.session = streams.NewClient(streams.Options{Loop: p.loop, Transport: c, Changed: c.changed, Patience: func() time.Duration { return patience },
-			HTTP2: http2.Options{StreamWindow: reactor.BufferSize, Pool: &p.http2}, Pool: &p.streams})
+	if err != nil {
+		p.dialed(t)
+		return nil, err
+	}
+	r := p.reserve(t)
+	r.sessions = append(r.sessions, c)
+	c.settling = true
+	c.session = streams.NewClient(streams.Options{Loop: p.loop, Transport: c, Changed: c.changed, Patience: func() time.Duration { return patience },
+		HTTP2: http2.Options{MaxStreams: maxStreams, StreamWindow: reactor.BufferSize, ConnWindow: maxStreams * reactor.BufferSize, Pool: &p.http2},
+		Pool:  &p.streams})
+	return c, nil
+}
+
+// dialed lets those go on who wait for a connection: there is one for all, or there will be none.
+func (p *Pool) dialed(t *Target) {
+	r := p.by[t]
+	if r == nil {
+		return
+	}
+	r.dialing = false
+	if len(r.live) == 0 {
+		delete(p.by, t)
 	}
 	waiters := r.waiters
 	r.waiters = nil
 	for _, w := range waiters {
 		w.Set()
 	}
-	return c, err
 }
 
 // changed is told when something has happened to a connection of HTTP/2. One that takes no more requests is left, and
 // closed when its last one has ended.
 func (c *Conn) changed() {
 	s := c.session
-	if s == nil || !c.IsOpen() {
+	if s == nil {
+		return
+	}
+	if c.settling && (s.HTTP2.Settled() || s.HTTP2.Closing() || s.Err() != nil) {
+		c.settling = false
+		c.pool.dialed(c.Target)
+	}
+	if !c.IsOpen() {
 		return
 	}
 	if s.Err() != nil || s.HTTP2.Closing() || c.Target.closed.Load() {

@@ -98,7 +98,7 @@ func TestGRPC(t *testing.T) {
 	want := map[string]string{
 		"unary":    "hello, seen mine, end mine, data 00ff",
 		"upload":   "1000 messages, 500000 bytes",
-		"download": "200 messages, 200000 bytes",
+		"download": "5000 messages, 500000 bytes",
 		"talk":     "100 answers",
 		"deadline": "DEADLINE_EXCEEDED ended",
 		"cancel":   "CANCELLED ended",

@@ -99,7 +99,7 @@ func tryGRPC(c grpcClient) map[string]string {
 			if err != nil {
 				return "", err
 			}
-			b := []byte("200 1000")
+			b := []byte("5000 100")
 			s.SendMsg(&b)
 			s.CloseSend()
 			n, total := 0, 0

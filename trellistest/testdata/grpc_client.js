@@ -29,7 +29,7 @@ const tries = {
   }),
   async download() {
     let n = 0, total = 0
-    for await (const m of client.makeServerStreamRequest(path('Count'), as, as, Buffer.from('200 1000'), metadata({}), within(20000))) n++, total += m.length
+    for await (const m of client.makeServerStreamRequest(path('Count'), as, as, Buffer.from('5000 100'), metadata({}), within(20000))) n++, total += m.length
     return `${n} messages, ${total} bytes`
   },
   talk: () => new Promise((good, bad) => {

@@ -17,7 +17,7 @@ def try_upload():
     return method("stream_unary", "Sum")((bytes(500) for _ in range(1000)), timeout=20).decode()
 
 def try_download():
-    sizes = [len(m) for m in method("unary_stream", "Count")(b"200 1000", timeout=20)]
+    sizes = [len(m) for m in method("unary_stream", "Count")(b"5000 100", timeout=20)]
     return f"{len(sizes)} messages, {sum(sizes)} bytes"
 
 def try_talk():
