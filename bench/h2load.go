@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -78,31 +76,4 @@ func (v *visit) h2load(ctx context.Context, url request, conns, streams int, len
 		err = fmt.Errorf("h2load had %.0f answers in %.1f s, and %d failures", r.requests, r.seconds, r.refused)
 	}
 	return r, u, err
-}
-
-// own runs a verb of bench/load that says what it did.
-func (v *visit) own(ctx context.Context, said any, verb string, args ...string) (usage, error) {
-	args = append(append(onCore(loadCore, v.b.tools.Load, verb, "-to", v.c.addr()), args...), v.headers()...)
-	return v.around(func() (time.Duration, error) {
-		c := exec.CommandContext(ctx, args[0], args[1:]...)
-		c.Env = append(os.Environ(), quiet...)
-		var errs strings.Builder
-		c.Stderr = &errs
-		out, err := c.Output()
-		if err != nil {
-			return 0, fmt.Errorf("load: %w\n%s", err, errs.String())
-		}
-		if err := json.Unmarshal(out, said); err != nil {
-			return 0, fmt.Errorf("load said %q: %w", out, err)
-		}
-		return c.ProcessState.UserTime() + c.ProcessState.SystemTime(), nil
-	})
-}
-
-// headers are the flags of bench/load for the fields of the usual request.
-func (v *visit) headers() (args []string) {
-	for _, f := range v.c.fields(v.b, serviceHost) {
-		args = append(args, "-H", f)
-	}
-	return args
 }

@@ -215,3 +215,30 @@ func (v *visit) holdIdle(ctx context.Context, url request, conns int, f func() e
 	}
 	return nil
 }
+
+// own runs a verb of bench/load and takes what it says it did.
+func (v *visit) own(ctx context.Context, said any, verb string, args ...string) (usage, error) {
+	args = append(append(onCore(loadCore, v.b.tools.Load, verb, "-to", v.c.addr()), args...), v.headers()...)
+	return v.around(func() (time.Duration, error) {
+		c := exec.CommandContext(ctx, args[0], args[1:]...)
+		c.Env = append(os.Environ(), quiet...)
+		var errs strings.Builder
+		c.Stderr = &errs
+		out, err := c.Output()
+		if err != nil {
+			return 0, fmt.Errorf("load: %w\n%s", err, errs.String())
+		}
+		if err := json.Unmarshal(out, said); err != nil {
+			return 0, fmt.Errorf("load said %q: %w", out, err)
+		}
+		return c.ProcessState.UserTime() + c.ProcessState.SystemTime(), nil
+	})
+}
+
+// headers are the flags of bench/load for the fields of the usual request.
+func (v *visit) headers() (args []string) {
+	for _, f := range v.c.fields(v.b, serviceHost) {
+		args = append(args, "-H", f)
+	}
+	return args
+}

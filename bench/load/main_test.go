@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestAnswer tells whole answers from parts.
 func TestAnswer(t *testing.T) {
@@ -22,5 +25,16 @@ func TestAnswer(t *testing.T) {
 		if status != want.status || whole != want.whole || (err != nil) != want.fails {
 			t.Errorf("%q: %d %t %v", in, status, whole, err)
 		}
+	}
+}
+
+// TestGreeting is a whole record with a ClientHello that names the server (RFC 8446 5.1).
+func TestGreeting(t *testing.T) {
+	b, err := options{name: "passed.bench.test"}.greeting()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b[0] != 22 || len(b) != 5+int(b[3])<<8+int(b[4]) || !strings.Contains(string(b), "passed.bench.test") {
+		t.Errorf("%d bytes that begin with %x", len(b), b[:5])
 	}
 }

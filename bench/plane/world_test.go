@@ -51,6 +51,16 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestPassed makes the world of TLS that is passed through: its service leads to targets without a rule.
+func TestPassed(t *testing.T) {
+	w := world{options{protocol: trellis.ProtocolTLSPassthrough, rules: 50}, [2]netip.AddrPort{netip.MustParseAddrPort("10.20.0.10:9101"), netip.MustParseAddrPort("10.20.0.10:9102")}}
+	p := &plane{state: w.state(), groups: targetgroup.New(targetgroup.Options{Region: region})}
+	p.change(func(*trellis.State) {})
+	if !p.leads(passedName, "") {
+		t.Error("the service leads nowhere")
+	}
+}
+
 // leads tells whether a request would be forwarded to a target.
 func (p *plane) leads(host, path string) bool {
 	service := p.table.Load().VPC(vpcID).Network(slot).Service(host)
