@@ -254,7 +254,7 @@ func testResourceByName(t *testing.T, resolution trellis.DNSResolution, want str
 	gateway := *must(trellis.Get[*trellis.ResourceGateway](w.st, account+"/"+w.configuration.GatewayID))
 	gateway.DNSResolution = resolution
 	w.st.Put(&gateway)
-	w.tables.Store(routing.Build(w.st, routing.Options{Region: region}, w.table))
+	w.build()
 	for range 3 {
 		if got := w.exchangeBytes([]byte("hello")); string(got) != "hello" {
 			t.Errorf("%q", got)
