@@ -113,25 +113,7 @@ func tryGRPC(c grpcClient) map[string]string {
 				n, total = n+1, total+len(out)
 			}
 		},
-		"talk": func() (string, error) {
-			s, err := c.stream(ctx, "Talk")
-			if err != nil {
-				return "", err
-			}
-			for i := range 100 {
-				in, out := fmt.Appendf(nil, "word %d", i), []byte(nil)
-				s.SendMsg(&in)
-				if err := s.RecvMsg(&out); err != nil || string(out) != string(in) {
-					return fmt.Sprintf("%q for %q", out, in), err
-				}
-			}
-			s.CloseSend()
-			var out []byte
-			if err := s.RecvMsg(&out); !errors.Is(err, io.EOF) {
-				return "", err
-			}
-			return "100 answers", nil
-		},
+		"talk": func() (string, error) { return c.talk(ctx, 100) },
 		"deadline": func() (string, error) {
 			short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 			defer cancel()
@@ -209,6 +191,38 @@ func tryGRPC(c grpcClient) map[string]string {
 // first is the first value of a field.
 func first(md metadata.MD, name string) string { return strings.Join(md.Get(name), "") }
 
+// load makes one call of the i-th caller: every fourth one talks for a while.
+func (c grpcClient) load(i int) (string, error) {
+	if i%4 == 0 {
+		return c.talk(context.Background(), 20)
+	}
+	out, err := c.unary(context.Background(), "Name", []byte("who?"))
+	return string(out), err
+}
+
+// talk says so many words, each after the answer to the one before.
+func (c grpcClient) talk(ctx context.Context, words int) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	s, err := c.stream(ctx, "Talk")
+	if err != nil {
+		return "", err
+	}
+	for i := range words {
+		in, out := fmt.Appendf(nil, "word %d", i), []byte(nil)
+		s.SendMsg(&in)
+		if err := s.RecvMsg(&out); err != nil || string(out) != string(in) {
+			return fmt.Sprintf("%q for %q", out, in), err
+		}
+	}
+	s.CloseSend()
+	var out []byte
+	if err := s.RecvMsg(&out); !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return fmt.Sprint(words, " answers"), nil
+}
+
 // loadGRPC makes calls all the time, in a few at once, until standard input ends. For each line there it waits until some
 // more have been answered. It tells how often each answer came.
 func loadGRPC(c grpcClient) map[string]int {
@@ -224,11 +238,10 @@ func loadGRPC(c grpcClient) map[string]int {
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	changed := make(chan struct{}, 1)
-	for range 8 {
+	for i := range 8 {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				out, err := c.unary(context.Background(), "Name", []byte("who?"))
-				answer := string(out)
+				answer, err := c.load(i)
 				if err != nil {
 					answer = err.Error()
 				}
