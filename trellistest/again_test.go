@@ -5,6 +5,7 @@ import "testing"
 // TestAgain deletes what a client reaches its service by and makes it anew at once: when the answer of the API
 // has come, the next connection is served.
 func TestAgain(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	s := makeService(t, tr)
 	forward := map[string]any{"forward": map[string]any{"targetGroups": []any{map[string]any{"targetGroupIdentifier": s.group}}}}

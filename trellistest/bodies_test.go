@@ -12,6 +12,7 @@ import (
 // TestBodies streams large bodies both ways through curl, and breaks off in the middle: what arrives is whole,
 // or seen to be cut.
 func TestBodies(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	targets := makePlace(t, tr, "", "10.0.0.0/16", "10.0.0.0/24", 8080, prefixList(t, tr, ""), "", "10.0.0.10")
 	clients := makePlace(t, tr, "", "10.0.0.0/16", "10.0.0.0/24", 80, "10.0.0.0/16", "", "10.0.0.10")

@@ -9,6 +9,7 @@ import (
 // TestCallers asks as every kind of caller under the four combinations of auth types, and holds the answers to
 // AWS's texts; then it finds each in the access log of the network.
 func TestCallers(t *testing.T) {
+	t.Parallel()
 	const members = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:PrincipalType":"Anonymous"}}}]}`
 	tr := Start(t)
 	makeRole(t, tr, "", "caller")

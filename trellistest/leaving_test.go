@@ -16,6 +16,7 @@ import (
 // TestLeaving takes the client's VPC out of the service network while a request is in flight: it is answered,
 // its connection is closed, and no new one is let in.
 func TestLeaving(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	s := makeService(t, tr)
 	tr.Run(t, s.targets.instances[0], filepath.Join(venv(t, "boto3"), "bin", "python3"), "-c", strings.Replace(mustRead(t, "testdata/target.py"), `"", 8080`, `"", 8081`, 1))

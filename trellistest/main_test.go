@@ -1,6 +1,7 @@
 package trellistest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -17,6 +18,8 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	flag.Parse()
+	flag.Set("test.parallel", "4") // tests wait more than they compute: for time-outs, and for statuses to settle
 	code := m.Run()
 	RemoveProgram()
 	os.Exit(code)

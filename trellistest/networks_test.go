@@ -36,6 +36,7 @@ func join(t *testing.T, tr *Trellis, network, service string) (association strin
 // TestNetworks associates a VPC that has IPv6 with two service networks: each has an address, security groups
 // and services of its own, and names follow the associations.
 func TestNetworks(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	made := tr.Call(t, "", "ec2", "CreateVpc", map[string]any{"CidrBlock": "10.0.0.0/16", "AmazonProvidedIpv6CidrBlock": true})["Vpc"].(map[string]any)
 	vpc, block := made["VpcId"].(string), made["Ipv6CidrBlockAssociationSet"].([]any)[0].(map[string]any)["Ipv6CidrBlock"].(string)

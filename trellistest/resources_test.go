@@ -9,6 +9,7 @@ import (
 
 // TestResources drives TCP resources and VPC endpoints with boto3, starts Trellis again, and finds them as they were.
 func TestResources(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	left := tr.Python(t, "", mustRead(t, "testdata/resources.py"), "first")
 	tr.Stop()
@@ -20,6 +21,7 @@ func TestResources(t *testing.T) {
 
 // TestResourcesByCLI does the same with the aws CLI.
 func TestResourcesByCLI(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	got := tr.Shell(t, "", mustRead(t, "testdata/resources.sh"))
 	want := "ENDPOINT-ASSOCIATION.CONFIG.4232ccc.vpc-lattice-rsc." + tr.Region + ".on.aws\norders-db\n"

@@ -260,6 +260,15 @@ func TestUpgrade(t *testing.T) {
 	tr.Restart(t)
 	var unkept outcome
 	end(&unkept)
+	for range 9 { // clients may be lucky: a second try of TCP is a second later
+		if unkept.lost() > 0 {
+			break
+		}
+		_, end = asking(t, s.clients.instances[0], "careful.py", "http://"+s.dns+"/", "8")
+		tr.Terminate(t)
+		tr.Restart(t)
+		end(&unkept)
+	}
 	if unkept.lost() == 0 {
 		t.Errorf("without kept sockets no request was lost, so that this test finds nothing: %v", unkept.Seen)
 	}
