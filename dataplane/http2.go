@@ -113,7 +113,7 @@ type stream struct {
 	x    *exchange
 	sent bool   // the body went with the head
 	came int    // what a call of gRPC has come to by the word of its target, 0 when it has said nothing
-	out  []byte // what went
+	out  []byte // what went, and room for the next
 	lost func() // clientLeft
 }
 
@@ -266,6 +266,7 @@ func (r *stream) whole() ([]byte, error) {
 		return nil, nil
 	}
 	b := append(r.out[:0], make([]byte, chunkHead+n)...)
+	r.out = b
 	if _, err := r.Stream.Read(b[chunkHead:]); err != nil {
 		return nil, err
 	}

@@ -540,3 +540,51 @@ func TestHTTP2Overrun(t *testing.T) {
 	}
 	w.settle()
 }
+
+// TestHTTP2Lifetime says goodbye to a connection in strict mode before it is ten minutes old, and ends what goes on then.
+func TestHTTP2Lifetime(t *testing.T) {
+	k := &clock{}
+	begun := make(chan struct{})
+	w, _, _ := versions(t, trellis.ProtocolHTTPS, trellis.ProtocolHTTP, "HTTP2", Options{Strict: true, Now: k.now}, func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+	})
+	k.w = w
+	s := *must(trellis.Get[*trellis.Service](w.st, account+"/"+svcID))
+	s.IdleTimeoutSeconds = 3600 // more than may be said, so that nothing else ends it
+	w.st.Put(&s)
+	w.build()
+	tr := &http.Transport{Protocols: new(http.Protocols), TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: host}}
+	tr.Protocols.SetHTTP2(true)
+	cc, err := tr.NewClientConn(t.Context(), "https", w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	failed := make(chan error, 1)
+	go func() {
+		req, _ := http.NewRequest("GET", "https://"+host+"/", nil)
+		resp, err := cc.RoundTrip(req)
+		if err == nil {
+			resp.Body.Close()
+		}
+		failed <- err
+	}()
+	<-begun
+	k.advance(strictLifetime - headTimeout + 2*time.Second)
+	for cc.Available() > 0 {
+		yield()
+	}
+	select {
+	case err := <-failed:
+		t.Fatalf("the request ended with its connection's farewell: %v", err)
+	default:
+	}
+	k.advance(headTimeout)
+	if err := <-failed; err == nil {
+		t.Error("the request outlived its connection")
+	}
+	if r := w.record(0); r.FailureReason != failTooLong {
+		t.Errorf("record %+v", r)
+	}
+}

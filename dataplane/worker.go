@@ -84,6 +84,8 @@ func (w *worker) age() {
 	w.loop.Each(func(o reactor.Owner) {
 		if c, ok := o.(*conn); ok && !c.l.resources && w.loop.Now()-c.born > strictLifetime {
 			c.outlive()
+		} else if ok && c.http2 != nil && c.tooOld() {
+			c.http2.leave()
 		}
 	})
 	w.loop.After(ageEvery, w.age)
