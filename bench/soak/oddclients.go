@@ -272,7 +272,7 @@ var badRequests = []string{
 	"POST /sum HTTP/1.1\r\nHost: HOST\r\nContent-Length: -1\r\n\r\n",
 	"POST /sum HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: gzip\r\n\r\n",
 	"GET / HTTP/3.7\r\nHost: HOST\r\n\r\n",
-	"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 this is TLS\r\n\r\n",
+	"\x80\x2e\x01\x00\x02\x00\x15\x00\x00 this is SSL 2\r\n\r\n", // which begins as TLS does not
 }
 
 // badRequest sends one that must be refused, and nothing may come after the refusal.
