@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -16,6 +17,19 @@ type association interface {
 	trellis.Noun
 	Common() *trellis.Meta
 	ARN(region, viewer string) string
+}
+
+// getAssociation reads an association that the caller takes part in, or one of a network that is shared with it, and
+// shows it as view does.
+func getAssociation[T association, V any](ctx context.Context, p *Plane, c *authpolicy.Caller, identifier string, kind resourceKind, action string, view func(*store.Tx, T) (V, error)) (v V, err error) {
+	err = p.read(ctx, func(tx *store.Tx) error {
+		a, err := findAssociation[T](p, tx, c, identifier, kind, action)
+		if err == nil {
+			v, err = view(tx, a)
+		}
+		return err
+	})
+	return v, err
 }
 
 // findAssociation returns an association that the caller takes part in, or one of a network that is shared with

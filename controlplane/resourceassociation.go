@@ -235,15 +235,7 @@ func (p *Plane) viewResourceAssociation(tx *store.Tx, a *trellis.ResourceAssocia
 // GetResourceAssociation returns an association that the caller takes part in, or one of a network that is shared with
 // it.
 func (p *Plane) GetResourceAssociation(ctx context.Context, c *authpolicy.Caller, identifier string) (*ResourceAssociation, error) {
-	var v *ResourceAssociation
-	err := p.read(ctx, func(tx *store.Tx) error {
-		a, err := findAssociation[*trellis.ResourceAssociation](p, tx, c, identifier, resourceAssociationKind, "vpc-lattice:GetServiceNetworkResourceAssociation")
-		if err == nil {
-			v, err = p.viewResourceAssociation(tx, a)
-		}
-		return err
-	})
-	return v, err
+	return getAssociation(ctx, p, c, identifier, resourceAssociationKind, "vpc-lattice:GetServiceNetworkResourceAssociation", p.viewResourceAssociation)
 }
 
 // DeleteResourceAssociation begins to take a resource configuration out of a network. The owner of either side may do

@@ -113,15 +113,7 @@ func (p *Plane) viewServiceAssociation(tx *store.Tx, a *trellis.ServiceAssociati
 // GetServiceAssociation returns an association that the caller takes part in, or one of a network that is shared
 // with it.
 func (p *Plane) GetServiceAssociation(ctx context.Context, c *authpolicy.Caller, identifier string) (*ServiceAssociation, error) {
-	var v *ServiceAssociation
-	err := p.read(ctx, func(tx *store.Tx) error {
-		a, err := findAssociation[*trellis.ServiceAssociation](p, tx, c, identifier, serviceAssociationKind, "vpc-lattice:GetServiceNetworkServiceAssociation")
-		if err == nil {
-			v, err = p.viewServiceAssociation(tx, a)
-		}
-		return err
-	})
-	return v, err
+	return getAssociation(ctx, p, c, identifier, serviceAssociationKind, "vpc-lattice:GetServiceNetworkServiceAssociation", p.viewServiceAssociation)
 }
 
 // DeleteServiceAssociation begins to take a service out of a network. The owner of either side may do it, and

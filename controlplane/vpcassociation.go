@@ -140,15 +140,7 @@ func (p *Plane) viewVPCAssociation(tx *store.Tx, a *trellis.VPCAssociation) (*VP
 // GetVPCAssociation returns an association that the caller takes part in, or one of a network that is shared with
 // it.
 func (p *Plane) GetVPCAssociation(ctx context.Context, c *authpolicy.Caller, identifier string) (*VPCAssociation, error) {
-	var v *VPCAssociation
-	err := p.read(ctx, func(tx *store.Tx) error {
-		a, err := findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, "vpc-lattice:GetServiceNetworkVpcAssociation")
-		if err == nil {
-			v, err = p.viewVPCAssociation(tx, a)
-		}
-		return err
-	})
-	return v, err
+	return getAssociation(ctx, p, c, identifier, vpcAssociationKind, "vpc-lattice:GetServiceNetworkVpcAssociation", p.viewVPCAssociation)
 }
 
 // VPCAssociationChange is what UpdateVPCAssociation can change; nil leaves as it is.

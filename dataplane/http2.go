@@ -103,9 +103,6 @@ func (s *session) leave() {
 	})
 }
 
-// streamed is the connection to a target of HTTP/2.
-type streamed = *targetgroup.Stream
-
 // stream is a request of HTTP/2, as the client of an exchange.
 type stream struct {
 	*streams.Stream
@@ -290,7 +287,7 @@ func (r *stream) first() ([]byte, error) {
 // upload is client's. What comes is framed again for a target of HTTP/1.1.
 func (r *stream) upload(t receiver) (res uploadResult) {
 	x, loop := r.x, r.of.c.w.loop
-	up, streaming := t.(streamed)
+	up, streaming := t.(*targetgroup.Stream)
 	chunked := !streaming && x.req.Framing == http1.Chunked
 	for {
 		r.SetReadDeadline(loop.Now() + x.w.patience(x.idle))
@@ -335,7 +332,7 @@ func (r *stream) upload(t receiver) (res uploadResult) {
 }
 
 // endUpload ends the request's body, with its trailers.
-func (r *stream) endUpload(t receiver, up streamed, streaming, chunked bool) error {
+func (r *stream) endUpload(t receiver, up *targetgroup.Stream, streaming, chunked bool) error {
 	switch {
 	case streaming && r.Trailers() != nil:
 		return up.WriteTrailers(r.Trailers())

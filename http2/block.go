@@ -27,14 +27,10 @@ func (c *Conn) begin(s *Stream) *Block {
 // Answer starts the head of an answer, an interim one below 200. The error is ErrClosed, or ErrBlocked when too much waits
 // to be sent.
 func (s *Stream) Answer(status int) (*Block, error) {
-	c := s.conn
-	switch {
-	case s.closed || s.localEnded || c.err != nil:
-		return nil, ErrClosed
-	case c.spare() == 0:
-		c.heads.join(s)
-		return nil, ErrBlocked
+	if err := s.writable(); err != nil {
+		return nil, err
 	}
+	c := s.conn
 	b := c.begin(s)
 	b.final = status >= 200
 	c.out = c.enc.status(c.out, status)
@@ -43,15 +39,23 @@ func (s *Stream) Answer(status int) (*Block, error) {
 
 // Trailers starts the trailers of a message. Send ends the stream.
 func (s *Stream) Trailers() (*Block, error) {
+	if err := s.writable(); err != nil {
+		return nil, err
+	}
+	return s.conn.begin(s), nil
+}
+
+// writable is why a block can't be begun now, nil when it can. A stream that must wait is told when it need not any more.
+func (s *Stream) writable() error {
 	c := s.conn
 	switch {
 	case s.closed || s.localEnded || c.err != nil:
-		return nil, ErrClosed
+		return ErrClosed
 	case c.spare() == 0:
 		c.heads.join(s)
-		return nil, ErrBlocked
+		return ErrBlocked
 	}
-	return c.begin(s), nil
+	return nil
 }
 
 // Open starts a request on a stream of its own, with h's method, host, path and query: of h's fields, none is written

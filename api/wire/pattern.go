@@ -71,7 +71,7 @@ func closing(s string) int {
 	return -1
 }
 
-// javaCodePoint finds \uXXXX.
+// javaCodePoint finds a code point as Java writes it: four hexadecimal digits behind \u.
 var javaCodePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
 // repeat finds {n,m}.
