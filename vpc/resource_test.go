@@ -1,11 +1,13 @@
 package vpc
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -166,15 +168,8 @@ func TestGatewaysHaveSecurityGroups(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err = unix.SetNonblock(fd, false); err == nil { // connect then waits as long as the option says
-			tv := unix.NsecToTimeval(wait(want).Nanoseconds())
-			err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv)
-		}
-		if err == nil {
-			err = unix.Connect(fd, sockaddr(at))
-		}
-		if err == unix.EINPROGRESS {
-			err = os.ErrDeadlineExceeded
+		if err = unix.Connect(fd, sockaddr(at)); err == unix.EINPROGRESS {
+			err = connected(fd, wait(want))
 		}
 		f := os.NewFile(uintptr(fd), "gateway")
 		defer f.Close()
@@ -193,6 +188,26 @@ func TestGatewaysHaveSecurityGroups(t *testing.T) {
 	for _, to := range []string{"[2001:db8:0:100::10]:1", "127.0.0.1:1", "0.0.0.0:1", "169.254.169.254:80", "129.224.0.1:1", "224.0.0.1:1"} {
 		if _, err := l.m.GatewaySocket(v.ID, g.Interfaces[0].IPv4, netip.MustParseAddrPort(to)); err == nil {
 			t.Errorf("a socket for %s was made", to)
+		}
+	}
+}
+
+// connected waits until a connection that has been begun is there, or has failed. A signal to the process ends no wait.
+func connected(fd int, within time.Duration) error {
+	for end := time.Now().Add(within); ; {
+		left := time.Until(end)
+		if left <= 0 {
+			return os.ErrDeadlineExceeded
+		}
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(left.Milliseconds())+1)
+		if err != nil && err != unix.EINTR {
+			return err
+		}
+		if n > 0 {
+			if failed, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || failed != 0 {
+				return errors.Join(err, unix.Errno(failed))
+			}
+			return nil
 		}
 	}
 }
