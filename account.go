@@ -35,6 +35,8 @@ type Organization struct {
 	FeatureSet          string    `json:"featureSet"` // ALL or CONSOLIDATED_BILLING
 	CreatedAt           time.Time `json:"createdAt"`
 	SharingEnabled      bool      `json:"sharingEnabled"` // RAM's EnableSharingWithAwsOrganization
+	// PolicyTypes are the types of policies that are enabled: SERVICE_CONTROL_POLICY and RESOURCE_CONTROL_POLICY.
+	PolicyTypes []string `json:"policyTypes,omitempty"`
 }
 
 // Kind is KindOrganization.
@@ -59,6 +61,27 @@ func (*OrganizationalUnit) Kind() Kind { return KindOrganizationalUnit }
 // Key is org/id.
 func (u *OrganizationalUnit) Key() string { return u.OrgID + "/" + u.ID }
 
+// OrganizationPolicy bounds what the accounts of an organization may do (service control policy), or what may be done
+// with what they own (resource control policy). Organizations API reference, Policy.
+type OrganizationPolicy struct {
+	ID          string            `json:"id"` // p-…
+	OrgID       string            `json:"orgId"`
+	Type        string            `json:"type"` // SERVICE_CONTROL_POLICY or RESOURCE_CONTROL_POLICY
+	Name        string            `json:"name"` // unique among those of its type
+	Description string            `json:"description,omitempty"`
+	Text        string            `json:"text"`
+	AWSManaged  bool              `json:"awsManaged,omitempty"` // FullAWSAccess and RCPFullAWSAccess
+	Targets     []string          `json:"targets,omitempty"`    // what it is attached to: r-…, ou-… or an account, sorted
+	CreatedAt   time.Time         `json:"createdAt"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// Kind is KindOrganizationPolicy.
+func (*OrganizationPolicy) Kind() Kind { return KindOrganizationPolicy }
+
+// Key is org/id.
+func (p *OrganizationPolicy) Key() string { return p.OrgID + "/" + p.ID }
+
 // User is a person or program with long-lived credentials.
 type User struct {
 	Meta                 // ID is AIDA…
@@ -66,6 +89,8 @@ type User struct {
 	Path     string      `json:"path"` // begins and ends with /
 	Inline   []PolicyDoc `json:"inline,omitempty"`
 	Attached []string    `json:"attached,omitempty"` // ARNs of managed policies
+	Boundary string      `json:"boundary,omitempty"` // ARN of the managed policy that is the permissions boundary
+	Groups   []string    `json:"groups,omitempty"`   // names of groups of the account
 }
 
 // Kind is KindUser.
@@ -87,6 +112,7 @@ type Role struct {
 	MaxSessionSeconds int         `json:"maxSessionSeconds"`
 	Inline            []PolicyDoc `json:"inline,omitempty"`
 	Attached          []string    `json:"attached,omitempty"` // ARNs of managed policies
+	Boundary          string      `json:"boundary,omitempty"` // ARN of the managed policy that is the permissions boundary
 	// SessionsRevokedBefore refuses sessions that were made earlier.
 	SessionsRevokedBefore time.Time `json:"sessionsRevokedBefore,omitzero"`
 }
@@ -114,6 +140,16 @@ type ManagedPolicy struct {
 	Description string `json:"description,omitempty"`
 	Text        string `json:"text"` // of the default version
 	VersionID   string `json:"versionId"`
+	// Versions are all versions, oldest first; empty: the default one, made with the policy, is the only one.
+	Versions    []PolicyVersion `json:"versions,omitempty"`
+	NextVersion int             `json:"nextVersion,omitempty"` // number of the next version; 0: 2
+}
+
+// PolicyVersion is a version of a ManagedPolicy.
+type PolicyVersion struct {
+	ID        string    `json:"id"` // v1, v2, …
+	Text      string    `json:"text"`
+	CreatedAt time.Time `json:"createdAt"`
 }
 
 // Kind is KindManagedPolicy.
@@ -143,31 +179,3 @@ func (k *AccessKey) Key() string { return k.ID }
 
 // Secrets is the secret access key.
 func (k *AccessKey) Secrets() []*Secret { return []*Secret{&k.Secret} }
-
-// PrincipalType is what kind of caller made a request.
-type PrincipalType string
-
-// The types of principals, as aws:PrincipalType has them.
-const (
-	PrincipalAnonymous   PrincipalType = "Anonymous"
-	PrincipalAccount     PrincipalType = "Account" // the account's root
-	PrincipalUser        PrincipalType = "User"
-	PrincipalAssumedRole PrincipalType = "AssumedRole"
-	PrincipalService     PrincipalType = "Service" // an AWS service, for example ec2.amazonaws.com
-)
-
-// Principal is who made a request.
-type Principal struct {
-	Type    PrincipalType
-	Account string
-	// ARN is how errors and logs name the caller: arn:aws:sts::…:assumed-role/ROLE/SESSION for a role.
-	ARN string
-	// PolicyARN is the value of aws:PrincipalArn: the role's own ARN for a session of a role, else ARN.
-	PolicyARN   string
-	UserID      string // AIDA…, or AROA…:SESSION
-	SessionName string
-	Service     string // of PrincipalService
-	OrgID       string
-	OrgPath     string            // o-…/r-…/ou-…/, the value of aws:PrincipalOrgPaths
-	Tags        map[string]string // of the user or role and the session, the values of aws:PrincipalTag
-}

@@ -13,24 +13,33 @@ const (
 	KindAccessKey                   Kind = "accesskey"
 	KindAccessLogSubscription       Kind = "accesslogsubscription"
 	KindAccount                     Kind = "account"
+	KindAnywhereProfile             Kind = "anywhereprofile"
 	KindAuthority                   Kind = "authority"
 	KindAuthPolicy                  Kind = "authpolicy"
 	KindCertificate                 Kind = "certificate"
+	KindCluster                     Kind = "cluster"
 	KindDomainVerification          Kind = "domainverification"
 	KindEndpointAddress             Kind = "endpointaddress"
+	KindGroup                       Kind = "group"
 	KindInstance                    Kind = "instance"
+	KindInstanceProfile             Kind = "instanceprofile"
 	KindListener                    Kind = "listener"
 	KindManagedPolicy               Kind = "managedpolicy"
+	KindOIDCProvider                Kind = "oidcprovider"
 	KindOrganization                Kind = "organization"
 	KindOrganizationalUnit          Kind = "organizationalunit"
+	KindOrganizationPolicy          Kind = "organizationpolicy"
+	KindPodIdentityAssociation      Kind = "podidentityassociation"
 	KindPrefixList                  Kind = "prefixlist"
 	KindResourceAssociation         Kind = "resourceassociation"
 	KindResourceConfiguration       Kind = "resourceconfiguration"
 	KindResourceEndpointAssociation Kind = "resourceendpointassociation"
 	KindResourceGateway             Kind = "resourcegateway"
 	KindResourceShare               Kind = "resourceshare"
+	KindRevocationList              Kind = "revocationlist"
 	KindRole                        Kind = "role"
 	KindRule                        Kind = "rule"
+	KindSealingKey                  Kind = "sealingkey"
 	KindSecurityGroup               Kind = "securitygroup"
 	KindService                     Kind = "service"
 	KindServiceAssociation          Kind = "serviceassociation"
@@ -39,6 +48,7 @@ const (
 	KindTarget                      Kind = "target"
 	KindTargetGroup                 Kind = "targetgroup"
 	KindTargetHealth                Kind = "targethealth"
+	KindTrustAnchor                 Kind = "trustanchor"
 	KindUser                        Kind = "user"
 	KindVPC                         Kind = "vpc"
 	KindVPCAssociation              Kind = "vpcassociation"
@@ -60,24 +70,33 @@ var makers = map[Kind]func() Noun{
 	KindAccessKey:                   func() Noun { return new(AccessKey) },
 	KindAccessLogSubscription:       func() Noun { return new(AccessLogSubscription) },
 	KindAccount:                     func() Noun { return new(Account) },
+	KindAnywhereProfile:             func() Noun { return new(AnywhereProfile) },
 	KindAuthority:                   func() Noun { return new(Authority) },
 	KindAuthPolicy:                  func() Noun { return new(AuthPolicy) },
 	KindCertificate:                 func() Noun { return new(Certificate) },
+	KindCluster:                     func() Noun { return new(Cluster) },
 	KindDomainVerification:          func() Noun { return new(DomainVerification) },
 	KindEndpointAddress:             func() Noun { return new(EndpointAddress) },
+	KindGroup:                       func() Noun { return new(Group) },
 	KindInstance:                    func() Noun { return new(Instance) },
+	KindInstanceProfile:             func() Noun { return new(InstanceProfile) },
 	KindListener:                    func() Noun { return new(Listener) },
 	KindManagedPolicy:               func() Noun { return new(ManagedPolicy) },
+	KindOIDCProvider:                func() Noun { return new(OIDCProvider) },
 	KindOrganization:                func() Noun { return new(Organization) },
 	KindOrganizationalUnit:          func() Noun { return new(OrganizationalUnit) },
+	KindOrganizationPolicy:          func() Noun { return new(OrganizationPolicy) },
+	KindPodIdentityAssociation:      func() Noun { return new(PodIdentityAssociation) },
 	KindPrefixList:                  func() Noun { return new(PrefixList) },
 	KindResourceAssociation:         func() Noun { return new(ResourceAssociation) },
 	KindResourceConfiguration:       func() Noun { return new(ResourceConfiguration) },
 	KindResourceEndpointAssociation: func() Noun { return new(ResourceEndpointAssociation) },
 	KindResourceGateway:             func() Noun { return new(ResourceGateway) },
 	KindResourceShare:               func() Noun { return new(ResourceShare) },
+	KindRevocationList:              func() Noun { return new(RevocationList) },
 	KindRole:                        func() Noun { return new(Role) },
 	KindRule:                        func() Noun { return new(Rule) },
+	KindSealingKey:                  func() Noun { return new(SealingKey) },
 	KindSecurityGroup:               func() Noun { return new(SecurityGroup) },
 	KindService:                     func() Noun { return new(Service) },
 	KindServiceAssociation:          func() Noun { return new(ServiceAssociation) },
@@ -86,6 +105,7 @@ var makers = map[Kind]func() Noun{
 	KindTarget:                      func() Noun { return new(Target) },
 	KindTargetGroup:                 func() Noun { return new(TargetGroup) },
 	KindTargetHealth:                func() Noun { return new(TargetHealth) },
+	KindTrustAnchor:                 func() Noun { return new(TrustAnchor) },
 	KindUser:                        func() Noun { return new(User) },
 	KindVPC:                         func() Noun { return new(VPC) },
 	KindVPCAssociation:              func() Noun { return new(VPCAssociation) },

@@ -43,7 +43,7 @@ func Explain(r *Request, network, service Layer) []Reason {
 		out = append(out, Reason{Layer: LayerIdentity, Text: "the caller has no identity-based policy"})
 	}
 	for _, p := range c.Identity {
-		e, s := p.Decide(r)
+		e, s := p.Policy.Decide(r)
 		out = append(out, Reason{LayerIdentity, e, s, told(e, s)})
 	}
 	if c.Session != nil {

@@ -9,10 +9,13 @@ import (
 
 // The names of the layers, as AWS's sentences have them.
 const (
-	LayerNetwork  = "network-based"
-	LayerService  = "service-based"
-	LayerIdentity = "identity-based"
-	LayerSession  = "session" // the part of the identity layer that came with AssumeRole
+	LayerNetwork         = "network-based"
+	LayerService         = "service-based"
+	LayerIdentity        = "identity-based"
+	LayerSession         = "session" // the part of the identity layer that came with AssumeRole
+	LayerBoundary        = "permissions boundary"
+	LayerServiceControl  = "service control"
+	LayerResourceControl = "resource control"
 )
 
 // Layer is the auth policy of a service network or service. The zero value is auth type NONE, which allows.
@@ -77,24 +80,45 @@ func (c *Caller) decide(r *Request) (Effect, string, *Statement) {
 	if c.Broken != nil {
 		return ImplicitDeny, LayerIdentity, nil
 	}
-	allow, by := c.Principal.Type == trellis.PrincipalAccount, (*Statement)(nil)
-	for _, p := range c.Identity {
-		switch e, s := p.Decide(r); e {
-		case ExplicitDeny:
-			return e, LayerIdentity, s
-		case Allow:
-			if !allow {
-				allow, by = true, s
-			}
+	e, by := c.Identity.Decide(r)
+	if e == ExplicitDeny {
+		return e, LayerIdentity, by
+	}
+	if e != Allow && c.Principal.Type != trellis.PrincipalAccount {
+		e = ImplicitDeny
+	} else {
+		e = Allow
+	}
+	missing := "" // the first layer without an allow
+	if e != Allow {
+		missing = LayerIdentity
+	}
+	for i := range c.Organization {
+		switch oe, s := c.Organization[i].Decide(r); {
+		case oe == ExplicitDeny:
+			return oe, LayerServiceControl, s
+		case oe != Allow && missing == "":
+			missing = LayerServiceControl
+		}
+	}
+	if c.Boundary != nil {
+		switch be, s := c.Boundary.Policy.Decide(r); {
+		case be == ExplicitDeny:
+			return be, LayerBoundary, s
+		case be != Allow && missing == "":
+			missing = LayerBoundary
 		}
 	}
 	if c.Session != nil {
-		if e, s := c.Session.Decide(r); e == ExplicitDeny || e != Allow && allow {
-			return e, LayerSession, s
+		switch se, s := c.Session.Decide(r); {
+		case se == ExplicitDeny:
+			return se, LayerSession, s
+		case se != Allow && missing == "":
+			missing = LayerSession
 		}
 	}
-	if !allow {
-		return ImplicitDeny, LayerIdentity, nil
+	if missing != "" {
+		return ImplicitDeny, missing, nil
 	}
 	return Allow, LayerIdentity, by
 }

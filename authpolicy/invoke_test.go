@@ -40,10 +40,10 @@ func TestInvoke(t *testing.T) {
 		"broken":   {Enforced: true, Broken: errors.New("broken")},
 		"inactive": {Policy: compile(t, denyAll, Resource)},
 	}
-	identities := map[string][]*Policy{
-		"allow":  {compile(t, mayRead, Identity), compile(t, mayInvoke, Identity)},
-		"deny":   {compile(t, mayInvoke, Identity), compile(t, mayNot, Identity)},
-		"silent": {compile(t, mayRead, Identity)},
+	identities := map[string]Policies{
+		"allow":  {{Policy: compile(t, mayRead, Identity)}, {Policy: compile(t, mayInvoke, Identity)}},
+		"deny":   {{Policy: compile(t, mayInvoke, Identity)}, {Policy: compile(t, mayNot, Identity)}},
+		"silent": {{Policy: compile(t, mayRead, Identity)}},
 		"none":   nil,
 	}
 	const (
@@ -120,16 +120,16 @@ func TestAuthorize(t *testing.T) {
 		caller *Caller
 		want   string
 	}{
-		"allowed":            {&Caller{Principal: operator, Identity: []*Policy{compile(t, mayRead, Identity)}}, ""},
+		"allowed":            {&Caller{Principal: operator, Identity: Policies{{Policy: compile(t, mayRead, Identity)}}}, ""},
 		"no policy":          {&Caller{Principal: operator}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
 		"root":               {callers()["root"], ""},
 		"nobody":             {nil, "User: anonymous" + fmt.Sprintf(lacks, "identity-based")},
 		"service":            {callers()["ec2"], "User: ec2.amazonaws.com" + fmt.Sprintf(lacks, "identity-based")},
-		"broken":             {&Caller{Principal: operator, Identity: []*Policy{compile(t, mayRead, Identity)}, Broken: errors.New("x")}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
-		"session allows":     {&Caller{Principal: operator, Identity: []*Policy{compile(t, mayRead, Identity)}, Session: compile(t, mayRead, Session)}, ""},
-		"session is silent":  {&Caller{Principal: operator, Identity: []*Policy{compile(t, mayRead, Identity)}, Session: compile(t, mayInvoke, Session)}, "User: " + operator.ARN + fmt.Sprintf(lacks, "session")},
-		"only the session":   {&Caller{Principal: operator, Session: compile(t, mayRead, Session)}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
-		"session of nothing": {&Caller{Principal: operator, Session: compile(t, mayInvoke, Session)}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
+		"broken":             {&Caller{Principal: operator, Identity: Policies{{Policy: compile(t, mayRead, Identity)}}, Broken: errors.New("x")}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
+		"session allows":     {&Caller{Principal: operator, Identity: Policies{{Policy: compile(t, mayRead, Identity)}}, Session: Policies{{Policy: compile(t, mayRead, Session)}}}, ""},
+		"session is silent":  {&Caller{Principal: operator, Identity: Policies{{Policy: compile(t, mayRead, Identity)}}, Session: Policies{{Policy: compile(t, mayInvoke, Session)}}}, "User: " + operator.ARN + fmt.Sprintf(lacks, "session")},
+		"only the session":   {&Caller{Principal: operator, Session: Policies{{Policy: compile(t, mayRead, Session)}}}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
+		"session of nothing": {&Caller{Principal: operator, Session: Policies{{Policy: compile(t, mayInvoke, Session)}}}, "User: " + operator.ARN + fmt.Sprintf(lacks, "identity-based")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := tt.caller.Authorize("vpc-lattice:GetService", arn, nil)
@@ -145,7 +145,7 @@ func TestAuthorize(t *testing.T) {
 			}
 		})
 	}
-	c := &Caller{Principal: operator, Identity: []*Policy{compile(t, `{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`, Identity)}}
+	c := &Caller{Principal: operator, Identity: Policies{{Policy: compile(t, `{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`, Identity)}}}
 	if err := c.Authorize("a:b", "*", nil); err == nil || !strings.HasSuffix(err.Error(), "with an explicit deny in an identity-based policy") {
 		t.Error(err)
 	}
@@ -211,10 +211,10 @@ func BenchmarkDecide(b *testing.B) {
 
 // TestContext decides by what the API knows of a request: a Deny must not fall asleep because a key is absent.
 func TestContext(t *testing.T) {
-	c := &Caller{Principal: callers()["operator"].Principal, Identity: []*Policy{compile(t, `{"Statement":[
+	c := &Caller{Principal: callers()["operator"].Principal, Identity: Policies{{Policy: compile(t, `{"Statement":[
 		{"Effect":"Allow","Action":"*","Resource":"*"},
 		{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}}},
-		{"Effect":"Deny","Action":"a:Old","Resource":"*","Condition":{"DateGreaterThan":{"aws:CurrentTime":"2020-01-01"}}}]}`, Identity)}}
+		{"Effect":"Deny","Action":"a:Old","Resource":"*","Condition":{"DateGreaterThan":{"aws:CurrentTime":"2020-01-01"}}}]}`, Identity)}}}
 	if err := c.Authorize("a:b", "*", nil); err == nil {
 		t.Error("allowed without an address")
 	}

@@ -37,23 +37,57 @@ type Request struct {
 	ResourceTags      map[string]string
 	SecureTransport   bool
 
+	// ResourceControl are the resource control policies that hold for the account that owns the resource, a layer for
+	// each level as in Caller.Organization.
+	ResourceControl []Policies
+
 	// Extra holds further condition keys by lower-case name, for example aws:requesttag/team. It answers for
 	// keys that the fields above leave absent.
 	Extra map[string][]string
 }
 
-// Caller is who made a request, with the policies of its own account.
+// Caller is who made a request, with the policies that bound it: all that are not nil must allow.
 type Caller struct {
 	Principal trellis.Principal
-	// Identity are the policies of the user or role, inline and attached: one layer together.
-	Identity []*Policy
-	// Session is the policy that was given when the session was made, nil for none. It allows nothing by
-	// itself: both it and Identity must allow.
-	Session *Policy
+	// Identity are the policies of the user or role, inline, attached and those of groups: one layer together.
+	Identity Policies
+	// Boundary is the permissions boundary of the user or role, nil for none. It allows nothing by itself.
+	Boundary *Named
+	// Session are the policies that were given when the session was made, nil for none: one layer together. They
+	// allow nothing by themselves.
+	Session Policies
+	// Organization are the service control policies that hold for the account, a layer for each level from the root of
+	// the organization to the account itself: each level must allow. nil: none hold, as for the management account.
+	Organization []Policies
 	// Context holds condition keys by lower-case name that hold for everything the caller does in one request to
 	// the API, for example aws:sourceip and aws:useragent. They answer for keys that a Request leaves absent.
 	// Callers are shared: set it on a copy.
 	Context map[string][]string
 	// Broken says why the policies could not be compiled. It denies everything.
 	Broken error
+}
+
+// Named is a policy with how people know it.
+type Named struct {
+	Name   string // for example inline policy read-orders, or the ARN of a managed policy
+	Policy *Policy
+}
+
+// Policies are policies that count as one layer: a deny of any denies, an allow of any allows.
+type Policies []Named
+
+// Decide answers a request as one policy with all the statements would.
+func (ps Policies) Decide(r *Request) (Effect, *Statement) {
+	effect, by := ImplicitDeny, (*Statement)(nil)
+	for i := range ps {
+		switch e, s := ps[i].Policy.Decide(r); e {
+		case ExplicitDeny:
+			return e, s
+		case Allow:
+			if effect != Allow {
+				effect, by = e, s
+			}
+		}
+	}
+	return effect, by
 }

@@ -85,7 +85,7 @@ func caller(t testing.TB, account, policy string) *authpolicy.Caller {
 	arn := trellis.IAMARN(account, "user/tester")
 	return &authpolicy.Caller{
 		Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: account, ARN: arn, PolicyARN: arn, UserID: "AIDATESTER"},
-		Identity:  []*authpolicy.Policy{pol},
+		Identity:  authpolicy.Policies{{Policy: pol}},
 	}
 }
 

@@ -129,7 +129,7 @@ func (w *world) callers(id, token string) (*authpolicy.Caller, *sigv4.Key, error
 	if err != nil {
 		return nil, nil, err
 	}
-	return &authpolicy.Caller{Identity: []*authpolicy.Policy{p}, Principal: trellis.Principal{Type: trellis.PrincipalAssumedRole, Account: account,
+	return &authpolicy.Caller{Identity: authpolicy.Policies{{Policy: p}}, Principal: trellis.Principal{Type: trellis.PrincipalAssumedRole, Account: account,
 		ARN: callerARN, PolicyARN: "arn:aws:iam::444455556666:role/checkout", SessionName: "s1", OrgID: "o-abcdefghij", OrgPath: "o-abcdefghij/r-abcd/",
 		Tags: map[string]string{"team": "a;b", "env": "prod"}}}, sigv4.NewKey(secret), nil
 }

@@ -1,10 +1,8 @@
 package identity
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -189,14 +187,14 @@ func (d *Directory) compileAll(prev *Directory, inline []trellis.PolicyDoc, atta
 
 // identityLayer returns the compiled policies of a user or role. A policy that cannot be compiled, or is
 // gone, breaks the layer: it may have held a deny.
-func (d *Directory) identityLayer(inline []trellis.PolicyDoc, attached []string) (layer []*authpolicy.Policy, broken error) {
+func (d *Directory) identityLayer(inline []trellis.PolicyDoc, attached []string) (layer authpolicy.Policies, broken error) {
 	for _, p := range inline {
 		c := d.compiled[p.Text]
 		if c.err != nil {
 			broken = errors.Join(broken, fmt.Errorf("inline policy %s: %w", p.Name, c.err))
 			continue
 		}
-		layer = append(layer, c.policy)
+		layer = append(layer, authpolicy.Named{Name: "inline policy " + p.Name, Policy: c.policy})
 	}
 	for _, arn := range attached {
 		text, ok := d.managed[arn]
@@ -209,7 +207,7 @@ func (d *Directory) identityLayer(inline []trellis.PolicyDoc, attached []string)
 			broken = errors.Join(broken, fmt.Errorf("managed policy %s: %w", arn, c.err))
 			continue
 		}
-		layer = append(layer, c.policy)
+		layer = append(layer, authpolicy.Named{Name: arn, Policy: c.policy})
 	}
 	return layer, broken
 }
@@ -260,112 +258,6 @@ func (d *Directory) Caller(accessKeyID, sessionToken string) (*authpolicy.Caller
 		return nil, nil, trellis.NewError(403, "ExpiredTokenException", "The security token included in the request is expired")
 	}
 	return c.caller, c.key, c.err
-}
-
-// sessionCredential opens a session token; nil when it is none of ours.
-func (d *Directory) sessionCredential(token string) *credential {
-	o, ok := d.opened.get(token)
-	if !ok {
-		s, err := openSession(d.sessionKey, token)
-		if err != nil {
-			return nil
-		}
-		o = &openedSession{s, sigv4.NewKey(string(s.Secret))}
-		d.opened.add(strings.Clone(token), o)
-	}
-	s := o.session
-	c := &credential{accessKeyID: s.AccessKeyID, key: o.key, expires: s.Expires}
-	r, ok := d.nouns.roles[s.Account+"/"+s.RoleName]
-	if !ok || r.ID != s.RoleID || s.IssuedAt.Before(r.SessionsRevokedBefore) || !d.accountActive(s.Account) {
-		c.key, c.err = nil, errUnrecognized()
-		return c
-	}
-	c.caller = d.roleCaller(r, s.Name, s.Tags)
-	if s.Policy != "" || len(s.PolicyARNs) > 0 {
-		policy, err := d.sessionPolicy(s)
-		if err != nil {
-			c.caller.Broken = errors.Join(c.caller.Broken, err)
-		}
-		c.caller.Session = policy
-	}
-	return c
-}
-
-// roleCaller is the caller that a session of a role makes.
-func (d *Directory) roleCaller(r *trellis.Role, sessionName string, tags map[string]string) *authpolicy.Caller {
-	all := maps.Clone(r.Tags)
-	if len(tags) > 0 {
-		if all == nil {
-			all = map[string]string{}
-		}
-		maps.Copy(all, tags)
-	}
-	c := &authpolicy.Caller{Principal: d.inOrg(trellis.Principal{
-		Type: trellis.PrincipalAssumedRole, Account: r.Account, ARN: assumedRoleARN(r, sessionName), PolicyARN: r.ARN(),
-		UserID: r.ID + ":" + sessionName, SessionName: sessionName, Tags: all,
-	})}
-	c.Identity, c.Broken = d.identityLayer(r.Inline, r.Attached)
-	return c
-}
-
-// sessionPolicy joins a session's inline and managed policies to one policy: what any of them allows.
-func (d *Directory) sessionPolicy(s *session) (*authpolicy.Policy, error) {
-	var texts []string
-	if s.Policy != "" {
-		texts = append(texts, s.Policy)
-	}
-	for _, arn := range s.PolicyARNs {
-		text, ok := d.managed[arn]
-		if !ok {
-			return nil, fmt.Errorf("session policy %s: %w", arn, trellis.ErrNotExist)
-		}
-		texts = append(texts, text)
-	}
-	text, err := joinPolicies(texts)
-	if err != nil {
-		return nil, err
-	}
-	p, err := authpolicy.Parse(text, authpolicy.Session)
-	if err != nil {
-		return nil, fmt.Errorf("session policy: %w", err)
-	}
-	return p, nil
-}
-
-// joinPolicies makes one policy with the statements of all.
-func joinPolicies(texts []string) (string, error) {
-	if len(texts) == 1 {
-		return texts[0], nil
-	}
-	type document struct {
-		Version   string
-		Statement []json.RawMessage
-	}
-	joined := document{Version: "2012-10-17"}
-	for _, text := range texts {
-		var one struct{ Statement json.RawMessage }
-		if err := json.Unmarshal([]byte(text), &one); err != nil {
-			return "", fmt.Errorf("session policy: %w", err)
-		}
-		var list []json.RawMessage
-		if err := json.Unmarshal(one.Statement, &list); err != nil {
-			list = []json.RawMessage{one.Statement} // a policy may hold one statement without a list
-		}
-		for _, st := range list {
-			var fields map[string]json.RawMessage
-			if err := json.Unmarshal(st, &fields); err != nil {
-				return "", fmt.Errorf("session policy: %w", err)
-			}
-			delete(fields, "Sid") // unique in one policy, not among several
-			b, err := json.Marshal(fields)
-			if err != nil {
-				return "", fmt.Errorf("session policy: %w", err)
-			}
-			joined.Statement = append(joined.Statement, b)
-		}
-	}
-	b, err := json.Marshal(joined)
-	return string(b), err
 }
 
 // accountActive tells whether an account exists and is not suspended.

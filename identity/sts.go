@@ -166,16 +166,14 @@ func (i *Identity) mayAssume(c *authpolicy.Caller, r *trellis.Role, action strin
 
 // denies tells whether one of the caller's own policies denies explicitly.
 func denies(c *authpolicy.Caller, req *authpolicy.Request) bool {
-	for _, p := range c.Identity {
-		if effect, _ := p.Decide(req); effect == authpolicy.ExplicitDeny {
-			return true
-		}
+	layers := append([]authpolicy.Policies{c.Identity, c.Session}, c.Organization...)
+	if c.Boundary != nil {
+		layers = append(layers, authpolicy.Policies{*c.Boundary})
 	}
-	if c.Session != nil {
-		effect, _ := c.Session.Decide(req)
+	return slices.ContainsFunc(layers, func(l authpolicy.Policies) bool {
+		effect, _ := l.Decide(req)
 		return effect == authpolicy.ExplicitDeny
-	}
-	return false
+	})
 }
 
 // namesCaller tells whether the statement of a trust policy that allowed names the caller itself, rather than

@@ -49,7 +49,7 @@ func serve(t *testing.T) *client.Client {
 		t.Fatal(err)
 	}
 	arn := trellis.IAMARN("111122223333", "user/administrator")
-	caller := &authpolicy.Caller{Identity: []*authpolicy.Policy{policy}, Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: "111122223333", ARN: arn, PolicyARN: arn}}
+	caller := &authpolicy.Caller{Identity: authpolicy.Policies{{Policy: policy}}, Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: "111122223333", ARN: arn, PolicyARN: arn}}
 	server := httptest.NewServer(api.NewServer(api.Options{Region: "eu-west-1", Services: []api.Service{ec2.New(plane)},
 		Callers: func(string, string) (*authpolicy.Caller, *sigv4.Key, error) { return caller, sigv4.NewKey(secret), nil }}))
 	t.Cleanup(server.Close)

@@ -66,7 +66,7 @@ func start(t *testing.T) func(key string) *client.Client {
 				return nil, nil, err
 			}
 			return &authpolicy.Caller{Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: account,
-				ARN: "arn:aws:iam::111122223333:user/" + strings.ToLower(id[4:9])}, Identity: []*authpolicy.Policy{p}}, secret, nil
+				ARN: "arn:aws:iam::111122223333:user/" + strings.ToLower(id[4:9])}, Identity: authpolicy.Policies{{Policy: p}}}, secret, nil
 		}})
 	h := httptest.NewServer(s)
 	t.Cleanup(func() {

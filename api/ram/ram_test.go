@@ -74,7 +74,7 @@ func serve(t *testing.T) (clients map[string]*client.Client, network string) {
 	server := httptest.NewServer(api.NewServer(api.Options{Region: "eu-west-1", Services: []api.Service{ram.New(plane)},
 		Callers: func(accessKeyID, _ string) (*authpolicy.Caller, *sigv4.Key, error) {
 			arn := trellis.IAMARN(accessKeyID[4:], "user/administrator")
-			return &authpolicy.Caller{Identity: []*authpolicy.Policy{policy}, Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: accessKeyID[4:], ARN: arn, PolicyARN: arn}}, sigv4.NewKey(secret), nil
+			return &authpolicy.Caller{Identity: authpolicy.Policies{{Policy: policy}}, Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: accessKeyID[4:], ARN: arn, PolicyARN: arn}}, sigv4.NewKey(secret), nil
 		}}))
 	t.Cleanup(server.Close)
 	clients = map[string]*client.Client{}

@@ -87,7 +87,7 @@ func serve(t *testing.T, strict bool) *client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	caller := &authpolicy.Caller{Identity: []*authpolicy.Policy{policy},
+	caller := &authpolicy.Caller{Identity: authpolicy.Policies{{Policy: policy}},
 		Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: accountID, ARN: trellis.IAMARN(accountID, "user/administrator")}}
 	key := sigv4.NewKey(secret)
 	h := httptest.NewServer(api.NewServer(api.Options{Services: []api.Service{vpclattice.New(plane)}, Region: region,

@@ -159,7 +159,7 @@ func identity() (*authpolicy.Caller, *sigv4.Key, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("identity policy: %w", err)
 	}
-	return &authpolicy.Caller{Identity: []*authpolicy.Policy{p}, Principal: trellis.Principal{Type: trellis.PrincipalAssumedRole, Account: account,
+	return &authpolicy.Caller{Identity: authpolicy.Policies{{Policy: p}}, Principal: trellis.Principal{Type: trellis.PrincipalAssumedRole, Account: account,
 		ARN: "arn:aws:sts::444455556666:assumed-role/checkout/s1", PolicyARN: "arn:aws:iam::444455556666:role/checkout",
 		SessionName: "s1", OrgID: "o-abcdefghij", OrgPath: "o-abcdefghij/r-abcd/"}}, sigv4.NewKey(secret), nil
 }

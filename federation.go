@@ -1,0 +1,139 @@
+package trellis
+
+import "time"
+
+// OIDCProvider is an issuer of tokens whose word an account takes for who somebody is: AssumeRoleWithWebIdentity
+// (IAM API reference, CreateOpenIDConnectProvider).
+type OIDCProvider struct {
+	Meta                 // ID is the issuer without its scheme, for example token.example.com/cluster
+	URL         string   `json:"url"`       // as the token's iss has it, https://…
+	ClientIDs   []string `json:"clientIds"` // audiences that the account takes tokens for
+	Thumbprints []string `json:"thumbprints,omitempty"`
+}
+
+// Kind is KindOIDCProvider.
+func (*OIDCProvider) Kind() Kind { return KindOIDCProvider }
+
+// ARN is arn:aws:iam::account:oidc-provider/issuer.
+func (p *OIDCProvider) ARN() string { return IAMARN(p.Account, "oidc-provider/"+p.ID) }
+
+// TrustAnchor is a certificate authority whose word an account takes for who somebody is (IAM Roles Anywhere API
+// reference, TrustAnchorDetail).
+type TrustAnchor struct {
+	Meta                  // ID is a UUID
+	Name           string `json:"name"`
+	Enabled        bool   `json:"enabled"`
+	SourceType     string `json:"sourceType"`     // CERTIFICATE_BUNDLE, AWS_ACM_PCA or SELF_SIGNED_REPOSITORY
+	CertificatePEM string `json:"certificatePem"` // the bundle: what a chain must end at
+}
+
+// Kind is KindTrustAnchor.
+func (*TrustAnchor) Kind() Kind { return KindTrustAnchor }
+
+// ARN is arn:aws:rolesanywhere:region:account:trust-anchor/id.
+func (a *TrustAnchor) ARN(region string) string {
+	return ARN{Partition: "aws", Service: "rolesanywhere", Region: region, Account: a.Account, Resource: "trust-anchor/" + a.ID}.String()
+}
+
+// AnywhereProfile says which roles certificates may lead to, and what their sessions may do (IAM Roles Anywhere API
+// reference, ProfileDetail).
+type AnywhereProfile struct {
+	Meta                             // ID is a UUID
+	Name                  string     `json:"name"`
+	Enabled               bool       `json:"enabled"`
+	RoleARNs              []string   `json:"roleArns"`
+	SessionPolicy         string     `json:"sessionPolicy,omitempty"`
+	ManagedPolicyARNs     []string   `json:"managedPolicyArns,omitempty"` // as session policies
+	DurationSeconds       int        `json:"durationSeconds"`
+	AcceptRoleSessionName bool       `json:"acceptRoleSessionName,omitempty"`
+	RequireInstanceProps  bool       `json:"requireInstanceProperties,omitempty"`
+	AttributeMappings     []X509Rule `json:"attributeMappings,omitempty"`
+}
+
+// X509Rule says which parts of a field of certificates become session tags.
+type X509Rule struct {
+	Field      string   `json:"field"`      // x509Subject, x509Issuer or x509SAN
+	Specifiers []string `json:"specifiers"` // for example CN, OU, URI, Name/CN, or *
+}
+
+// Kind is KindAnywhereProfile.
+func (*AnywhereProfile) Kind() Kind { return KindAnywhereProfile }
+
+// ARN is arn:aws:rolesanywhere:region:account:profile/id.
+func (p *AnywhereProfile) ARN(region string) string {
+	return ARN{Partition: "aws", Service: "rolesanywhere", Region: region, Account: p.Account, Resource: "profile/" + p.ID}.String()
+}
+
+// RevocationList is a CRL of a trust anchor: certificates that lead to no session any more (IAM Roles Anywhere API
+// reference, CrlDetail).
+type RevocationList struct {
+	Meta                  // ID is a UUID
+	Name           string `json:"name"`
+	Enabled        bool   `json:"enabled"`
+	TrustAnchorID  string `json:"trustAnchorId"`
+	RevocationList []byte `json:"revocationList"` // DER
+}
+
+// Kind is KindRevocationList.
+func (*RevocationList) Kind() Kind { return KindRevocationList }
+
+// ARN is arn:aws:rolesanywhere:region:account:crl/id.
+func (l *RevocationList) ARN(region string) string {
+	return ARN{Partition: "aws", Service: "rolesanywhere", Region: region, Account: l.Account, Resource: "crl/" + l.ID}.String()
+}
+
+// Cluster is a Kubernetes cluster whose service accounts' tokens an account takes for Pod Identity (EKS API reference,
+// Cluster). Trellis does not run it.
+type Cluster struct {
+	Meta               // ID is the name
+	IssuerURL string   `json:"issuerUrl"` // of its service accounts' tokens
+	RoleARN   string   `json:"roleArn,omitempty"`
+	Version   string   `json:"version,omitempty"` // of Kubernetes
+	SubnetIDs []string `json:"subnetIds,omitempty"`
+}
+
+// Kind is KindCluster.
+func (*Cluster) Kind() Kind { return KindCluster }
+
+// ARN is arn:aws:eks:region:account:cluster/name.
+func (c *Cluster) ARN(region string) string {
+	return ARN{Partition: "aws", Service: "eks", Region: region, Account: c.Account, Resource: "cluster/" + c.ID}.String()
+}
+
+// PodIdentityAssociation gives the pods of a service account a role (EKS API reference, PodIdentityAssociation).
+type PodIdentityAssociation struct {
+	Meta                      // ID is a- and 17 characters
+	ClusterName        string `json:"clusterName"`
+	Namespace          string `json:"namespace"`
+	ServiceAccount     string `json:"serviceAccount"`
+	RoleARN            string `json:"roleArn"`
+	TargetRoleARN      string `json:"targetRoleArn,omitempty"` // assumed by RoleARN
+	ExternalID         string `json:"externalId,omitempty"`    // of assuming TargetRoleARN
+	DisableSessionTags bool   `json:"disableSessionTags,omitempty"`
+	Policy             string `json:"policy,omitempty"` // session policy
+}
+
+// Kind is KindPodIdentityAssociation.
+func (*PodIdentityAssociation) Kind() Kind { return KindPodIdentityAssociation }
+
+// ARN is arn:aws:eks:region:account:podidentityassociation/cluster/id.
+func (a *PodIdentityAssociation) ARN(region string) string {
+	return ARN{Partition: "aws", Service: "eks", Region: region, Account: a.Account, Resource: "podidentityassociation/" + a.ClusterName + "/" + a.ID}.String()
+}
+
+// SealingKey seals session tokens. The newest one makes them, older ones open what was made with them until the last of
+// those has expired, so that keys rotate without ending sessions.
+type SealingKey struct {
+	ID        string    `json:"id"` // 1, 2, …, in the order of their making
+	Secret    Secret    `json:"secret"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// Kind is KindSealingKey.
+func (*SealingKey) Kind() Kind { return KindSealingKey }
+
+// Key is the id.
+func (k *SealingKey) Key() string { return k.ID }
+
+// Secrets is the key.
+func (k *SealingKey) Secrets() []*Secret { return []*Secret{&k.Secret} }
