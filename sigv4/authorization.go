@@ -38,9 +38,9 @@ func Parse(r *Request) (Authorization, bool, error) {
 	case !inHeader && !inQuery:
 		return a, false, nil
 	case inHeader && inQuery:
-		return a, true, &Error{CodeIncomplete, "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the Authorization header should be specified."}
+		return a, true, errTwice
 	case n > 1:
-		return a, true, &Error{CodeIncomplete, "Request must contain exactly one Authorization header."}
+		return a, true, repeated("Authorization")
 	}
 	var err error
 	if inQuery {
@@ -53,6 +53,9 @@ func Parse(r *Request) (Authorization, bool, error) {
 	}
 	return a, true, err
 }
+
+// errTwice refuses a request with two signatures.
+var errTwice = &Error{CodeIncomplete, "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the Authorization header should be specified."}
 
 // isAWS tells whether an Authorization header speaks of an AWS signature of whatever version. "AWS" alone is
 // version 2, which no service of today takes.
@@ -85,6 +88,11 @@ func (a *Authorization) parseHeader(v string) error {
 	if !a.setAlgorithm(algorithm) {
 		return unsupported(algorithm)
 	}
+	return a.parseParameters(rest)
+}
+
+// parseParameters reads what follows the algorithm in an Authorization header.
+func (a *Authorization) parseParameters(rest string) error {
 	var credential string
 	for more := true; more; {
 		var p string

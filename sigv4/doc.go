@@ -1,4 +1,5 @@
-// Package sigv4 verifies and makes AWS Signature Version 4 signatures, and verifies those of SigV4A.
+// Package sigv4 verifies and makes AWS Signature Version 4 signatures, and verifies those of SigV4A and those that are
+// made with the key of an X.509 certificate (ParseX509), as IAM Roles Anywhere takes them.
 //
 // Parse reads what a request claims about its signature, the caller looks up the secret of that access key,
 // and Key.Verify decides. Nothing here knows accounts, stores or policies; the standard library is all that is

@@ -116,13 +116,7 @@ func (s *signingKey) sign(b []byte, timestamp string, canonical [sha256.Size]byt
 // It does not decide which payload hash is acceptable: see Authorization.PayloadHash and Check.PayloadHash. A
 // request that names no hash is verified with Check.PayloadHash or, when that is empty, as one without a body.
 func (k *Key) Verify(r *Request, a *Authorization, c Check, buf *[]byte) error {
-	if err := a.checkScope(&c); err != nil {
-		return err
-	}
-	if err := a.checkTime(c.Now); err != nil {
-		return err
-	}
-	payload, err := a.payload(c.PayloadHash)
+	payload, err := a.check(&c)
 	if err != nil {
 		return err
 	}
@@ -188,6 +182,17 @@ func mismatch(r *Request, c *Check) error {
 		text += " The path has doubled slashes or dot segments: send it without them, or sign it as it is sent."
 	}
 	return &Error{CodeInvalid, text}
+}
+
+// check compares scope and time with what the verifier demands, and returns the hash that stands for the payload.
+func (a *Authorization) check(c *Check) (payload string, err error) {
+	if err := a.checkScope(c); err != nil {
+		return "", err
+	}
+	if err := a.checkTime(c.Now); err != nil {
+		return "", err
+	}
+	return a.payload(c.PayloadHash)
 }
 
 // checkScope compares the credential scope with what the verifier is for.
