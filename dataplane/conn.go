@@ -177,10 +177,10 @@ func (c *conn) Run() {
 	defer func() {
 		if r := recover(); r != nil {
 			c.l.s.Logger.Error("request handling panicked", "panic", r, "stack", string(debug.Stack()))
-			if c.x != nil && c.x.target != nil {
-				c.x.target.Close()
+			if c.x != nil {
+				c.x.abandon()
+				c.x = nil
 			}
-			c.x = nil // not given back: its state is unknown
 			c.end()
 		}
 	}()

@@ -128,6 +128,20 @@ func (x *exchange) free() {
 	}
 }
 
+// abandon takes an exchange whose serving has panicked out of what is under way. It is not used again: its state is unknown,
+// and what goes on beside it may still use it.
+func (x *exchange) abandon() {
+	if x.target != nil {
+		x.target.Close()
+	}
+	x.w.inFlight--
+	x.w.heldBytes -= int64(cap(x.signed))
+	x.tenant.serving--
+	if !x.uploading { // which reads into the buffer
+		x.shrinkIn()
+	}
+}
+
 // growIn moves what came from the client to a buffer of the loop. The strings of req are parsed anew afterwards.
 func (x *exchange) growIn() {
 	b := x.w.loop.Buffer()

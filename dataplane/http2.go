@@ -192,9 +192,7 @@ func (r *stream) Run() {
 	defer func() {
 		if p := recover(); p != nil {
 			x.l.s.Logger.Error("request handling panicked", "panic", p, "stack", string(debug.Stack()))
-			if x.target != nil {
-				x.target.Close()
-			}
+			x.abandon()
 			r.Reset(http2.InternalError)
 			r.Release()
 		}

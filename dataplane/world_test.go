@@ -140,7 +140,10 @@ func (w *world) make(o Options) {
 	w.manager.Apply(w.st)
 	w.build()
 	o.Table = w.table.Load
-	o.Groups, o.Callers, o.Region = w.manager, w.callers, region
+	o.Groups, o.Region = w.manager, region
+	if o.Callers == nil {
+		o.Callers = w.callers
+	}
 	o.Log = func(_ int, r *accesslog.Record) {
 		c := *r
 		c.Method, c.Path, c.Host, c.UserAgent, c.RequestID = strings.Clone(r.Method), strings.Clone(r.Path), strings.Clone(r.Host), strings.Clone(r.UserAgent), strings.Clone(r.RequestID)

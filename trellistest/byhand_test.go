@@ -48,7 +48,7 @@ func TestGuideByHand(t *testing.T) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", commands)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(lab.Environment(os.Environ()), "PATH="+filepath.Join(venv(t, "awscli"), "bin")+":"+os.Getenv("PATH"))
+	cmd.Env = append(lab.Environment(os.Environ()), "PATH="+awsPath(t)+":"+os.Getenv("PATH"))
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
 	if err != nil {

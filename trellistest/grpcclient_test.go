@@ -281,6 +281,12 @@ func stopGRPC(addr string) error {
 // playRole does what a process of the tests is for: to be a target or a client.
 func playRole(role string, args []string) error {
 	switch role {
+	case "aws":
+		code, err := runAWS(args)
+		if err == nil {
+			os.Exit(code)
+		}
+		return fmt.Errorf("aws: %w", err)
 	case "target":
 		return serveGRPC(args[0], args[1])
 	case "web":

@@ -22,5 +22,6 @@ func TestMain(m *testing.M) {
 	flag.Set("test.parallel", "4") // tests wait more than they compute: for time-outs, and for statuses to settle
 	code := m.Run()
 	RemoveProgram()
+	stopAWS()
 	os.Exit(code)
 }

@@ -5,7 +5,6 @@ package trellistest
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -146,61 +145,6 @@ func (tr *Trellis) Play(t testing.TB, name string, vars map[string]string, out i
 	return got
 }
 
-// program builds the trellis program once for all tests of a process.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "trellis-program-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "trellis")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/trellis-project/trellis/cmd/trellis").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build trellis: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// Program returns the path of the trellis program, built from this source.
-func Program(t testing.TB) string {
-	t.Helper()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// RemoveProgram removes what Program built; call it at the end of TestMain.
-func RemoveProgram() {
-	if path, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
-}
-
-// tools is a directory of what `make tools` installs.
-func tools(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TRELLIS_VENVS")
-	if root == "" {
-		out, err := exec.Command("go", "env", "GOMOD").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		root = filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), ".cache")
-	}
-	return filepath.Join(root, name)
-}
-
-// venv is the directory of a Python environment that `make tools` installs.
-func venv(t testing.TB, name string) string {
-	t.Helper()
-	dir := tools(t, name)
-	if _, err := os.Stat(filepath.Join(dir, "bin", "python3")); err != nil {
-		t.Fatalf("no Python environment at %s: run `make tools`", dir)
-	}
-	return dir
-}
-
 // environment is what a real client needs to reach this Trellis with an account's credentials, and nothing of
 // the developer's own configuration.
 func (tr *Trellis) environment(t testing.TB, account string) []string {
@@ -212,16 +156,6 @@ func (tr *Trellis) environment(t testing.TB, account string) []string {
 	return append(lab.Environment(os.Environ()), "AWS_ENDPOINT_URL="+tr.Endpoint, "AWS_REGION="+tr.Region, "AWS_DEFAULT_REGION="+tr.Region,
 		"AWS_ACCESS_KEY_ID="+o.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+o.SecretAccessKey.Reveal(), "AWS_SESSION_TOKEN="+o.SessionToken,
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_PAGER=")
-}
-
-// Shell runs a script with the unmodified aws CLI on its PATH and an account's credentials, and returns what
-// it printed. env adds variables, each NAME=value.
-func (tr *Trellis) Shell(t testing.TB, account, script string, env ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
-	cmd.Env = append(tr.environment(t, account), "PATH="+filepath.Join(venv(t, "awscli"), "bin")+":"+os.Getenv("PATH"))
-	cmd.Env = append(cmd.Env, env...)
-	return output(t, cmd)
 }
 
 // Python runs a program with boto3 and requests and an account's credentials, and returns what it printed.
