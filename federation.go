@@ -85,11 +85,15 @@ func (l *RevocationList) ARN(region string) string {
 // Cluster is a Kubernetes cluster whose service accounts' tokens an account takes for Pod Identity (EKS API reference,
 // Cluster). Trellis does not run it.
 type Cluster struct {
-	Meta               // ID is the name
-	IssuerURL string   `json:"issuerUrl"` // of its service accounts' tokens
-	RoleARN   string   `json:"roleArn,omitempty"`
-	Version   string   `json:"version,omitempty"` // of Kubernetes
-	SubnetIDs []string `json:"subnetIds,omitempty"`
+	Meta                      // ID is the name
+	IssuerURL        string   `json:"issuerUrl"` // of its service accounts' tokens
+	RoleARN          string   `json:"roleArn,omitempty"`
+	Version          string   `json:"version,omitempty"` // of Kubernetes
+	SubnetIDs        []string `json:"subnetIds,omitempty"`
+	SecurityGroupIDs []string `json:"securityGroupIds,omitempty"`
+	PrivateEndpoint  bool     `json:"privateEndpoint,omitempty"` // of the Kubernetes API, as its owner says, like the next two
+	PublicEndpoint   bool     `json:"publicEndpoint,omitempty"`
+	PublicCIDRs      []string `json:"publicCidrs,omitempty"`
 }
 
 // Kind is KindCluster.
@@ -115,6 +119,9 @@ type PodIdentityAssociation struct {
 
 // Kind is KindPodIdentityAssociation.
 func (*PodIdentityAssociation) Kind() Kind { return KindPodIdentityAssociation }
+
+// Key is account/cluster/id.
+func (a *PodIdentityAssociation) Key() string { return a.Account + "/" + a.ClusterName + "/" + a.ID }
 
 // ARN is arn:aws:eks:region:account:podidentityassociation/cluster/id.
 func (a *PodIdentityAssociation) ARN(region string) string {

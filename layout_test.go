@@ -53,6 +53,7 @@ var allowedImports = map[string]struct {
 	"api/compatibility": {[]string{"api", "controlplane", "identity", everyService}, "docs/compatibility.md is printed from the tables of operations"},
 	"api/acm":           {[]string{"api", "api/wire", "controlplane"}, aService},
 	"api/ec2":           {[]string{"api", "api/wire", "controlplane"}, aService},
+	"api/eks":           {[]string{"api", "api/wire", "identity"}, aService},
 	"api/iam":           {[]string{"api", "api/wire", "identity"}, aService},
 	"api/logs":          {[]string{"api", "api/wire", "telemetry"}, aService},
 	"api/organizations": {[]string{"api", "api/wire", "identity"}, aService},

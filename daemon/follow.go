@@ -31,7 +31,7 @@ var (
 	// the control plane alone, and the others to what is done with a request that has come.
 	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindRule, trellis.KindAuthPolicy,
 		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription, trellis.KindCertificate, trellis.KindAuthority,
-		trellis.KindDomainVerification, trellis.KindResourceEndpointAssociation}
+		trellis.KindDomainVerification, trellis.KindResourceEndpointAssociation, trellis.KindCluster, trellis.KindPodIdentityAssociation}
 )
 
 // follow joins control and traffic: it follows the store and makes of each revision what this node needs,

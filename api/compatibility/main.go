@@ -11,6 +11,7 @@ import (
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/ec2"
+	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
@@ -41,7 +42,7 @@ func main() {
 func document() ([]byte, error) {
 	plane, who := controlplane.New(controlplane.Options{}), new(identity.Identity)
 	services := []api.Service{
-		acm.New(plane), ec2.New(plane), iam.New(who), logs.New(nil), organizations.New(who), ram.New(plane), sts.New(who), vpclattice.New(plane),
+		acm.New(plane), ec2.New(plane), eks.New(who), iam.New(who), logs.New(nil), organizations.New(who), ram.New(plane), sts.New(who), vpclattice.New(plane),
 	}
 	for _, s := range services {
 		if err := s.Check(); err != nil {
