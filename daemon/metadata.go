@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -185,7 +186,7 @@ func (m *metadata) credentials(w http.ResponseWriter, r *http.Request, in *trell
 		http.NotFound(w, r)
 		return
 	}
-	s, err := m.d.identity.SessionForService(r.Context(), in.RoleARN, "ec2.amazonaws.com", in.ID)
+	s, err := m.d.identity.SessionForService(r.Context(), identity.ServiceSession{RoleARN: in.RoleARN, Service: "ec2.amazonaws.com", SessionName: in.ID})
 	if err != nil { // as on AWS: 200 with a code that SDKs read
 		m.d.log.Info("no instance credentials", "instance", in.Key(), "role", in.RoleARN, "error", err)
 		w.Write([]byte(jsonText(map[string]string{"Code": "AssumeRoleUnauthorizedAccess",

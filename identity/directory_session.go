@@ -29,32 +29,45 @@ func (d *Directory) sessionCredential(token string) *credential {
 		c.key, c.err = nil, errUnrecognized()
 		return c
 	}
-	c.caller = d.roleCaller(r, s.Name, s.Tags)
+	c.caller = d.sessionCaller(r, s)
+	return c
+}
+
+// sessionCaller is the caller that a session of a role makes.
+func (d *Directory) sessionCaller(r *trellis.Role, s *session) *authpolicy.Caller {
+	c := &authpolicy.Caller{Context: s.Context, Principal: d.inOrg(trellis.Principal{
+		Type: trellis.PrincipalAssumedRole, Account: r.Account, ARN: assumedRoleARN(r, s.Name), PolicyARN: r.ARN(),
+		UserID: r.ID + ":" + s.Name, SessionName: s.Name, Tags: mergeTags(r.Tags, s.Tags), TokenIssuedAt: s.IssuedAt,
+		SourceIdentity: s.SourceIdentity, FederatedProvider: s.Provider, TransitiveTags: s.TransitiveTags, X509: s.X509,
+	})}
+	c.Identity, c.Broken = d.identityLayer(r.Inline, r.Attached)
 	if s.Policy != "" || len(s.PolicyARNs) > 0 {
 		policies, err := d.sessionPolicies(s)
 		if err != nil {
-			c.caller.Broken = errors.Join(c.caller.Broken, err)
+			c.Broken = errors.Join(c.Broken, err)
 		}
-		c.caller.Session = policies
+		c.Session = policies
 	}
 	return c
 }
 
-// roleCaller is the caller that a session of a role makes.
-func (d *Directory) roleCaller(r *trellis.Role, sessionName string, tags map[string]string) *authpolicy.Caller {
-	all := maps.Clone(r.Tags)
-	if len(tags) > 0 {
-		if all == nil {
-			all = map[string]string{}
-		}
-		maps.Copy(all, tags)
+// mergeTags are the tags of a role and of its session. Keys are not case-sensitive, and the session's go first
+// (IAM user guide, id_session-tags).
+func mergeTags(role, session map[string]string) map[string]string {
+	if len(session) == 0 {
+		return role
 	}
-	c := &authpolicy.Caller{Principal: d.inOrg(trellis.Principal{
-		Type: trellis.PrincipalAssumedRole, Account: r.Account, ARN: assumedRoleARN(r, sessionName), PolicyARN: r.ARN(),
-		UserID: r.ID + ":" + sessionName, SessionName: sessionName, Tags: all,
-	})}
-	c.Identity, c.Broken = d.identityLayer(r.Inline, r.Attached)
-	return c
+	own := make(map[string]bool, len(session))
+	for k := range session {
+		own[lower(k)] = true
+	}
+	all := maps.Clone(session)
+	for k, v := range role {
+		if !own[lower(k)] {
+			all[k] = v
+		}
+	}
+	return all
 }
 
 // sessionPolicies compiles a session's inline and managed policies.

@@ -56,3 +56,13 @@ func noRole(name string) *trellis.Error {
 
 // noPolicy is for a managed policy that a caller named.
 func noPolicy(arn string) *trellis.Error { return noSuchEntity("Policy %s was not found.", arn) }
+
+// stsParameter is STS's error for a parameter that contradicts another.
+func stsParameter(format string, args ...any) *trellis.Error {
+	return trellis.NewError(400, "InvalidParameterValue", format, args...)
+}
+
+// errTagTwice is for session tags whose keys differ in nothing but their case.
+func errTagTwice() *trellis.Error {
+	return stsParameter("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+}

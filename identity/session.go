@@ -17,20 +17,36 @@ import (
 // SessionKeyPurpose is the purpose of the store's key that seals session tokens: store.Key(SessionKeyPurpose).
 const SessionKeyPurpose = "session tokens"
 
-// session is what a session token holds.
+// session is what a session token holds. Fields that older tokens lack are empty in them.
 type session struct {
-	AccessKeyID string            `json:"k"`
-	Secret      tokenSecret       `json:"s"`
-	Account     string            `json:"a"`
-	RoleName    string            `json:"r"`
-	RoleID      string            `json:"i"` // AROA…: a role made anew under the same name is another
-	Name        string            `json:"n"` // of the session
-	Tags        map[string]string `json:"t,omitempty"`
-	Policy      string            `json:"p,omitempty"` // session policy, inline
-	PolicyARNs  []string          `json:"m,omitempty"` // managed policies as session policies
-	IssuedAt    time.Time         `json:"b"`
-	Expires     time.Time         `json:"e"`
+	Kind           sessionKind         `json:"o,omitempty"`
+	AccessKeyID    string              `json:"k"`
+	Secret         tokenSecret         `json:"s"`
+	Account        string              `json:"a"`
+	RoleName       string              `json:"r"` // or the user's; empty for the root of an account
+	RoleID         string              `json:"i"` // AROA… or AIDA…: what is made anew under the same name is another
+	Name           string              `json:"n"` // of the session
+	Tags           map[string]string   `json:"t,omitempty"`
+	TransitiveTags []string            `json:"x,omitempty"` // keys of Tags
+	Policy         string              `json:"p,omitempty"` // session policy, inline
+	PolicyARNs     []string            `json:"m,omitempty"` // managed policies as session policies
+	SourceIdentity string              `json:"d,omitempty"`
+	Provider       string              `json:"f,omitempty"` // ARN of the identity provider that vouched
+	X509           *trellis.X509       `json:"c,omitempty"` // of the certificate that vouched
+	Context        map[string][]string `json:"y,omitempty"` // condition keys in lower case that hold for the session
+	IssuedAt       time.Time           `json:"b"`
+	Expires        time.Time           `json:"e"`
 }
+
+// sessionKind is whose a session is.
+type sessionKind string
+
+// The kinds of sessions.
+const (
+	roleSession      sessionKind = ""          // of a role: AssumeRole and its siblings
+	userSession      sessionKind = "user"      // of a user, or of the root of an account: GetSessionToken
+	federatedSession sessionKind = "federated" // of whom a user vouches for: GetFederationToken
+)
 
 // tokenSecret is the secret access key inside of a session token. Its JSON form is the text, since the token is
 // sealed as a whole; formatting hides it.

@@ -190,12 +190,12 @@ func TestAssumeRoleRefusals(t *testing.T) {
 	_, err = i.AssumeRole(ctx, w.session(long), identity.AssumeRole{RoleARN: arn, SessionName: "cd", DurationSeconds: 3601})
 	wantCode(t, "chained for more than an hour", err, "ValidationError")
 
-	c, err := i.SessionForService(ctx, arn, "ec2.amazonaws.com", "i-0123456789abcdef0")
+	c, err := i.SessionForService(ctx, identity.ServiceSession{RoleARN: arn, Service: "ec2.amazonaws.com", SessionName: "i-0123456789abcdef0"})
 	w.must(err)
 	if got := w.session(c).Principal.ARN; got != "arn:aws:sts::111122223333:assumed-role/r/i-0123456789abcdef0" {
 		t.Errorf("instance's session: %s", got)
 	}
-	_, err = i.SessionForService(ctx, arn, "lambda.amazonaws.com", "function")
+	_, err = i.SessionForService(ctx, identity.ServiceSession{RoleARN: arn, Service: "lambda.amazonaws.com", SessionName: "function"})
 	if err == nil {
 		t.Error("a service that the role does not trust has a session")
 	}
