@@ -25,7 +25,7 @@ func (d *Directory) sessionCredential(token string) *credential {
 	s := o.session
 	c := &credential{accessKeyID: s.AccessKeyID, key: o.key, expires: s.Expires}
 	r, ok := d.nouns.roles[s.Account+"/"+s.RoleName]
-	if !ok || r.ID != s.RoleID || s.IssuedAt.Before(r.SessionsRevokedBefore) || !d.accountActive(s.Account) {
+	if s.Kind != roleSession || !ok || r.ID != s.RoleID || s.IssuedAt.Before(r.SessionsRevokedBefore) || !d.accountActive(s.Account) {
 		c.key, c.err = nil, errUnrecognized()
 		return c
 	}
