@@ -108,8 +108,8 @@ func TestOnePathOfRules(t *testing.T) {
 	w.make(Options{})
 	l := w.table.Load().VPC(vpcID).Network(slot).Service(host).Listener(port)
 	for i, path := range oddPaths {
-		if r := l.Match(&routing.Request{Method: "GET", Path: path}); r.Action.FixedStatus != 1000+i {
-			t.Errorf("%s is matched by the rule for %s", path, oddPaths[r.Action.FixedStatus-1000])
+		if r := l.Match(&routing.Request{Method: "GET", Path: path}); r.Action.FixedStatus() != 1000+i {
+			t.Errorf("%s is matched by the rule for %s", path, oddPaths[r.Action.FixedStatus()-1000])
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (x *exchange) serve() {
 		x.answer(404, failNone)
 		return
 	}
-	if s := x.rule.Action.FixedStatus; s != 0 {
+	if s := x.rule.Action.FixedStatus(); s != 0 {
 		x.answer(s, failNone)
 		return
 	}

@@ -8,9 +8,6 @@ import (
 
 // Action is what a rule does with a request.
 type Action struct {
-	// FixedStatus is the status to answer, 0 for a forward action.
-	FixedStatus int
-
 	rule  *trellis.Rule // whose action it is, nil for a listener's default action
 	turns *turns        // of a default action, and of a forward action to several groups
 }
@@ -27,13 +24,28 @@ type turns struct {
 	n atomic.Uint64
 }
 
-// Groups are the target groups of a forward action with their weights.
-func (a *Action) Groups() []trellis.WeightedTargetGroup {
+// noun is what the action was made of.
+func (a *Action) noun() *trellis.Action {
 	if a.rule == nil {
-		return a.turns.listener.DefaultAction.Forward
+		return &a.turns.listener.DefaultAction
 	}
-	return a.rule.Action.Forward
+	return &a.rule.Action
 }
+
+// FixedStatus is the status to answer, 0 for a forward action. An action without any part answers 404.
+func (a *Action) FixedStatus() int {
+	switch n := a.noun(); {
+	case len(n.Forward) > 0:
+		return 0
+	case n.FixedResponse == 0:
+		return 404
+	default:
+		return n.FixedResponse
+	}
+}
+
+// Groups are the target groups of a forward action with their weights.
+func (a *Action) Groups() []trellis.WeightedTargetGroup { return a.noun().Forward }
 
 // Next chooses the target group of the next request, so that of every hundred at weights 90 and 10, ten go to the
 // second group. Empty when all weights are zero. It may be called by many at once.
@@ -59,7 +71,7 @@ func (a *Action) Pick(n uint64) (targetGroupID string) {
 
 // compileAction compiles the action of a rule.
 func compileAction(r *trellis.Rule) Action {
-	out := Action{FixedStatus: fixedStatus(&r.Action), rule: r}
+	out := Action{rule: r}
 	if of := spread(r.Action.Forward); len(of) > 0 {
 		out.turns = &turns{of: of}
 	}
@@ -68,18 +80,7 @@ func compileAction(r *trellis.Rule) Action {
 
 // compileDefault compiles the default action of a listener.
 func compileDefault(l *trellis.Listener) Action {
-	return Action{FixedStatus: fixedStatus(&l.DefaultAction), turns: &turns{listener: l, of: spread(l.DefaultAction.Forward)}}
-}
-
-// fixedStatus is the status that an action answers, 0 when it forwards. An action without any part answers 404.
-func fixedStatus(a *trellis.Action) int {
-	switch {
-	case len(a.Forward) > 0:
-		return 0
-	case a.FixedResponse == 0:
-		return 404
-	}
-	return a.FixedResponse
+	return Action{turns: &turns{listener: l, of: spread(l.DefaultAction.Forward)}}
 }
 
 // maxTurns bounds a schedule: ten groups of weight 999.

@@ -27,28 +27,35 @@ type rest struct {
 
 // texts are rules by the text that theirs, exact or prefix, asks for. A request's text is hashed byte by byte, and
 // looked for at each length that one of the rules' texts has: so all that begin it are found in one pass. The slots are
-// sorted by hash and lie close together, since most of what a request costs here is waiting for memory; the texts
-// themselves stay where they are, in the nouns. The first slots hold no rules, but a bit for each length.
-type texts []slot
+// sorted by hash, and slots and copies of the texts lie close together, since most of what a request costs here is
+// waiting for memory: of rules that ask for nothing but their text, none but the one that wins is looked at.
+type texts struct {
+	lengths uint64 // of the texts, modulo 64
+	slots   []slot
+	bytes   []byte // the texts, in lower case when fold, each with a byte of ask before it
+}
 
 // slot is a rule, or whatever a hash leads to.
-type slot struct{ hash, rule uint16 }
+type slot struct {
+	hash, rule uint16
+	text       uint32 // where it is in bytes, in the upper 24 bits, and its length
+}
 
-// lengthSlots is how many slots have a bit for each length up to the longest.
-const lengthSlots = (longest + 1) / 32
+// ask is what a rule wants besides that the request's text begins with its own.
+type ask = uint8
 
-// bits are the bits of a slot.
-func (s *slot) bits() uint32 { return uint32(s.hash) | uint32(s.rule)<<16 }
+// What a rule may want besides.
+const (
+	whole ask = 1 << iota // nothing after it
+	more                  // what only the noun says: a method, another text
+)
 
 // add adds a rule that is told by a text.
-func (t *texts) add(text string, fold bool, rule uint16) {
-	if *t == nil {
-		*t = make(texts, lengthSlots)
-	}
-	s := &(*t)[len(text)/32]
-	set := s.bits() | 1<<(len(text)%32)
-	s.hash, s.rule = uint16(set), uint16(set>>16)
-	*t = append(*t, slot{hashText(text, fold), rule})
+func (t *texts) add(text string, fold bool, a ask, rule uint16) {
+	t.lengths |= 1 << (len(text) & 63)
+	t.bytes = append(t.bytes, a)
+	t.slots = append(t.slots, slot{hashText(text, fold), rule, uint32(len(t.bytes))<<8 | uint32(len(text))})
+	t.bytes = append(t.bytes, text...)
 }
 
 // longest is the length up to which a text is indexed. The control plane allows 200.
@@ -127,8 +134,8 @@ func at(slots []slot, hash uint16) int {
 // find returns the index of the first rule that matches. The last of the rules is the default one.
 func (x *index) find(rules []Rule, r *Request) int {
 	best := len(rules) - 1
-	for fold, t := range x.paths {
-		if t != nil {
+	for fold := range x.paths {
+		if t := &x.paths[fold]; t.lengths != 0 {
 			best = t.find(rules, r, r.Path, fold == 1, best)
 		}
 	}
@@ -154,15 +161,15 @@ func (x *index) find(rules []Rule, r *Request) int {
 }
 
 // find returns the best of the rules whose text begins s and that match, or best when none is better.
-func (t texts) find(rules []Rule, r *Request, s string, fold bool, best int) int {
+func (t *texts) find(rules []Rule, r *Request, s string, fold bool, best int) int {
 	var hits [96]uint16 // where slots of a hash begin, in the order of length
 	h, i, n := uint32(hashStart), 0, 0
-	slots := t[lengthSlots:]
+	most := min(len(s), longest)
 all:
-	for w := range t[:lengthSlots] {
-		for set := t[w].bits(); set != 0; set &= set - 1 {
-			length := w<<5 | bits.TrailingZeros32(set)
-			if length > len(s) {
+	for base := 0; base <= most; base += 64 {
+		for set := t.lengths; set != 0; set &= set - 1 {
+			length := base + bits.TrailingZeros64(set)
+			if length > most {
 				break all
 			}
 			if fold {
@@ -175,11 +182,11 @@ all:
 				}
 			}
 			hash := short(h)
-			j := at(slots, hash)
+			j := at(t.slots, hash)
 			switch {
-			case j == len(slots) || slots[j].hash != hash || int(slots[j].rule) >= best:
+			case j == len(t.slots) || t.slots[j].hash != hash || int(t.slots[j].rule) >= best:
 			case n == len(hits):
-				best = match(slots[j:], rules, r, best)
+				best = t.match(j, rules, r, s, fold, best)
 			default:
 				hits[n] = uint16(j)
 				n++
@@ -189,30 +196,51 @@ all:
 	if n > 1 { // the one that would win is asked first, so that most others need not be
 		first := 0
 		for k := range hits[:n] {
-			if slots[hits[k]].rule < slots[hits[first]].rule {
+			if t.slots[hits[k]].rule < t.slots[hits[first]].rule {
 				first = k
 			}
 		}
 		hits[0], hits[first] = hits[first], hits[0]
 	}
 	for _, j := range hits[:n] {
-		best = match(slots[j:], rules, r, best)
+		best = t.match(int(j), rules, r, s, fold, best)
 	}
 	return best
 }
 
-// match returns the first of the rules of one hash, where slots begins, that is better than best and matches, or best.
-func match(slots []slot, rules []Rule, r *Request, best int) int {
-	for i := range slots {
-		rule := int(slots[i].rule)
-		if slots[i].hash != slots[0].hash || rule >= best {
+// match returns the first of the rules of one hash, whose slots begin at j, that is better than best and matches, or
+// best.
+func (t *texts) match(j int, rules []Rule, r *Request, s string, fold bool, best int) int {
+	hash := t.slots[j].hash
+	for ; j < len(t.slots); j++ {
+		slot := &t.slots[j]
+		if rule := int(slot.rule); slot.hash != hash || rule >= best {
 			break
-		}
-		if matches(rules[rule].match(), r) {
+		} else if a, begins := t.begins(slot, s, fold); begins && (a&more == 0 || matches(rules[rule].match(), r)) {
 			return rule
 		}
 	}
 	return best
+}
+
+// begins tells whether s begins with the text of a slot, or is it where the rule wants the whole, and what else the rule
+// asks.
+func (t *texts) begins(slot *slot, s string, fold bool) (a ask, ok bool) {
+	from, length := int(slot.text>>8), int(slot.text&0xff)
+	text := t.bytes[from : from+length]
+	a = t.bytes[from-1]
+	switch {
+	case len(s) < length || a&whole != 0 && len(s) != length:
+		return a, false
+	case !fold:
+		return a, s[:length] == string(text)
+	}
+	for i := range text {
+		if lower(s[i]) != text[i] {
+			return a, false
+		}
+	}
+	return a, true
 }
 
 // find returns the best of the rules that are told by a field of the request and match, or best when none is better.
@@ -223,8 +251,8 @@ func (h *headers) find(rules []Rule, r *Request, f *Field, best int) int {
 		if !sameName(by.name, f.Name) {
 			continue
 		}
-		for fold, t := range by.values {
-			if t != nil {
+		for fold := range by.values {
+			if t := &by.values[fold]; t.lengths != 0 {
 				best = t.find(rules, r, f.Value, fold == 1, best)
 			}
 		}
@@ -293,10 +321,10 @@ func (x *indexer) index(rules []Rule) (out index) {
 		case len(m.Headers) == 0 && (m.Path == nil || pathText(m.Path).how == anything):
 			if !x.methods[""] && !x.methods[m.Method] {
 				x.methods[m.Method] = true
-				out.more().others = append(out.more().others, uint16(i))
+				out.unindexed().others = append(out.unindexed().others, uint16(i))
 			}
 		default:
-			out.more().others = append(out.more().others, uint16(i))
+			out.unindexed().others = append(out.unindexed().others, uint16(i))
 		}
 	}
 	out.settle()
@@ -332,7 +360,7 @@ func places(m *trellis.HTTPMatch) func(yield func(place) bool) {
 func (x *index) put(rule uint16, m *trellis.HTTPMatch, p place) {
 	to := &x.paths
 	if p.name != "" {
-		h := x.more().headers.of(p.name)
+		h := x.unindexed().headers.of(p.name)
 		if p.inner {
 			h.holds = append(h.holds, holding{rule, innerMarks(m, p.name)})
 			return
@@ -343,11 +371,29 @@ func (x *index) put(rule uint16, m *trellis.HTTPMatch, p place) {
 	if p.fold {
 		fold = 1
 	}
-	to[fold].add(p.text, p.fold, rule)
+	to[fold].add(p.text, p.fold, asks(m, p.name), rule)
 }
 
-// more is where the rules go that are not told by their path.
-func (x *index) more() *rest {
+// asks is what a rule asks besides that the path, or a header when it has a name, begins with its text.
+func asks(m *trellis.HTTPMatch, name string) (a ask) {
+	parts := len(m.Headers)
+	if m.Method != "" {
+		parts++
+	}
+	if m.Path != nil {
+		parts++
+	}
+	if parts > 1 {
+		return more
+	}
+	if name == "" && pathText(m.Path).how == exact || name != "" && valueText(&m.Headers[0]).how == exact {
+		a = whole
+	}
+	return a
+}
+
+// unindexed is where the rules go that are not told by their path.
+func (x *index) unindexed() *rest {
 	if x.rest == nil {
 		x.rest = &rest{}
 	}
@@ -355,7 +401,7 @@ func (x *index) more() *rest {
 }
 
 // none tells that there is no index: the rules are asked one after the other.
-func (x *index) none() bool { return x.paths[0] == nil && x.paths[1] == nil && x.rest == nil }
+func (x *index) none() bool { return x.paths[0].lengths|x.paths[1].lengths == 0 && x.rest == nil }
 
 // innerMarks are the marks of the text that a rule asks for inside of a header's value: every value that matches has
 // them.
@@ -376,7 +422,7 @@ func (h *headers) of(name string) *header {
 	if i < 0 {
 		i = len(h.by)
 		h.by = append(h.by, header{name: name})
-		h.names = append(h.names, slot{hashText(name, true), uint16(i)})
+		h.names = append(h.names, slot{hash: hashText(name, true), rule: uint16(i)})
 		h.lengths |= 1 << (len(name) & 63)
 	}
 	return &h.by[i]
@@ -384,24 +430,28 @@ func (h *headers) of(name string) *header {
 
 // settle sorts what was put, and cuts what stays for long to its size.
 func (x *index) settle() {
-	order := func(s []slot, from int) []slot {
-		if s == nil {
-			return nil
-		}
-		slices.SortFunc(s[from:], func(a, b slot) int { return (int(a.hash)<<16 | int(a.rule)) - (int(b.hash)<<16 | int(b.rule)) })
-		return slices.Concat(s)
-	}
 	for fold := range x.paths {
-		x.paths[fold] = order(x.paths[fold], lengthSlots)
+		x.paths[fold].settle()
 	}
 	if x.rest == nil {
 		return
 	}
 	h := &x.rest.headers
-	h.names = order(h.names, 0)
+	h.names = sorted(h.names)
 	for i := range h.by {
 		for fold := range h.by[i].values {
-			h.by[i].values[fold] = order(h.by[i].values[fold], lengthSlots)
+			h.by[i].values[fold].settle()
 		}
 	}
+}
+
+// settle is index.settle of texts.
+func (t *texts) settle() {
+	t.slots, t.bytes = sorted(t.slots), slices.Concat(t.bytes)
+}
+
+// sorted returns slots by hash and rule, without room for more.
+func sorted(s []slot) []slot {
+	slices.SortFunc(s, func(a, b slot) int { return (int(a.hash)<<16 | int(a.rule)) - (int(b.hash)<<16 | int(b.rule)) })
+	return slices.Concat(s)
 }

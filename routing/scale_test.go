@@ -32,13 +32,17 @@ func weigh(services, rules int) (nouns, table int64) {
 	return (with - before) / int64(services), (all - with) / int64(services)
 }
 
-// TestMemory bounds what a service costs beyond its own text: 4 KB, with one rule and with a hundred.
+// TestMemory bounds what a service costs beyond its own text: 4 KB with one rule, 5 KB with a hundred, whose texts stand
+// in the index once more.
 func TestMemory(t *testing.T) {
-	for _, c := range []struct{ services, rules int }{{10_000, 1}, {2000, 100}} {
+	for _, c := range []struct {
+		services, rules int
+		most            int64
+	}{{10_000, 1, 4 << 10}, {2000, 100, 5 << 10}} {
 		nouns, table := weigh(c.services, c.rules)
 		t.Logf("%d services of %d rules: %d bytes of nouns and %d bytes of table a service", c.services, c.rules, nouns, table)
-		if table > 4<<10 {
-			t.Errorf("%d services of %d rules: %d bytes of table a service, want at most %d", c.services, c.rules, table, 4<<10)
+		if table > c.most {
+			t.Errorf("%d services of %d rules: %d bytes of table a service, want at most %d", c.services, c.rules, table, c.most)
 		}
 	}
 }
@@ -73,11 +77,11 @@ func TestSwapAllocates(t *testing.T) {
 			most int64
 			noun func(i int) trellis.Noun
 		}{
-			{"rule", 64 << 10, func(i int) trellis.Noun { return crowdRule(id(i), "listener-80", i%rules) }},
-			{"policy", 64 << 10, func(i int) trellis.Noun {
+			{"rule", 72 << 10, func(i int) trellis.Noun { return crowdRule(id(i), "listener-80", i%rules) }},
+			{"policy", 72 << 10, func(i int) trellis.Noun {
 				return &trellis.AuthPolicy{Resource: trellis.Ref{Account: acct, ID: id(i)}, Text: fmt.Sprintf("%s%*s", policy, i, "")}
 			}},
-			{"rule of another service", 64 << 10, func(i int) trellis.Noun { return crowdRule(id(i+1), "listener-80", i%rules) }},
+			{"rule of another service", 72 << 10, func(i int) trellis.Noun { return crowdRule(id(i+1), "listener-80", i%rules) }},
 			{"new name", 320 << 10, func(i int) trellis.Noun {
 				return &trellis.Service{Meta: meta(acct, id(i)), Name: id(i)[4:], Status: trellis.StatusActive, AuthType: trellis.AuthIAM,
 					CustomDomainName: fmt.Sprintf("name-%d.internal", i)}
@@ -248,7 +252,8 @@ func BenchmarkMatchCrowd(b *testing.B) {
 					host[at+18] = host[at]
 				}
 				s := table.VPC(vpcs[i/500]).Network(trellis.FirstSlot).Service(unsafe.String(&host[0], len(host)))
-				if got := s.Listener(80).Match(r); got.Priority() != c.rule+1 {
+				l := s.Listener(80)
+				if got := l.Match(r); got != &l.rules[c.rule] {
 					b.Fatalf("matched %q", got.ID())
 				}
 			}

@@ -10,13 +10,14 @@ import (
 
 // Service is a service with its listeners.
 type Service struct {
+	listeners []Listener  // by port
+	first     [1]Listener // where the first of them is: most services have one. Both stand where a request looks first
+
 	ID, ARN, DomainName string
 	CertificateARN      string // of the custom domain name, empty when there is none
 	Layer               authpolicy.Layer
 	IdleTimeout         time.Duration
 	Tags                map[string]string
-	listeners           []Listener  // by port
-	first               [1]Listener // where the first of them is: most services have one
 
 	policy policyText       // of the Layer
 	noun   *trellis.Service // nouns never change, so equal pointers are equal values
@@ -43,11 +44,11 @@ func (s *Service) Custom(name string) bool {
 
 // Listener is a listener with its rules.
 type Listener struct {
-	ID       string
-	Protocol trellis.Protocol
 	Port     int
 	rules    []Rule // by priority, the default rule last
 	index    index  // of the rules
+	ID       string
+	Protocol trellis.Protocol
 }
 
 // Rule is a rule, or the default action of a listener. It is small: a node may hold millions. All that its noun says,

@@ -137,7 +137,7 @@ func TestLookup(t *testing.T) {
 	if v.Network(33).Service(ordersName) != nil {
 		t.Error("orders is reached through a network that it is not in")
 	}
-	if got := s.Listener(80).Match(&Request{Method: "GET", Path: "/"}); !got.Default() || got.Action.FixedStatus != 404 ||
+	if got := s.Listener(80).Match(&Request{Method: "GET", Path: "/"}); !got.Default() || got.Action.FixedStatus() != 404 ||
 		got.ID() != "rule-default" {
 		t.Errorf("default rule is %+v", got)
 	}
@@ -281,7 +281,7 @@ func TestPick(t *testing.T) {
 	}
 	for _, weights := range [][]int{{0}, {0, 0}} {
 		a := compileAction(&trellis.Rule{Action: trellis.Action{Forward: groups(weights)}})
-		if got := a.Pick(3); got != "" || a.FixedStatus != 0 {
+		if got := a.Pick(3); got != "" || a.FixedStatus() != 0 {
 			t.Errorf("weights %v pick %q", weights, got)
 		}
 	}

@@ -68,7 +68,7 @@ func (p *plane) leads(host, path string) bool {
 		return false
 	}
 	rule := service.Listener(port).Match(&routing.Request{Method: "GET", Path: path})
-	if rule.Action.FixedStatus != 0 {
+	if rule.Action.FixedStatus() != 0 {
 		return false
 	}
 	g := p.groups.Group(rule.Action.Next())
