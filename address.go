@@ -17,7 +17,12 @@ var (
 	MetadataAddr4 = netip.MustParseAddr("169.254.169.254") // instance metadata (EC2 user guide, instancedata-data-retrieval)
 	MetadataAddr6 = netip.MustParseAddr("fd00:ec2::254")
 	APIAddr4      = netip.MustParseAddr("169.254.170.10") // Trellis's own API
+	AgentAddr4    = netip.MustParseAddr("169.254.170.23") // EKS Pod Identity's agent (AWS SDKs reference guide, container credential provider)
+	AgentAddr6    = netip.MustParseAddr("fd00:ec2::23")
 )
+
+// NodeAddrs are those of them that answer in every VPC, whether it has DNS or not.
+var NodeAddrs = []netip.Addr{MetadataAddr4, MetadataAddr6, APIAddr4, AgentAddr4, AgentAddr6}
 
 // The slots of the node's side inside a VPC: those that associations can have (VPCAssociation.Slot), the one
 // that traffic to targets and health checks come from, the one at which connections to resources are taken (nobody

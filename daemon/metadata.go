@@ -6,7 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,6 +22,12 @@ import (
 
 // maxTokenTTL is the longest life of a metadata token (EC2 user guide, IMDSv2): six hours.
 const maxTokenTTL = 6 * time.Hour
+
+// The headers of tokens (EC2 user guide, IMDSv2).
+const (
+	tokenHeader    = "X-Aws-Ec2-Metadata-Token"
+	tokenTTLHeader = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
+)
 
 // metadata is the EC2 instance metadata service, version 2 alone: a request without a token is refused
 // (EC2 user guide, "Use the Instance Metadata Service"). It knows the instance by the address that the
@@ -51,164 +58,176 @@ func (m *metadata) mac(instance string, expiry []byte) []byte {
 	return h.Sum(expiry)
 }
 
-// valid tells whether a token was made for an instance and still holds.
-func (m *metadata) valid(instance, token string, now time.Time) bool {
+// left is how long a token of an instance still holds: 0 when it was not made for the instance, or is over.
+func (m *metadata) left(instance, token string, now time.Time) time.Duration {
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) < 8 {
-		return false
+		return 0
 	}
 	if !hmac.Equal(b, m.mac(instance, append([]byte(nil), b[:8]...))) {
-		return false
+		return 0
 	}
-	return now.Unix() < int64(binary.BigEndian.Uint64(b))
+	return max(0, time.Unix(int64(binary.BigEndian.Uint64(b)), 0).Sub(now))
 }
 
 // handler answers the instances of one VPC.
 func (m *metadata) handler(vpcID string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		addr, err := netip.ParseAddr(host)
-		if err != nil {
-			http.Error(w, "Bad Request", http.StatusBadRequest)
-			return
-		}
-		key, ok := m.d.vpcs.InstanceAt(vpcID, addr)
-		if !ok {
-			http.NotFound(w, r)
-			return
-		}
 		w.Header().Set("Server", "EC2ws")
+		key, ok := instanceOf(m.d, vpcID, r)
+		if !ok {
+			metadataError(w, http.StatusNotFound)
+			return
+		}
 		if r.URL.Path == "/latest/api/token" {
 			m.issue(w, r, key)
 			return
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+			metadataError(w, http.StatusMethodNotAllowed)
 			return
 		}
-		if !m.valid(key, r.Header.Get("X-aws-ec2-metadata-token"), time.Now()) {
-			http.Error(w, "Unauthorized", http.StatusUnauthorized)
+		left := m.left(key, r.Header.Get(tokenHeader), time.Now())
+		if left <= 0 {
+			metadataError(w, http.StatusUnauthorized)
 			return
 		}
+		w.Header().Set(tokenTTLHeader, strconv.Itoa(int((left+time.Second-1)/time.Second)))
 		m.answer(w, r, key)
 	})
+}
+
+// instanceOf is the Key of the instance of a VPC that a request comes from.
+func instanceOf(d *Daemon, vpcID string, r *http.Request) (key string, ok bool) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return "", false
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return "", false
+	}
+	return d.vpcs.InstanceAt(vpcID, addr)
+}
+
+// metadataError answers an error as EC2 writes it: a small page with the status twice.
+func metadataError(w http.ResponseWriter, status int) {
+	title := fmt.Sprintf("%d - %s", status, http.StatusText(status))
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `<?xml version="1.0" encoding="iso-8859-1"?>
+<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"
+	"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
+<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">
+ <head>
+  <title>%[1]s</title>
+ </head>
+ <body>
+  <h1>%[1]s</h1>
+ </body>
+</html>
+`, title)
 }
 
 // issue answers PUT /latest/api/token. A forwarded request gets none: a proxy on the instance must not lend
 // its identity (EC2 user guide, IMDSv2).
 func (m *metadata) issue(w http.ResponseWriter, r *http.Request, instance string) {
 	if r.Method != http.MethodPut {
-		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+		w.Header().Set("Allow", "OPTIONS, PUT")
+		metadataError(w, http.StatusMethodNotAllowed)
 		return
 	}
 	if r.Header.Get("X-Forwarded-For") != "" {
-		http.Error(w, "Forbidden", http.StatusForbidden)
+		metadataError(w, http.StatusForbidden)
 		return
 	}
-	ttl, err := strconv.Atoi(r.Header.Get("X-aws-ec2-metadata-token-ttl-seconds"))
+	ttl, err := strconv.Atoi(r.Header.Get(tokenTTLHeader))
 	if err != nil || ttl < 1 || ttl > int(maxTokenTTL/time.Second) {
-		http.Error(w, "Bad Request", http.StatusBadRequest)
+		metadataError(w, http.StatusBadRequest)
 		return
 	}
-	w.Header().Set("X-aws-ec2-metadata-token-ttl-seconds", strconv.Itoa(ttl))
+	w.Header().Set(tokenTTLHeader, strconv.Itoa(ttl))
 	w.Header().Set("Content-Type", "text/plain")
 	w.Write([]byte(m.token(instance, time.Now().Add(time.Duration(ttl)*time.Second))))
 }
 
 // answer answers GET of a metadata path.
 func (m *metadata) answer(w http.ResponseWriter, r *http.Request, key string) {
-	var in *trellis.Instance
-	var subnet *trellis.Subnet
-	err := m.d.store.Read(r.Context(), func(tx *store.Tx) (err error) {
-		if in, err = store.Get[*trellis.Instance](tx, key); err != nil {
-			return err
-		}
-		subnet, err = store.Get[*trellis.Subnet](tx, in.Account+"/"+in.SubnetID)
-		return err
-	})
+	version, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if version == "" {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Write([]byte(strings.Join(metadataVersions, "\n")))
+		return
+	}
+	in, err := m.read(r, key)
 	if err != nil {
 		m.d.log.Warn("can't read instance for metadata", "instance", key, "error", err)
-		http.Error(w, "Service Unavailable", http.StatusServiceUnavailable)
+		metadataError(w, http.StatusServiceUnavailable)
 		return
 	}
-	path := strings.TrimPrefix(r.URL.Path, "/latest/")
-	if rest, ok := strings.CutPrefix(path, "meta-data/iam/security-credentials"); ok {
-		m.credentials(w, r, in, strings.Trim(rest, "/"))
-		return
-	}
-	role, _ := roleName(in.RoleARN)
-	values := map[string]string{
-		"meta-data/instance-id":                                      in.ID,
-		"meta-data/instance-type":                                    in.InstanceType,
-		"meta-data/ami-id":                                           in.ImageID,
-		"meta-data/local-ipv4":                                       in.PrivateIP.String(),
-		"meta-data/mac":                                              in.MAC,
-		"meta-data/reservation-id":                                   in.ReservationID,
-		"meta-data/placement/region":                                 m.d.config.Region,
-		"meta-data/placement/availability-zone":                      subnet.AvailabilityZone,
-		"meta-data/services/domain":                                  "amazonaws.com",
-		"meta-data/services/partition":                               "aws",
-		"meta-data/security-groups":                                  strings.Join(in.SecurityGroupIDs, "\n"),
-		"meta-data/network/interfaces/macs/" + in.MAC + "/vpc-id":    in.VPCID,
-		"meta-data/network/interfaces/macs/" + in.MAC + "/subnet-id": in.SubnetID,
-		"meta-data/network/interfaces/macs/" + in.MAC + "/owner-id":  in.Account,
-	}
-	if role != "" {
-		values["meta-data/iam/info"] = jsonText(map[string]string{"Code": "Success",
-			"InstanceProfileArn": trellis.IAMARN(in.Account, "instance-profile/"+role), "LastUpdated": in.UpdatedAt.Format(time.RFC3339)})
-	}
-	values["dynamic/instance-identity/document"] = jsonText(map[string]string{
-		"accountId": in.Account, "architecture": "x86_64", "availabilityZone": subnet.AvailabilityZone, "imageId": in.ImageID,
-		"instanceId": in.ID, "instanceType": in.InstanceType, "privateIp": in.PrivateIP.String(), "region": m.d.config.Region,
-		"pendingTime": in.CreatedAt.Format(time.RFC3339), "version": "2017-09-30"})
-	text, ok := values[strings.TrimSuffix(path, "/")]
+	text, ok := in.find(version, path)
 	if !ok {
-		http.NotFound(w, r)
+		metadataError(w, http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain")
+	if strings.HasSuffix(path, "instance-identity/document") {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	if role, credentials := strings.CutPrefix(strings.TrimSuffix(path, "/"), credentialsPath+"/"); credentials && role == in.role {
+		text = m.credentials(r, in)
+		w.Header().Set("Content-Type", "application/json")
+	}
 	w.Write([]byte(text))
 }
 
-// credentials answers the role's name, or a session of the role.
-func (m *metadata) credentials(w http.ResponseWriter, r *http.Request, in *trellis.Instance, asked string) {
-	role, ok := roleName(in.RoleARN)
-	if !ok {
-		http.NotFound(w, r)
-		return
+// read reads what the metadata of an instance is made of.
+func (m *metadata) read(r *http.Request, key string) (*metadataOf, error) {
+	in := &metadataOf{region: m.d.config.Region, zones: m.d.plane.Zones()}
+	err := m.d.store.Read(r.Context(), func(tx *store.Tx) (err error) {
+		if in.Instance, err = store.Get[*trellis.Instance](tx, key); err != nil {
+			return err
+		}
+		if in.subnet, err = store.Get[*trellis.Subnet](tx, in.Account+"/"+in.SubnetID); err != nil {
+			return err
+		}
+		if in.vpc, err = store.Get[*trellis.VPC](tx, in.subnet.Account+"/"+in.VPCID); err != nil {
+			return err
+		}
+		in.groups = nil
+		for _, id := range in.SecurityGroupIDs {
+			g, err := store.Get[*trellis.SecurityGroup](tx, in.subnet.Account+"/"+id)
+			if errors.Is(err, trellis.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			in.groups = append(in.groups, g.Name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	w.Header().Set("Content-Type", "text/plain")
-	if asked == "" {
-		w.Write([]byte(role))
-		return
+	in.hostname = m.d.plane.PrivateDNSName(in.Instance)
+	if in.RoleARN != "" {
+		in.role = trellis.LastPart(in.RoleARN)
 	}
-	if asked != role {
-		http.NotFound(w, r)
-		return
-	}
+	return in, nil
+}
+
+// credentials are a fresh session of the instance's role, or, as on AWS, a code that SDKs read.
+func (m *metadata) credentials(r *http.Request, in *metadataOf) string {
 	s, err := m.d.identity.SessionForService(r.Context(), identity.ServiceSession{RoleARN: in.RoleARN, Service: "ec2.amazonaws.com", SessionName: in.ID})
-	if err != nil { // as on AWS: 200 with a code that SDKs read
+	if err != nil {
 		m.d.log.Info("no instance credentials", "instance", in.Key(), "role", in.RoleARN, "error", err)
-		w.Write([]byte(jsonText(map[string]string{"Code": "AssumeRoleUnauthorizedAccess",
-			"Message": "EC2 cannot assume the role " + role + ". Does its trust policy allow ec2.amazonaws.com?"})))
-		return
+		return jsonText(map[string]string{"Code": "AssumeRoleUnauthorizedAccess",
+			"Message":     "EC2 cannot assume the role " + in.role + ". Does its trust policy allow ec2.amazonaws.com?",
+			"LastUpdated": time.Now().UTC().Format(time.RFC3339)})
 	}
-	w.Write([]byte(jsonText(map[string]string{
+	return jsonText(map[string]string{
 		"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": time.Now().UTC().Format(time.RFC3339),
 		"AccessKeyId": s.AccessKeyID, "SecretAccessKey": s.SecretAccessKey.Reveal(), "Token": s.SessionToken,
-		"Expiration": s.Expiration.UTC().Format(time.RFC3339)})))
-}
-
-// roleName is the name at the end of a role's ARN.
-func roleName(arn string) (string, bool) {
-	if arn == "" {
-		return "", false
-	}
-	return trellis.LastPart(arn), true
-}
-
-// jsonText is a small object as JSON. Texts always marshal.
-func jsonText(v map[string]string) string {
-	b, _ := json.Marshal(v)
-	return string(b)
+		"Expiration": s.Expiration.UTC().Format(time.RFC3339)})
 }

@@ -1,11 +1,22 @@
 package daemon
 
 import (
+	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/controlplane"
 )
+
+// update rewrites testdata with what is answered now.
+var update = flag.Bool("update", false, "rewrite testdata")
 
 // TestMetadataTokens holds tokens to their instance, their time and their key.
 func TestMetadataTokens(t *testing.T) {
@@ -20,19 +31,19 @@ func TestMetadataTokens(t *testing.T) {
 		instance string
 		token    string
 		at       time.Time
-		want     bool
+		want     time.Duration
 	}{
-		{"its own", m, "111122223333/i-1", token, now, true},
-		{"expired", m, "111122223333/i-1", token, now.Add(time.Minute), false},
-		{"another instance", m, "111122223333/i-2", token, now, false},
-		{"another process", other, "111122223333/i-1", token, now, false},
-		{"later expiry", m, "111122223333/i-1", forged, now.Add(time.Hour), false},
-		{"cut", m, "111122223333/i-1", token[:8], now, false},
-		{"none", m, "111122223333/i-1", "", now, false},
-		{"not base64", m, "111122223333/i-1", "!", now, false},
+		{"its own", m, "111122223333/i-1", token, now, time.Minute},
+		{"expired", m, "111122223333/i-1", token, now.Add(time.Minute), 0},
+		{"another instance", m, "111122223333/i-2", token, now, 0},
+		{"another process", other, "111122223333/i-1", token, now, 0},
+		{"later expiry", m, "111122223333/i-1", forged, now.Add(time.Hour), 0},
+		{"cut", m, "111122223333/i-1", token[:8], now, 0},
+		{"none", m, "111122223333/i-1", "", now, 0},
+		{"not base64", m, "111122223333/i-1", "!", now, 0},
 	} {
-		if got := c.by.valid(c.instance, c.token, c.at); got != c.want {
-			t.Errorf("%s: valid is %t, want %t", c.name, got, c.want)
+		if got := c.by.left(c.instance, c.token, c.at); got != c.want {
+			t.Errorf("%s: %v left, want %v", c.name, got, c.want)
 		}
 	}
 }
@@ -62,8 +73,65 @@ func TestMetadataIssue(t *testing.T) {
 		if w.Code != c.want {
 			t.Errorf("%+v: status %d", c, w.Code)
 		}
-		if c.want == http.StatusOK && !m.valid("111122223333/i-1", w.Body.String(), time.Now()) {
-			t.Errorf("%+v: the token is not valid", c)
+		if c.want == http.StatusOK && m.left("111122223333/i-1", w.Body.String(), time.Now()) <= 0 {
+			t.Errorf("%+v: the token does not hold", c)
 		}
 	}
+}
+
+// TestMetadataTree asks for the paths of testdata/metadata.txt: each begins with "> ", and its answer follows.
+func TestMetadataTree(t *testing.T) {
+	const file = "testdata/metadata.txt"
+	made := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	in := &metadataOf{Instance: &trellis.Instance{Meta: trellis.Meta{Account: "111122223333", ID: "i-0123456789abcdef0", CreatedAt: made, UpdatedAt: made},
+		VPCID: "vpc-1", SubnetID: "subnet-1", PrivateIP: netip.MustParseAddr("10.0.0.10"), IPv6: netip.MustParseAddr("2001:db8::10"), MAC: "0a:00:00:00:00:01",
+		InterfaceID: "eni-1", SecurityGroupIDs: []string{"sg-1", "sg-2"}, ImageID: "ami-1", InstanceType: "t3.micro", RoleARN: "arn:aws:iam::111122223333:role/app/checkout",
+		ReservationID: "r-1", LaunchIndex: 2},
+		subnet: &trellis.Subnet{CIDR: netip.MustParsePrefix("10.0.0.0/24"), IPv6CIDR: netip.MustParsePrefix("2001:db8::/64"), AvailabilityZone: "eu-west-1b"},
+		vpc:    &trellis.VPC{CIDR: netip.MustParsePrefix("10.0.0.0/16"), MoreCIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, IPv6CIDR: netip.MustParsePrefix("2001:db8::/56")},
+		groups: []string{"default", "web"}, region: "eu-west-1", zones: []controlplane.Zone{{Name: "eu-west-1b", ID: "euw1-az2"}}, hostname: "ip-10-0-0-10.eu-west-1.compute.internal", role: "checkout"}
+	script, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for line := range strings.Lines(string(script)) {
+		path, asked := strings.CutPrefix(line, "> /")
+		if !asked {
+			continue
+		}
+		version, rest, _ := strings.Cut(strings.TrimSuffix(path, "\n"), "/")
+		text, ok := in.find(version, rest)
+		if !ok {
+			text = "404"
+		}
+		fmt.Fprintf(&got, "%s%s\n\n", line, text)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if got.String() != string(script) {
+		t.Errorf("got\n%s", got.String())
+	}
+}
+
+// FuzzMetadataPath asks for any path: only values and folders are answered, and a folder's names lead to more.
+func FuzzMetadataPath(f *testing.F) {
+	for _, path := range []string{"", "meta-data", "meta-data/iam/security-credentials/", "meta-data//iam", "../etc", "meta-data/mac/x", "dynamic/", "/", "meta-data/%2e%2e"} {
+		f.Add("latest", path)
+	}
+	in := &metadataOf{Instance: &trellis.Instance{MAC: "0a:00:00:00:00:01"}, subnet: &trellis.Subnet{}, vpc: &trellis.VPC{}, role: "checkout"}
+	values := in.values()
+	f.Fuzz(func(t *testing.T, version, path string) {
+		text, ok := in.find(version, path)
+		if value, known := values[strings.TrimSuffix(path, "/")]; !ok || known && text == value {
+			return
+		}
+		for name := range strings.SplitSeq(text, "\n") {
+			if _, ok := in.find(version, strings.TrimPrefix(strings.TrimSuffix(path, "/")+"/"+name, "/")); !ok {
+				t.Errorf("%q has %q, which is not there", path, name)
+			}
+		}
+	})
 }

@@ -118,7 +118,7 @@ func (p *presences) want(st *trellis.State, t *routing.Table) map[place]bool {
 			}
 		}
 		add(placeResolver, 0, 53, trellis.ResolverAddr4, trellis.ResolverAddr6, v.ResolverAddr())
-		add(placeMetadata, 0, 80, trellis.MetadataAddr4)
+		add(placeMetadata, 0, 80, trellis.MetadataAddr4, trellis.MetadataAddr6)
 		add(placeAPI, 0, apiPort, trellis.APIAddr4)
 		if t.TakesResources(v.ID) {
 			for _, at := range vpc.ResourcePlaces {

@@ -13,6 +13,7 @@
 //	169.254.169.253, VPC base + 2, fd00:ec2::253   the VPC's resolver
 //	169.254.169.254, fd00:ec2::254       instance metadata
 //	169.254.170.10                       the API endpoint
+//	169.254.170.23, fd00:ec2::23         EKS Pod Identity's agent
 //	129.224.0.0/17, and the same in the low bits of fd00:ec2:80::/64   TCP resources: one address for each association
 //	addresses of the VPC's own subnets   those of VPC endpoints and of resource gateways
 //

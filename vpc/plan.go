@@ -122,7 +122,8 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 	for id, n := range networks {
 		m := makers[id]
 		n.local = append(n.local, m.local()...)
-		n.local = append(n.local, m.vpc.ResolverAddr(), trellis.ResolverAddr4, trellis.ResolverAddr6, trellis.MetadataAddr4, trellis.MetadataAddr6, trellis.APIAddr4)
+		n.local = append(n.local, m.vpc.ResolverAddr(), trellis.ResolverAddr4, trellis.ResolverAddr6)
+		n.local = append(n.local, trellis.NodeAddrs...)
 		slices.SortFunc(n.local, netip.Addr.Compare)
 		n.local = slices.Compact(n.local)
 		slices.SortFunc(n.hosts, func(a, b host) int { return cmp.Compare(a.id, b.id) })

@@ -18,7 +18,7 @@ import (
 const (
 	setSources4    = "sources4"    // which interface may send from which address
 	setSources6    = "sources6"    //
-	setNode4       = "node4"       // addresses of the resolver, the metadata and the API
+	setNode4       = "node4"       // addresses of the resolver, the metadata, the API and Pod Identity's agent
 	setNode6       = "node6"       //
 	mapEgress      = "egress"      // interface of the sender to its outbound rules
 	mapIngress     = "ingress"     // interface of the receiver to its inbound rules
@@ -172,7 +172,14 @@ var intercept = chain{
 
 // nodeSets are the addresses at which the node answers.
 func (m *rulesMaker) nodeSets() []set {
-	node4, node6 := []netip.Addr{trellis.MetadataAddr4, trellis.APIAddr4}, []netip.Addr{trellis.MetadataAddr6}
+	var node4, node6 []netip.Addr
+	for _, a := range trellis.NodeAddrs {
+		if a.Is4() {
+			node4 = append(node4, a)
+		} else {
+			node6 = append(node6, a)
+		}
+	}
 	if m.vpc.EnableDNSSupport {
 		node4 = append(node4, trellis.ResolverAddr4, m.vpc.ResolverAddr())
 		node6 = append(node6, trellis.ResolverAddr6)

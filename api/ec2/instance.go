@@ -103,7 +103,7 @@ func (h *handler) instance(d controlplane.DescribedInstance) Instance {
 		UsageOperation: api.Some("RunInstances"), VirtualizationType: api.Some("hvm"), StateTransitionReason: new(string), PublicDnsName: new(string), PrivateDnsName: new(string),
 		CpuOptions:      &CpuOptions{CoreCount: new(int32(1)), ThreadsPerCore: new(int32(2))},
 		EnclaveOptions:  &EnclaveOptions{Enabled: new(bool)},
-		MetadataOptions: &InstanceMetadataOptionsResponse{State: api.Some("applied"), HttpEndpoint: api.Some("enabled"), HttpTokens: api.Some("required"), HttpPutResponseHopLimit: new(int32(2)), HttpProtocolIpv6: api.Some("disabled"), InstanceMetadataTags: api.Some("disabled")},
+		MetadataOptions: &InstanceMetadataOptionsResponse{State: api.Some("applied"), HttpEndpoint: api.Some("enabled"), HttpTokens: api.Some("required"), HttpPutResponseHopLimit: new(int32(2)), HttpProtocolIpv6: api.Some("enabled"), InstanceMetadataTags: api.Some("disabled")},
 	}
 	switch d.State {
 	case trellis.InstanceShuttingDown, trellis.InstanceTerminated:

@@ -1,0 +1,55 @@
+package trellistest
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+)
+
+// TestMetadata asks the metadata of an instance as SDKs do, by IPv4 and IPv6, and in the ways that are refused.
+func TestMetadata(t *testing.T) {
+	t.Parallel()
+	tr := Start(t)
+	makeRole(t, tr, "", "worker")
+	vpc := tr.Call(t, "", "ec2", "CreateVpc", map[string]any{"CidrBlock": "10.0.0.0/16", "AmazonProvidedIpv6CidrBlock": true})["Vpc"].(map[string]any)
+	id := vpc["VpcId"].(string)
+	block := vpc["Ipv6CidrBlockAssociationSet"].([]any)[0].(map[string]any)["Ipv6CidrBlock"].(string)
+	subnet := tr.Call(t, "", "ec2", "CreateSubnet", map[string]any{"VpcId": id, "CidrBlock": "10.0.0.0/24", "Ipv6CidrBlock": block[:len(block)-len("/56")] + "/64",
+		"AvailabilityZone": tr.Region + "b"})["Subnet"].(map[string]any)["SubnetId"].(string)
+	made := tr.Call(t, "", "ec2", "RunInstances", map[string]any{"ImageId": "ami-0123456789abcdef0", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1,
+		"SubnetId": subnet, "PrivateIpAddress": "10.0.0.10", "Ipv6AddressCount": 1, "IamInstanceProfile": map[string]any{"Name": "worker"}})["Instances"].([]any)[0].(map[string]any)
+	instance := made["InstanceId"].(string)
+	tr.Await(t, "", "ec2", "DescribeInstances", map[string]any{"InstanceIds": []any{instance}}, "Reservations[0].Instances[0].State.Name", "running")
+	paths := map[string]string{
+		"/latest/meta-data/instance-id":                       instance,
+		"/latest/meta-data/placement/availability-zone/":      tr.Region + "b",
+		"/latest/meta-data/iam/security-credentials/":         "worker",
+		"/latest/meta-data/network/interfaces/macs/":          made["NetworkInterfaces"].([]any)[0].(map[string]any)["MacAddress"].(string) + "/",
+		"/latest/meta-data/local-ipv4":                        "10.0.0.10",
+		"/2021-07-15/meta-data/security-groups":               "default",
+		"/latest/meta-data/network/interfaces/macs/0a:00/mac": "",
+	}
+	var args []string
+	for path := range paths {
+		args = append(args, path)
+	}
+	var got map[string]any
+	if err := json.Unmarshal([]byte(tr.PythonInside(t, instance, mustRead(t, "testdata/metadata.py"), args...)), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"region": tr.Region, "no token": []any{401., "401 - Unauthorized"}, "made-up token": []any{401., "401 - Unauthorized"},
+		"no ttl": []any{400., "400 - Bad Request"}, "long ttl": []any{400., "400 - Bad Request"}, "forwarded": []any{403., "403 - Forbidden"},
+		"get token": []any{405., "405 - Method Not Allowed"}, "post": []any{405., "405 - Method Not Allowed"}, "nothing": []any{404., "404 - Not Found"}}
+	for _, mode := range []string{"IPv4", "IPv6"} {
+		m := map[string]any{"method": "iam-role", "caller": "arn:aws:sts::111122223333:assumed-role/worker/" + instance}
+		for path, text := range paths {
+			if m[path] = []any{200., text}; text == "" {
+				m[path] = []any{404., ""}
+			}
+		}
+		want[mode] = m
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
