@@ -34,6 +34,8 @@ type Options struct {
 	Services []Service
 	// Callers says who an access key id and session token belong to, and gives the key for the signature.
 	Callers func(accessKeyID, sessionToken string) (*authpolicy.Caller, *sigv4.Key, error)
+	// ResourceControl returns the resource control policies that hold for what an account owns. It may be nil.
+	ResourceControl func(account string) []authpolicy.Policies
 	// Applied returns when this node's traffic side has applied a revision, or the context ends. It may be nil.
 	Applied func(ctx context.Context, rev trellis.Revision)
 	// Ready is asked by /healthz: nil is 200, an error 503 with its text. It may be nil.
@@ -134,7 +136,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(s.options.Root())
 		return
 	}
-	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: trellis.NewUUID(), UserAgent: r.UserAgent(), tokens: s.tokens}}
+	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: trellis.NewUUID(), UserAgent: r.UserAgent(), tokens: s.tokens, control: s.options.ResourceControl}}
 	x.call.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
 	response, err := x.answer(w, r)
 	if err != nil {

@@ -115,7 +115,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Roots: sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) }), Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	loops := spareProcessor()
-	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Certificate: d.certificate, Groups: d.groups,
+	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, ResourceControl: d.resourceControl, Certificate: d.certificate, Groups: d.groups,
 		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout,
 		LogResource: d.accessLog.EmitResource, GatewaySocket: d.vpcs.GatewaySocket, LookUp: d.lookUp,
 		MaxMemory: boundMemory(), Workers: loops, Joined: c.Acceleration != AccelerateOff})
@@ -129,7 +129,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		Static: map[string]netip.Addr{APIName: trellis.APIAddr4}, Log: log})
 	d.metadata = newMetadata(d)
 	d.presences = &presences{d: d, log: log, running: map[place]opened{}, ending: map[place]chan struct{}{}, failed: map[place]string{}}
-	d.apiServer = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, Log: log, Ready: d.readiness,
+	d.apiServer = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, ResourceControl: d.resourceControl, Log: log, Ready: d.readiness,
 		Applied:  func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
 		TokenKey: st.Key("pagination tokens"),
 		Root:     func() []byte { return d.root },
@@ -276,6 +276,15 @@ func (d *Daemon) caller(accessKeyID, sessionToken string) (*authpolicy.Caller, *
 		return nil, nil, trellis.NewError(http.StatusServiceUnavailable, "ServiceUnavailable", "Trellis is starting")
 	}
 	return dir.Caller(accessKeyID, sessionToken)
+}
+
+// resourceControl finds what an organization holds the resources of an account to.
+func (d *Daemon) resourceControl(account string) []authpolicy.Policies {
+	dir := d.directory.Load()
+	if dir == nil {
+		return nil // nobody is known yet, so nobody gets that far
+	}
+	return dir.ResourceControl(account)
 }
 
 // bootstrap makes what exists from the first start on, and writes the administrator's credentials.

@@ -22,7 +22,7 @@ const retryAfter = 2 * time.Second
 // Kinds of nouns by what is made of them.
 var (
 	identityKinds = []trellis.Kind{trellis.KindAccount, trellis.KindOrganization, trellis.KindOrganizationalUnit,
-		trellis.KindUser, trellis.KindRole, trellis.KindAccessKey, trellis.KindManagedPolicy}
+		trellis.KindOrganizationPolicy, trellis.KindUser, trellis.KindGroup, trellis.KindRole, trellis.KindAccessKey, trellis.KindManagedPolicy}
 	certificateKinds = []trellis.Kind{trellis.KindCertificate}
 	vpcKinds         = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
 		trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
@@ -31,7 +31,8 @@ var (
 	// the control plane alone, and the others to what is done with a request that has come.
 	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindRule, trellis.KindAuthPolicy,
 		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription, trellis.KindCertificate, trellis.KindAuthority,
-		trellis.KindDomainVerification, trellis.KindResourceEndpointAssociation, trellis.KindCluster, trellis.KindPodIdentityAssociation}
+		trellis.KindDomainVerification, trellis.KindResourceEndpointAssociation, trellis.KindCluster, trellis.KindPodIdentityAssociation,
+		trellis.KindInstanceProfile, trellis.KindOIDCProvider}
 )
 
 // follow joins control and traffic: it follows the store and makes of each revision what this node needs,

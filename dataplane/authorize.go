@@ -29,6 +29,9 @@ func (x *exchange) decide() *denial {
 	p.Port, p.ServiceARN, p.ServiceNetworkARN = x.l.port, x.service.ARN, x.network.ARN
 	p.SourceVPC, p.SourceVPCOwner, p.SourceIP = x.vpc.ID, x.vpc.Account, x.from.Addr()
 	p.Now, p.ResourceTags = x.l.s.Now(), x.service.Tags
+	if control := x.l.s.ResourceControl; control != nil {
+		p.ResourceControl = control(x.service.Account())
+	}
 	d := authpolicy.Invoke(&x.policy, x.network.Layer, x.service.Layer)
 	if d.Allowed {
 		return nil

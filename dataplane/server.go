@@ -41,6 +41,8 @@ type Options struct {
 	Table func() *routing.Table
 	// Callers finds who an access key belongs to, and the key to verify with. Its errors are *trellis.Error.
 	Callers func(accessKeyID, token string) (*authpolicy.Caller, *sigv4.Key, error)
+	// ResourceControl returns the resource control policies that hold for what an account owns. May be nil.
+	ResourceControl func(account string) []authpolicy.Policies
 	// Certificate returns the key pair for a handshake by the certificate ARN of a service, empty for none, and the
 	// server name that the client asks for. It returns the same pointer for as long as the pair is the same. Without it
 	// nobody can speak TLS.

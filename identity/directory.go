@@ -1,8 +1,7 @@
 package identity
 
 import (
-	"errors"
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +16,10 @@ type Directory struct {
 	now        func() time.Time
 	sessionKey []byte
 	nouns      nouns
-	managed    map[string]string                 // texts of managed policies by ARN
-	compiled   map[string]compiled               // identity policies by text
+	managed    map[string]string                        // texts of managed policies by ARN
+	attachedTo map[string][]*trellis.OrganizationPolicy // by root, unit or account; sorted by id
+	compiled   map[policyText]compiled
+	controls   map[string]*control               // by account, nil where no policies of an organization hold
 	keys       map[string]*credential            // users' access keys by id
 	callers    *recent[*credential]              // sessions of this snapshot by token
 	opened     *recent[*openedSession]           // envelopes by token, handed from snapshot to snapshot
@@ -33,14 +34,10 @@ type nouns struct {
 	units    map[string]*trellis.OrganizationalUnit // by bare id
 	users    map[string]*trellis.User
 	roles    map[string]*trellis.Role
+	groups   map[string]*trellis.Group
 	policies map[string]*trellis.ManagedPolicy
+	control  map[string]*trellis.OrganizationPolicy
 	keys     map[string]*trellis.AccessKey
-}
-
-// compiled is a policy that was compiled, or why it could not be.
-type compiled struct {
-	policy *authpolicy.Policy
-	err    error
 }
 
 // credential is what Caller answers.
@@ -73,7 +70,8 @@ func NewDirectory(st *trellis.State, prev *Directory, sessionKey []byte, now fun
 	}
 	d := &Directory{
 		now: now, sessionKey: sessionKey, nouns: nounsOf(st),
-		managed: map[string]string{}, compiled: map[string]compiled{}, keys: map[string]*credential{},
+		managed: map[string]string{}, attachedTo: map[string][]*trellis.OrganizationPolicy{}, compiled: map[policyText]compiled{},
+		controls: map[string]*control{}, keys: map[string]*credential{},
 		callers: newRecent[*credential](sessionsRemembered), orgPaths: map[string]string{},
 		signing: map[*trellis.AccessKey]*sigv4.Key{},
 	}
@@ -86,14 +84,15 @@ func NewDirectory(st *trellis.State, prev *Directory, sessionKey []byte, now fun
 	for _, p := range d.nouns.policies {
 		d.managed[p.ARN()] = p.Text
 	}
-	// What a user or role has is compiled now, so that Caller never parses for a user, and for a session
-	// only its own session policy.
-	for _, u := range d.nouns.users {
-		d.compileAll(prev, u.Inline, u.Attached)
+	for _, p := range d.nouns.control {
+		for _, target := range p.Targets {
+			d.attachedTo[target] = append(d.attachedTo[target], p)
+		}
 	}
-	for _, r := range d.nouns.roles {
-		d.compileAll(prev, r.Inline, r.Attached)
+	for _, list := range d.attachedTo {
+		slices.SortFunc(list, func(a, b *trellis.OrganizationPolicy) int { return strings.Compare(a.ID, b.ID) })
 	}
+	d.compilePolicies(prev)
 	for id := range d.nouns.accounts {
 		d.orgPaths[id] = d.orgPath(id)
 	}
@@ -113,8 +112,8 @@ func nounsOf(st *trellis.State) nouns {
 	n := nouns{
 		accounts: byKey[*trellis.Account](st), orgs: byKey[*trellis.Organization](st),
 		units: map[string]*trellis.OrganizationalUnit{}, users: byKey[*trellis.User](st),
-		roles: byKey[*trellis.Role](st), policies: byKey[*trellis.ManagedPolicy](st),
-		keys: byKey[*trellis.AccessKey](st),
+		roles: byKey[*trellis.Role](st), groups: byKey[*trellis.Group](st), policies: byKey[*trellis.ManagedPolicy](st),
+		control: byKey[*trellis.OrganizationPolicy](st), keys: byKey[*trellis.AccessKey](st),
 	}
 	for u := range trellis.All[*trellis.OrganizationalUnit](st) {
 		n.units[u.ID] = u
@@ -143,7 +142,8 @@ func (n *nouns) same(st *trellis.State) bool {
 		}
 	}
 	return sameNouns(n.accounts, st) && sameNouns(n.orgs, st) && sameNouns(n.users, st) &&
-		sameNouns(n.roles, st) && sameNouns(n.policies, st) && sameNouns(n.keys, st)
+		sameNouns(n.roles, st) && sameNouns(n.groups, st) && sameNouns(n.policies, st) && sameNouns(n.control, st) &&
+		sameNouns(n.keys, st)
 }
 
 // sameNouns is same for one kind.
@@ -163,55 +163,6 @@ func sameNouns[T interface {
 	return true
 }
 
-// compileAll compiles inline and attached policies, unless prev has compiled the same text.
-func (d *Directory) compileAll(prev *Directory, inline []trellis.PolicyDoc, attached []string) {
-	one := func(text string) {
-		if _, ok := d.compiled[text]; ok {
-			return
-		}
-		c, ok := prev.compiled[text]
-		if !ok {
-			c.policy, c.err = authpolicy.Parse(text, authpolicy.Identity)
-		}
-		d.compiled[text] = c
-	}
-	for _, p := range inline {
-		one(p.Text)
-	}
-	for _, arn := range attached {
-		if text, ok := d.managed[arn]; ok {
-			one(text)
-		}
-	}
-}
-
-// identityLayer returns the compiled policies of a user or role. A policy that cannot be compiled, or is
-// gone, breaks the layer: it may have held a deny.
-func (d *Directory) identityLayer(inline []trellis.PolicyDoc, attached []string) (layer authpolicy.Policies, broken error) {
-	for _, p := range inline {
-		c := d.compiled[p.Text]
-		if c.err != nil {
-			broken = errors.Join(broken, fmt.Errorf("inline policy %s: %w", p.Name, c.err))
-			continue
-		}
-		layer = append(layer, authpolicy.Named{Name: "inline policy " + p.Name, Policy: c.policy})
-	}
-	for _, arn := range attached {
-		text, ok := d.managed[arn]
-		if !ok {
-			broken = errors.Join(broken, fmt.Errorf("managed policy %s: %w", arn, trellis.ErrNotExist))
-			continue
-		}
-		c := d.compiled[text]
-		if c.err != nil {
-			broken = errors.Join(broken, fmt.Errorf("managed policy %s: %w", arn, c.err))
-			continue
-		}
-		layer = append(layer, authpolicy.Named{Name: arn, Policy: c.policy})
-	}
-	return layer, broken
-}
-
 // userCredential is the credential of a user's access key.
 func (d *Directory) userCredential(k *trellis.AccessKey, key *sigv4.Key) *credential {
 	u, ok := d.nouns.users[k.Account+"/"+k.UserName]
@@ -221,7 +172,7 @@ func (d *Directory) userCredential(k *trellis.AccessKey, key *sigv4.Key) *creden
 	c := &authpolicy.Caller{Principal: d.inOrg(trellis.Principal{
 		Type: trellis.PrincipalUser, Account: u.Account, ARN: u.ARN(), PolicyARN: u.ARN(), UserID: u.ID, Tags: u.Tags,
 	})}
-	c.Identity, c.Broken = d.identityLayer(u.Inline, u.Attached)
+	d.boundUser(c, u)
 	return &credential{accessKeyID: k.ID, caller: c, key: key}
 }
 

@@ -40,7 +40,7 @@ func (d *Directory) sessionCaller(r *trellis.Role, s *session) *authpolicy.Calle
 		UserID: r.ID + ":" + s.Name, SessionName: s.Name, Tags: mergeTags(r.Tags, s.Tags), TokenIssuedAt: s.IssuedAt,
 		SourceIdentity: s.SourceIdentity, FederatedProvider: s.Provider, TransitiveTags: s.TransitiveTags, X509: s.X509,
 	})}
-	c.Identity, c.Broken = d.identityLayer(r.Inline, r.Attached)
+	d.boundRole(c, r)
 	if s.Policy != "" || len(s.PolicyARNs) > 0 {
 		policies, err := d.sessionPolicies(s)
 		if err != nil {

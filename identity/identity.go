@@ -28,6 +28,15 @@ const (
 	KeyInactive      = "Inactive"
 )
 
+// The types of an organization's policies that Trellis has (Organizations API reference, Policy).
+const (
+	ServiceControlPolicy  = "SERVICE_CONTROL_POLICY"
+	ResourceControlPolicy = "RESOURCE_CONTROL_POLICY"
+)
+
+// serviceLinkedPath begins the path of roles that belong to a service of AWS.
+const serviceLinkedPath = "/aws-service-role/"
+
 // Options are what an Identity needs.
 type Options struct {
 	Store  *store.Store

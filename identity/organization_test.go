@@ -144,8 +144,16 @@ func TestDirectoryIsReused(t *testing.T) {
 		t.Error("a service changed the directory")
 	}
 	b := *a
-	st.Put(&b)
-	if identity.NewDirectory(st, d, w.identity.SessionKey(), w.now) == d {
-		t.Error("an account did not change the directory")
+	for _, n := range []trellis.Noun{&b, &trellis.Organization{ID: "o-1"}, &trellis.OrganizationalUnit{ID: "ou-1", OrgID: "o-1"},
+		&trellis.OrganizationPolicy{ID: "p-1", OrgID: "o-1"}, &trellis.User{Name: "u"}, &trellis.Group{Name: "g"}, &trellis.Role{Name: "r"},
+		&trellis.ManagedPolicy{Name: "p"}, &trellis.AccessKey{ID: "AKIA1"}} {
+		st.Put(n)
+		next := identity.NewDirectory(st, d, w.identity.SessionKey(), w.now)
+		if next == d {
+			t.Errorf("%s did not change the directory", n.Kind())
+		}
+		if d = next; identity.NewDirectory(st, d, w.identity.SessionKey(), w.now) != d {
+			t.Errorf("%s changes the directory again and again", n.Kind())
+		}
 	}
 }

@@ -26,6 +26,9 @@ type Service struct {
 // ref is what other nouns call the service by.
 func (s *Service) ref() trellis.Ref { return trellis.Ref{Account: s.noun.Account, ID: s.noun.ID} }
 
+// Account is who owns the service.
+func (s *Service) Account() string { return s.noun.Account }
+
 // Listener finds the listener of a port, nil when there is none.
 func (s *Service) Listener(port int) *Listener {
 	for i := range s.listeners {
