@@ -7,15 +7,34 @@ import (
 
 // Account owns nouns. One of them, the management account, exists from the first start.
 type Account struct {
-	ID        string            `json:"id"` // 12 digits
-	Name      string            `json:"name"`
-	Email     string            `json:"email"`
-	Status    string            `json:"status"` // ACTIVE or SUSPENDED
-	CreatedAt time.Time         `json:"createdAt"`
-	OrgID     string            `json:"orgId,omitempty"`    // o-…, empty outside of an organization
-	ParentID  string            `json:"parentId,omitempty"` // r-… or ou-…
-	RequestID string            `json:"requestId,omitempty"`
-	Tags      map[string]string `json:"tags,omitempty"`
+	ID        string          `json:"id"` // 12 digits
+	Name      string          `json:"name"`
+	Email     string          `json:"email"`
+	Status    string          `json:"status"` // ACTIVE or SUSPENDED
+	CreatedAt time.Time       `json:"createdAt"`
+	OrgID     string          `json:"orgId,omitempty"`    // o-…, empty outside of an organization
+	ParentID  string          `json:"parentId,omitempty"` // r-… or ou-…
+	RequestID string          `json:"requestId,omitempty"`
+	JoinedAt  time.Time       `json:"joinedAt,omitzero"` // of an account that was invited; others joined when they were made
+	Alias     string          `json:"alias,omitempty"`   // unique among all accounts
+	Passwords *PasswordPolicy `json:"passwords,omitempty"`
+	// Delegations are the services that the account is delegated administrator of in its organization, with since when.
+	Delegations map[string]time.Time `json:"delegations,omitempty"`
+	Tags        map[string]string    `json:"tags,omitempty"`
+}
+
+// PasswordPolicy is what an account asks of its users' passwords: a record, as users have no passwords here (IAM API
+// reference, PasswordPolicy).
+type PasswordPolicy struct {
+	MinimumLength   int   `json:"minimumLength"`
+	Symbols         bool  `json:"symbols,omitempty"`
+	Numbers         bool  `json:"numbers,omitempty"`
+	Uppercase       bool  `json:"uppercase,omitempty"`
+	Lowercase       bool  `json:"lowercase,omitempty"`
+	UsersMayChange  bool  `json:"usersMayChange,omitempty"`
+	MaxAgeDays      int   `json:"maxAgeDays,omitempty"`      // 0: passwords don't expire
+	ReusePrevention int   `json:"reusePrevention,omitempty"` // how many earlier ones are refused
+	HardExpiry      *bool `json:"hardExpiry,omitempty"`
 }
 
 // IsAccountID tells whether s is the 12 digits of an account.

@@ -21,6 +21,7 @@ const (
 	KindDomainVerification          Kind = "domainverification"
 	KindEndpointAddress             Kind = "endpointaddress"
 	KindGroup                       Kind = "group"
+	KindHandshake                   Kind = "handshake"
 	KindInstance                    Kind = "instance"
 	KindInstanceProfile             Kind = "instanceprofile"
 	KindListener                    Kind = "listener"
@@ -78,6 +79,7 @@ var makers = map[Kind]func() Noun{
 	KindDomainVerification:          func() Noun { return new(DomainVerification) },
 	KindEndpointAddress:             func() Noun { return new(EndpointAddress) },
 	KindGroup:                       func() Noun { return new(Group) },
+	KindHandshake:                   func() Noun { return new(Handshake) },
 	KindInstance:                    func() Noun { return new(Instance) },
 	KindInstanceProfile:             func() Noun { return new(InstanceProfile) },
 	KindListener:                    func() Noun { return new(Listener) },

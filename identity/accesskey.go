@@ -32,8 +32,8 @@ func keysOf(tx *store.Tx, account, user string) ([]*trellis.AccessKey, error) {
 func (i *Identity) CreateAccessKey(ctx context.Context, c *authpolicy.Caller, user string) (*trellis.AccessKey, trellis.Revision, error) {
 	account := c.Principal.Account
 	k := &trellis.AccessKey{ID: newID("AKIA", 16), Account: account, UserName: user, Secret: newSecret(), Status: KeyActive, CreatedAt: i.now()}
-	rev, err := i.commit(ctx, c, "iam:CreateAccessKey", userARN(account, user), nil, func(tx *store.Tx) error {
-		if _, err := get[*trellis.User](tx, account+"/"+user, noUser(user)); err != nil {
+	rev, err := i.o.Store.Commit(ctx, func(tx *store.Tx) error {
+		if _, err := lookUpUser(tx, c, "iam:CreateAccessKey", user, nil); err != nil {
 			return err
 		}
 		ids, err := tx.Marked(keysSet(account, user))
@@ -56,8 +56,8 @@ func (i *Identity) CreateAccessKey(ctx context.Context, c *authpolicy.Caller, us
 // ListAccessKeys returns the access keys of a user.
 func (i *Identity) ListAccessKeys(ctx context.Context, c *authpolicy.Caller, user string) (keys []*trellis.AccessKey, err error) {
 	account := c.Principal.Account
-	err = i.read(ctx, c, "iam:ListAccessKeys", userARN(account, user), func(tx *store.Tx) error {
-		if _, err := get[*trellis.User](tx, account+"/"+user, noUser(user)); err != nil {
+	err = i.o.Store.Read(ctx, func(tx *store.Tx) error {
+		if _, err := lookUpUser(tx, c, "iam:ListAccessKeys", user, nil); err != nil {
 			return err
 		}
 		keys, err = keysOf(tx, account, user)
@@ -71,9 +71,8 @@ func (i *Identity) UpdateAccessKey(ctx context.Context, c *authpolicy.Caller, us
 	if status != KeyActive && status != KeyInactive {
 		return 0, trellis.NewError(400, "ValidationError", "Status must be %s or %s.", KeyActive, KeyInactive)
 	}
-	account := c.Principal.Account
-	return i.commit(ctx, c, "iam:UpdateAccessKey", userARN(account, user), nil, func(tx *store.Tx) error {
-		k, err := keyOf(tx, account, user, id)
+	return i.o.Store.Commit(ctx, func(tx *store.Tx) error {
+		k, err := keyOf(tx, c, "iam:UpdateAccessKey", user, id)
 		if err != nil {
 			return err
 		}
@@ -85,21 +84,21 @@ func (i *Identity) UpdateAccessKey(ctx context.Context, c *authpolicy.Caller, us
 
 // DeleteAccessKey removes an access key: nothing that is signed with it is accepted any more.
 func (i *Identity) DeleteAccessKey(ctx context.Context, c *authpolicy.Caller, user, id string) (trellis.Revision, error) {
-	account := c.Principal.Account
-	return i.commit(ctx, c, "iam:DeleteAccessKey", userARN(account, user), nil, func(tx *store.Tx) error {
-		k, err := keyOf(tx, account, user, id)
+	return i.o.Store.Commit(ctx, func(tx *store.Tx) error {
+		k, err := keyOf(tx, c, "iam:DeleteAccessKey", user, id)
 		if err != nil {
 			return err
 		}
 		tx.Delete(k)
-		tx.Unmark(keysSet(account, user), id)
+		tx.Unmark(keysSet(k.Account, user), id)
 		return nil
 	})
 }
 
 // keyOf returns one access key of a user; another's key does not exist for it.
-func keyOf(tx *store.Tx, account, user, id string) (*trellis.AccessKey, error) {
-	if _, err := get[*trellis.User](tx, account+"/"+user, noUser(user)); err != nil {
+func keyOf(tx *store.Tx, c *authpolicy.Caller, action, user, id string) (*trellis.AccessKey, error) {
+	u, err := lookUpUser(tx, c, action, user, nil)
+	if err != nil {
 		return nil, err
 	}
 	missing := noSuchEntity("The Access Key with id %s cannot be found.", id)
@@ -107,7 +106,7 @@ func keyOf(tx *store.Tx, account, user, id string) (*trellis.AccessKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.Account != account || k.UserName != user {
+	if k.Account != u.Account || k.UserName != user {
 		return nil, missing
 	}
 	return k, nil

@@ -81,6 +81,9 @@ func (i *Identity) CreateAccount(ctx context.Context, c *authpolicy.Caller, in N
 			return err
 		}
 		tx.Put(a)
+		if err := joinControls(tx, o, a.ID); err != nil {
+			return err
+		}
 		return i.putAccessRole(tx, o, a, in.RoleName)
 	})
 	if err != nil {
@@ -149,8 +152,8 @@ func (i *Identity) createdAccounts(ctx context.Context, c *authpolicy.Caller, ac
 	return slices.DeleteFunc(accounts, func(a *trellis.Account) bool { return a.RequestID == "" }), err
 }
 
-// DescribeAccount returns an account of the organization, and the organization.
-func (i *Identity) DescribeAccount(ctx context.Context, c *authpolicy.Caller, id string) (a *trellis.Account, o *trellis.Organization, err error) {
+// DescribeAccount returns an account of the organization, the organization, and the account's place in it.
+func (i *Identity) DescribeAccount(ctx context.Context, c *authpolicy.Caller, id string) (a *trellis.Account, o *trellis.Organization, place string, err error) {
 	err = i.readOrg(ctx, c, "DescribeAccount", func(tx *store.Tx, found *trellis.Organization) error {
 		o = found
 		if a, err = get[*trellis.Account](tx, id, errNoAccount()); err != nil {
@@ -159,9 +162,11 @@ func (i *Identity) DescribeAccount(ctx context.Context, c *authpolicy.Caller, id
 		if a.OrgID != o.ID {
 			return errNoAccount()
 		}
-		return nil
+		place, err = placeOf(tx, o, a.ParentID)
+		place += a.ID + "/"
+		return err
 	})
-	return a, o, err
+	return a, o, place, err
 }
 
 // ListAccounts returns the accounts of the organization by id. parent is empty for all of them, or the id of
@@ -240,25 +245,23 @@ func (i *Identity) MoveAccount(ctx context.Context, c *authpolicy.Caller, id, fr
 
 // CloseAccount suspends an account for good: nothing that it signs is accepted any more.
 func (i *Identity) CloseAccount(ctx context.Context, c *authpolicy.Caller, id string) (trellis.Revision, error) {
-	return i.changeMember(ctx, c, "CloseAccount", id, func(a *trellis.Account) error {
+	return i.changeMember(ctx, c, "CloseAccount", id, func(tx *store.Tx, _ *trellis.Organization, a *trellis.Account) error {
 		if a.Status != AccountActive {
 			return orgError("AccountAlreadyClosedException", "You attempted to close an account that is already closed.")
 		}
 		a.Status = AccountSuspended
+		tx.Put(a)
 		return nil
 	})
 }
 
 // RemoveAccount takes an account out of the organization. It goes on by itself.
 func (i *Identity) RemoveAccount(ctx context.Context, c *authpolicy.Caller, id string) (trellis.Revision, error) {
-	return i.changeMember(ctx, c, "RemoveAccountFromOrganization", id, func(a *trellis.Account) error {
-		a.OrgID, a.ParentID = "", ""
-		return nil
-	})
+	return i.changeMember(ctx, c, "RemoveAccountFromOrganization", id, leave)
 }
 
 // changeMember changes an account of the organization other than the management account.
-func (i *Identity) changeMember(ctx context.Context, c *authpolicy.Caller, action, id string, change func(*trellis.Account) error) (trellis.Revision, error) {
+func (i *Identity) changeMember(ctx context.Context, c *authpolicy.Caller, action, id string, change func(*store.Tx, *trellis.Organization, *trellis.Account) error) (trellis.Revision, error) {
 	return i.changeOrg(ctx, c, action, nil, func(tx *store.Tx, o *trellis.Organization) error {
 		a, err := get[*trellis.Account](tx, id, errNoAccount())
 		if err != nil {
@@ -272,17 +275,16 @@ func (i *Identity) changeMember(ctx context.Context, c *authpolicy.Caller, actio
 		case a.ID == o.ManagementAccountID:
 			return orgError("MasterCannotLeaveOrganizationException", "You can't remove the management account from its organization.")
 		}
-		if err := change(a); err != nil {
-			return err
-		}
-		tx.Put(a)
-		return nil
+		return change(tx, o, a)
 	})
 }
 
-// JoinedAt is when an account joined its organization: with the organization for the management account, with
-// its own making for the others.
+// JoinedAt is when an account joined its organization: with the organization for the management account, when it
+// accepted for one that was invited, with its own making for the others.
 func JoinedAt(a *trellis.Account, o *trellis.Organization) time.Time {
+	if !a.JoinedAt.IsZero() {
+		return a.JoinedAt
+	}
 	if a.CreatedAt.Before(o.CreatedAt) {
 		return o.CreatedAt
 	}

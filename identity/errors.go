@@ -1,7 +1,11 @@
 package identity
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
 )
 
 // noSuchEntity is IAM's error for what does not exist.
@@ -24,9 +28,44 @@ func deleteConflict(format string, args ...any) *trellis.Error {
 	return trellis.NewError(409, "DeleteConflict", format, args...)
 }
 
-// malformedPolicy is IAM's and STS's error for a policy that does not compile.
+// malformedPolicy is IAM's and STS's error for a policy that does not compile: AWS's sentence where it has one for the
+// fault, with the place behind it.
 func malformedPolicy(err error) *trellis.Error {
-	return trellis.NewError(400, "MalformedPolicyDocument", "%s", err)
+	return trellis.NewError(400, "MalformedPolicyDocument", "%s", malformed(err))
+}
+
+// malformed is what is wrong with a policy, in AWS's words where they are known.
+func malformed(err error) string {
+	fault, ok := errors.AsType[*authpolicy.ParseError](err)
+	if !ok {
+		return err.Error()
+	}
+	element := fault.Where[strings.LastIndexByte(fault.Where, '.')+1:]
+	missing, foreign := fault.Message == "is missing", strings.HasPrefix(fault.Message, "does not belong")
+	sentence := ""
+	switch {
+	case fault.Where == "policy" || element == "Statement":
+		sentence = "Syntax errors in policy."
+	case element == "Version":
+		sentence = "The policy must contain a valid version string"
+	case element == "Resource" && missing:
+		sentence = "Policy statement must contain resources."
+	case element == "Action" && missing:
+		sentence = "Policy statement must contain actions."
+	case element == "Action" || element == "NotAction":
+		sentence = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+	case element == "Resource" && foreign:
+		sentence = "Has prohibited field Resource"
+	case element == "Principal" && foreign:
+		sentence = "Policy document should not specify a principal."
+	case missing:
+		sentence = "Missing required field " + element
+	case strings.Contains(fault.Where, ".Principal") || strings.Contains(fault.Where, ".NotPrincipal"):
+		sentence = "Invalid principal in policy"
+	default:
+		return err.Error()
+	}
+	return sentence + " (" + err.Error() + ")"
 }
 
 // invalidInput is IAM's error for a field that the model allows and the service does not.

@@ -94,6 +94,63 @@ func (i *Identity) commit(ctx context.Context, c *authpolicy.Caller, action, res
 	return i.o.Store.Commit(ctx, fn)
 }
 
+// lookUp reads a noun of IAM by its key after the caller's policies have allowed an action on it, by its ARN, tags and
+// permissions boundary. One that does not exist is asked about by the ARN that it would have at the path "/", so that who
+// may not ask is not told either.
+func lookUp[T interface {
+	trellis.Noun
+	ARN() string
+	Common() *trellis.Meta
+}](tx *store.Tx, c *authpolicy.Caller, action, key, arn string, missing *trellis.Error, keys map[string][]string) (T, error) {
+	n, err := store.Get[T](tx, key)
+	if errors.Is(err, trellis.ErrNotExist) {
+		if err := c.Authorize(action, arn, keys); err != nil {
+			return n, err
+		}
+		return n, missing
+	}
+	if err != nil {
+		return n, err
+	}
+	boundary := ""
+	switch n := any(n).(type) {
+	case *trellis.User:
+		boundary = n.Boundary
+	case *trellis.Role:
+		boundary = n.Boundary
+	}
+	return n, authorizeOn(c, action, n.ARN(), n.Common().Tags, boundary, keys)
+}
+
+// authorizeOn asks a caller's policies about an action on what has tags and a permissions boundary, if any (Service
+// Authorization Reference, list_awsidentityandaccessmanagementiam).
+func authorizeOn(c *authpolicy.Caller, action, arn string, tags map[string]string, boundary string, keys map[string][]string) error {
+	extra := maps.Clone(keys)
+	if extra == nil {
+		extra = map[string][]string{}
+	}
+	for k, v := range tags {
+		extra["iam:resourcetag/"+lower(k)] = []string{v}
+	}
+	if _, asked := extra[boundaryKey]; !asked && boundary != "" {
+		extra[boundaryKey] = []string{boundary}
+	}
+	return c.AuthorizeRequest(&authpolicy.Request{Action: action, Resource: arn, ResourceTags: tags, Extra: extra, Now: time.Now()})
+}
+
+// boundaryKey is the condition key of the permissions boundary that a request sets, or that its subject has.
+const boundaryKey = "iam:permissionsboundary"
+
+// PassRole asks whether a caller may hand a role to a service, for example ec2.amazonaws.com, to use with a resource whose
+// ARN is empty while it has none.
+func PassRole(c *authpolicy.Caller, r *trellis.Role, service, resource string) error {
+	keys := map[string][]string{"iam:passedtoservice": {service}}
+	if resource != "" {
+		keys["iam:associatedresourcearn"] = []string{resource}
+	}
+	return authorizeOn(c, "iam:PassRole", r.ARN(), r.Tags, "", keys)
+}
+
 // get is store.Get with an error for the client when there is no such noun.
 func get[T trellis.Noun](tx *store.Tx, key string, missing *trellis.Error) (T, error) {
 	n, err := store.Get[T](tx, key)
@@ -102,6 +159,21 @@ func get[T trellis.Noun](tx *store.Tx, key string, missing *trellis.Error) (T, e
 	}
 	return n, err
 }
+
+// newKeys are the condition keys of a request that makes a user or role.
+func newKeys(tags map[string]string, boundary string) map[string][]string {
+	m := tagKeys(tags)
+	if boundary != "" {
+		if m == nil {
+			m = map[string][]string{}
+		}
+		m[boundaryKey] = []string{boundary}
+	}
+	return m
+}
+
+// untagKeys are the condition keys of a request that removes tags.
+func untagKeys(keys []string) map[string][]string { return map[string][]string{"aws:tagkeys": keys} }
 
 // tagKeys are the condition keys of tags in a request: aws:RequestTag/k and aws:TagKeys.
 func tagKeys(tags map[string]string) map[string][]string {

@@ -255,8 +255,8 @@ func TestManagedPolicies(t *testing.T) {
 	}
 	_, err = i.DeletePolicy(ctx, admin, arn)
 	wantCode(t, "delete while attached", err, "DeleteConflict")
-	if _, uses, err := i.GetPolicy(ctx, admin, "iam:GetPolicy", arn); err != nil || len(uses) != 1 || uses[0] != "user/reader" {
-		t.Errorf("uses %v, %v", uses, err)
+	if p, err := i.GetPolicy(ctx, admin, "iam:GetPolicy", arn); err != nil || len(p.Uses) != 1 || p.Uses[0] != "user/reader" {
+		t.Errorf("uses %v, %v", p, err)
 	}
 	_, err = i.DetachPolicy(ctx, admin, identity.UserBearer, "reader", arn)
 	w.must(err)

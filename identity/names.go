@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/store"
 )
 
 // The forms of names and paths (IAM API reference, CreateUser and CreateRole).
@@ -19,12 +20,23 @@ const (
 	maxUserName         = 64
 	maxRoleName         = 64
 	maxPolicyName       = 128
+	maxGroupName        = 128
+	maxProfileName      = 128
 	maxKeysOfUser       = 2
 	maxAttached         = 10
 	maxInlineOfUser     = 2048  // characters of all inline policies together, without white space
+	maxInlineOfGroup    = 5120  // likewise
 	maxInlineOfRole     = 10240 // likewise
 	maxTrust            = 2048
 	maxManaged          = 6144
+	maxVersions         = 5 // of a managed policy
+	maxGroupsOfUser     = 10
+	maxUsers            = 5000 // these are of an account
+	maxGroups           = 300
+	maxRoles            = 1000
+	maxPolicies         = 1500
+	maxProfiles         = 1000
+	maxProviders        = 100
 	defaultSession      = 3600
 	minSession          = 900
 	maxChainedSession   = 3600
@@ -66,6 +78,15 @@ func checkTags(tags map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// quota refuses one more noun of a kind than an account may have. The name is the quota's in AWS's sentence.
+func quota[T trellis.Noun](tx *store.Tx, account, name string, most int) error {
+	all, err := store.List[T](tx, account+"/")
+	if err == nil && len(all) >= most {
+		return limitExceeded("Cannot exceed quota for %s: %d", name, most)
+	}
+	return err
 }
 
 // sizeOf counts the characters of a policy as IAM's quotas do, without white space.

@@ -73,10 +73,10 @@ func (i *Identity) changeOrg(ctx context.Context, c *authpolicy.Caller, action s
 	})
 }
 
-// readOrg reads something of the organization that the caller manages.
+// readOrg reads something of the organization that the caller manages, or has a part in as delegated administrator.
 func (i *Identity) readOrg(ctx context.Context, c *authpolicy.Caller, action string, fn func(*store.Tx, *trellis.Organization) error) error {
 	return i.read(ctx, c, "organizations:"+action, "*", func(tx *store.Tx) error {
-		o, err := managed(tx, c)
+		o, err := watched(tx, c)
 		if err != nil {
 			return err
 		}
@@ -111,6 +111,14 @@ func (i *Identity) CreateOrganization(ctx context.Context, c *authpolicy.Caller,
 		a.OrgID, a.ParentID = o.ID, o.RootID
 		tx.Put(o)
 		tx.Put(a)
+		if o.FeatureSet != "ALL" {
+			return nil
+		}
+		for policyType := range fullAccess {
+			if err := i.putFullAccess(tx, o, policyType); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -153,6 +161,22 @@ func (i *Identity) DeleteOrganization(ctx context.Context, c *authpolicy.Caller)
 		services, err := tx.Marked(serviceAccess(o))
 		if err != nil {
 			return err
+		}
+		controls, err := controlsOf(tx, o, "")
+		if err != nil {
+			return err
+		}
+		for _, p := range controls {
+			tx.Delete(p)
+		}
+		handshakes, err := store.List[*trellis.Handshake](tx, "")
+		if err != nil {
+			return err
+		}
+		for _, h := range handshakes {
+			if h.OrgID == o.ID {
+				tx.Delete(h)
+			}
 		}
 		for _, s := range services {
 			tx.Unmark(serviceAccess(o), s)
@@ -258,7 +282,7 @@ func (i *Identity) ListServiceAccess(ctx context.Context, c *authpolicy.Caller) 
 	return services, err
 }
 
-// tagged is an account or organizational unit with its tags.
+// tagged is an account, organizational unit or policy with its tags.
 type tagged struct {
 	noun trellis.Noun
 	tags *map[string]string
@@ -266,7 +290,17 @@ type tagged struct {
 
 // taggedOf reads what has tags in an organization.
 func taggedOf(tx *store.Tx, o *trellis.Organization, id string) (*tagged, error) {
-	missing := orgError("TargetNotFoundException", "You specified a target that doesn't exist.")
+	missing := errNoTarget()
+	if strings.HasPrefix(id, "p-") {
+		p, err := get[*trellis.OrganizationPolicy](tx, o.ID+"/"+id, missing)
+		if err != nil {
+			return nil, err
+		}
+		if p.AWSManaged {
+			return nil, errAWSControl()
+		}
+		return &tagged{p, &p.Tags}, nil
+	}
 	if strings.HasPrefix(id, "ou-") {
 		u, err := get[*trellis.OrganizationalUnit](tx, o.ID+"/"+id, missing)
 		if err != nil {

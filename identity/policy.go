@@ -10,203 +10,6 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// Bearer is the kind of what has policies.
-type Bearer string
-
-// The kinds of bearers.
-const (
-	UserBearer Bearer = "user"
-	RoleBearer Bearer = "role"
-)
-
-// bearing is a user or role with its policies, ready to be changed and put.
-type bearing struct {
-	kind     Bearer
-	name     string
-	account  string
-	inline   *[]trellis.PolicyDoc
-	attached *[]string
-	noun     trellis.Noun
-	meta     *trellis.Meta
-}
-
-// action is the IAM action about this kind of bearer: iam:Put{}Policy is iam:PutRolePolicy for a role.
-func (b Bearer) action(form string) string {
-	return "iam:" + strings.Replace(form, "{}", strings.ToUpper(string(b[:1]))+string(b[1:]), 1)
-}
-
-// arn is the ARN that authorizes a request about the bearer.
-func (b Bearer) arn(account, name string) string { return trellis.IAMARN(account, string(b)+"/"+name) }
-
-// load reads a bearer.
-func (b Bearer) load(tx *store.Tx, account, name string) (*bearing, error) {
-	if b == UserBearer {
-		u, err := get[*trellis.User](tx, account+"/"+name, noUser(name))
-		if err != nil {
-			return nil, err
-		}
-		return &bearing{b, name, account, &u.Inline, &u.Attached, u, &u.Meta}, nil
-	}
-	r, err := get[*trellis.Role](tx, account+"/"+name, noRole(name))
-	if err != nil {
-		return nil, err
-	}
-	return &bearing{b, name, account, &r.Inline, &r.Attached, r, &r.Meta}, nil
-}
-
-// member is how the set of a managed policy's bearers names this one.
-func (b *bearing) member() string { return string(b.kind) + "/" + b.account + "/" + b.name }
-
-// policyUse is the set of who has a managed policy attached.
-func policyUse(arn string) string { return "policyuse/" + arn }
-
-// changeBearer changes the policies of a user or role.
-func (i *Identity) changeBearer(ctx context.Context, c *authpolicy.Caller, kind Bearer, action, name string, keys map[string][]string, change func(*store.Tx, *bearing) error) (trellis.Revision, error) {
-	account := c.Principal.Account
-	return i.commit(ctx, c, kind.action(action), kind.arn(account, name), keys, func(tx *store.Tx) error {
-		b, err := kind.load(tx, account, name)
-		if err != nil {
-			return err
-		}
-		if err := change(tx, b); err != nil {
-			return err
-		}
-		b.meta.UpdatedAt = i.now()
-		tx.Put(b.noun)
-		return nil
-	})
-}
-
-// readBearer reads the policies of a user or role.
-func (i *Identity) readBearer(ctx context.Context, c *authpolicy.Caller, kind Bearer, action, name string) (b *bearing, err error) {
-	account := c.Principal.Account
-	err = i.read(ctx, c, kind.action(action), kind.arn(account, name), func(tx *store.Tx) error {
-		b, err = kind.load(tx, account, name)
-		return err
-	})
-	return b, err
-}
-
-// PutInlinePolicy adds or replaces an inline policy of a user or role.
-func (i *Identity) PutInlinePolicy(ctx context.Context, c *authpolicy.Caller, kind Bearer, name, policyName, text string) (trellis.Revision, error) {
-	if err := checkName("policyName", policyName, maxPolicyName); err != nil {
-		return 0, err
-	}
-	if _, err := authpolicy.Parse(text, authpolicy.Identity); err != nil {
-		return 0, malformedPolicy(err)
-	}
-	return i.changeBearer(ctx, c, kind, "Put{}Policy", name, nil, func(_ *store.Tx, b *bearing) error {
-		doc := trellis.PolicyDoc{Name: policyName, Text: text}
-		at, found := slices.BinarySearchFunc(*b.inline, policyName, comparePolicyName)
-		if found {
-			(*b.inline)[at] = doc
-		} else {
-			*b.inline = slices.Insert(*b.inline, at, doc)
-		}
-		longest, size := maxInlineOfUser, 0
-		if kind == RoleBearer {
-			longest = maxInlineOfRole
-		}
-		for _, p := range *b.inline {
-			size += sizeOf(p.Text)
-		}
-		if size > longest {
-			return limitExceeded("Maximum policy size of %d bytes exceeded for %s %s", longest, kind, name)
-		}
-		return nil
-	})
-}
-
-// comparePolicyName orders inline policies by name.
-func comparePolicyName(p trellis.PolicyDoc, name string) int { return strings.Compare(p.Name, name) }
-
-// noInline is the error for an inline policy that does not exist.
-func noInline(kind Bearer, policyName string) error {
-	return noSuchEntity("The %s policy with name %s cannot be found.", kind, policyName)
-}
-
-// GetInlinePolicy returns the text of an inline policy of a user or role.
-func (i *Identity) GetInlinePolicy(ctx context.Context, c *authpolicy.Caller, kind Bearer, name, policyName string) (string, error) {
-	b, err := i.readBearer(ctx, c, kind, "Get{}Policy", name)
-	if err != nil {
-		return "", err
-	}
-	at, found := slices.BinarySearchFunc(*b.inline, policyName, comparePolicyName)
-	if !found {
-		return "", noInline(kind, policyName)
-	}
-	return (*b.inline)[at].Text, nil
-}
-
-// ListInlinePolicies returns the names of a user's or role's inline policies.
-func (i *Identity) ListInlinePolicies(ctx context.Context, c *authpolicy.Caller, kind Bearer, name string) ([]string, error) {
-	b, err := i.readBearer(ctx, c, kind, "List{}Policies", name)
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, 0, len(*b.inline))
-	for _, p := range *b.inline {
-		names = append(names, p.Name)
-	}
-	return names, nil
-}
-
-// DeleteInlinePolicy removes an inline policy of a user or role.
-func (i *Identity) DeleteInlinePolicy(ctx context.Context, c *authpolicy.Caller, kind Bearer, name, policyName string) (trellis.Revision, error) {
-	return i.changeBearer(ctx, c, kind, "Delete{}Policy", name, nil, func(_ *store.Tx, b *bearing) error {
-		at, found := slices.BinarySearchFunc(*b.inline, policyName, comparePolicyName)
-		if !found {
-			return noInline(kind, policyName)
-		}
-		*b.inline = slices.Delete(*b.inline, at, at+1)
-		return nil
-	})
-}
-
-// AttachPolicy attaches a managed policy of the account, or one of AWS's, to a user or role. Attaching it
-// again changes nothing.
-func (i *Identity) AttachPolicy(ctx context.Context, c *authpolicy.Caller, kind Bearer, name, arn string) (trellis.Revision, error) {
-	return i.changeBearer(ctx, c, kind, "Attach{}Policy", name, map[string][]string{"iam:policyarn": {arn}}, func(tx *store.Tx, b *bearing) error {
-		if _, err := managedPolicy(tx, b.account, arn, noSuchEntity("Policy %s does not exist or is not attachable.", arn)); err != nil {
-			return err
-		}
-		if slices.Contains(*b.attached, arn) {
-			return nil
-		}
-		if len(*b.attached) >= maxAttached {
-			if kind == RoleBearer {
-				return limitExceeded("Cannot exceed quota for PoliciesPerRole: %d", maxAttached)
-			}
-			return limitExceeded("Cannot exceed quota for PoliciesPerUser: %d", maxAttached)
-		}
-		*b.attached = append(*b.attached, arn)
-		tx.Mark(policyUse(arn), b.member())
-		return nil
-	})
-}
-
-// DetachPolicy takes a managed policy from a user or role.
-func (i *Identity) DetachPolicy(ctx context.Context, c *authpolicy.Caller, kind Bearer, name, arn string) (trellis.Revision, error) {
-	return i.changeBearer(ctx, c, kind, "Detach{}Policy", name, map[string][]string{"iam:policyarn": {arn}}, func(tx *store.Tx, b *bearing) error {
-		at := slices.Index(*b.attached, arn)
-		if at < 0 {
-			return noSuchEntity("Policy %s was not found.", arn)
-		}
-		*b.attached = slices.Delete(*b.attached, at, at+1)
-		tx.Unmark(policyUse(arn), b.member())
-		return nil
-	})
-}
-
-// ListAttachedPolicies returns the ARNs of the managed policies that a user or role has.
-func (i *Identity) ListAttachedPolicies(ctx context.Context, c *authpolicy.Caller, kind Bearer, name string) ([]string, error) {
-	b, err := i.readBearer(ctx, c, kind, "ListAttached{}Policies", name)
-	if err != nil {
-		return nil, err
-	}
-	return *b.attached, nil
-}
-
 // managedPolicy finds a managed policy of an account or of AWS by its ARN.
 func managedPolicy(tx *store.Tx, account, arn string, missing *trellis.Error) (*trellis.ManagedPolicy, error) {
 	a, err := trellis.ParseARN(arn)
@@ -223,6 +26,35 @@ func managedPolicy(tx *store.Tx, account, arn string, missing *trellis.Error) (*
 	return p, err
 }
 
+// lookUpPolicy is lookUp for a managed policy, which requests name by its ARN.
+func lookUpPolicy(tx *store.Tx, c *authpolicy.Caller, action, arn string, keys map[string][]string) (*trellis.ManagedPolicy, error) {
+	missing := noPolicy(arn)
+	p, err := managedPolicy(tx, c.Principal.Account, arn, missing)
+	if err == error(missing) {
+		if err := c.Authorize(action, arn, keys); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, authorizeOn(c, action, arn, p.Tags, "", keys)
+}
+
+// changePolicy changes a managed policy of the caller's account. Those of AWS are nobody's to change.
+func (i *Identity) changePolicy(ctx context.Context, c *authpolicy.Caller, action, arn string, keys map[string][]string, change func(*store.Tx, *trellis.ManagedPolicy) error) (trellis.Revision, error) {
+	return i.o.Store.Commit(ctx, func(tx *store.Tx) error {
+		p, err := lookUpPolicy(tx, c, action, arn, keys)
+		if err != nil {
+			return err
+		}
+		if p.Account == awsAccount {
+			return trellis.Denied("User: %s is not authorized to perform: %s on resource: policy %s", c.Principal.ARN, action, arn)
+		}
+		return change(tx, p)
+	})
+}
+
 // CreatePolicy makes a managed policy of the caller's account out of its name, path, description, text and
 // tags.
 func (i *Identity) CreatePolicy(ctx context.Context, c *authpolicy.Caller, p trellis.ManagedPolicy) (*trellis.ManagedPolicy, trellis.Revision, error) {
@@ -236,16 +68,16 @@ func (i *Identity) CreatePolicy(ctx context.Context, c *authpolicy.Caller, p tre
 	if err := checkTags(p.Tags); err != nil {
 		return nil, 0, err
 	}
-	if _, err := authpolicy.Parse(p.Text, authpolicy.Identity); err != nil {
-		return nil, 0, malformedPolicy(err)
-	}
-	if sizeOf(p.Text) > maxManaged {
-		return nil, 0, limitExceeded("Cannot exceed quota for PolicySize: %d", maxManaged)
+	if err := checkManaged(p.Text); err != nil {
+		return nil, 0, err
 	}
 	n := &trellis.ManagedPolicy{Meta: i.meta(c, "ANPA", p.Tags), Name: p.Name, Path: path, Description: p.Description,
 		Text: p.Text, VersionID: "v1"}
 	rev, err := i.commit(ctx, c, "iam:CreatePolicy", n.ARN(), tagKeys(p.Tags), func(tx *store.Tx) error {
 		if err := claim(tx, "policyname/"+n.Account+"/"+lower(n.Name), n.ID, "A policy called %s already exists. Duplicate names are not allowed.", n.Name); err != nil {
+			return err
+		}
+		if err := quota[*trellis.ManagedPolicy](tx, n.Account, "PoliciesPerAccount", maxPolicies); err != nil {
 			return err
 		}
 		tx.Put(n)
@@ -257,92 +89,192 @@ func (i *Identity) CreatePolicy(ctx context.Context, c *authpolicy.Caller, p tre
 	return n, rev, nil
 }
 
-// GetPolicy returns a managed policy of the caller's account or of AWS, and how many have it attached.
-// action is iam:GetPolicy, or another reading action of IAM about the policy.
-func (i *Identity) GetPolicy(ctx context.Context, c *authpolicy.Caller, action, arn string) (p *trellis.ManagedPolicy, uses []string, err error) {
-	err = i.read(ctx, c, action, arn, func(tx *store.Tx) error {
-		if p, err = managedPolicy(tx, c.Principal.Account, arn, noPolicy(arn)); err != nil {
-			return err
-		}
-		uses, err = usesOf(tx, c.Principal.Account, arn)
-		return err
-	})
-	return p, uses, err
+// checkManaged refuses the text of a managed policy that does not compile or is too long.
+func checkManaged(text string) error {
+	if _, err := authpolicy.Parse(text, authpolicy.Identity); err != nil {
+		return malformedPolicy(err)
+	}
+	if sizeOf(text) > maxManaged {
+		return limitExceeded("Cannot exceed quota for PolicySize: %d", maxManaged)
+	}
+	return nil
 }
 
-// usesOf returns who of an account has a managed policy attached: "user/NAME" and "role/NAME".
-func usesOf(tx *store.Tx, account, arn string) ([]string, error) {
-	members, err := tx.Marked(policyUse(arn))
-	if err != nil {
-		return nil, err
-	}
-	var uses []string
-	for _, m := range members {
-		if kind, rest, _ := strings.Cut(m, "/"); strings.HasPrefix(rest, account+"/") {
-			uses = append(uses, kind+"/"+rest[len(account)+1:])
-		}
-	}
-	return uses, nil
-}
-
-// PolicyUse is a managed policy with who of the account has it attached.
+// PolicyUse is a managed policy with who of the account has it attached, or as permissions boundary.
 type PolicyUse struct {
 	Policy *trellis.ManagedPolicy
-	Uses   []string // "user/NAME" and "role/NAME"
+	Uses   []string // "user/NAME", "group/NAME" and "role/NAME"
+	Bounds []string // "user/NAME" and "role/NAME"
+}
+
+// GetPolicy returns a managed policy of the caller's account or of AWS, and who has it. action is iam:GetPolicy, or
+// another reading action of IAM about the policy.
+func (i *Identity) GetPolicy(ctx context.Context, c *authpolicy.Caller, action, arn string) (u *PolicyUse, err error) {
+	err = i.o.Store.Read(ctx, func(tx *store.Tx) error {
+		p, err := lookUpPolicy(tx, c, action, arn, nil)
+		if err != nil {
+			return err
+		}
+		u, err = useOf(tx, c.Principal.Account, p)
+		return err
+	})
+	return u, err
+}
+
+// Holder is who has a managed policy.
+type Holder struct {
+	Kind              Bearer
+	Name, ID, Path    string
+	Attached, Bounded bool // has it attached, or as permissions boundary
+}
+
+// PolicyHolders returns who of the caller's account has a managed policy.
+func (i *Identity) PolicyHolders(ctx context.Context, c *authpolicy.Caller, arn string) (holders []Holder, err error) {
+	err = i.o.Store.Read(ctx, func(tx *store.Tx) error {
+		holders = nil
+		p, err := lookUpPolicy(tx, c, "iam:ListEntitiesForPolicy", arn, nil)
+		if err != nil {
+			return err
+		}
+		u, err := useOf(tx, c.Principal.Account, p)
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(u.Uses, u.Bounds)))) {
+			h, err := holder(tx, c.Principal.Account, name)
+			if err != nil {
+				return err
+			}
+			h.Attached, h.Bounded = slices.Contains(u.Uses, name), slices.Contains(u.Bounds, name)
+			holders = append(holders, h)
+		}
+		return nil
+	})
+	return holders, err
+}
+
+// holder reads what is shown of a user, group or role by its kind and name, for example "user/NAME".
+func holder(tx *store.Tx, account, member string) (h Holder, err error) {
+	kind, name, _ := strings.Cut(member, "/")
+	h = Holder{Kind: Bearer(kind), Name: name}
+	switch h.Kind {
+	case UserBearer:
+		u, err := store.Get[*trellis.User](tx, account+"/"+name)
+		if err != nil {
+			return h, err
+		}
+		h.ID, h.Path = u.ID, u.Path
+	case GroupBearer:
+		g, err := store.Get[*trellis.Group](tx, account+"/"+name)
+		if err != nil {
+			return h, err
+		}
+		h.ID, h.Path = g.ID, g.Path
+	case RoleBearer:
+		r, err := store.Get[*trellis.Role](tx, account+"/"+name)
+		if err != nil {
+			return h, err
+		}
+		h.ID, h.Path = r.ID, r.Path
+	}
+	return h, nil
+}
+
+// useOf finds who of an account has a managed policy.
+func useOf(tx *store.Tx, account string, p *trellis.ManagedPolicy) (*PolicyUse, error) {
+	u := &PolicyUse{Policy: p}
+	for set, names := range map[string]*[]string{policyUse(p.ARN()): &u.Uses, boundaryUse(p.ARN()): &u.Bounds} {
+		members, err := tx.Marked(set)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range members {
+			if kind, rest, _ := strings.Cut(m, "/"); strings.HasPrefix(rest, account+"/") {
+				*names = append(*names, kind+"/"+rest[len(account)+1:])
+			}
+		}
+	}
+	return u, nil
 }
 
 // ListPolicies returns the managed policies of the caller's account (local), of AWS, or both, whose path
 // begins with a prefix.
-func (i *Identity) ListPolicies(ctx context.Context, c *authpolicy.Caller, local, aws bool, pathPrefix string) (found []PolicyUse, err error) {
+func (i *Identity) ListPolicies(ctx context.Context, c *authpolicy.Caller, local, aws bool, pathPrefix string) (found []*PolicyUse, err error) {
 	account := c.Principal.Account
 	err = i.read(ctx, c, "iam:ListPolicies", trellis.IAMARN(account, "policy/*"), func(tx *store.Tx) error {
-		found = nil
-		for _, owner := range []struct {
-			account string
-			wanted  bool
-		}{{account, local}, {awsAccount, aws}} {
-			if !owner.wanted {
-				continue
+		found, err = policiesOf(tx, account, local, aws)
+		return err
+	})
+	wanted := found[:0]
+	for _, p := range found {
+		if strings.HasPrefix(p.Policy.Path, pathPrefix) {
+			wanted = append(wanted, p)
+		}
+	}
+	return wanted, err
+}
+
+// policiesOf reads the managed policies of an account, of AWS, or both, with who of the account has them.
+func policiesOf(tx *store.Tx, account string, local, aws bool) (found []*PolicyUse, err error) {
+	for _, owner := range []struct {
+		account string
+		wanted  bool
+	}{{account, local}, {awsAccount, aws}} {
+		if !owner.wanted {
+			continue
+		}
+		policies, err := store.List[*trellis.ManagedPolicy](tx, owner.account+"/")
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range policies {
+			u, err := useOf(tx, account, p)
+			if err != nil {
+				return nil, err
 			}
-			policies, err := store.List[*trellis.ManagedPolicy](tx, owner.account+"/")
+			found = append(found, u)
+		}
+	}
+	return found, nil
+}
+
+// DeletePolicy removes a managed policy that nobody has and that has no other version than the default one.
+func (i *Identity) DeletePolicy(ctx context.Context, c *authpolicy.Caller, arn string) (trellis.Revision, error) {
+	return i.changePolicy(ctx, c, "iam:DeletePolicy", arn, nil, func(tx *store.Tx, p *trellis.ManagedPolicy) error {
+		for _, set := range []string{policyUse(arn), boundaryUse(arn)} {
+			members, err := tx.Marked(set)
 			if err != nil {
 				return err
 			}
-			for _, p := range policies {
-				if !strings.HasPrefix(p.Path, pathPrefix) {
-					continue
-				}
-				uses, err := usesOf(tx, account, p.ARN())
-				if err != nil {
-					return err
-				}
-				found = append(found, PolicyUse{p, uses})
+			if len(members) > 0 {
+				return deleteConflict("Cannot delete a policy attached to entities.")
 			}
 		}
-		return nil
-	})
-	return found, err
-}
-
-// DeletePolicy removes a managed policy that nobody has attached.
-func (i *Identity) DeletePolicy(ctx context.Context, c *authpolicy.Caller, arn string) (trellis.Revision, error) {
-	return i.commit(ctx, c, "iam:DeletePolicy", arn, nil, func(tx *store.Tx) error {
-		p, err := managedPolicy(tx, c.Principal.Account, arn, noPolicy(arn))
-		if err != nil {
-			return err
-		}
-		if p.Account == awsAccount {
-			return trellis.Denied("User: %s is not authorized to perform: iam:DeletePolicy on resource: policy %s", c.Principal.ARN, arn)
-		}
-		members, err := tx.Marked(policyUse(arn))
-		if err != nil {
-			return err
-		}
-		if len(members) > 0 {
-			return deleteConflict("Cannot delete a policy attached to entities.")
+		if len(p.Versions) > 1 {
+			return deleteConflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
 		}
 		tx.Delete(p)
 		tx.Release("policyname/" + p.Account + "/" + lower(p.Name))
+		return nil
+	})
+}
+
+// TagPolicy adds tags to a managed policy, or replaces their values.
+func (i *Identity) TagPolicy(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
+	return i.changePolicy(ctx, c, "iam:TagPolicy", arn, tagKeys(tags), func(tx *store.Tx, p *trellis.ManagedPolicy) error {
+		if err := addTags(&p.Tags, tags); err != nil {
+			return err
+		}
+		tx.Put(p)
+		return nil
+	})
+}
+
+// UntagPolicy removes tags from a managed policy.
+func (i *Identity) UntagPolicy(ctx context.Context, c *authpolicy.Caller, arn string, keys []string) (trellis.Revision, error) {
+	return i.changePolicy(ctx, c, "iam:UntagPolicy", arn, untagKeys(keys), func(tx *store.Tx, p *trellis.ManagedPolicy) error {
+		removeTags(p.Tags, keys)
+		tx.Put(p)
 		return nil
 	})
 }

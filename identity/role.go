@@ -13,8 +13,19 @@ import (
 // roleARN is the ARN that authorizes a request about a role whose path is not known yet.
 func roleARN(account, name string) string { return trellis.IAMARN(account, "role/"+name) }
 
+// lookUpRole reads a role for an action that the caller's policies allow.
+func lookUpRole(tx *store.Tx, c *authpolicy.Caller, action, name string, keys map[string][]string) (*trellis.Role, error) {
+	account := c.Principal.Account
+	return lookUp[*trellis.Role](tx, c, action, account+"/"+name, roleARN(account, name), noRole(name), keys)
+}
+
+// roleBearing is a role as the bearer of its policies.
+func roleBearing(r *trellis.Role) *bearing {
+	return &bearing{RoleBearer, r.Name, r.Account, r.Path, &r.Inline, &r.Attached, &r.Boundary, r, &r.Meta}
+}
+
 // CreateRole makes a role of the caller's account out of its name, path, description, trust policy, longest
-// session and tags.
+// session, permissions boundary and tags.
 func (i *Identity) CreateRole(ctx context.Context, c *authpolicy.Caller, r trellis.Role) (*trellis.Role, trellis.Revision, error) {
 	if err := checkName("roleName", r.Name, maxRoleName); err != nil {
 		return nil, 0, err
@@ -37,8 +48,17 @@ func (i *Identity) CreateRole(ctx context.Context, c *authpolicy.Caller, r trell
 	}
 	n := &trellis.Role{Meta: i.meta(c, "AROA", r.Tags), Name: r.Name, Path: path, Description: r.Description,
 		TrustPolicy: r.TrustPolicy, MaxSessionSeconds: r.MaxSessionSeconds}
-	rev, err := i.commit(ctx, c, "iam:CreateRole", n.ARN(), tagKeys(r.Tags), func(tx *store.Tx) error {
+	if strings.HasPrefix(path, serviceLinkedPath) {
+		return nil, 0, invalidInput("Roles with the path %s are made by CreateServiceLinkedRole.", serviceLinkedPath)
+	}
+	rev, err := i.commit(ctx, c, "iam:CreateRole", n.ARN(), newKeys(r.Tags, r.Boundary), func(tx *store.Tx) error {
 		if err := claim(tx, "rolename/"+n.Account+"/"+lower(n.Name), n.ID, "Role with name %s already exists.", n.Name); err != nil {
+			return err
+		}
+		if err := quota[*trellis.Role](tx, n.Account, "RolesPerAccount", maxRoles); err != nil {
+			return err
+		}
+		if err := setBoundary(tx, roleBearing(n), r.Boundary); err != nil {
 			return err
 		}
 		tx.Put(n)
@@ -76,9 +96,8 @@ func (i *Identity) GetRole(ctx context.Context, c *authpolicy.Caller, name strin
 
 // RoleFor is GetRole for another reading action of IAM about the role.
 func (i *Identity) RoleFor(ctx context.Context, c *authpolicy.Caller, action, name string) (r *trellis.Role, err error) {
-	account := c.Principal.Account
-	err = i.read(ctx, c, action, roleARN(account, name), func(tx *store.Tx) error {
-		r, err = get[*trellis.Role](tx, account+"/"+name, noRole(name))
+	err = i.o.Store.Read(ctx, func(tx *store.Tx) error {
+		r, err = lookUpRole(tx, c, action, name, nil)
 		return err
 	})
 	return r, err
@@ -96,9 +115,8 @@ func (i *Identity) ListRoles(ctx context.Context, c *authpolicy.Caller, pathPref
 
 // changeRole changes a role of the caller's account.
 func (i *Identity) changeRole(ctx context.Context, c *authpolicy.Caller, action, name string, keys map[string][]string, change func(*store.Tx, *trellis.Role) error) (trellis.Revision, error) {
-	account := c.Principal.Account
-	return i.commit(ctx, c, action, roleARN(account, name), keys, func(tx *store.Tx) error {
-		r, err := get[*trellis.Role](tx, account+"/"+name, noRole(name))
+	return i.o.Store.Commit(ctx, func(tx *store.Tx) error {
+		r, err := lookUpRole(tx, c, action, name, keys)
 		if err != nil {
 			return err
 		}
@@ -111,13 +129,17 @@ func (i *Identity) changeRole(ctx context.Context, c *authpolicy.Caller, action,
 	})
 }
 
-// UpdateRole sets a role's description and longest session; nil leaves one as it was.
-func (i *Identity) UpdateRole(ctx context.Context, c *authpolicy.Caller, name string, description *string, maxSession *int) (trellis.Revision, error) {
-	return i.changeRole(ctx, c, "iam:UpdateRole", name, nil, func(_ *store.Tx, r *trellis.Role) error {
+// UpdateRole sets a role's description and longest session; nil leaves one as it was. It returns the role.
+func (i *Identity) UpdateRole(ctx context.Context, c *authpolicy.Caller, action, name string, description *string, maxSession *int) (out *trellis.Role, rev trellis.Revision, err error) {
+	rev, err = i.changeRole(ctx, c, action, name, nil, func(_ *store.Tx, r *trellis.Role) error {
+		out = r
 		if description != nil {
 			r.Description = *description
 		}
 		if maxSession != nil {
+			if err := protected(RoleBearer, r.Path, name); err != nil {
+				return err
+			}
 			if err := checkMaxSession(*maxSession); err != nil {
 				return err
 			}
@@ -125,6 +147,7 @@ func (i *Identity) UpdateRole(ctx context.Context, c *authpolicy.Caller, name st
 		}
 		return nil
 	})
+	return out, rev, err
 }
 
 // UpdateAssumeRolePolicy replaces a role's trust policy. Sessions that exist stay.
@@ -133,29 +156,43 @@ func (i *Identity) UpdateAssumeRolePolicy(ctx context.Context, c *authpolicy.Cal
 		return 0, err
 	}
 	return i.changeRole(ctx, c, "iam:UpdateAssumeRolePolicy", name, nil, func(_ *store.Tx, r *trellis.Role) error {
+		if err := protected(RoleBearer, r.Path, name); err != nil {
+			return err
+		}
 		r.TrustPolicy = trust
 		return nil
 	})
 }
 
-// DeleteRole removes a role that has no policies. Its sessions end at once.
+// DeleteRole removes a role that has no policies and is in no instance profile. Its sessions end at once.
 func (i *Identity) DeleteRole(ctx context.Context, c *authpolicy.Caller, name string) (trellis.Revision, error) {
-	account := c.Principal.Account
-	return i.commit(ctx, c, "iam:DeleteRole", roleARN(account, name), nil, func(tx *store.Tx) error {
-		r, err := get[*trellis.Role](tx, account+"/"+name, noRole(name))
+	return i.o.Store.Commit(ctx, func(tx *store.Tx) error {
+		r, err := lookUpRole(tx, c, "iam:DeleteRole", name, nil)
 		if err != nil {
 			return err
 		}
-		if len(r.Attached) > 0 {
-			return deleteConflict("Cannot delete entity, must detach all policies first.")
+		if err := protected(RoleBearer, r.Path, name); err != nil {
+			return err
 		}
-		if len(r.Inline) > 0 {
-			return deleteConflict("Cannot delete entity, must delete policies first.")
+		profiles, err := tx.Marked(profilesOf(r.Account, name))
+		if err != nil {
+			return err
 		}
-		tx.Delete(r)
-		tx.Release("rolename/" + account + "/" + lower(name))
+		if len(profiles) > 0 {
+			return deleteConflict("Cannot delete entity, must remove roles from instance profile first.")
+		}
+		if err := roleBearing(r).free(tx); err != nil {
+			return err
+		}
+		deleteRole(tx, r)
 		return nil
 	})
+}
+
+// deleteRole removes a role with its name.
+func deleteRole(tx *store.Tx, r *trellis.Role) {
+	tx.Delete(r)
+	tx.Release("rolename/" + r.Account + "/" + lower(r.Name))
 }
 
 // TagRole adds tags to a role, or replaces their values.
@@ -167,7 +204,7 @@ func (i *Identity) TagRole(ctx context.Context, c *authpolicy.Caller, name strin
 
 // UntagRole removes tags from a role.
 func (i *Identity) UntagRole(ctx context.Context, c *authpolicy.Caller, name string, keys []string) (trellis.Revision, error) {
-	return i.changeRole(ctx, c, "iam:UntagRole", name, map[string][]string{"aws:tagkeys": keys}, func(_ *store.Tx, r *trellis.Role) error {
+	return i.changeRole(ctx, c, "iam:UntagRole", name, untagKeys(keys), func(_ *store.Tx, r *trellis.Role) error {
 		removeTags(r.Tags, keys)
 		return nil
 	})

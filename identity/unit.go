@@ -55,7 +55,7 @@ func (i *Identity) CreateUnit(ctx context.Context, c *authpolicy.Caller, parent,
 			return err
 		}
 		tx.Put(u)
-		return nil
+		return joinControls(tx, o, u.ID)
 	})
 	return u, o, rev, err
 }
@@ -72,14 +72,30 @@ func unitDepth(tx *store.Tx, o *trellis.Organization, parent string) (depth int,
 	return depth, nil
 }
 
-// DescribeUnit returns an organizational unit and the organization.
-func (i *Identity) DescribeUnit(ctx context.Context, c *authpolicy.Caller, id string) (u *trellis.OrganizationalUnit, o *trellis.Organization, err error) {
+// placeOf is where the root or a unit is in its organization, o-…/r-…/ou-…/.
+func placeOf(tx *store.Tx, o *trellis.Organization, id string) (string, error) {
+	path := ""
+	for id != o.RootID {
+		u, err := get[*trellis.OrganizationalUnit](tx, o.ID+"/"+id, errNoUnit())
+		if err != nil {
+			return "", err
+		}
+		path, id = u.ID+"/"+path, u.ParentID
+	}
+	return o.ID + "/" + o.RootID + "/" + path, nil
+}
+
+// DescribeUnit returns an organizational unit, the organization, and the unit's place in it, o-…/r-…/ou-…/.
+func (i *Identity) DescribeUnit(ctx context.Context, c *authpolicy.Caller, id string) (u *trellis.OrganizationalUnit, o *trellis.Organization, place string, err error) {
 	err = i.readOrg(ctx, c, "DescribeOrganizationalUnit", func(tx *store.Tx, found *trellis.Organization) error {
 		o = found
-		u, err = get[*trellis.OrganizationalUnit](tx, o.ID+"/"+id, errNoUnit())
+		if u, err = get[*trellis.OrganizationalUnit](tx, o.ID+"/"+id, errNoUnit()); err != nil {
+			return err
+		}
+		place, err = placeOf(tx, o, id)
 		return err
 	})
-	return u, o, err
+	return u, o, place, err
 }
 
 // RenameUnit gives an organizational unit another name; an empty one leaves it.
@@ -124,7 +140,7 @@ func (i *Identity) DeleteUnit(ctx context.Context, c *authpolicy.Caller, id stri
 		}
 		tx.Release(unitClaim(u))
 		tx.Delete(u)
-		return nil
+		return leaveControls(tx, o, id)
 	})
 }
 

@@ -15,7 +15,18 @@ import (
 // userARN is the ARN that authorizes a request about a user whose path is not known yet.
 func userARN(account, name string) string { return trellis.IAMARN(account, "user/"+name) }
 
-// CreateUser makes a user of the caller's account out of its name, path and tags.
+// lookUpUser reads a user for an action that the caller's policies allow.
+func lookUpUser(tx *store.Tx, c *authpolicy.Caller, action, name string, keys map[string][]string) (*trellis.User, error) {
+	account := c.Principal.Account
+	return lookUp[*trellis.User](tx, c, action, account+"/"+name, userARN(account, name), noUser(name), keys)
+}
+
+// userBearing is a user as the bearer of its policies.
+func userBearing(u *trellis.User) *bearing {
+	return &bearing{UserBearer, u.Name, u.Account, u.Path, &u.Inline, &u.Attached, &u.Boundary, u, &u.Meta}
+}
+
+// CreateUser makes a user of the caller's account out of its name, path, permissions boundary and tags.
 func (i *Identity) CreateUser(ctx context.Context, c *authpolicy.Caller, u trellis.User) (*trellis.User, trellis.Revision, error) {
 	if err := checkName("userName", u.Name, maxUserName); err != nil {
 		return nil, 0, err
@@ -28,8 +39,14 @@ func (i *Identity) CreateUser(ctx context.Context, c *authpolicy.Caller, u trell
 		return nil, 0, err
 	}
 	n := &trellis.User{Meta: i.meta(c, "AIDA", u.Tags), Name: u.Name, Path: path}
-	rev, err := i.commit(ctx, c, "iam:CreateUser", n.ARN(), tagKeys(u.Tags), func(tx *store.Tx) error {
+	rev, err := i.commit(ctx, c, "iam:CreateUser", n.ARN(), newKeys(u.Tags, u.Boundary), func(tx *store.Tx) error {
 		if err := claim(tx, "username/"+n.Account+"/"+lower(n.Name), n.ID, "User with name %s already exists.", n.Name); err != nil {
+			return err
+		}
+		if err := quota[*trellis.User](tx, n.Account, "UsersPerAccount", maxUsers); err != nil {
+			return err
+		}
+		if err := setBoundary(tx, userBearing(n), u.Boundary); err != nil {
 			return err
 		}
 		tx.Put(n)
@@ -68,9 +85,8 @@ func (i *Identity) GetUser(ctx context.Context, c *authpolicy.Caller, name strin
 
 // UserFor is GetUser for another reading action of IAM about the user.
 func (i *Identity) UserFor(ctx context.Context, c *authpolicy.Caller, action, name string) (u *trellis.User, err error) {
-	account := c.Principal.Account
-	err = i.read(ctx, c, action, userARN(account, name), func(tx *store.Tx) error {
-		u, err = get[*trellis.User](tx, account+"/"+name, noUser(name))
+	err = i.o.Store.Read(ctx, func(tx *store.Tx) error {
+		u, err = lookUpUser(tx, c, action, name, nil)
 		return err
 	})
 	return u, err
@@ -88,9 +104,8 @@ func (i *Identity) ListUsers(ctx context.Context, c *authpolicy.Caller, pathPref
 
 // changeUser changes a user of the caller's account.
 func (i *Identity) changeUser(ctx context.Context, c *authpolicy.Caller, action, name string, keys map[string][]string, change func(*store.Tx, *trellis.User) error) (u *trellis.User, rev trellis.Revision, err error) {
-	account := c.Principal.Account
-	rev, err = i.commit(ctx, c, action, userARN(account, name), keys, func(tx *store.Tx) error {
-		if u, err = get[*trellis.User](tx, account+"/"+name, noUser(name)); err != nil {
+	rev, err = i.o.Store.Commit(ctx, func(tx *store.Tx) error {
+		if u, err = lookUpUser(tx, c, action, name, keys); err != nil {
 			return err
 		}
 		if err := change(tx, u); err != nil {
@@ -105,9 +120,8 @@ func (i *Identity) changeUser(ctx context.Context, c *authpolicy.Caller, action,
 
 // UpdateUser gives a user another name, another path, or both. Empty: as it was.
 func (i *Identity) UpdateUser(ctx context.Context, c *authpolicy.Caller, name, newName, newPath string) (trellis.Revision, error) {
-	account := c.Principal.Account
-	return i.commit(ctx, c, "iam:UpdateUser", userARN(account, name), nil, func(tx *store.Tx) error {
-		u, err := get[*trellis.User](tx, account+"/"+name, noUser(name))
+	return i.o.Store.Commit(ctx, func(tx *store.Tx) error {
+		u, err := lookUpUser(tx, c, "iam:UpdateUser", name, nil)
 		if err != nil {
 			return err
 		}
@@ -144,9 +158,10 @@ func (i *Identity) renameUser(tx *store.Tx, u *trellis.User, name string) error 
 		return err
 	}
 	tx.Delete(u)
-	for _, arn := range u.Attached {
-		tx.Unmark(policyUse(arn), "user/"+u.Account+"/"+old)
-		tx.Mark(policyUse(arn), "user/"+u.Account+"/"+name)
+	userBearing(u).renamed(tx, name)
+	for _, g := range u.Groups {
+		tx.Unmark(groupUsers(u.Account, g), old)
+		tx.Mark(groupUsers(u.Account, g), name)
 	}
 	for _, k := range keys {
 		k.UserName = name
@@ -158,28 +173,28 @@ func (i *Identity) renameUser(tx *store.Tx, u *trellis.User, name string) error 
 	return nil
 }
 
-// DeleteUser removes a user that has neither policies nor access keys.
+// DeleteUser removes a user that has neither policies nor access keys, and is in no group.
 func (i *Identity) DeleteUser(ctx context.Context, c *authpolicy.Caller, name string) (trellis.Revision, error) {
-	account := c.Principal.Account
-	return i.commit(ctx, c, "iam:DeleteUser", userARN(account, name), nil, func(tx *store.Tx) error {
-		u, err := get[*trellis.User](tx, account+"/"+name, noUser(name))
+	return i.o.Store.Commit(ctx, func(tx *store.Tx) error {
+		u, err := lookUpUser(tx, c, "iam:DeleteUser", name, nil)
 		if err != nil {
 			return err
 		}
-		keys, err := tx.Marked(keysSet(account, name))
+		if err := userBearing(u).free(tx); err != nil {
+			return err
+		}
+		keys, err := tx.Marked(keysSet(u.Account, name))
 		if err != nil {
 			return err
 		}
 		switch {
-		case len(u.Attached) > 0:
-			return deleteConflict("Cannot delete entity, must detach all policies first.")
-		case len(u.Inline) > 0:
-			return deleteConflict("Cannot delete entity, must delete policies first.")
 		case len(keys) > 0:
 			return deleteConflict("Cannot delete entity, must delete access keys first.")
+		case len(u.Groups) > 0:
+			return deleteConflict("Cannot delete entity, must remove users from group first.")
 		}
 		tx.Delete(u)
-		tx.Release("username/" + account + "/" + lower(name))
+		tx.Release("username/" + u.Account + "/" + lower(name))
 		return nil
 	})
 }
@@ -194,7 +209,7 @@ func (i *Identity) TagUser(ctx context.Context, c *authpolicy.Caller, name strin
 
 // UntagUser removes tags from a user.
 func (i *Identity) UntagUser(ctx context.Context, c *authpolicy.Caller, name string, keys []string) (trellis.Revision, error) {
-	_, rev, err := i.changeUser(ctx, c, "iam:UntagUser", name, map[string][]string{"aws:tagkeys": keys}, func(_ *store.Tx, u *trellis.User) error {
+	_, rev, err := i.changeUser(ctx, c, "iam:UntagUser", name, untagKeys(keys), func(_ *store.Tx, u *trellis.User) error {
 		removeTags(u.Tags, keys)
 		return nil
 	})

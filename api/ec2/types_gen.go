@@ -4,6 +4,17 @@ package ec2
 
 import "time"
 
+// AssociateIamInstanceProfileInput is what AssociateIamInstanceProfile takes.
+type AssociateIamInstanceProfileInput struct {
+	IamInstanceProfile *IamInstanceProfileSpecification `wire:"IamInstanceProfile" required:"true"`
+	InstanceId         string                           `wire:"InstanceId" required:"true"`
+}
+
+// AssociateIamInstanceProfileOutput is what AssociateIamInstanceProfile answers.
+type AssociateIamInstanceProfileOutput struct {
+	IamInstanceProfileAssociation *IamInstanceProfileAssociation `wire:"iamInstanceProfileAssociation"`
+}
+
 // AssociateSubnetCidrBlockInput is what AssociateSubnetCidrBlock takes.
 type AssociateSubnetCidrBlockInput struct {
 	Ipv6CidrBlock     *string `wire:"ipv6CidrBlock"`
@@ -283,6 +294,20 @@ type DescribeAvailabilityZonesInput struct {
 // DescribeAvailabilityZonesOutput is what DescribeAvailabilityZones answers.
 type DescribeAvailabilityZonesOutput struct {
 	AvailabilityZones []AvailabilityZone `wire:"availabilityZoneInfo" item:"item"`
+}
+
+// DescribeIamInstanceProfileAssociationsInput is what DescribeIamInstanceProfileAssociations takes.
+type DescribeIamInstanceProfileAssociationsInput struct {
+	AssociationIds []string `wire:"AssociationId" item:"AssociationId"`
+	Filters        []Filter `wire:"Filter" item:"Filter"`
+	MaxResults     *int32   `wire:"MaxResults" range:"5:1000"`
+	NextToken      *string  `wire:"NextToken"`
+}
+
+// DescribeIamInstanceProfileAssociationsOutput is what DescribeIamInstanceProfileAssociations answers.
+type DescribeIamInstanceProfileAssociationsOutput struct {
+	IamInstanceProfileAssociations []IamInstanceProfileAssociation `wire:"iamInstanceProfileAssociationSet" item:"item"`
+	NextToken                      *string                         `wire:"nextToken"`
 }
 
 // DescribeImagesInput is what DescribeImages takes.
@@ -621,6 +646,16 @@ type DescribeVpcsOutput struct {
 	Vpcs      []Vpc   `wire:"vpcSet" item:"item"`
 }
 
+// DisassociateIamInstanceProfileInput is what DisassociateIamInstanceProfile takes.
+type DisassociateIamInstanceProfileInput struct {
+	AssociationId string `wire:"AssociationId" required:"true"`
+}
+
+// DisassociateIamInstanceProfileOutput is what DisassociateIamInstanceProfile answers.
+type DisassociateIamInstanceProfileOutput struct {
+	IamInstanceProfileAssociation *IamInstanceProfileAssociation `wire:"iamInstanceProfileAssociation"`
+}
+
 // DisassociateSubnetCidrBlockInput is what DisassociateSubnetCidrBlock takes.
 type DisassociateSubnetCidrBlockInput struct {
 	AssociationId string `wire:"associationId" required:"true"`
@@ -766,6 +801,17 @@ type ModifyVpcEndpointInput struct {
 // ModifyVpcEndpointOutput is what ModifyVpcEndpoint answers.
 type ModifyVpcEndpointOutput struct {
 	Return *bool `wire:"return"`
+}
+
+// ReplaceIamInstanceProfileAssociationInput is what ReplaceIamInstanceProfileAssociation takes.
+type ReplaceIamInstanceProfileAssociationInput struct {
+	AssociationId      string                           `wire:"AssociationId" required:"true"`
+	IamInstanceProfile *IamInstanceProfileSpecification `wire:"IamInstanceProfile" required:"true"`
+}
+
+// ReplaceIamInstanceProfileAssociationOutput is what ReplaceIamInstanceProfileAssociation answers.
+type ReplaceIamInstanceProfileAssociationOutput struct {
+	IamInstanceProfileAssociation *IamInstanceProfileAssociation `wire:"iamInstanceProfileAssociation"`
 }
 
 // RevokeSecurityGroupEgressInput is what RevokeSecurityGroupEgress takes.
@@ -1328,6 +1374,15 @@ type HibernationOptionsRequest struct {
 type IamInstanceProfile struct {
 	Arn *string `wire:"arn"`
 	Id  *string `wire:"id"`
+}
+
+// IamInstanceProfileAssociation is a structure of the API model.
+type IamInstanceProfileAssociation struct {
+	AssociationId      *string             `wire:"associationId"`
+	IamInstanceProfile *IamInstanceProfile `wire:"iamInstanceProfile"`
+	InstanceId         *string             `wire:"instanceId"`
+	State              *string             `wire:"state"`
+	Timestamp          *time.Time          `wire:"timestamp"`
 }
 
 // IamInstanceProfileSpecification is a structure of the API model.

@@ -133,9 +133,10 @@ var chance = []struct {
 	form *regexp.Regexp
 	as   string
 }{
-	{regexp.MustCompile(`\b(AIDA|AROA|ANPA|AKIA|ASIA)[A-Z2-7]{16,17}\b`), "$1…"},
+	{regexp.MustCompile(`\b(AIDA|AROA|ANPA|AGPA|AIPA|AKIA|ASIA)[A-Z2-7]{16,17}\b`), "$1…"},
 	{regexp.MustCompile(`"(SecretAccessKey|SessionToken)":"[^"]*"`), `"$1":"…"`},
 	{regexp.MustCompile(`\bcar-[0-9a-f]{32}\b`), "car-…"},
+	{regexp.MustCompile(`/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "/…"},
 }
 
 // play runs a script and returns it with the answers that it got.

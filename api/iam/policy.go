@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/trellis-project/trellis"
@@ -9,18 +10,19 @@ import (
 	"github.com/trellis-project/trellis/identity"
 )
 
-// wirePolicy is a managed policy as answers have it.
-func wirePolicy(p *trellis.ManagedPolicy, uses int) Policy {
+// wirePolicy is a managed policy as lists have it: without tags.
+func wirePolicy(u *identity.PolicyUse) Policy {
+	p := u.Policy
 	return Policy{
-		Arn: new(p.ARN()), AttachmentCount: new(int32(uses)), CreateDate: &p.CreatedAt, DefaultVersionId: &p.VersionID,
+		Arn: new(p.ARN()), AttachmentCount: new(int32(len(u.Uses))), CreateDate: &p.CreatedAt, DefaultVersionId: &p.VersionID,
 		Description: api.Some(p.Description), IsAttachable: new(true), Path: &p.Path,
-		PermissionsBoundaryUsageCount: new(int32(0)), PolicyId: &p.ID, PolicyName: &p.Name, UpdateDate: &p.UpdatedAt,
+		PermissionsBoundaryUsageCount: new(int32(len(u.Bounds))), PolicyId: &p.ID, PolicyName: &p.Name, UpdateDate: &p.UpdatedAt,
 	}
 }
 
-// wireVersion is the one version of a managed policy. Lists have it without its text.
-func wireVersion(p *trellis.ManagedPolicy) PolicyVersion {
-	return PolicyVersion{CreateDate: &p.UpdatedAt, IsDefaultVersion: new(true), VersionId: &p.VersionID}
+// wireVersion is a version of a managed policy as lists have it: without its text.
+func wireVersion(p *trellis.ManagedPolicy, v trellis.PolicyVersion) PolicyVersion {
+	return PolicyVersion{CreateDate: &v.CreatedAt, IsDefaultVersion: new(v.ID == p.VersionID), VersionId: &v.ID}
 }
 
 // createPolicy serves CreatePolicy.
@@ -36,57 +38,99 @@ func (h *handlers) createPolicy(ctx context.Context, call *api.Call, in *CreateP
 		return nil, err
 	}
 	call.Committed(rev)
-	out := wirePolicy(made, 0)
+	out := wirePolicy(&identity.PolicyUse{Policy: made})
 	out.Tags = toTags(made.Tags)
 	return &CreatePolicyOutput{Policy: &out}, nil
 }
 
 // getPolicy serves GetPolicy.
 func (h *handlers) getPolicy(ctx context.Context, call *api.Call, in *GetPolicyInput) (*GetPolicyOutput, error) {
-	p, uses, err := h.identity.GetPolicy(ctx, call.Caller, "iam:GetPolicy", in.PolicyArn)
+	u, err := h.identity.GetPolicy(ctx, call.Caller, "iam:GetPolicy", in.PolicyArn)
 	if err != nil {
 		return nil, err
 	}
-	out := wirePolicy(p, len(uses))
-	out.Tags = toTags(p.Tags)
+	out := wirePolicy(u)
+	out.Tags = toTags(u.Policy.Tags)
 	return &GetPolicyOutput{Policy: &out}, nil
 }
 
 // getPolicyVersion serves GetPolicyVersion.
 func (h *handlers) getPolicyVersion(ctx context.Context, call *api.Call, in *GetPolicyVersionInput) (*GetPolicyVersionOutput, error) {
-	p, _, err := h.identity.GetPolicy(ctx, call.Caller, "iam:GetPolicyVersion", in.PolicyArn)
+	u, err := h.identity.GetPolicy(ctx, call.Caller, "iam:GetPolicyVersion", in.PolicyArn)
 	if err != nil {
 		return nil, err
 	}
-	if in.VersionId != p.VersionID {
-		return nil, trellis.NewError(404, "NoSuchEntity", "Policy %s version %s does not exist or is not attachable.", in.PolicyArn, in.VersionId)
+	v, err := identity.PolicyVersion(u.Policy, in.VersionId)
+	if err != nil {
+		return nil, err
 	}
-	v := wireVersion(p)
-	v.Document = new(document(p.Text))
-	return &GetPolicyVersionOutput{PolicyVersion: &v}, nil
+	out := wireVersion(u.Policy, v)
+	out.Document = new(document(v.Text))
+	return &GetPolicyVersionOutput{PolicyVersion: &out}, nil
 }
 
-// listPolicyVersions serves ListPolicyVersions: a policy has one version.
+// listPolicyVersions serves ListPolicyVersions: the newest first, as AWS has them.
 func (h *handlers) listPolicyVersions(ctx context.Context, call *api.Call, in *ListPolicyVersionsInput) (*ListPolicyVersionsOutput, error) {
-	p, _, err := h.identity.GetPolicy(ctx, call.Caller, "iam:ListPolicyVersions", in.PolicyArn)
+	u, err := h.identity.GetPolicy(ctx, call.Caller, "iam:ListPolicyVersions", in.PolicyArn)
 	if err != nil {
 		return nil, err
 	}
-	return &ListPolicyVersionsOutput{IsTruncated: new(false), Versions: []PolicyVersion{wireVersion(p)}}, nil
+	out := []PolicyVersion{}
+	for _, v := range slices.Backward(identity.PolicyVersions(u.Policy)) {
+		out = append(out, wireVersion(u.Policy, v))
+	}
+	return &ListPolicyVersionsOutput{IsTruncated: new(false), Versions: out}, nil // five at most, a page
+}
+
+// createPolicyVersion serves CreatePolicyVersion.
+func (h *handlers) createPolicyVersion(ctx context.Context, call *api.Call, in *CreatePolicyVersionInput) (*CreatePolicyVersionOutput, error) {
+	asDefault := api.Value(in.SetAsDefault)
+	v, rev, err := h.identity.CreatePolicyVersion(ctx, call.Caller, in.PolicyArn, in.PolicyDocument, asDefault)
+	if err != nil {
+		return nil, err
+	}
+	call.Committed(rev)
+	return &CreatePolicyVersionOutput{PolicyVersion: &PolicyVersion{CreateDate: &v.CreatedAt, IsDefaultVersion: &asDefault, VersionId: &v.ID}}, nil
+}
+
+// setDefaultPolicyVersion serves SetDefaultPolicyVersion.
+func (h *handlers) setDefaultPolicyVersion(ctx context.Context, call *api.Call, in *SetDefaultPolicyVersionInput) (*SetDefaultPolicyVersionOutput, error) {
+	rev, err := h.identity.SetDefaultPolicyVersion(ctx, call.Caller, in.PolicyArn, in.VersionId)
+	return api.Done(call, new(SetDefaultPolicyVersionOutput), rev, err)
+}
+
+// deletePolicyVersion serves DeletePolicyVersion.
+func (h *handlers) deletePolicyVersion(ctx context.Context, call *api.Call, in *DeletePolicyVersionInput) (*DeletePolicyVersionOutput, error) {
+	rev, err := h.identity.DeletePolicyVersion(ctx, call.Caller, in.PolicyArn, in.VersionId)
+	return api.Done(call, new(DeletePolicyVersionOutput), rev, err)
+}
+
+// usage names the two ways to have a managed policy, as filters have them.
+const usageBoundary, usagePolicy = "PermissionsBoundary", "PermissionsPolicy"
+
+// used are those who have a managed policy in the way that a filter wants; an empty one wants both.
+func used(u *identity.PolicyUse, filter string) (names []string) {
+	if filter != usageBoundary {
+		names = append(names, u.Uses...)
+	}
+	if filter != usagePolicy {
+		names = append(names, u.Bounds...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // listPolicies serves ListPolicies.
 func (h *handlers) listPolicies(ctx context.Context, call *api.Call, in *ListPoliciesInput) (*ListPoliciesOutput, error) {
-	scope := api.Value(in.Scope)
+	scope, usage := api.Value(in.Scope), api.Value(in.PolicyUsageFilter)
 	found, err := h.identity.ListPolicies(ctx, call.Caller, scope != "AWS", scope != "Local", api.Value(in.PathPrefix))
 	if err != nil {
 		return nil, err
 	}
-	key := func(p identity.PolicyUse) string { return p.Policy.Key() }
-	attached := in.OnlyAttached != nil && *in.OnlyAttached
+	key := func(p *identity.PolicyUse) string { return p.Policy.Key() }
 	wanted := found[:0]
 	for _, p := range found {
-		if len(p.Uses) > 0 || !attached {
+		if !api.Value(in.OnlyAttached) && usage == "" || len(used(p, usage)) > 0 {
 			wanted = append(wanted, p)
 		}
 	}
@@ -94,20 +138,21 @@ func (h *handlers) listPolicies(ctx context.Context, call *api.Call, in *ListPol
 	if err != nil {
 		return nil, err
 	}
-	out := &ListPoliciesOutput{IsTruncated: end.truncated, Marker: end.marker, Policies: []Policy{}}
-	for _, p := range list {
-		out.Policies = append(out.Policies, wirePolicy(p.Policy, len(p.Uses)))
-	}
-	return out, nil
+	return &ListPoliciesOutput{IsTruncated: end.truncated, Marker: end.marker, Policies: api.Each(list, wirePolicy)}, nil
 }
 
 // listEntitiesForPolicy serves ListEntitiesForPolicy.
 func (h *handlers) listEntitiesForPolicy(ctx context.Context, call *api.Call, in *ListEntitiesForPolicyInput) (*ListEntitiesForPolicyOutput, error) {
-	_, uses, err := h.identity.GetPolicy(ctx, call.Caller, "iam:ListEntitiesForPolicy", in.PolicyArn)
+	holders, err := h.identity.PolicyHolders(ctx, call.Caller, in.PolicyArn)
 	if err != nil {
 		return nil, err
 	}
-	uses, end, err := page(call, uses, same, in.Marker, in.MaxItems)
+	filter, usage := strings.ToLower(api.Value(in.EntityFilter)), api.Value(in.PolicyUsageFilter)
+	holders = slices.DeleteFunc(holders, func(e identity.Holder) bool {
+		return filter != "" && string(e.Kind) != filter || !strings.HasPrefix(e.Path, api.Value(in.PathPrefix)) ||
+			usage == usagePolicy && !e.Attached || usage == usageBoundary && !e.Bounded
+	})
+	holders, end, err := page(call, holders, func(e identity.Holder) string { return string(e.Kind) + "/" + e.Name }, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
@@ -115,13 +160,14 @@ func (h *handlers) listEntitiesForPolicy(ctx context.Context, call *api.Call, in
 		IsTruncated: end.truncated, Marker: end.marker,
 		PolicyGroups: []PolicyGroup{}, PolicyRoles: []PolicyRole{}, PolicyUsers: []PolicyUser{},
 	}
-	filter := api.Value(in.EntityFilter)
-	for _, use := range uses {
-		switch kind, name, _ := strings.Cut(use, "/"); {
-		case kind == "user" && (filter == "" || filter == "User"):
-			out.PolicyUsers = append(out.PolicyUsers, PolicyUser{UserName: &name})
-		case kind == "role" && (filter == "" || filter == "Role"):
-			out.PolicyRoles = append(out.PolicyRoles, PolicyRole{RoleName: &name})
+	for _, e := range holders {
+		switch e.Kind {
+		case identity.UserBearer:
+			out.PolicyUsers = append(out.PolicyUsers, PolicyUser{UserId: &e.ID, UserName: &e.Name})
+		case identity.GroupBearer:
+			out.PolicyGroups = append(out.PolicyGroups, PolicyGroup{GroupId: &e.ID, GroupName: &e.Name})
+		case identity.RoleBearer:
+			out.PolicyRoles = append(out.PolicyRoles, PolicyRole{RoleId: &e.ID, RoleName: &e.Name})
 		}
 	}
 	return out, nil
@@ -131,4 +177,33 @@ func (h *handlers) listEntitiesForPolicy(ctx context.Context, call *api.Call, in
 func (h *handlers) deletePolicy(ctx context.Context, call *api.Call, in *DeletePolicyInput) (*DeletePolicyOutput, error) {
 	rev, err := h.identity.DeletePolicy(ctx, call.Caller, in.PolicyArn)
 	return api.Done(call, new(DeletePolicyOutput), rev, err)
+}
+
+// tagPolicy serves TagPolicy.
+func (h *handlers) tagPolicy(ctx context.Context, call *api.Call, in *TagPolicyInput) (*TagPolicyOutput, error) {
+	tags, err := fromTags(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	rev, err := h.identity.TagPolicy(ctx, call.Caller, in.PolicyArn, tags)
+	return api.Done(call, new(TagPolicyOutput), rev, err)
+}
+
+// untagPolicy serves UntagPolicy.
+func (h *handlers) untagPolicy(ctx context.Context, call *api.Call, in *UntagPolicyInput) (*UntagPolicyOutput, error) {
+	rev, err := h.identity.UntagPolicy(ctx, call.Caller, in.PolicyArn, in.TagKeys)
+	return api.Done(call, new(UntagPolicyOutput), rev, err)
+}
+
+// listPolicyTags serves ListPolicyTags.
+func (h *handlers) listPolicyTags(ctx context.Context, call *api.Call, in *ListPolicyTagsInput) (*ListPolicyTagsOutput, error) {
+	u, err := h.identity.GetPolicy(ctx, call.Caller, "iam:ListPolicyTags", in.PolicyArn)
+	if err != nil {
+		return nil, err
+	}
+	list, p, err := pageTags(call, u.Policy.Tags, in.Marker, in.MaxItems)
+	if err != nil {
+		return nil, err
+	}
+	return &ListPolicyTagsOutput{IsTruncated: p.truncated, Marker: p.marker, Tags: list}, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/trellis-project/trellis/api"
 )
 
-// wireRole is a role as lists have it: without tags.
+// wireRole is a role as lists have it: without tags and permissions boundary.
 func wireRole(r *trellis.Role) Role {
 	return Role{
 		Arn: r.ARN(), AssumeRolePolicyDocument: new(document(r.TrustPolicy)), CreateDate: r.CreatedAt,
@@ -16,16 +16,21 @@ func wireRole(r *trellis.Role) Role {
 	}
 }
 
+// fullRole is a role as answers about it alone have it.
+func fullRole(r *trellis.Role) *Role {
+	out := wireRole(r)
+	out.PermissionsBoundary, out.Tags = wireBoundary(r.Boundary), toTags(r.Tags)
+	return &out
+}
+
 // createRole serves CreateRole.
 func (h *handlers) createRole(ctx context.Context, call *api.Call, in *CreateRoleInput) (*CreateRoleOutput, error) {
 	tags, err := fromTags(in.Tags)
 	if err != nil {
 		return nil, err
 	}
-	if in.PermissionsBoundary != nil {
-		return nil, noBoundary()
-	}
-	r := trellis.Role{Name: in.RoleName, Path: api.Value(in.Path), Description: api.Value(in.Description), TrustPolicy: in.AssumeRolePolicyDocument}
+	r := trellis.Role{Name: in.RoleName, Path: api.Value(in.Path), Description: api.Value(in.Description), TrustPolicy: in.AssumeRolePolicyDocument,
+		Boundary: api.Value(in.PermissionsBoundary)}
 	r.Tags = tags
 	if in.MaxSessionDuration != nil {
 		r.MaxSessionSeconds = int(*in.MaxSessionDuration)
@@ -35,9 +40,7 @@ func (h *handlers) createRole(ctx context.Context, call *api.Call, in *CreateRol
 		return nil, err
 	}
 	call.Committed(rev)
-	out := wireRole(made)
-	out.Tags = toTags(made.Tags)
-	return &CreateRoleOutput{Role: &out}, nil
+	return &CreateRoleOutput{Role: fullRole(made)}, nil
 }
 
 // getRole serves GetRole.
@@ -46,10 +49,9 @@ func (h *handlers) getRole(ctx context.Context, call *api.Call, in *GetRoleInput
 	if err != nil {
 		return nil, err
 	}
-	out := wireRole(r)
-	out.Tags = toTags(r.Tags)
+	out := fullRole(r)
 	out.RoleLastUsed = &RoleLastUsed{}
-	return &GetRoleOutput{Role: &out}, nil
+	return &GetRoleOutput{Role: out}, nil
 }
 
 // listRoles serves ListRoles.
@@ -69,23 +71,24 @@ func (h *handlers) listRoles(ctx context.Context, call *api.Call, in *ListRolesI
 	return out, nil
 }
 
-// listInstanceProfilesForRole serves ListInstanceProfilesForRole: an instance names its role directly, so
-// there are no profiles.
-func (h *handlers) listInstanceProfilesForRole(ctx context.Context, call *api.Call, in *ListInstanceProfilesForRoleInput) (*ListInstanceProfilesForRoleOutput, error) {
-	if _, err := h.identity.RoleFor(ctx, call.Caller, "iam:ListInstanceProfilesForRole", in.RoleName); err != nil {
-		return nil, err
-	}
-	return &ListInstanceProfilesForRoleOutput{InstanceProfiles: []InstanceProfile{}, IsTruncated: new(false)}, nil
-}
-
 // updateRole serves UpdateRole.
 func (h *handlers) updateRole(ctx context.Context, call *api.Call, in *UpdateRoleInput) (*UpdateRoleOutput, error) {
 	var longest *int
 	if in.MaxSessionDuration != nil {
 		longest = new(int(*in.MaxSessionDuration))
 	}
-	rev, err := h.identity.UpdateRole(ctx, call.Caller, in.RoleName, in.Description, longest)
+	_, rev, err := h.identity.UpdateRole(ctx, call.Caller, "iam:UpdateRole", in.RoleName, in.Description, longest)
 	return api.Done(call, new(UpdateRoleOutput), rev, err)
+}
+
+// updateRoleDescription serves UpdateRoleDescription.
+func (h *handlers) updateRoleDescription(ctx context.Context, call *api.Call, in *UpdateRoleDescriptionInput) (*UpdateRoleDescriptionOutput, error) {
+	r, rev, err := h.identity.UpdateRole(ctx, call.Caller, "iam:UpdateRoleDescription", in.RoleName, &in.Description, nil)
+	if err != nil {
+		return nil, err
+	}
+	call.Committed(rev)
+	return &UpdateRoleDescriptionOutput{Role: fullRole(r)}, nil
 }
 
 // updateAssumeRolePolicy serves UpdateAssumeRolePolicy.
@@ -122,7 +125,7 @@ func (h *handlers) listRoleTags(ctx context.Context, call *api.Call, in *ListRol
 	if err != nil {
 		return nil, err
 	}
-	list, p, err := page(call, toTags(tags), func(t Tag) string { return t.Key }, in.Marker, in.MaxItems)
+	list, p, err := pageTags(call, tags, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}

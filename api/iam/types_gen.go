@@ -4,6 +4,46 @@ package iam
 
 import "time"
 
+// AddClientIDToOpenIDConnectProviderInput is what AddClientIDToOpenIDConnectProvider takes.
+type AddClientIDToOpenIDConnectProviderInput struct {
+	ClientID                 string `wire:"ClientID" required:"true" len:"1:255"`
+	OpenIDConnectProviderArn string `wire:"OpenIDConnectProviderArn" required:"true" len:"20:2048"`
+}
+
+// AddClientIDToOpenIDConnectProviderOutput is what AddClientIDToOpenIDConnectProvider answers.
+type AddClientIDToOpenIDConnectProviderOutput struct {
+}
+
+// AddRoleToInstanceProfileInput is what AddRoleToInstanceProfile takes.
+type AddRoleToInstanceProfileInput struct {
+	InstanceProfileName string `wire:"InstanceProfileName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	RoleName            string `wire:"RoleName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// AddRoleToInstanceProfileOutput is what AddRoleToInstanceProfile answers.
+type AddRoleToInstanceProfileOutput struct {
+}
+
+// AddUserToGroupInput is what AddUserToGroup takes.
+type AddUserToGroupInput struct {
+	GroupName string `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	UserName  string `wire:"UserName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// AddUserToGroupOutput is what AddUserToGroup answers.
+type AddUserToGroupOutput struct {
+}
+
+// AttachGroupPolicyInput is what AttachGroupPolicy takes.
+type AttachGroupPolicyInput struct {
+	GroupName string `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyArn string `wire:"PolicyArn" required:"true" len:"20:2048"`
+}
+
+// AttachGroupPolicyOutput is what AttachGroupPolicy answers.
+type AttachGroupPolicyOutput struct {
+}
+
 // AttachRolePolicyInput is what AttachRolePolicy takes.
 type AttachRolePolicyInput struct {
 	PolicyArn string `wire:"PolicyArn" required:"true" len:"20:2048"`
@@ -34,6 +74,64 @@ type CreateAccessKeyOutput struct {
 	AccessKey *AccessKey `wire:"AccessKey" required:"true"`
 }
 
+// CreateAccountAliasInput is what CreateAccountAlias takes.
+type CreateAccountAliasInput struct {
+	AccountAlias string `wire:"AccountAlias" required:"true" len:"3:63" pattern:"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"`
+}
+
+// CreateAccountAliasOutput is what CreateAccountAlias answers.
+type CreateAccountAliasOutput struct {
+}
+
+// CreateGroupInput is what CreateGroup takes.
+type CreateGroupInput struct {
+	GroupName string  `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	Path      *string `wire:"Path" len:"1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+}
+
+// CreateGroupOutput is what CreateGroup answers.
+type CreateGroupOutput struct {
+	Group *Group `wire:"Group" required:"true"`
+}
+
+// CreateInstanceProfileInput is what CreateInstanceProfile takes.
+type CreateInstanceProfileInput struct {
+	InstanceProfileName string  `wire:"InstanceProfileName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	Path                *string `wire:"Path" len:"1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	Tags                []Tag   `wire:"Tags" len:":50"`
+}
+
+// CreateInstanceProfileOutput is what CreateInstanceProfile answers.
+type CreateInstanceProfileOutput struct {
+	InstanceProfile *InstanceProfile `wire:"InstanceProfile" required:"true"`
+}
+
+// CreateLoginProfileInput is what CreateLoginProfile takes.
+type CreateLoginProfileInput struct {
+	Password              *string `wire:"Password" sensitive:"true" len:"1:128" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PasswordResetRequired *bool   `wire:"PasswordResetRequired"`
+	UserName              *string `wire:"UserName" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// CreateLoginProfileOutput is what CreateLoginProfile answers.
+type CreateLoginProfileOutput struct {
+	LoginProfile *LoginProfile `wire:"LoginProfile" required:"true"`
+}
+
+// CreateOpenIDConnectProviderInput is what CreateOpenIDConnectProvider takes.
+type CreateOpenIDConnectProviderInput struct {
+	ClientIDList   []string `wire:"ClientIDList" eachlen:"1:255"`
+	Tags           []Tag    `wire:"Tags" len:":50"`
+	ThumbprintList []string `wire:"ThumbprintList" eachlen:"40:40"`
+	Url            string   `wire:"Url" required:"true" len:"1:255"`
+}
+
+// CreateOpenIDConnectProviderOutput is what CreateOpenIDConnectProvider answers.
+type CreateOpenIDConnectProviderOutput struct {
+	OpenIDConnectProviderArn *string `wire:"OpenIDConnectProviderArn"`
+	Tags                     []Tag   `wire:"Tags"`
+}
+
 // CreatePolicyInput is what CreatePolicy takes.
 type CreatePolicyInput struct {
 	Description    *string `wire:"Description" len:":1000"`
@@ -46,6 +144,18 @@ type CreatePolicyInput struct {
 // CreatePolicyOutput is what CreatePolicy answers.
 type CreatePolicyOutput struct {
 	Policy *Policy `wire:"Policy"`
+}
+
+// CreatePolicyVersionInput is what CreatePolicyVersion takes.
+type CreatePolicyVersionInput struct {
+	PolicyArn      string `wire:"PolicyArn" required:"true" len:"20:2048"`
+	PolicyDocument string `wire:"PolicyDocument" required:"true" len:"1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	SetAsDefault   *bool  `wire:"SetAsDefault"`
+}
+
+// CreatePolicyVersionOutput is what CreatePolicyVersion answers.
+type CreatePolicyVersionOutput struct {
+	PolicyVersion *PolicyVersion `wire:"PolicyVersion"`
 }
 
 // CreateRoleInput is what CreateRole takes.
@@ -64,6 +174,33 @@ type CreateRoleOutput struct {
 	Role *Role `wire:"Role" required:"true"`
 }
 
+// CreateSAMLProviderInput is what CreateSAMLProvider takes.
+type CreateSAMLProviderInput struct {
+	AddPrivateKey           *string `wire:"AddPrivateKey" sensitive:"true" len:"1:16384" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	AssertionEncryptionMode *string `wire:"AssertionEncryptionMode" enum:"Required|Allowed"`
+	Name                    string  `wire:"Name" required:"true" len:"1:128" pattern:"[\\w._-]+"`
+	SAMLMetadataDocument    string  `wire:"SAMLMetadataDocument" required:"true" len:"1000:10000000"`
+	Tags                    []Tag   `wire:"Tags" len:":50"`
+}
+
+// CreateSAMLProviderOutput is what CreateSAMLProvider answers.
+type CreateSAMLProviderOutput struct {
+	SAMLProviderArn *string `wire:"SAMLProviderArn"`
+	Tags            []Tag   `wire:"Tags"`
+}
+
+// CreateServiceLinkedRoleInput is what CreateServiceLinkedRole takes.
+type CreateServiceLinkedRoleInput struct {
+	AWSServiceName string  `wire:"AWSServiceName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	CustomSuffix   *string `wire:"CustomSuffix" len:"1:64" pattern:"[\\w+=,.@-]+"`
+	Description    *string `wire:"Description" len:":1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
+}
+
+// CreateServiceLinkedRoleOutput is what CreateServiceLinkedRole answers.
+type CreateServiceLinkedRoleOutput struct {
+	Role *Role `wire:"Role"`
+}
+
 // CreateUserInput is what CreateUser takes.
 type CreateUserInput struct {
 	Path                *string `wire:"Path" len:"1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
@@ -77,6 +214,28 @@ type CreateUserOutput struct {
 	User *User `wire:"User"`
 }
 
+// CreateVirtualMFADeviceInput is what CreateVirtualMFADevice takes.
+type CreateVirtualMFADeviceInput struct {
+	Path                 *string `wire:"Path" len:"1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	Tags                 []Tag   `wire:"Tags" len:":50"`
+	VirtualMFADeviceName string  `wire:"VirtualMFADeviceName" required:"true" len:"1:" pattern:"[\\w+=,.@-]+"`
+}
+
+// CreateVirtualMFADeviceOutput is what CreateVirtualMFADevice answers.
+type CreateVirtualMFADeviceOutput struct {
+	VirtualMFADevice *VirtualMFADevice `wire:"VirtualMFADevice" required:"true"`
+}
+
+// DeactivateMFADeviceInput is what DeactivateMFADevice takes.
+type DeactivateMFADeviceInput struct {
+	SerialNumber string  `wire:"SerialNumber" required:"true" len:"9:256" pattern:"[\\w+=/:,.@-]+"`
+	UserName     *string `wire:"UserName" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeactivateMFADeviceOutput is what DeactivateMFADevice answers.
+type DeactivateMFADeviceOutput struct {
+}
+
 // DeleteAccessKeyInput is what DeleteAccessKey takes.
 type DeleteAccessKeyInput struct {
 	AccessKeyId string  `wire:"AccessKeyId" required:"true" len:"16:128" pattern:"[\\w]+"`
@@ -85,6 +244,69 @@ type DeleteAccessKeyInput struct {
 
 // DeleteAccessKeyOutput is what DeleteAccessKey answers.
 type DeleteAccessKeyOutput struct {
+}
+
+// DeleteAccountAliasInput is what DeleteAccountAlias takes.
+type DeleteAccountAliasInput struct {
+	AccountAlias string `wire:"AccountAlias" required:"true" len:"3:63" pattern:"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"`
+}
+
+// DeleteAccountAliasOutput is what DeleteAccountAlias answers.
+type DeleteAccountAliasOutput struct {
+}
+
+// DeleteAccountPasswordPolicyInput is what DeleteAccountPasswordPolicy takes.
+type DeleteAccountPasswordPolicyInput struct {
+}
+
+// DeleteAccountPasswordPolicyOutput is what DeleteAccountPasswordPolicy answers.
+type DeleteAccountPasswordPolicyOutput struct {
+}
+
+// DeleteGroupInput is what DeleteGroup takes.
+type DeleteGroupInput struct {
+	GroupName string `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteGroupOutput is what DeleteGroup answers.
+type DeleteGroupOutput struct {
+}
+
+// DeleteGroupPolicyInput is what DeleteGroupPolicy takes.
+type DeleteGroupPolicyInput struct {
+	GroupName  string `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyName string `wire:"PolicyName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteGroupPolicyOutput is what DeleteGroupPolicy answers.
+type DeleteGroupPolicyOutput struct {
+}
+
+// DeleteInstanceProfileInput is what DeleteInstanceProfile takes.
+type DeleteInstanceProfileInput struct {
+	InstanceProfileName string `wire:"InstanceProfileName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteInstanceProfileOutput is what DeleteInstanceProfile answers.
+type DeleteInstanceProfileOutput struct {
+}
+
+// DeleteLoginProfileInput is what DeleteLoginProfile takes.
+type DeleteLoginProfileInput struct {
+	UserName *string `wire:"UserName" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteLoginProfileOutput is what DeleteLoginProfile answers.
+type DeleteLoginProfileOutput struct {
+}
+
+// DeleteOpenIDConnectProviderInput is what DeleteOpenIDConnectProvider takes.
+type DeleteOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn string `wire:"OpenIDConnectProviderArn" required:"true" len:"20:2048"`
+}
+
+// DeleteOpenIDConnectProviderOutput is what DeleteOpenIDConnectProvider answers.
+type DeleteOpenIDConnectProviderOutput struct {
 }
 
 // DeletePolicyInput is what DeletePolicy takes.
@@ -96,6 +318,16 @@ type DeletePolicyInput struct {
 type DeletePolicyOutput struct {
 }
 
+// DeletePolicyVersionInput is what DeletePolicyVersion takes.
+type DeletePolicyVersionInput struct {
+	PolicyArn string `wire:"PolicyArn" required:"true" len:"20:2048"`
+	VersionId string `wire:"VersionId" required:"true" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
+}
+
+// DeletePolicyVersionOutput is what DeletePolicyVersion answers.
+type DeletePolicyVersionOutput struct {
+}
+
 // DeleteRoleInput is what DeleteRole takes.
 type DeleteRoleInput struct {
 	RoleName string `wire:"RoleName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
@@ -103,6 +335,15 @@ type DeleteRoleInput struct {
 
 // DeleteRoleOutput is what DeleteRole answers.
 type DeleteRoleOutput struct {
+}
+
+// DeleteRolePermissionsBoundaryInput is what DeleteRolePermissionsBoundary takes.
+type DeleteRolePermissionsBoundaryInput struct {
+	RoleName string `wire:"RoleName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteRolePermissionsBoundaryOutput is what DeleteRolePermissionsBoundary answers.
+type DeleteRolePermissionsBoundaryOutput struct {
 }
 
 // DeleteRolePolicyInput is what DeleteRolePolicy takes.
@@ -115,6 +356,25 @@ type DeleteRolePolicyInput struct {
 type DeleteRolePolicyOutput struct {
 }
 
+// DeleteSAMLProviderInput is what DeleteSAMLProvider takes.
+type DeleteSAMLProviderInput struct {
+	SAMLProviderArn string `wire:"SAMLProviderArn" required:"true" len:"20:2048"`
+}
+
+// DeleteSAMLProviderOutput is what DeleteSAMLProvider answers.
+type DeleteSAMLProviderOutput struct {
+}
+
+// DeleteServiceLinkedRoleInput is what DeleteServiceLinkedRole takes.
+type DeleteServiceLinkedRoleInput struct {
+	RoleName string `wire:"RoleName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteServiceLinkedRoleOutput is what DeleteServiceLinkedRole answers.
+type DeleteServiceLinkedRoleOutput struct {
+	DeletionTaskId string `wire:"DeletionTaskId" required:"true"`
+}
+
 // DeleteUserInput is what DeleteUser takes.
 type DeleteUserInput struct {
 	UserName string `wire:"UserName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
@@ -122,6 +382,15 @@ type DeleteUserInput struct {
 
 // DeleteUserOutput is what DeleteUser answers.
 type DeleteUserOutput struct {
+}
+
+// DeleteUserPermissionsBoundaryInput is what DeleteUserPermissionsBoundary takes.
+type DeleteUserPermissionsBoundaryInput struct {
+	UserName string `wire:"UserName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteUserPermissionsBoundaryOutput is what DeleteUserPermissionsBoundary answers.
+type DeleteUserPermissionsBoundaryOutput struct {
 }
 
 // DeleteUserPolicyInput is what DeleteUserPolicy takes.
@@ -132,6 +401,16 @@ type DeleteUserPolicyInput struct {
 
 // DeleteUserPolicyOutput is what DeleteUserPolicy answers.
 type DeleteUserPolicyOutput struct {
+}
+
+// DetachGroupPolicyInput is what DetachGroupPolicy takes.
+type DetachGroupPolicyInput struct {
+	GroupName string `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyArn string `wire:"PolicyArn" required:"true" len:"20:2048"`
+}
+
+// DetachGroupPolicyOutput is what DetachGroupPolicy answers.
+type DetachGroupPolicyOutput struct {
 }
 
 // DetachRolePolicyInput is what DetachRolePolicy takes.
@@ -152,6 +431,168 @@ type DetachUserPolicyInput struct {
 
 // DetachUserPolicyOutput is what DetachUserPolicy answers.
 type DetachUserPolicyOutput struct {
+}
+
+// EnableMFADeviceInput is what EnableMFADevice takes.
+type EnableMFADeviceInput struct {
+	AuthenticationCode1 string `wire:"AuthenticationCode1" required:"true" len:"6:6" pattern:"[\\d]+"`
+	AuthenticationCode2 string `wire:"AuthenticationCode2" required:"true" len:"6:6" pattern:"[\\d]+"`
+	SerialNumber        string `wire:"SerialNumber" required:"true" len:"9:256" pattern:"[\\w+=/:,.@-]+"`
+	UserName            string `wire:"UserName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// EnableMFADeviceOutput is what EnableMFADevice answers.
+type EnableMFADeviceOutput struct {
+}
+
+// GenerateCredentialReportInput is what GenerateCredentialReport takes.
+type GenerateCredentialReportInput struct {
+}
+
+// GenerateCredentialReportOutput is what GenerateCredentialReport answers.
+type GenerateCredentialReportOutput struct {
+	Description *string `wire:"Description"`
+	State       *string `wire:"State"`
+}
+
+// GetAccessKeyLastUsedInput is what GetAccessKeyLastUsed takes.
+type GetAccessKeyLastUsedInput struct {
+	AccessKeyId string `wire:"AccessKeyId" required:"true" len:"16:128" pattern:"[\\w]+"`
+}
+
+// GetAccessKeyLastUsedOutput is what GetAccessKeyLastUsed answers.
+type GetAccessKeyLastUsedOutput struct {
+	AccessKeyLastUsed *AccessKeyLastUsed `wire:"AccessKeyLastUsed"`
+	UserName          *string            `wire:"UserName"`
+}
+
+// GetAccountAuthorizationDetailsInput is what GetAccountAuthorizationDetails takes.
+type GetAccountAuthorizationDetailsInput struct {
+	Filter   []string `wire:"Filter" eachenum:"User|Role|Group|LocalManagedPolicy|AWSManagedPolicy"`
+	Marker   *string  `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32   `wire:"MaxItems" range:"1:1000"`
+}
+
+// GetAccountAuthorizationDetailsOutput is what GetAccountAuthorizationDetails answers.
+type GetAccountAuthorizationDetailsOutput struct {
+	GroupDetailList []GroupDetail         `wire:"GroupDetailList"`
+	IsTruncated     *bool                 `wire:"IsTruncated"`
+	Marker          *string               `wire:"Marker"`
+	Policies        []ManagedPolicyDetail `wire:"Policies"`
+	RoleDetailList  []RoleDetail          `wire:"RoleDetailList"`
+	UserDetailList  []UserDetail          `wire:"UserDetailList"`
+}
+
+// GetAccountPasswordPolicyInput is what GetAccountPasswordPolicy takes.
+type GetAccountPasswordPolicyInput struct {
+}
+
+// GetAccountPasswordPolicyOutput is what GetAccountPasswordPolicy answers.
+type GetAccountPasswordPolicyOutput struct {
+	PasswordPolicy *PasswordPolicy `wire:"PasswordPolicy" required:"true"`
+}
+
+// GetAccountSummaryInput is what GetAccountSummary takes.
+type GetAccountSummaryInput struct {
+}
+
+// GetAccountSummaryOutput is what GetAccountSummary answers.
+type GetAccountSummaryOutput struct {
+	SummaryMap map[string]int32 `wire:"SummaryMap"`
+}
+
+// GetContextKeysForCustomPolicyInput is what GetContextKeysForCustomPolicy takes.
+type GetContextKeysForCustomPolicyInput struct {
+	PolicyInputList []string `wire:"PolicyInputList" required:"true" eachlen:"1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+}
+
+// GetContextKeysForCustomPolicyOutput is what GetContextKeysForCustomPolicy answers.
+type GetContextKeysForCustomPolicyOutput struct {
+	ContextKeyNames []string `wire:"ContextKeyNames"`
+}
+
+// GetContextKeysForPrincipalPolicyInput is what GetContextKeysForPrincipalPolicy takes.
+type GetContextKeysForPrincipalPolicyInput struct {
+	PolicyInputList []string `wire:"PolicyInputList" eachlen:"1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicySourceArn string   `wire:"PolicySourceArn" required:"true" len:"20:2048"`
+}
+
+// GetContextKeysForPrincipalPolicyOutput is what GetContextKeysForPrincipalPolicy answers.
+type GetContextKeysForPrincipalPolicyOutput struct {
+	ContextKeyNames []string `wire:"ContextKeyNames"`
+}
+
+// GetCredentialReportInput is what GetCredentialReport takes.
+type GetCredentialReportInput struct {
+}
+
+// GetCredentialReportOutput is what GetCredentialReport answers.
+type GetCredentialReportOutput struct {
+	Content       []byte     `wire:"Content"`
+	GeneratedTime *time.Time `wire:"GeneratedTime"`
+	ReportFormat  *string    `wire:"ReportFormat"`
+}
+
+// GetGroupInput is what GetGroup takes.
+type GetGroupInput struct {
+	GroupName string  `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	Marker    *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems  *int32  `wire:"MaxItems" range:"1:1000"`
+}
+
+// GetGroupOutput is what GetGroup answers.
+type GetGroupOutput struct {
+	Group       *Group  `wire:"Group" required:"true"`
+	IsTruncated *bool   `wire:"IsTruncated"`
+	Marker      *string `wire:"Marker"`
+	Users       []User  `wire:"Users" required:"true"`
+}
+
+// GetGroupPolicyInput is what GetGroupPolicy takes.
+type GetGroupPolicyInput struct {
+	GroupName  string `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyName string `wire:"PolicyName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// GetGroupPolicyOutput is what GetGroupPolicy answers.
+type GetGroupPolicyOutput struct {
+	GroupName      string `wire:"GroupName" required:"true"`
+	PolicyDocument string `wire:"PolicyDocument" required:"true"`
+	PolicyName     string `wire:"PolicyName" required:"true"`
+}
+
+// GetInstanceProfileInput is what GetInstanceProfile takes.
+type GetInstanceProfileInput struct {
+	InstanceProfileName string `wire:"InstanceProfileName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// GetInstanceProfileOutput is what GetInstanceProfile answers.
+type GetInstanceProfileOutput struct {
+	InstanceProfile *InstanceProfile `wire:"InstanceProfile" required:"true"`
+}
+
+// GetLoginProfileInput is what GetLoginProfile takes.
+type GetLoginProfileInput struct {
+	UserName *string `wire:"UserName" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// GetLoginProfileOutput is what GetLoginProfile answers.
+type GetLoginProfileOutput struct {
+	LoginProfile *LoginProfile `wire:"LoginProfile" required:"true"`
+}
+
+// GetOpenIDConnectProviderInput is what GetOpenIDConnectProvider takes.
+type GetOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn string `wire:"OpenIDConnectProviderArn" required:"true" len:"20:2048"`
+}
+
+// GetOpenIDConnectProviderOutput is what GetOpenIDConnectProvider answers.
+type GetOpenIDConnectProviderOutput struct {
+	ClientIDList   []string   `wire:"ClientIDList"`
+	CreateDate     *time.Time `wire:"CreateDate"`
+	Tags           []Tag      `wire:"Tags"`
+	ThumbprintList []string   `wire:"ThumbprintList"`
+	Url            *string    `wire:"Url"`
 }
 
 // GetPolicyInput is what GetPolicy takes.
@@ -198,6 +639,33 @@ type GetRolePolicyOutput struct {
 	RoleName       string `wire:"RoleName" required:"true"`
 }
 
+// GetSAMLProviderInput is what GetSAMLProvider takes.
+type GetSAMLProviderInput struct {
+	SAMLProviderArn string `wire:"SAMLProviderArn" required:"true" len:"20:2048"`
+}
+
+// GetSAMLProviderOutput is what GetSAMLProvider answers.
+type GetSAMLProviderOutput struct {
+	AssertionEncryptionMode *string          `wire:"AssertionEncryptionMode"`
+	CreateDate              *time.Time       `wire:"CreateDate"`
+	PrivateKeyList          []SAMLPrivateKey `wire:"PrivateKeyList"`
+	SAMLMetadataDocument    *string          `wire:"SAMLMetadataDocument"`
+	SAMLProviderUUID        *string          `wire:"SAMLProviderUUID"`
+	Tags                    []Tag            `wire:"Tags"`
+	ValidUntil              *time.Time       `wire:"ValidUntil"`
+}
+
+// GetServiceLinkedRoleDeletionStatusInput is what GetServiceLinkedRoleDeletionStatus takes.
+type GetServiceLinkedRoleDeletionStatusInput struct {
+	DeletionTaskId string `wire:"DeletionTaskId" required:"true" len:"1:1000"`
+}
+
+// GetServiceLinkedRoleDeletionStatusOutput is what GetServiceLinkedRoleDeletionStatus answers.
+type GetServiceLinkedRoleDeletionStatusOutput struct {
+	Reason *DeletionTaskFailureReasonType `wire:"Reason"`
+	Status string                         `wire:"Status" required:"true"`
+}
+
 // GetUserInput is what GetUser takes.
 type GetUserInput struct {
 	UserName *string `wire:"UserName" len:"1:128" pattern:"[\\w+=,.@-]+"`
@@ -233,6 +701,34 @@ type ListAccessKeysOutput struct {
 	AccessKeyMetadata []AccessKeyMetadata `wire:"AccessKeyMetadata" required:"true"`
 	IsTruncated       *bool               `wire:"IsTruncated"`
 	Marker            *string             `wire:"Marker"`
+}
+
+// ListAccountAliasesInput is what ListAccountAliases takes.
+type ListAccountAliasesInput struct {
+	Marker   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `wire:"MaxItems" range:"1:1000"`
+}
+
+// ListAccountAliasesOutput is what ListAccountAliases answers.
+type ListAccountAliasesOutput struct {
+	AccountAliases []string `wire:"AccountAliases" required:"true"`
+	IsTruncated    *bool    `wire:"IsTruncated"`
+	Marker         *string  `wire:"Marker"`
+}
+
+// ListAttachedGroupPoliciesInput is what ListAttachedGroupPolicies takes.
+type ListAttachedGroupPoliciesInput struct {
+	GroupName  string  `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	Marker     *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems   *int32  `wire:"MaxItems" range:"1:1000"`
+	PathPrefix *string `wire:"PathPrefix" len:"1:512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
+}
+
+// ListAttachedGroupPoliciesOutput is what ListAttachedGroupPolicies answers.
+type ListAttachedGroupPoliciesOutput struct {
+	AttachedPolicies []AttachedPolicy `wire:"AttachedPolicies"`
+	IsTruncated      *bool            `wire:"IsTruncated"`
+	Marker           *string          `wire:"Marker"`
 }
 
 // ListAttachedRolePoliciesInput is what ListAttachedRolePolicies takes.
@@ -284,6 +780,34 @@ type ListEntitiesForPolicyOutput struct {
 	PolicyUsers  []PolicyUser  `wire:"PolicyUsers"`
 }
 
+// ListGroupPoliciesInput is what ListGroupPolicies takes.
+type ListGroupPoliciesInput struct {
+	GroupName string  `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	Marker    *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems  *int32  `wire:"MaxItems" range:"1:1000"`
+}
+
+// ListGroupPoliciesOutput is what ListGroupPolicies answers.
+type ListGroupPoliciesOutput struct {
+	IsTruncated *bool    `wire:"IsTruncated"`
+	Marker      *string  `wire:"Marker"`
+	PolicyNames []string `wire:"PolicyNames" required:"true"`
+}
+
+// ListGroupsInput is what ListGroups takes.
+type ListGroupsInput struct {
+	Marker     *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems   *int32  `wire:"MaxItems" range:"1:1000"`
+	PathPrefix *string `wire:"PathPrefix" len:"1:512" pattern:"\\u002F[\\u0021-\\u007F]*"`
+}
+
+// ListGroupsOutput is what ListGroups answers.
+type ListGroupsOutput struct {
+	Groups      []Group `wire:"Groups" required:"true"`
+	IsTruncated *bool   `wire:"IsTruncated"`
+	Marker      *string `wire:"Marker"`
+}
+
 // ListGroupsForUserInput is what ListGroupsForUser takes.
 type ListGroupsForUserInput struct {
 	Marker   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
@@ -298,6 +822,34 @@ type ListGroupsForUserOutput struct {
 	Marker      *string `wire:"Marker"`
 }
 
+// ListInstanceProfileTagsInput is what ListInstanceProfileTags takes.
+type ListInstanceProfileTagsInput struct {
+	InstanceProfileName string  `wire:"InstanceProfileName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	Marker              *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems            *int32  `wire:"MaxItems" range:"1:1000"`
+}
+
+// ListInstanceProfileTagsOutput is what ListInstanceProfileTags answers.
+type ListInstanceProfileTagsOutput struct {
+	IsTruncated *bool   `wire:"IsTruncated"`
+	Marker      *string `wire:"Marker"`
+	Tags        []Tag   `wire:"Tags" required:"true"`
+}
+
+// ListInstanceProfilesInput is what ListInstanceProfiles takes.
+type ListInstanceProfilesInput struct {
+	Marker     *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems   *int32  `wire:"MaxItems" range:"1:1000"`
+	PathPrefix *string `wire:"PathPrefix" len:"1:512" pattern:"\\u002F[\\u0021-\\u007F]*"`
+}
+
+// ListInstanceProfilesOutput is what ListInstanceProfiles answers.
+type ListInstanceProfilesOutput struct {
+	InstanceProfiles []InstanceProfile `wire:"InstanceProfiles" required:"true"`
+	IsTruncated      *bool             `wire:"IsTruncated"`
+	Marker           *string           `wire:"Marker"`
+}
+
 // ListInstanceProfilesForRoleInput is what ListInstanceProfilesForRole takes.
 type ListInstanceProfilesForRoleInput struct {
 	Marker   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
@@ -310,6 +862,43 @@ type ListInstanceProfilesForRoleOutput struct {
 	InstanceProfiles []InstanceProfile `wire:"InstanceProfiles" required:"true"`
 	IsTruncated      *bool             `wire:"IsTruncated"`
 	Marker           *string           `wire:"Marker"`
+}
+
+// ListMFADevicesInput is what ListMFADevices takes.
+type ListMFADevicesInput struct {
+	Marker   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `wire:"MaxItems" range:"1:1000"`
+	UserName *string `wire:"UserName" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListMFADevicesOutput is what ListMFADevices answers.
+type ListMFADevicesOutput struct {
+	IsTruncated *bool       `wire:"IsTruncated"`
+	MFADevices  []MFADevice `wire:"MFADevices" required:"true"`
+	Marker      *string     `wire:"Marker"`
+}
+
+// ListOpenIDConnectProviderTagsInput is what ListOpenIDConnectProviderTags takes.
+type ListOpenIDConnectProviderTagsInput struct {
+	Marker                   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems                 *int32  `wire:"MaxItems" range:"1:1000"`
+	OpenIDConnectProviderArn string  `wire:"OpenIDConnectProviderArn" required:"true" len:"20:2048"`
+}
+
+// ListOpenIDConnectProviderTagsOutput is what ListOpenIDConnectProviderTags answers.
+type ListOpenIDConnectProviderTagsOutput struct {
+	IsTruncated *bool   `wire:"IsTruncated"`
+	Marker      *string `wire:"Marker"`
+	Tags        []Tag   `wire:"Tags" required:"true"`
+}
+
+// ListOpenIDConnectProvidersInput is what ListOpenIDConnectProviders takes.
+type ListOpenIDConnectProvidersInput struct {
+}
+
+// ListOpenIDConnectProvidersOutput is what ListOpenIDConnectProviders answers.
+type ListOpenIDConnectProvidersOutput struct {
+	OpenIDConnectProviderList []OpenIDConnectProviderListEntry `wire:"OpenIDConnectProviderList"`
 }
 
 // ListPoliciesInput is what ListPolicies takes.
@@ -327,6 +916,20 @@ type ListPoliciesOutput struct {
 	IsTruncated *bool    `wire:"IsTruncated"`
 	Marker      *string  `wire:"Marker"`
 	Policies    []Policy `wire:"Policies"`
+}
+
+// ListPolicyTagsInput is what ListPolicyTags takes.
+type ListPolicyTagsInput struct {
+	Marker    *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems  *int32  `wire:"MaxItems" range:"1:1000"`
+	PolicyArn string  `wire:"PolicyArn" required:"true" len:"20:2048"`
+}
+
+// ListPolicyTagsOutput is what ListPolicyTags answers.
+type ListPolicyTagsOutput struct {
+	IsTruncated *bool   `wire:"IsTruncated"`
+	Marker      *string `wire:"Marker"`
+	Tags        []Tag   `wire:"Tags" required:"true"`
 }
 
 // ListPolicyVersionsInput is what ListPolicyVersions takes.
@@ -385,6 +988,59 @@ type ListRolesOutput struct {
 	Roles       []Role  `wire:"Roles" required:"true"`
 }
 
+// ListSAMLProvidersInput is what ListSAMLProviders takes.
+type ListSAMLProvidersInput struct {
+}
+
+// ListSAMLProvidersOutput is what ListSAMLProviders answers.
+type ListSAMLProvidersOutput struct {
+	SAMLProviderList []SAMLProviderListEntry `wire:"SAMLProviderList"`
+}
+
+// ListSSHPublicKeysInput is what ListSSHPublicKeys takes.
+type ListSSHPublicKeysInput struct {
+	Marker   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `wire:"MaxItems" range:"1:1000"`
+	UserName *string `wire:"UserName" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListSSHPublicKeysOutput is what ListSSHPublicKeys answers.
+type ListSSHPublicKeysOutput struct {
+	IsTruncated   *bool                  `wire:"IsTruncated"`
+	Marker        *string                `wire:"Marker"`
+	SSHPublicKeys []SSHPublicKeyMetadata `wire:"SSHPublicKeys"`
+}
+
+// ListServiceSpecificCredentialsInput is what ListServiceSpecificCredentials takes.
+type ListServiceSpecificCredentialsInput struct {
+	AllUsers    *bool   `wire:"AllUsers"`
+	Marker      *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems    *int32  `wire:"MaxItems" range:"1:1000"`
+	ServiceName *string `wire:"ServiceName"`
+	UserName    *string `wire:"UserName" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListServiceSpecificCredentialsOutput is what ListServiceSpecificCredentials answers.
+type ListServiceSpecificCredentialsOutput struct {
+	IsTruncated                *bool                               `wire:"IsTruncated"`
+	Marker                     *string                             `wire:"Marker"`
+	ServiceSpecificCredentials []ServiceSpecificCredentialMetadata `wire:"ServiceSpecificCredentials"`
+}
+
+// ListSigningCertificatesInput is what ListSigningCertificates takes.
+type ListSigningCertificatesInput struct {
+	Marker   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `wire:"MaxItems" range:"1:1000"`
+	UserName *string `wire:"UserName" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListSigningCertificatesOutput is what ListSigningCertificates answers.
+type ListSigningCertificatesOutput struct {
+	Certificates []SigningCertificate `wire:"Certificates" required:"true"`
+	IsTruncated  *bool                `wire:"IsTruncated"`
+	Marker       *string              `wire:"Marker"`
+}
+
 // ListUserPoliciesInput is what ListUserPolicies takes.
 type ListUserPoliciesInput struct {
 	Marker   *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
@@ -427,6 +1083,41 @@ type ListUsersOutput struct {
 	Users       []User  `wire:"Users" required:"true"`
 }
 
+// ListVirtualMFADevicesInput is what ListVirtualMFADevices takes.
+type ListVirtualMFADevicesInput struct {
+	AssignmentStatus *string `wire:"AssignmentStatus" enum:"Assigned|Unassigned|Any"`
+	Marker           *string `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems         *int32  `wire:"MaxItems" range:"1:1000"`
+}
+
+// ListVirtualMFADevicesOutput is what ListVirtualMFADevices answers.
+type ListVirtualMFADevicesOutput struct {
+	IsTruncated       *bool              `wire:"IsTruncated"`
+	Marker            *string            `wire:"Marker"`
+	VirtualMFADevices []VirtualMFADevice `wire:"VirtualMFADevices" required:"true"`
+}
+
+// PutGroupPolicyInput is what PutGroupPolicy takes.
+type PutGroupPolicyInput struct {
+	GroupName      string `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument string `wire:"PolicyDocument" required:"true" len:"1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyName     string `wire:"PolicyName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// PutGroupPolicyOutput is what PutGroupPolicy answers.
+type PutGroupPolicyOutput struct {
+}
+
+// PutRolePermissionsBoundaryInput is what PutRolePermissionsBoundary takes.
+type PutRolePermissionsBoundaryInput struct {
+	PermissionsBoundary string `wire:"PermissionsBoundary" required:"true" len:"20:2048"`
+	RoleName            string `wire:"RoleName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// PutRolePermissionsBoundaryOutput is what PutRolePermissionsBoundary answers.
+type PutRolePermissionsBoundaryOutput struct {
+}
+
 // PutRolePolicyInput is what PutRolePolicy takes.
 type PutRolePolicyInput struct {
 	PolicyDocument string `wire:"PolicyDocument" required:"true" len:"1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
@@ -438,6 +1129,16 @@ type PutRolePolicyInput struct {
 type PutRolePolicyOutput struct {
 }
 
+// PutUserPermissionsBoundaryInput is what PutUserPermissionsBoundary takes.
+type PutUserPermissionsBoundaryInput struct {
+	PermissionsBoundary string `wire:"PermissionsBoundary" required:"true" len:"20:2048"`
+	UserName            string `wire:"UserName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// PutUserPermissionsBoundaryOutput is what PutUserPermissionsBoundary answers.
+type PutUserPermissionsBoundaryOutput struct {
+}
+
 // PutUserPolicyInput is what PutUserPolicy takes.
 type PutUserPolicyInput struct {
 	PolicyDocument string `wire:"PolicyDocument" required:"true" len:"1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
@@ -447,6 +1148,76 @@ type PutUserPolicyInput struct {
 
 // PutUserPolicyOutput is what PutUserPolicy answers.
 type PutUserPolicyOutput struct {
+}
+
+// RemoveClientIDFromOpenIDConnectProviderInput is what RemoveClientIDFromOpenIDConnectProvider takes.
+type RemoveClientIDFromOpenIDConnectProviderInput struct {
+	ClientID                 string `wire:"ClientID" required:"true" len:"1:255"`
+	OpenIDConnectProviderArn string `wire:"OpenIDConnectProviderArn" required:"true" len:"20:2048"`
+}
+
+// RemoveClientIDFromOpenIDConnectProviderOutput is what RemoveClientIDFromOpenIDConnectProvider answers.
+type RemoveClientIDFromOpenIDConnectProviderOutput struct {
+}
+
+// RemoveRoleFromInstanceProfileInput is what RemoveRoleFromInstanceProfile takes.
+type RemoveRoleFromInstanceProfileInput struct {
+	InstanceProfileName string `wire:"InstanceProfileName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	RoleName            string `wire:"RoleName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// RemoveRoleFromInstanceProfileOutput is what RemoveRoleFromInstanceProfile answers.
+type RemoveRoleFromInstanceProfileOutput struct {
+}
+
+// RemoveUserFromGroupInput is what RemoveUserFromGroup takes.
+type RemoveUserFromGroupInput struct {
+	GroupName string `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	UserName  string `wire:"UserName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// RemoveUserFromGroupOutput is what RemoveUserFromGroup answers.
+type RemoveUserFromGroupOutput struct {
+}
+
+// SetDefaultPolicyVersionInput is what SetDefaultPolicyVersion takes.
+type SetDefaultPolicyVersionInput struct {
+	PolicyArn string `wire:"PolicyArn" required:"true" len:"20:2048"`
+	VersionId string `wire:"VersionId" required:"true" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
+}
+
+// SetDefaultPolicyVersionOutput is what SetDefaultPolicyVersion answers.
+type SetDefaultPolicyVersionOutput struct {
+}
+
+// TagInstanceProfileInput is what TagInstanceProfile takes.
+type TagInstanceProfileInput struct {
+	InstanceProfileName string `wire:"InstanceProfileName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	Tags                []Tag  `wire:"Tags" required:"true" len:":50"`
+}
+
+// TagInstanceProfileOutput is what TagInstanceProfile answers.
+type TagInstanceProfileOutput struct {
+}
+
+// TagOpenIDConnectProviderInput is what TagOpenIDConnectProvider takes.
+type TagOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn string `wire:"OpenIDConnectProviderArn" required:"true" len:"20:2048"`
+	Tags                     []Tag  `wire:"Tags" required:"true" len:":50"`
+}
+
+// TagOpenIDConnectProviderOutput is what TagOpenIDConnectProvider answers.
+type TagOpenIDConnectProviderOutput struct {
+}
+
+// TagPolicyInput is what TagPolicy takes.
+type TagPolicyInput struct {
+	PolicyArn string `wire:"PolicyArn" required:"true" len:"20:2048"`
+	Tags      []Tag  `wire:"Tags" required:"true" len:":50"`
+}
+
+// TagPolicyOutput is what TagPolicy answers.
+type TagPolicyOutput struct {
 }
 
 // TagRoleInput is what TagRole takes.
@@ -467,6 +1238,36 @@ type TagUserInput struct {
 
 // TagUserOutput is what TagUser answers.
 type TagUserOutput struct {
+}
+
+// UntagInstanceProfileInput is what UntagInstanceProfile takes.
+type UntagInstanceProfileInput struct {
+	InstanceProfileName string   `wire:"InstanceProfileName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	TagKeys             []string `wire:"TagKeys" required:"true" len:":50" eachlen:"1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+}
+
+// UntagInstanceProfileOutput is what UntagInstanceProfile answers.
+type UntagInstanceProfileOutput struct {
+}
+
+// UntagOpenIDConnectProviderInput is what UntagOpenIDConnectProvider takes.
+type UntagOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn string   `wire:"OpenIDConnectProviderArn" required:"true" len:"20:2048"`
+	TagKeys                  []string `wire:"TagKeys" required:"true" len:":50" eachlen:"1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+}
+
+// UntagOpenIDConnectProviderOutput is what UntagOpenIDConnectProvider answers.
+type UntagOpenIDConnectProviderOutput struct {
+}
+
+// UntagPolicyInput is what UntagPolicy takes.
+type UntagPolicyInput struct {
+	PolicyArn string   `wire:"PolicyArn" required:"true" len:"20:2048"`
+	TagKeys   []string `wire:"TagKeys" required:"true" len:":50" eachlen:"1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+}
+
+// UntagPolicyOutput is what UntagPolicy answers.
+type UntagPolicyOutput struct {
 }
 
 // UntagRoleInput is what UntagRole takes.
@@ -500,6 +1301,23 @@ type UpdateAccessKeyInput struct {
 type UpdateAccessKeyOutput struct {
 }
 
+// UpdateAccountPasswordPolicyInput is what UpdateAccountPasswordPolicy takes.
+type UpdateAccountPasswordPolicyInput struct {
+	AllowUsersToChangePassword *bool  `wire:"AllowUsersToChangePassword"`
+	HardExpiry                 *bool  `wire:"HardExpiry"`
+	MaxPasswordAge             *int32 `wire:"MaxPasswordAge" range:"1:1095"`
+	MinimumPasswordLength      *int32 `wire:"MinimumPasswordLength" range:"6:128"`
+	PasswordReusePrevention    *int32 `wire:"PasswordReusePrevention" range:"1:24"`
+	RequireLowercaseCharacters *bool  `wire:"RequireLowercaseCharacters"`
+	RequireNumbers             *bool  `wire:"RequireNumbers"`
+	RequireSymbols             *bool  `wire:"RequireSymbols"`
+	RequireUppercaseCharacters *bool  `wire:"RequireUppercaseCharacters"`
+}
+
+// UpdateAccountPasswordPolicyOutput is what UpdateAccountPasswordPolicy answers.
+type UpdateAccountPasswordPolicyOutput struct {
+}
+
 // UpdateAssumeRolePolicyInput is what UpdateAssumeRolePolicy takes.
 type UpdateAssumeRolePolicyInput struct {
 	PolicyDocument string `wire:"PolicyDocument" required:"true" len:"1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
@@ -508,6 +1326,38 @@ type UpdateAssumeRolePolicyInput struct {
 
 // UpdateAssumeRolePolicyOutput is what UpdateAssumeRolePolicy answers.
 type UpdateAssumeRolePolicyOutput struct {
+}
+
+// UpdateGroupInput is what UpdateGroup takes.
+type UpdateGroupInput struct {
+	GroupName    string  `wire:"GroupName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	NewGroupName *string `wire:"NewGroupName" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	NewPath      *string `wire:"NewPath" len:"1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+}
+
+// UpdateGroupOutput is what UpdateGroup answers.
+type UpdateGroupOutput struct {
+}
+
+// UpdateLoginProfileInput is what UpdateLoginProfile takes.
+type UpdateLoginProfileInput struct {
+	Password              *string `wire:"Password" sensitive:"true" len:"1:128" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PasswordResetRequired *bool   `wire:"PasswordResetRequired"`
+	UserName              string  `wire:"UserName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// UpdateLoginProfileOutput is what UpdateLoginProfile answers.
+type UpdateLoginProfileOutput struct {
+}
+
+// UpdateOpenIDConnectProviderThumbprintInput is what UpdateOpenIDConnectProviderThumbprint takes.
+type UpdateOpenIDConnectProviderThumbprintInput struct {
+	OpenIDConnectProviderArn string   `wire:"OpenIDConnectProviderArn" required:"true" len:"20:2048"`
+	ThumbprintList           []string `wire:"ThumbprintList" required:"true" eachlen:"40:40"`
+}
+
+// UpdateOpenIDConnectProviderThumbprintOutput is what UpdateOpenIDConnectProviderThumbprint answers.
+type UpdateOpenIDConnectProviderThumbprintOutput struct {
 }
 
 // UpdateRoleInput is what UpdateRole takes.
@@ -519,6 +1369,31 @@ type UpdateRoleInput struct {
 
 // UpdateRoleOutput is what UpdateRole answers.
 type UpdateRoleOutput struct {
+}
+
+// UpdateRoleDescriptionInput is what UpdateRoleDescription takes.
+type UpdateRoleDescriptionInput struct {
+	Description string `wire:"Description" required:"true" len:":1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
+	RoleName    string `wire:"RoleName" required:"true" len:"1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// UpdateRoleDescriptionOutput is what UpdateRoleDescription answers.
+type UpdateRoleDescriptionOutput struct {
+	Role *Role `wire:"Role"`
+}
+
+// UpdateSAMLProviderInput is what UpdateSAMLProvider takes.
+type UpdateSAMLProviderInput struct {
+	AddPrivateKey           *string `wire:"AddPrivateKey" sensitive:"true" len:"1:16384" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	AssertionEncryptionMode *string `wire:"AssertionEncryptionMode" enum:"Required|Allowed"`
+	RemovePrivateKey        *string `wire:"RemovePrivateKey" len:"22:64" pattern:"[A-Z0-9]+"`
+	SAMLMetadataDocument    *string `wire:"SAMLMetadataDocument" len:"1000:10000000"`
+	SAMLProviderArn         string  `wire:"SAMLProviderArn" required:"true" len:"20:2048"`
+}
+
+// UpdateSAMLProviderOutput is what UpdateSAMLProvider answers.
+type UpdateSAMLProviderOutput struct {
+	SAMLProviderArn *string `wire:"SAMLProviderArn"`
 }
 
 // UpdateUserInput is what UpdateUser takes.
@@ -541,6 +1416,13 @@ type AccessKey struct {
 	UserName        string     `wire:"UserName" required:"true"`
 }
 
+// AccessKeyLastUsed is a structure of the API model.
+type AccessKeyLastUsed struct {
+	LastUsedDate *time.Time `wire:"LastUsedDate"`
+	Region       string     `wire:"Region" required:"true"`
+	ServiceName  string     `wire:"ServiceName" required:"true"`
+}
+
 // AccessKeyMetadata is a structure of the API model.
 type AccessKeyMetadata struct {
 	AccessKeyId *string    `wire:"AccessKeyId"`
@@ -561,6 +1443,12 @@ type AttachedPolicy struct {
 	PolicyName *string `wire:"PolicyName"`
 }
 
+// DeletionTaskFailureReasonType is a structure of the API model.
+type DeletionTaskFailureReasonType struct {
+	Reason        *string         `wire:"Reason"`
+	RoleUsageList []RoleUsageType `wire:"RoleUsageList"`
+}
+
 // Group is a structure of the API model.
 type Group struct {
 	Arn        string    `wire:"Arn" required:"true"`
@@ -568,6 +1456,17 @@ type Group struct {
 	GroupId    string    `wire:"GroupId" required:"true"`
 	GroupName  string    `wire:"GroupName" required:"true"`
 	Path       string    `wire:"Path" required:"true"`
+}
+
+// GroupDetail is a structure of the API model.
+type GroupDetail struct {
+	Arn                     *string          `wire:"Arn"`
+	AttachedManagedPolicies []AttachedPolicy `wire:"AttachedManagedPolicies"`
+	CreateDate              *time.Time       `wire:"CreateDate"`
+	GroupId                 *string          `wire:"GroupId"`
+	GroupName               *string          `wire:"GroupName"`
+	GroupPolicyList         []PolicyDetail   `wire:"GroupPolicyList"`
+	Path                    *string          `wire:"Path"`
 }
 
 // InstanceProfile is a structure of the API model.
@@ -579,6 +1478,55 @@ type InstanceProfile struct {
 	Path                string    `wire:"Path" required:"true"`
 	Roles               []Role    `wire:"Roles" required:"true"`
 	Tags                []Tag     `wire:"Tags"`
+}
+
+// LoginProfile is a structure of the API model.
+type LoginProfile struct {
+	CreateDate            time.Time `wire:"CreateDate" required:"true"`
+	PasswordResetRequired *bool     `wire:"PasswordResetRequired"`
+	UserName              string    `wire:"UserName" required:"true"`
+}
+
+// MFADevice is a structure of the API model.
+type MFADevice struct {
+	EnableDate   time.Time `wire:"EnableDate" required:"true"`
+	SerialNumber string    `wire:"SerialNumber" required:"true"`
+	UserName     string    `wire:"UserName" required:"true"`
+}
+
+// ManagedPolicyDetail is a structure of the API model.
+type ManagedPolicyDetail struct {
+	Arn                           *string         `wire:"Arn"`
+	AttachmentCount               *int32          `wire:"AttachmentCount"`
+	CreateDate                    *time.Time      `wire:"CreateDate"`
+	DefaultVersionId              *string         `wire:"DefaultVersionId"`
+	Description                   *string         `wire:"Description"`
+	IsAttachable                  *bool           `wire:"IsAttachable"`
+	Path                          *string         `wire:"Path"`
+	PermissionsBoundaryUsageCount *int32          `wire:"PermissionsBoundaryUsageCount"`
+	PolicyId                      *string         `wire:"PolicyId"`
+	PolicyName                    *string         `wire:"PolicyName"`
+	PolicyVersionList             []PolicyVersion `wire:"PolicyVersionList"`
+	UpdateDate                    *time.Time      `wire:"UpdateDate"`
+}
+
+// OpenIDConnectProviderListEntry is a structure of the API model.
+type OpenIDConnectProviderListEntry struct {
+	Arn *string `wire:"Arn"`
+}
+
+// PasswordPolicy is a structure of the API model.
+type PasswordPolicy struct {
+	AllowUsersToChangePassword *bool  `wire:"AllowUsersToChangePassword"`
+	ExpirePasswords            *bool  `wire:"ExpirePasswords"`
+	HardExpiry                 *bool  `wire:"HardExpiry"`
+	MaxPasswordAge             *int32 `wire:"MaxPasswordAge"`
+	MinimumPasswordLength      *int32 `wire:"MinimumPasswordLength"`
+	PasswordReusePrevention    *int32 `wire:"PasswordReusePrevention"`
+	RequireLowercaseCharacters *bool  `wire:"RequireLowercaseCharacters"`
+	RequireNumbers             *bool  `wire:"RequireNumbers"`
+	RequireSymbols             *bool  `wire:"RequireSymbols"`
+	RequireUppercaseCharacters *bool  `wire:"RequireUppercaseCharacters"`
 }
 
 // Policy is a structure of the API model.
@@ -595,6 +1543,12 @@ type Policy struct {
 	PolicyName                    *string    `wire:"PolicyName"`
 	Tags                          []Tag      `wire:"Tags"`
 	UpdateDate                    *time.Time `wire:"UpdateDate"`
+}
+
+// PolicyDetail is a structure of the API model.
+type PolicyDetail struct {
+	PolicyDocument *string `wire:"PolicyDocument"`
+	PolicyName     *string `wire:"PolicyName"`
 }
 
 // PolicyGroup is a structure of the API model.
@@ -639,10 +1593,74 @@ type Role struct {
 	Tags                     []Tag                        `wire:"Tags"`
 }
 
+// RoleDetail is a structure of the API model.
+type RoleDetail struct {
+	Arn                      *string                      `wire:"Arn"`
+	AssumeRolePolicyDocument *string                      `wire:"AssumeRolePolicyDocument"`
+	AttachedManagedPolicies  []AttachedPolicy             `wire:"AttachedManagedPolicies"`
+	CreateDate               *time.Time                   `wire:"CreateDate"`
+	InstanceProfileList      []InstanceProfile            `wire:"InstanceProfileList"`
+	Path                     *string                      `wire:"Path"`
+	PermissionsBoundary      *AttachedPermissionsBoundary `wire:"PermissionsBoundary"`
+	RoleId                   *string                      `wire:"RoleId"`
+	RoleLastUsed             *RoleLastUsed                `wire:"RoleLastUsed"`
+	RoleName                 *string                      `wire:"RoleName"`
+	RolePolicyList           []PolicyDetail               `wire:"RolePolicyList"`
+	Tags                     []Tag                        `wire:"Tags"`
+}
+
 // RoleLastUsed is a structure of the API model.
 type RoleLastUsed struct {
 	LastUsedDate *time.Time `wire:"LastUsedDate"`
 	Region       *string    `wire:"Region"`
+}
+
+// RoleUsageType is a structure of the API model.
+type RoleUsageType struct {
+	Region    *string  `wire:"Region"`
+	Resources []string `wire:"Resources"`
+}
+
+// SAMLPrivateKey is a structure of the API model.
+type SAMLPrivateKey struct {
+	KeyId     *string    `wire:"KeyId"`
+	Timestamp *time.Time `wire:"Timestamp"`
+}
+
+// SAMLProviderListEntry is a structure of the API model.
+type SAMLProviderListEntry struct {
+	Arn        *string    `wire:"Arn"`
+	CreateDate *time.Time `wire:"CreateDate"`
+	ValidUntil *time.Time `wire:"ValidUntil"`
+}
+
+// SSHPublicKeyMetadata is a structure of the API model.
+type SSHPublicKeyMetadata struct {
+	SSHPublicKeyId string    `wire:"SSHPublicKeyId" required:"true"`
+	Status         string    `wire:"Status" required:"true"`
+	UploadDate     time.Time `wire:"UploadDate" required:"true"`
+	UserName       string    `wire:"UserName" required:"true"`
+}
+
+// ServiceSpecificCredentialMetadata is a structure of the API model.
+type ServiceSpecificCredentialMetadata struct {
+	CreateDate                  time.Time  `wire:"CreateDate" required:"true"`
+	ExpirationDate              *time.Time `wire:"ExpirationDate"`
+	ServiceCredentialAlias      *string    `wire:"ServiceCredentialAlias"`
+	ServiceName                 string     `wire:"ServiceName" required:"true"`
+	ServiceSpecificCredentialId string     `wire:"ServiceSpecificCredentialId" required:"true"`
+	ServiceUserName             *string    `wire:"ServiceUserName"`
+	Status                      string     `wire:"Status" required:"true"`
+	UserName                    string     `wire:"UserName" required:"true"`
+}
+
+// SigningCertificate is a structure of the API model.
+type SigningCertificate struct {
+	CertificateBody string     `wire:"CertificateBody" required:"true"`
+	CertificateId   string     `wire:"CertificateId" required:"true"`
+	Status          string     `wire:"Status" required:"true"`
+	UploadDate      *time.Time `wire:"UploadDate"`
+	UserName        string     `wire:"UserName" required:"true"`
 }
 
 // SourceRoleTemplate is a structure of the API model.
@@ -667,4 +1685,28 @@ type User struct {
 	Tags                []Tag                        `wire:"Tags"`
 	UserId              string                       `wire:"UserId" required:"true"`
 	UserName            string                       `wire:"UserName" required:"true"`
+}
+
+// UserDetail is a structure of the API model.
+type UserDetail struct {
+	Arn                     *string                      `wire:"Arn"`
+	AttachedManagedPolicies []AttachedPolicy             `wire:"AttachedManagedPolicies"`
+	CreateDate              *time.Time                   `wire:"CreateDate"`
+	GroupList               []string                     `wire:"GroupList"`
+	Path                    *string                      `wire:"Path"`
+	PermissionsBoundary     *AttachedPermissionsBoundary `wire:"PermissionsBoundary"`
+	Tags                    []Tag                        `wire:"Tags"`
+	UserId                  *string                      `wire:"UserId"`
+	UserName                *string                      `wire:"UserName"`
+	UserPolicyList          []PolicyDetail               `wire:"UserPolicyList"`
+}
+
+// VirtualMFADevice is a structure of the API model.
+type VirtualMFADevice struct {
+	Base32StringSeed []byte     `wire:"Base32StringSeed" sensitive:"true"`
+	EnableDate       *time.Time `wire:"EnableDate"`
+	QRCodePNG        []byte     `wire:"QRCodePNG" sensitive:"true"`
+	SerialNumber     string     `wire:"SerialNumber" required:"true"`
+	Tags             []Tag      `wire:"Tags"`
+	User             *User      `wire:"User"`
 }

@@ -8,9 +8,17 @@ import (
 	"github.com/trellis-project/trellis/identity"
 )
 
-// wireUser is a user as answers have it.
+// wireUser is a user as lists have it: without tags and permissions boundary. Nobody has a password here, so none was
+// used.
 func wireUser(u *trellis.User) User {
 	return User{Arn: u.ARN(), CreateDate: u.CreatedAt, Path: u.Path, UserId: u.ID, UserName: u.Name}
+}
+
+// fullUser is a user as answers about it alone have it.
+func fullUser(u *trellis.User) *User {
+	out := wireUser(u)
+	out.PermissionsBoundary, out.Tags = wireBoundary(u.Boundary), toTags(u.Tags)
+	return &out
 }
 
 // createUser serves CreateUser.
@@ -19,24 +27,14 @@ func (h *handlers) createUser(ctx context.Context, call *api.Call, in *CreateUse
 	if err != nil {
 		return nil, err
 	}
-	if in.PermissionsBoundary != nil {
-		return nil, noBoundary()
-	}
-	u := trellis.User{Name: in.UserName, Path: api.Value(in.Path)}
+	u := trellis.User{Name: in.UserName, Path: api.Value(in.Path), Boundary: api.Value(in.PermissionsBoundary)}
 	u.Tags = tags
 	made, rev, err := h.identity.CreateUser(ctx, call.Caller, u)
 	if err != nil {
 		return nil, err
 	}
 	call.Committed(rev)
-	out := wireUser(made)
-	out.Tags = toTags(made.Tags)
-	return &CreateUserOutput{User: &out}, nil
-}
-
-// noBoundary refuses permissions boundaries, rather than ignoring what is meant to restrict.
-func noBoundary() error {
-	return trellis.NewError(400, "InvalidInput", "Trellis has no permissions boundaries.")
+	return &CreateUserOutput{User: fullUser(made)}, nil
 }
 
 // getUser serves GetUser.
@@ -49,9 +47,7 @@ func (h *handlers) getUser(ctx context.Context, call *api.Call, in *GetUserInput
 	if err != nil {
 		return nil, err
 	}
-	out := wireUser(u)
-	out.Tags = toTags(u.Tags)
-	return &GetUserOutput{User: &out}, nil
+	return &GetUserOutput{User: fullUser(u)}, nil
 }
 
 // listUsers serves ListUsers.
@@ -105,17 +101,9 @@ func (h *handlers) listUserTags(ctx context.Context, call *api.Call, in *ListUse
 	if err != nil {
 		return nil, err
 	}
-	list, p, err := page(call, toTags(tags), func(t Tag) string { return t.Key }, in.Marker, in.MaxItems)
+	list, p, err := pageTags(call, tags, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
 	return &ListUserTagsOutput{IsTruncated: p.truncated, Marker: p.marker, Tags: list}, nil
-}
-
-// listGroupsForUser serves ListGroupsForUser: there are no groups. Terraform asks before it deletes a user.
-func (h *handlers) listGroupsForUser(ctx context.Context, call *api.Call, in *ListGroupsForUserInput) (*ListGroupsForUserOutput, error) {
-	if _, err := h.identity.UserFor(ctx, call.Caller, "iam:ListGroupsForUser", in.UserName); err != nil {
-		return nil, err
-	}
-	return &ListGroupsForUserOutput{Groups: []Group{}, IsTruncated: new(false)}, nil
 }

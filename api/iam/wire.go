@@ -28,6 +28,11 @@ func page[T any](call *api.Call, all []T, key func(T) string, marker *string, ma
 	return all, paging{new(next != nil), next}, nil
 }
 
+// pageTags is page for the tags of a noun.
+func pageTags(call *api.Call, tags map[string]string, marker *string, maxItems *int32) ([]Tag, paging, error) {
+	return page(call, toTags(tags), func(t Tag) string { return t.Key }, marker, maxItems)
+}
+
 // same is the key of items that are keys themselves.
 func same(s string) string { return s }
 

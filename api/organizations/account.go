@@ -85,11 +85,13 @@ func (h *handlers) listCreateAccountStatus(ctx context.Context, call *api.Call, 
 
 // describeAccount serves DescribeAccount.
 func (h *handlers) describeAccount(ctx context.Context, call *api.Call, in *DescribeAccountInput) (*DescribeAccountOutput, error) {
-	a, o, err := h.identity.DescribeAccount(ctx, call.Caller, in.AccountId)
+	a, o, place, err := h.identity.DescribeAccount(ctx, call.Caller, in.AccountId)
 	if err != nil {
 		return nil, err
 	}
-	return &DescribeAccountOutput{Account: new(wireAccount(a, o))}, nil
+	out := wireAccount(a, o)
+	out.Paths = []string{place}
+	return &DescribeAccountOutput{Account: &out}, nil
 }
 
 // accounts is one page of accounts below a parent, or of all.

@@ -12,7 +12,7 @@ import (
 // wireOrganization is an organization as answers have it.
 func wireOrganization(o *trellis.Organization, email string) *Organization {
 	return &Organization{
-		Arn: new(identity.OrgARN(o, "organization", "")), AvailablePolicyTypes: []PolicyTypeSummary{}, FeatureSet: &o.FeatureSet, Id: &o.ID,
+		Arn: new(identity.OrgARN(o, "organization", "")), AvailablePolicyTypes: policyTypes(o), FeatureSet: &o.FeatureSet, Id: &o.ID,
 		MasterAccountArn: new(identity.OrgARN(o, "account", o.ManagementAccountID)), MasterAccountEmail: &email, MasterAccountId: &o.ManagementAccountID,
 	}
 }
@@ -52,9 +52,17 @@ func (h *handlers) listRoots(ctx context.Context, call *api.Call, _ *ListRootsIn
 	if err != nil {
 		return nil, err
 	}
-	return &ListRootsOutput{Roots: []Root{{
-		Arn: new(identity.OrgARN(o, "root", o.RootID)), Id: &o.RootID, Name: new("Root"), PolicyTypes: []PolicyTypeSummary{},
-	}}}, nil
+	return &ListRootsOutput{Roots: []Root{wireRoot(o)}}, nil
+}
+
+// wireRoot is the root of an organization as answers have it.
+func wireRoot(o *trellis.Organization) Root {
+	return Root{Arn: new(identity.OrgARN(o, "root", o.RootID)), Id: &o.RootID, Name: new("Root"), PolicyTypes: policyTypes(o)}
+}
+
+// policyTypes are the enabled types of policies as answers have them.
+func policyTypes(o *trellis.Organization) []PolicyTypeSummary {
+	return api.Each(o.PolicyTypes, func(t string) PolicyTypeSummary { return PolicyTypeSummary{Status: new("ENABLED"), Type: &t} })
 }
 
 // listParents serves ListParents: everything has one parent.

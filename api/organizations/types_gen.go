@@ -4,6 +4,36 @@ package organizations
 
 import "time"
 
+// AcceptHandshakeInput is what AcceptHandshake takes.
+type AcceptHandshakeInput struct {
+	HandshakeId string `wire:"HandshakeId" required:"true" len:":34" pattern:"^h-[0-9a-z]{8,32}$"`
+}
+
+// AcceptHandshakeOutput is what AcceptHandshake answers.
+type AcceptHandshakeOutput struct {
+	Handshake *Handshake `wire:"Handshake"`
+}
+
+// AttachPolicyInput is what AttachPolicy takes.
+type AttachPolicyInput struct {
+	PolicyId string `wire:"PolicyId" required:"true" len:":130" pattern:"^p-[0-9a-zA-Z_]{8,128}$"`
+	TargetId string `wire:"TargetId" required:"true" len:":100" pattern:"^(r-[0-9a-z]{4,32})|(\\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$"`
+}
+
+// AttachPolicyOutput is what AttachPolicy answers.
+type AttachPolicyOutput struct {
+}
+
+// CancelHandshakeInput is what CancelHandshake takes.
+type CancelHandshakeInput struct {
+	HandshakeId string `wire:"HandshakeId" required:"true" len:":34" pattern:"^h-[0-9a-z]{8,32}$"`
+}
+
+// CancelHandshakeOutput is what CancelHandshake answers.
+type CancelHandshakeOutput struct {
+	Handshake *Handshake `wire:"Handshake"`
+}
+
 // CloseAccountInput is what CloseAccount takes.
 type CloseAccountInput struct {
 	AccountId string `wire:"AccountId" required:"true" len:":12" pattern:"^\\d{12}$"`
@@ -49,6 +79,30 @@ type CreateOrganizationalUnitOutput struct {
 	OrganizationalUnit *OrganizationalUnit `wire:"OrganizationalUnit"`
 }
 
+// CreatePolicyInput is what CreatePolicy takes.
+type CreatePolicyInput struct {
+	Content     string `wire:"Content" required:"true" len:"1:" pattern:"[\\s\\S]*"`
+	Description string `wire:"Description" required:"true" len:":512" pattern:"[\\s\\S]*"`
+	Name        string `wire:"Name" required:"true" len:"1:128" pattern:"[\\s\\S]*"`
+	Tags        []Tag  `wire:"Tags"`
+	Type        string `wire:"Type" required:"true" enum:"SERVICE_CONTROL_POLICY|RESOURCE_CONTROL_POLICY|TAG_POLICY|BACKUP_POLICY|AISERVICES_OPT_OUT_POLICY|CHATBOT_POLICY|DECLARATIVE_POLICY_EC2|SECURITYHUB_POLICY|SECURITYHUB_CSPM_POLICY|INSPECTOR_POLICY|UPGRADE_ROLLOUT_POLICY|BEDROCK_POLICY|S3_POLICY|NETWORK_SECURITY_DIRECTOR_POLICY|GUARDDUTY_POLICY"`
+}
+
+// CreatePolicyOutput is what CreatePolicy answers.
+type CreatePolicyOutput struct {
+	Policy *Policy `wire:"Policy"`
+}
+
+// DeclineHandshakeInput is what DeclineHandshake takes.
+type DeclineHandshakeInput struct {
+	HandshakeId string `wire:"HandshakeId" required:"true" len:":34" pattern:"^h-[0-9a-z]{8,32}$"`
+}
+
+// DeclineHandshakeOutput is what DeclineHandshake answers.
+type DeclineHandshakeOutput struct {
+	Handshake *Handshake `wire:"Handshake"`
+}
+
 // DeleteOrganizationInput is what DeleteOrganization takes.
 type DeleteOrganizationInput struct {
 }
@@ -64,6 +118,25 @@ type DeleteOrganizationalUnitInput struct {
 
 // DeleteOrganizationalUnitOutput is what DeleteOrganizationalUnit answers.
 type DeleteOrganizationalUnitOutput struct {
+}
+
+// DeletePolicyInput is what DeletePolicy takes.
+type DeletePolicyInput struct {
+	PolicyId string `wire:"PolicyId" required:"true" len:":130" pattern:"^p-[0-9a-zA-Z_]{8,128}$"`
+}
+
+// DeletePolicyOutput is what DeletePolicy answers.
+type DeletePolicyOutput struct {
+}
+
+// DeregisterDelegatedAdministratorInput is what DeregisterDelegatedAdministrator takes.
+type DeregisterDelegatedAdministratorInput struct {
+	AccountId        string `wire:"AccountId" required:"true" len:":12" pattern:"^\\d{12}$"`
+	ServicePrincipal string `wire:"ServicePrincipal" required:"true" len:"1:128" pattern:"[\\w+=,.@-]*"`
+}
+
+// DeregisterDelegatedAdministratorOutput is what DeregisterDelegatedAdministrator answers.
+type DeregisterDelegatedAdministratorOutput struct {
 }
 
 // DescribeAccountInput is what DescribeAccount takes.
@@ -86,6 +159,27 @@ type DescribeCreateAccountStatusOutput struct {
 	CreateAccountStatus *CreateAccountStatus `wire:"CreateAccountStatus"`
 }
 
+// DescribeEffectivePolicyInput is what DescribeEffectivePolicy takes.
+type DescribeEffectivePolicyInput struct {
+	PolicyType string  `wire:"PolicyType" required:"true" enum:"TAG_POLICY|BACKUP_POLICY|AISERVICES_OPT_OUT_POLICY|CHATBOT_POLICY|DECLARATIVE_POLICY_EC2|SECURITYHUB_POLICY|SECURITYHUB_CSPM_POLICY|INSPECTOR_POLICY|UPGRADE_ROLLOUT_POLICY|BEDROCK_POLICY|S3_POLICY|NETWORK_SECURITY_DIRECTOR_POLICY|GUARDDUTY_POLICY"`
+	TargetId   *string `wire:"TargetId" len:":100" pattern:"^(r-[0-9a-z]{4,32})|(\\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$"`
+}
+
+// DescribeEffectivePolicyOutput is what DescribeEffectivePolicy answers.
+type DescribeEffectivePolicyOutput struct {
+	EffectivePolicy *EffectivePolicy `wire:"EffectivePolicy"`
+}
+
+// DescribeHandshakeInput is what DescribeHandshake takes.
+type DescribeHandshakeInput struct {
+	HandshakeId string `wire:"HandshakeId" required:"true" len:":34" pattern:"^h-[0-9a-z]{8,32}$"`
+}
+
+// DescribeHandshakeOutput is what DescribeHandshake answers.
+type DescribeHandshakeOutput struct {
+	Handshake *Handshake `wire:"Handshake"`
+}
+
 // DescribeOrganizationInput is what DescribeOrganization takes.
 type DescribeOrganizationInput struct {
 }
@@ -105,6 +199,26 @@ type DescribeOrganizationalUnitOutput struct {
 	OrganizationalUnit *OrganizationalUnit `wire:"OrganizationalUnit"`
 }
 
+// DescribePolicyInput is what DescribePolicy takes.
+type DescribePolicyInput struct {
+	PolicyId string `wire:"PolicyId" required:"true" len:":130" pattern:"^p-[0-9a-zA-Z_]{8,128}$"`
+}
+
+// DescribePolicyOutput is what DescribePolicy answers.
+type DescribePolicyOutput struct {
+	Policy *Policy `wire:"Policy"`
+}
+
+// DetachPolicyInput is what DetachPolicy takes.
+type DetachPolicyInput struct {
+	PolicyId string `wire:"PolicyId" required:"true" len:":130" pattern:"^p-[0-9a-zA-Z_]{8,128}$"`
+	TargetId string `wire:"TargetId" required:"true" len:":100" pattern:"^(r-[0-9a-z]{4,32})|(\\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$"`
+}
+
+// DetachPolicyOutput is what DetachPolicy answers.
+type DetachPolicyOutput struct {
+}
+
 // DisableAWSServiceAccessInput is what DisableAWSServiceAccess takes.
 type DisableAWSServiceAccessInput struct {
 	ServicePrincipal string `wire:"ServicePrincipal" required:"true" len:"1:128" pattern:"[\\w+=,.@-]*"`
@@ -114,6 +228,17 @@ type DisableAWSServiceAccessInput struct {
 type DisableAWSServiceAccessOutput struct {
 }
 
+// DisablePolicyTypeInput is what DisablePolicyType takes.
+type DisablePolicyTypeInput struct {
+	PolicyType string `wire:"PolicyType" required:"true" enum:"SERVICE_CONTROL_POLICY|RESOURCE_CONTROL_POLICY|TAG_POLICY|BACKUP_POLICY|AISERVICES_OPT_OUT_POLICY|CHATBOT_POLICY|DECLARATIVE_POLICY_EC2|SECURITYHUB_POLICY|SECURITYHUB_CSPM_POLICY|INSPECTOR_POLICY|UPGRADE_ROLLOUT_POLICY|BEDROCK_POLICY|S3_POLICY|NETWORK_SECURITY_DIRECTOR_POLICY|GUARDDUTY_POLICY"`
+	RootId     string `wire:"RootId" required:"true" len:":34" pattern:"^r-[0-9a-z]{4,32}$"`
+}
+
+// DisablePolicyTypeOutput is what DisablePolicyType answers.
+type DisablePolicyTypeOutput struct {
+	Root *Root `wire:"Root"`
+}
+
 // EnableAWSServiceAccessInput is what EnableAWSServiceAccess takes.
 type EnableAWSServiceAccessInput struct {
 	ServicePrincipal string `wire:"ServicePrincipal" required:"true" len:"1:128" pattern:"[\\w+=,.@-]*"`
@@ -121,6 +246,46 @@ type EnableAWSServiceAccessInput struct {
 
 // EnableAWSServiceAccessOutput is what EnableAWSServiceAccess answers.
 type EnableAWSServiceAccessOutput struct {
+}
+
+// EnableAllFeaturesInput is what EnableAllFeatures takes.
+type EnableAllFeaturesInput struct {
+}
+
+// EnableAllFeaturesOutput is what EnableAllFeatures answers.
+type EnableAllFeaturesOutput struct {
+	Handshake *Handshake `wire:"Handshake"`
+}
+
+// EnablePolicyTypeInput is what EnablePolicyType takes.
+type EnablePolicyTypeInput struct {
+	PolicyType string `wire:"PolicyType" required:"true" enum:"SERVICE_CONTROL_POLICY|RESOURCE_CONTROL_POLICY|TAG_POLICY|BACKUP_POLICY|AISERVICES_OPT_OUT_POLICY|CHATBOT_POLICY|DECLARATIVE_POLICY_EC2|SECURITYHUB_POLICY|SECURITYHUB_CSPM_POLICY|INSPECTOR_POLICY|UPGRADE_ROLLOUT_POLICY|BEDROCK_POLICY|S3_POLICY|NETWORK_SECURITY_DIRECTOR_POLICY|GUARDDUTY_POLICY"`
+	RootId     string `wire:"RootId" required:"true" len:":34" pattern:"^r-[0-9a-z]{4,32}$"`
+}
+
+// EnablePolicyTypeOutput is what EnablePolicyType answers.
+type EnablePolicyTypeOutput struct {
+	Root *Root `wire:"Root"`
+}
+
+// InviteAccountToOrganizationInput is what InviteAccountToOrganization takes.
+type InviteAccountToOrganizationInput struct {
+	Notes  *string         `wire:"Notes" sensitive:"true" len:":1024" pattern:"[\\s\\S]*"`
+	Tags   []Tag           `wire:"Tags"`
+	Target *HandshakeParty `wire:"Target" required:"true"`
+}
+
+// InviteAccountToOrganizationOutput is what InviteAccountToOrganization answers.
+type InviteAccountToOrganizationOutput struct {
+	Handshake *Handshake `wire:"Handshake"`
+}
+
+// LeaveOrganizationInput is what LeaveOrganization takes.
+type LeaveOrganizationInput struct {
+}
+
+// LeaveOrganizationOutput is what LeaveOrganization answers.
+type LeaveOrganizationOutput struct {
 }
 
 // ListAWSServiceAccessForOrganizationInput is what ListAWSServiceAccessForOrganization takes.
@@ -187,6 +352,58 @@ type ListCreateAccountStatusOutput struct {
 	NextToken             *string               `wire:"NextToken"`
 }
 
+// ListDelegatedAdministratorsInput is what ListDelegatedAdministrators takes.
+type ListDelegatedAdministratorsInput struct {
+	MaxResults       *int32  `wire:"MaxResults" range:"1:20"`
+	NextToken        *string `wire:"NextToken" len:":100000" pattern:"[\\s\\S]*"`
+	ServicePrincipal *string `wire:"ServicePrincipal" len:"1:128" pattern:"[\\w+=,.@-]*"`
+}
+
+// ListDelegatedAdministratorsOutput is what ListDelegatedAdministrators answers.
+type ListDelegatedAdministratorsOutput struct {
+	DelegatedAdministrators []DelegatedAdministrator `wire:"DelegatedAdministrators"`
+	NextToken               *string                  `wire:"NextToken"`
+}
+
+// ListDelegatedServicesForAccountInput is what ListDelegatedServicesForAccount takes.
+type ListDelegatedServicesForAccountInput struct {
+	AccountId  string  `wire:"AccountId" required:"true" len:":12" pattern:"^\\d{12}$"`
+	MaxResults *int32  `wire:"MaxResults" range:"1:20"`
+	NextToken  *string `wire:"NextToken" len:":100000" pattern:"[\\s\\S]*"`
+}
+
+// ListDelegatedServicesForAccountOutput is what ListDelegatedServicesForAccount answers.
+type ListDelegatedServicesForAccountOutput struct {
+	DelegatedServices []DelegatedService `wire:"DelegatedServices"`
+	NextToken         *string            `wire:"NextToken"`
+}
+
+// ListHandshakesForAccountInput is what ListHandshakesForAccount takes.
+type ListHandshakesForAccountInput struct {
+	Filter     *HandshakeFilter `wire:"Filter"`
+	MaxResults *int32           `wire:"MaxResults" range:"1:20"`
+	NextToken  *string          `wire:"NextToken" len:":100000" pattern:"[\\s\\S]*"`
+}
+
+// ListHandshakesForAccountOutput is what ListHandshakesForAccount answers.
+type ListHandshakesForAccountOutput struct {
+	Handshakes []Handshake `wire:"Handshakes"`
+	NextToken  *string     `wire:"NextToken"`
+}
+
+// ListHandshakesForOrganizationInput is what ListHandshakesForOrganization takes.
+type ListHandshakesForOrganizationInput struct {
+	Filter     *HandshakeFilter `wire:"Filter"`
+	MaxResults *int32           `wire:"MaxResults" range:"1:20"`
+	NextToken  *string          `wire:"NextToken" len:":100000" pattern:"[\\s\\S]*"`
+}
+
+// ListHandshakesForOrganizationOutput is what ListHandshakesForOrganization answers.
+type ListHandshakesForOrganizationOutput struct {
+	Handshakes []Handshake `wire:"Handshakes"`
+	NextToken  *string     `wire:"NextToken"`
+}
+
 // ListOrganizationalUnitsForParentInput is what ListOrganizationalUnitsForParent takes.
 type ListOrganizationalUnitsForParentInput struct {
 	MaxResults *int32  `wire:"MaxResults" range:"1:20"`
@@ -213,6 +430,33 @@ type ListParentsOutput struct {
 	Parents   []Parent `wire:"Parents"`
 }
 
+// ListPoliciesInput is what ListPolicies takes.
+type ListPoliciesInput struct {
+	Filter     string  `wire:"Filter" required:"true" enum:"SERVICE_CONTROL_POLICY|RESOURCE_CONTROL_POLICY|TAG_POLICY|BACKUP_POLICY|AISERVICES_OPT_OUT_POLICY|CHATBOT_POLICY|DECLARATIVE_POLICY_EC2|SECURITYHUB_POLICY|SECURITYHUB_CSPM_POLICY|INSPECTOR_POLICY|UPGRADE_ROLLOUT_POLICY|BEDROCK_POLICY|S3_POLICY|NETWORK_SECURITY_DIRECTOR_POLICY|GUARDDUTY_POLICY"`
+	MaxResults *int32  `wire:"MaxResults" range:"1:20"`
+	NextToken  *string `wire:"NextToken" len:":100000" pattern:"[\\s\\S]*"`
+}
+
+// ListPoliciesOutput is what ListPolicies answers.
+type ListPoliciesOutput struct {
+	NextToken *string         `wire:"NextToken"`
+	Policies  []PolicySummary `wire:"Policies"`
+}
+
+// ListPoliciesForTargetInput is what ListPoliciesForTarget takes.
+type ListPoliciesForTargetInput struct {
+	Filter     string  `wire:"Filter" required:"true" enum:"SERVICE_CONTROL_POLICY|RESOURCE_CONTROL_POLICY|TAG_POLICY|BACKUP_POLICY|AISERVICES_OPT_OUT_POLICY|CHATBOT_POLICY|DECLARATIVE_POLICY_EC2|SECURITYHUB_POLICY|SECURITYHUB_CSPM_POLICY|INSPECTOR_POLICY|UPGRADE_ROLLOUT_POLICY|BEDROCK_POLICY|S3_POLICY|NETWORK_SECURITY_DIRECTOR_POLICY|GUARDDUTY_POLICY"`
+	MaxResults *int32  `wire:"MaxResults" range:"1:20"`
+	NextToken  *string `wire:"NextToken" len:":100000" pattern:"[\\s\\S]*"`
+	TargetId   string  `wire:"TargetId" required:"true" len:":100" pattern:"^(r-[0-9a-z]{4,32})|(\\d{12})|(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$"`
+}
+
+// ListPoliciesForTargetOutput is what ListPoliciesForTarget answers.
+type ListPoliciesForTargetOutput struct {
+	NextToken *string         `wire:"NextToken"`
+	Policies  []PolicySummary `wire:"Policies"`
+}
+
 // ListRootsInput is what ListRoots takes.
 type ListRootsInput struct {
 	MaxResults *int32  `wire:"MaxResults" range:"1:20"`
@@ -237,6 +481,19 @@ type ListTagsForResourceOutput struct {
 	Tags      []Tag   `wire:"Tags"`
 }
 
+// ListTargetsForPolicyInput is what ListTargetsForPolicy takes.
+type ListTargetsForPolicyInput struct {
+	MaxResults *int32  `wire:"MaxResults" range:"1:20"`
+	NextToken  *string `wire:"NextToken" len:":100000" pattern:"[\\s\\S]*"`
+	PolicyId   string  `wire:"PolicyId" required:"true" len:":130" pattern:"^p-[0-9a-zA-Z_]{8,128}$"`
+}
+
+// ListTargetsForPolicyOutput is what ListTargetsForPolicy answers.
+type ListTargetsForPolicyOutput struct {
+	NextToken *string               `wire:"NextToken"`
+	Targets   []PolicyTargetSummary `wire:"Targets"`
+}
+
 // MoveAccountInput is what MoveAccount takes.
 type MoveAccountInput struct {
 	AccountId           string `wire:"AccountId" required:"true" len:":12" pattern:"^\\d{12}$"`
@@ -246,6 +503,16 @@ type MoveAccountInput struct {
 
 // MoveAccountOutput is what MoveAccount answers.
 type MoveAccountOutput struct {
+}
+
+// RegisterDelegatedAdministratorInput is what RegisterDelegatedAdministrator takes.
+type RegisterDelegatedAdministratorInput struct {
+	AccountId        string `wire:"AccountId" required:"true" len:":12" pattern:"^\\d{12}$"`
+	ServicePrincipal string `wire:"ServicePrincipal" required:"true" len:"1:128" pattern:"[\\w+=,.@-]*"`
+}
+
+// RegisterDelegatedAdministratorOutput is what RegisterDelegatedAdministrator answers.
+type RegisterDelegatedAdministratorOutput struct {
 }
 
 // RemoveAccountFromOrganizationInput is what RemoveAccountFromOrganization takes.
@@ -288,6 +555,19 @@ type UpdateOrganizationalUnitOutput struct {
 	OrganizationalUnit *OrganizationalUnit `wire:"OrganizationalUnit"`
 }
 
+// UpdatePolicyInput is what UpdatePolicy takes.
+type UpdatePolicyInput struct {
+	Content     *string `wire:"Content" len:"1:" pattern:"[\\s\\S]*"`
+	Description *string `wire:"Description" len:":512" pattern:"[\\s\\S]*"`
+	Name        *string `wire:"Name" len:"1:128" pattern:"[\\s\\S]*"`
+	PolicyId    string  `wire:"PolicyId" required:"true" len:":130" pattern:"^p-[0-9a-zA-Z_]{8,128}$"`
+}
+
+// UpdatePolicyOutput is what UpdatePolicy answers.
+type UpdatePolicyOutput struct {
+	Policy *Policy `wire:"Policy"`
+}
+
 // Account is a structure of the API model.
 type Account struct {
 	Arn             *string    `wire:"Arn"`
@@ -319,10 +599,68 @@ type CreateAccountStatus struct {
 	State              *string    `wire:"State"`
 }
 
+// DelegatedAdministrator is a structure of the API model.
+type DelegatedAdministrator struct {
+	Arn                   *string    `wire:"Arn"`
+	DelegationEnabledDate *time.Time `wire:"DelegationEnabledDate"`
+	Email                 *string    `wire:"Email" sensitive:"true"`
+	Id                    *string    `wire:"Id"`
+	JoinedMethod          *string    `wire:"JoinedMethod"`
+	JoinedTimestamp       *time.Time `wire:"JoinedTimestamp"`
+	Name                  *string    `wire:"Name" sensitive:"true"`
+	State                 *string    `wire:"State"`
+	Status                *string    `wire:"Status"`
+}
+
+// DelegatedService is a structure of the API model.
+type DelegatedService struct {
+	DelegationEnabledDate *time.Time `wire:"DelegationEnabledDate"`
+	ServicePrincipal      *string    `wire:"ServicePrincipal"`
+}
+
+// EffectivePolicy is a structure of the API model.
+type EffectivePolicy struct {
+	LastUpdatedTimestamp *time.Time `wire:"LastUpdatedTimestamp"`
+	PolicyContent        *string    `wire:"PolicyContent"`
+	PolicyType           *string    `wire:"PolicyType"`
+	TargetId             *string    `wire:"TargetId"`
+}
+
 // EnabledServicePrincipal is a structure of the API model.
 type EnabledServicePrincipal struct {
 	DateEnabled      *time.Time `wire:"DateEnabled"`
 	ServicePrincipal *string    `wire:"ServicePrincipal"`
+}
+
+// Handshake is a structure of the API model.
+type Handshake struct {
+	Action              *string             `wire:"Action"`
+	Arn                 *string             `wire:"Arn"`
+	ExpirationTimestamp *time.Time          `wire:"ExpirationTimestamp"`
+	Id                  *string             `wire:"Id"`
+	Parties             []HandshakeParty    `wire:"Parties"`
+	RequestedTimestamp  *time.Time          `wire:"RequestedTimestamp"`
+	Resources           []HandshakeResource `wire:"Resources"`
+	State               *string             `wire:"State"`
+}
+
+// HandshakeFilter is a structure of the API model.
+type HandshakeFilter struct {
+	ActionType        *string `wire:"ActionType" enum:"INVITE|ENABLE_ALL_FEATURES|APPROVE_ALL_FEATURES|ADD_ORGANIZATIONS_SERVICE_LINKED_ROLE|TRANSFER_RESPONSIBILITY"`
+	ParentHandshakeId *string `wire:"ParentHandshakeId" len:":34" pattern:"^h-[0-9a-z]{8,32}$"`
+}
+
+// HandshakeParty is a structure of the API model.
+type HandshakeParty struct {
+	Id   string `wire:"Id" required:"true" sensitive:"true" len:"1:64" pattern:"[\\s\\S]*"`
+	Type string `wire:"Type" required:"true" enum:"ACCOUNT|ORGANIZATION|EMAIL"`
+}
+
+// HandshakeResource is a structure of the API model.
+type HandshakeResource struct {
+	Resources []HandshakeResource `wire:"Resources"`
+	Type      *string             `wire:"Type"`
+	Value     *string             `wire:"Value" sensitive:"true"`
 }
 
 // Organization is a structure of the API model.
@@ -348,6 +686,30 @@ type OrganizationalUnit struct {
 type Parent struct {
 	Id   *string `wire:"Id"`
 	Type *string `wire:"Type"`
+}
+
+// Policy is a structure of the API model.
+type Policy struct {
+	Content       *string        `wire:"Content"`
+	PolicySummary *PolicySummary `wire:"PolicySummary"`
+}
+
+// PolicySummary is a structure of the API model.
+type PolicySummary struct {
+	Arn         *string `wire:"Arn"`
+	AwsManaged  *bool   `wire:"AwsManaged"`
+	Description *string `wire:"Description"`
+	Id          *string `wire:"Id"`
+	Name        *string `wire:"Name"`
+	Type        *string `wire:"Type"`
+}
+
+// PolicyTargetSummary is a structure of the API model.
+type PolicyTargetSummary struct {
+	Arn      *string `wire:"Arn"`
+	Name     *string `wire:"Name"`
+	TargetId *string `wire:"TargetId"`
+	Type     *string `wire:"Type"`
 }
 
 // PolicyTypeSummary is a structure of the API model.

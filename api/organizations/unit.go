@@ -29,11 +29,13 @@ func (h *handlers) createOrganizationalUnit(ctx context.Context, call *api.Call,
 
 // describeOrganizationalUnit serves DescribeOrganizationalUnit.
 func (h *handlers) describeOrganizationalUnit(ctx context.Context, call *api.Call, in *DescribeOrganizationalUnitInput) (*DescribeOrganizationalUnitOutput, error) {
-	u, o, err := h.identity.DescribeUnit(ctx, call.Caller, in.OrganizationalUnitId)
+	u, o, place, err := h.identity.DescribeUnit(ctx, call.Caller, in.OrganizationalUnitId)
 	if err != nil {
 		return nil, err
 	}
-	return &DescribeOrganizationalUnitOutput{OrganizationalUnit: new(wireUnit(u, o))}, nil
+	out := wireUnit(u, o)
+	out.Path = &place
+	return &DescribeOrganizationalUnitOutput{OrganizationalUnit: &out}, nil
 }
 
 // updateOrganizationalUnit serves UpdateOrganizationalUnit.

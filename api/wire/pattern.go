@@ -80,6 +80,22 @@ var repeat = regexp.MustCompile(`\{(\d+),(\d+)\}`)
 // hyphenInside finds (?!-)[…-]{n,m}, labels of domain names: characters of which the first is no hyphen.
 var hyphenInside = regexp.MustCompile(`\(\?!-\)\[([^\]\\]*)-\]\{(\d+),(\d+)\}`)
 
+// singleHyphens finds ([…]|-(?!-)){n,m}[…], names in which no hyphen follows another and none is the last character.
+var singleHyphens = regexp.MustCompile(`\(\[([^\]\\]*)\]\|-\(\?!-\)\)\{(\d+),(\d+)\}\[([^\]\\]*)\]`)
+
+// withoutDoubled spells singleHyphens so that Go knows it: a hyphen comes with the character after it. How many
+// characters there are is held by the member's length alone.
+func withoutDoubled(s string) string {
+	return singleHyphens.ReplaceAllStringFunc(s, func(m string) string {
+		parts := singleHyphens.FindStringSubmatch(m)
+		if parts[1] != parts[4] {
+			return m
+		}
+		most, _ := strconv.Atoi(parts[3])
+		return fmt.Sprintf("(?:-?[%s]){1,%d}", parts[1], most+1)
+	})
+}
+
 // withoutLookAhead spells hyphenInside so that Go knows it: the first character is written apart. What comes after it
 // in a pattern must not begin with a hyphen either, for when there is none of the class.
 func withoutLookAhead(s string) string {
@@ -98,7 +114,7 @@ func withoutLookAhead(s string) string {
 // translate turns Java's spelling into Go's: code points, and repetitions above Go's limit of 1000, whose
 // upper end the member's length holds as well.
 func translate(s string) string {
-	s = withoutLookAhead(s)
+	s = withoutLookAhead(withoutDoubled(s))
 	// Two spellings of all code points above 0xFFFF: surrogate pairs, and what was meant by five digits.
 	s = strings.NewReplacer(`\u10000-\u10FFFF`, `\x{10000}-\x{10FFFF}`,
 		`\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`).Replace(s)
