@@ -39,7 +39,7 @@ func (k *Key) publicKey(accessKeyID string) (*ecdsa.PublicKey, error) {
 }
 
 // deriveScalar is SigV4A's key derivation: the KDF of NIST SP 800-108 in counter mode with HMAC-SHA256, again
-// with the next counter when the result is not below the order of the curve less two.
+// with the next counter when the result is above the order of the curve less two.
 func deriveScalar(secret, accessKeyID string) []byte {
 	limit := new(big.Int).Sub(elliptic.P256().Params().N, big.NewInt(2))
 	for counter := byte(1); ; counter++ {
@@ -51,7 +51,7 @@ func deriveScalar(secret, accessKeyID string) []byte {
 		m.Write([]byte{counter})
 		m.Write(binary.BigEndian.AppendUint32(nil, 8*sha256.Size))
 		// A second round is needed once in 2^32 keys, so the loop ends.
-		if d := new(big.Int).SetBytes(m.Sum(nil)); d.Cmp(limit) < 0 {
+		if d := new(big.Int).SetBytes(m.Sum(nil)); d.Cmp(limit) <= 0 {
 			return d.Add(d, big.NewInt(1)).FillBytes(make([]byte, 32))
 		}
 	}

@@ -125,21 +125,29 @@ func (a *Authorization) parseParameters(rest string) error {
 		*to = val
 	}
 	if credential == "" || a.SignedHeaders == "" || a.Signature == "" {
-		return missing("Authorization header requires '", credential, a.SignedHeaders, a.Signature)
+		return missing("Authorization header requires '", "' parameter. ", "Authorization="+a.algorithm(), credential, a.SignedHeaders, a.Signature)
 	}
 	return a.parseCredential(credential)
 }
 
 // missing says which of the three parameters are absent, one sentence each, as AWS does.
-func missing(prefix, credential, signedHeaders, signature string) error {
+func missing(prefix, suffix, end, credential, signedHeaders, signature string) error {
 	var b strings.Builder
 	for _, p := range [...]struct{ name, value string }{
 		{"Credential", credential}, {"Signature", signature}, {"SignedHeaders", signedHeaders}} {
 		if p.value == "" {
-			b.WriteString(prefix + p.name + "' parameter. ")
+			b.WriteString(prefix + p.name + suffix)
 		}
 	}
-	return &Error{CodeIncomplete, strings.TrimSuffix(b.String(), " ")}
+	return &Error{CodeIncomplete, b.String() + end}
+}
+
+// algorithm is the name of the algorithm.
+func (a *Authorization) algorithm() string {
+	if a.Asymmetric {
+		return Asymmetric
+	}
+	return Algorithm
 }
 
 // setAlgorithm takes one of the two algorithms.
@@ -220,7 +228,7 @@ func (a *Authorization) parseQuery(q string) error {
 		return unsupported(algorithm)
 	}
 	if credential == "" || a.SignedHeaders == "" || a.Signature == "" {
-		return missing("AWS query-string parameters must include 'X-Amz-", credential, a.SignedHeaders, a.Signature)
+		return missing("AWS query-string parameters must include 'X-Amz-", "'. ", "Re-examine the query-string parameters.", credential, a.SignedHeaders, a.Signature)
 	}
 	seconds, err := strconv.Atoi(expires)
 	if err != nil || seconds < 1 || seconds > int(MaxExpires/time.Second) {
@@ -294,7 +302,7 @@ func (a *Authorization) parseDate(r *Request) error {
 	}
 	switch {
 	case n == 0:
-		return &Error{CodeIncomplete, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."}
+		return &Error{CodeIncomplete, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization=" + a.algorithm()}
 	case n > 1:
 		return repeated(name)
 	}

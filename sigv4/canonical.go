@@ -6,17 +6,30 @@ import (
 	"strings"
 )
 
-// form is one of the ways in which signers write the query of a canonical request. AWS's own rule is the zero value;
-// botocore differs from it in a corner, and its form names the request as exactly. The path has one form.
+// form is one of the ways in which signers write a canonical request. AWS's own rule is the zero value; signers differ
+// from it in corners, and each form names the request as exactly. The path has one form.
 type form struct {
 	rawQuery bool // sort the query's parameters but leave their encoding, as botocore does with a URL's query
+	tabs     bool // fold runs of spaces only, as aws-sdk-go-v2 and the SDK for Rust do, and not of tabs
 }
 
 // forms are the forms that Verify tries, the usual one first.
-var forms = [...]form{{}, {rawQuery: true}}
+var forms = [...]form{{}, {rawQuery: true}, {tabs: true}, {rawQuery: true, tabs: true}}
 
-// same tells whether the form writes a request as the usual form does, without looking closely.
-func (f form) same(r *Request) bool { return f.rawQuery && r.RawQuery == "" }
+// same tells whether the form writes a request as a form before it does, without looking closely.
+func (f form) same(r *Request) bool {
+	return f.rawQuery && r.RawQuery == "" || f.tabs && !hasTab(r.Headers)
+}
+
+// hasTab tells whether a value has a tab inside.
+func hasTab(fields []Field) bool {
+	for i := range fields {
+		if strings.IndexByte(trim(fields[i].Value), '\t') >= 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // param is one parameter of a query, as offsets into the buffer that holds it encoded: key [k:e], value [v:w].
 type param struct{ k, e, v, w int }
@@ -50,7 +63,7 @@ func appendCanonical(b []byte, r *Request, a *Authorization, payloadHash string,
 		b = append(b, b[p.v:p.w]...)
 	}
 	b = append(b, '\n')
-	b, err := appendHeaders(b, r, a.SignedHeaders)
+	b, err := appendHeaders(b, r, a.SignedHeaders, f.tabs)
 	if err != nil {
 		return b, start, err
 	}
@@ -62,9 +75,10 @@ func appendCanonical(b []byte, r *Request, a *Authorization, payloadHash string,
 }
 
 // appendHeaders appends "name:value\n" for every signed header in the order of the list, which must be
-// lower-case, sorted, free of doubles and hold host. Values of repeated fields are joined by commas.
-func appendHeaders(b []byte, r *Request, list string) ([]byte, error) {
-	host := false
+// lower-case, sorted, free of doubles and hold host and what must be signed. Values of repeated fields are joined by
+// commas.
+func appendHeaders(b []byte, r *Request, list string, tabs bool) (_ []byte, err error) {
+	host, amz, all := false, 0, list
 	for prev, more := "", true; more; {
 		var name string
 		name, list, more = strings.Cut(list, ";")
@@ -80,26 +94,55 @@ func appendHeaders(b []byte, r *Request, list string) ([]byte, error) {
 				if n > 0 {
 					b = append(b, ',')
 				}
-				b = appendFolded(b, r.Headers[i].Value)
+				b = appendFolded(b, r.Headers[i].Value, tabs)
 				n++
 			}
 		}
 		if name == "host" {
 			host = true
 			if n == 0 && r.Host != "" {
-				b = appendFolded(b, r.Host)
+				b = appendFolded(b, r.Host, tabs)
 				n++
 			}
 		}
 		if n == 0 {
 			return b, absent(name)
 		}
+		if mustBeSigned(name) {
+			amz += n
+		}
 		b = append(b, '\n')
 	}
 	if !host {
-		return b, &Error{CodeIncomplete, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."}
+		return b, &Error{CodeInvalid, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."}
 	}
-	return b, nil
+	for i := range r.Headers {
+		if mustBeSigned(r.Headers[i].Name) {
+			amz--
+		}
+	}
+	if amz != 0 {
+		err = unsignedHeader(r, all)
+	}
+	return b, err
+}
+
+// mustBeSigned tells whether a header may not come along unsigned: x-amz-* ("Create a signed AWS API request" in the
+// IAM user guide), which say to AWS's services what is meant. The session token may: its key is worth nothing with
+// another one, and some services have it added after the signature is made.
+func mustBeSigned(name string) bool {
+	const prefix, token = "x-amz-", "x-amz-security-token"
+	return len(name) > len(prefix) && (name[0] == 'x' || name[0] == 'X') && fold(name[:len(prefix)], prefix) && !fold(name, token)
+}
+
+// unsignedHeader refuses a request for the first header that must be signed and is not.
+func unsignedHeader(r *Request, list string) error {
+	for i := range r.Headers {
+		if name := r.Headers[i].Name; mustBeSigned(name) && !listed(list, strings.ToLower(name)) {
+			return &Error{CodeInvalid, "'" + printable(name) + "' must be a 'SignedHeader' in the AWS Authorization."}
+		}
+	}
+	return nil
 }
 
 // isLowerToken tells whether s is a header name in lower case (RFC 9110, token).
@@ -114,16 +157,17 @@ func isLowerToken(s string) bool {
 	return s != ""
 }
 
-// appendFolded appends a header value without spaces and tabs at its ends, and with runs of them as one space.
-func appendFolded(b []byte, v string) []byte {
+// appendFolded appends a header value without spaces and tabs at its ends, and with runs of them as one space. With
+// tabs set, those inside stay.
+func appendFolded(b []byte, v string, tabs bool) []byte {
 	v = trim(v)
-	if strings.IndexByte(v, '\t') < 0 && !strings.Contains(v, "  ") { // nearly all values
+	if (tabs || strings.IndexByte(v, '\t') < 0) && !strings.Contains(v, "  ") { // nearly all values
 		return append(b, v...)
 	}
 	gap := false
 	for i := range len(v) {
 		c := v[i]
-		if c == ' ' || c == '\t' {
+		if c == ' ' || c == '\t' && !tabs {
 			gap = true
 			continue
 		}

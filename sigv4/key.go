@@ -174,12 +174,15 @@ func (k *Key) verifyAsymmetric(r *Request, a *Authorization, c *Check, payload s
 	return mismatch(r, c)
 }
 
-// mismatch is AWS's sentence for a wrong signature, and one of ours for who signs another path than it sends.
+// mismatch is AWS's sentence for a wrong signature, and one of ours for who signs another path or query than it sends.
 func mismatch(r *Request, c *Check) error {
 	text := "The request signature we calculated does not match the signature you provided. " +
 		"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
 	if c.DoubleEncode && !plainPath(r.Path) {
 		text += " The path has doubled slashes or dot segments: send it without them, or sign it as it is sent."
+	}
+	if strings.IndexByte(r.RawQuery, '+') >= 0 {
+		text += " A plus sign in the query is a space: send and sign it as %20, and a plus sign as %2B."
 	}
 	return &Error{CodeInvalid, text}
 }
@@ -245,6 +248,9 @@ func (a *Authorization) payload(received string) (string, error) {
 		return received, nil
 	case a.PayloadHash == UnsignedPayload:
 		return a.PayloadHash, nil
+	case strings.HasPrefix(a.PayloadHash, "STREAMING-"):
+		return "", &Error{CodeInvalid, "Payloads that are signed in chunks are not supported: 'x-amz-content-sha256' must be UNSIGNED-PAYLOAD or a SHA-256 in hexadecimal, not '" +
+			printable(a.PayloadHash) + "'."}
 	case !isHash(a.PayloadHash):
 		return "", &Error{CodeInvalid, "The value of 'x-amz-content-sha256' must be UNSIGNED-PAYLOAD or a SHA-256 in hexadecimal."}
 	case received != "" && received != a.PayloadHash:

@@ -1,5 +1,5 @@
 // Command anywhere writes ../anywhere.json: what AWS's credential helper for IAM Roles Anywhere sends, in the form of
-// ../generate.py. Keys and certificates are made for one run. The helper signs the time at which it runs.
+// ../vectors. Keys and certificates are made for one run. The helper signs the time at which it runs.
 //
 //	cd testdata/anywhere && go run .
 package main
@@ -81,8 +81,7 @@ func record(name string, opts helper.CredentialsOpts) string {
 		slices.SortFunc(headers[1:], func(a, b []string) int { return strings.Compare(a[0], b[0]) })
 		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
 		check(err)
-		line, err = json.Marshal(map[string]any{"name": name, "method": r.Method, "path": path, "query": query, "headers": headers, "body": string(body),
-			"service": "rolesanywhere", "region": "eu-west-1", "now": at, "want": "ok"})
+		line, err = json.Marshal(map[string]any{"name": name, "method": r.Method, "path": path, "query": query, "headers": headers, "body": string(body), "now": at, "want": "ok"})
 		check(err)
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, `{"message":"recorded"}`)

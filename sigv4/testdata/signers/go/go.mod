@@ -1,4 +1,4 @@
-module gosdk
+module signer
 
 go 1.26
 
