@@ -13,6 +13,8 @@ const (
 	PrincipalAssumedRole PrincipalType = "AssumedRole"
 	PrincipalFederated   PrincipalType = "FederatedUser" // of GetFederationToken
 	PrincipalService     PrincipalType = "Service"       // an AWS service, for example ec2.amazonaws.com
+	// PrincipalWebIdentity is who shows the token of an OIDC provider to take on a role, as CloudTrail names it.
+	PrincipalWebIdentity PrincipalType = "WebIdentityUser"
 )
 
 // Principal is who made a request.

@@ -82,6 +82,14 @@ type condition struct {
 	ifExists bool
 	key      *key
 	values   []operand
+	text     conditionText
+}
+
+// conditionText is a condition as its policy has it, for reasons.
+type conditionText struct {
+	operator, key string
+	values        string // JSON
+	at            Position
 }
 
 // operand is one value of a policy, read as its operator's class needs it.
@@ -94,40 +102,34 @@ type operand struct {
 	bytes   string
 }
 
-// parseConditions compiles a Condition block. Every line must hold.
-func parseConditions(n *node, where string, variables bool) ([]condition, error) {
+// conditions compiles a Condition block. Every line must hold.
+func (p *parser) conditions(n *node) ([]condition, *ParseError) {
 	if n.kind != objectNode {
-		return nil, &ParseError{where, "must be an object, not " + n.kind.String()}
+		return nil, n.bad("DATA_TYPE_MISMATCH", "must be an object, not %v", n.kind)
+	}
+	if err := foldedTwice(n); err != nil {
+		return nil, err
 	}
 	var out []condition
 	for i, block := range n.items {
-		at := where + "." + n.names[i]
-		op, set, ifExists, err := parseOperator(n.names[i], at)
+		op, set, ifExists, err := parseOperator(block, n.names[i])
 		if err != nil {
 			return nil, err
 		}
 		if block.kind != objectNode {
-			return nil, &ParseError{at, "must be an object of condition keys, not " + block.kind.String()}
+			return nil, block.bad("DATA_TYPE_MISMATCH", "must be an object of condition keys, not %v", block.kind)
 		}
 		if len(block.items) == 0 {
-			return nil, &ParseError{at, "names no condition key"}
+			return nil, block.bad("EMPTY_OBJECT_CONDITION", "names no condition key")
+		}
+		if err := foldedTwice(block); err != nil {
+			return nil, err
 		}
 		for j, vals := range block.items {
 			c := condition{op: op, set: set, ifExists: ifExists}
-			at := at + "." + block.names[j]
-			if c.key, err = parseKey(block.names[j], at); err != nil {
+			c.text = conditionText{n.names[i], block.names[j], vals.raw(), vals.source.position(vals.nameStart)}
+			if err := p.line(&c, block.names[j], vals); err != nil {
 				return nil, err
-			}
-			texts, err := vals.texts(at, true)
-			if err != nil {
-				return nil, err
-			}
-			for _, t := range texts {
-				o, err := parseOperand(op.class, t, at, variables)
-				if err != nil {
-					return nil, err
-				}
-				c.values = append(c.values, o)
 			}
 			out = append(out, c)
 		}
@@ -135,8 +137,45 @@ func parseConditions(n *node, where string, variables bool) ([]condition, error)
 	return out, nil
 }
 
-// parseOperator splits ForAnyValue:StringLikeIfExists.
-func parseOperator(text, where string) (op *operator, set quantifier, ifExists bool, err error) {
+// line compiles the key and values of one condition.
+func (p *parser) line(c *condition, name string, vals *node) *ParseError {
+	k, bad := parseKey(name)
+	if bad != nil {
+		return vals.badName(bad.code, "%s", bad.message)
+	}
+	c.key = k
+	items, err := vals.list(true, "EMPTY_ARRAY_CONDITION")
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		o, err := p.operand(c.op.class, it)
+		if err != nil {
+			return err
+		}
+		c.values = append(c.values, o)
+	}
+	return nil
+}
+
+// foldedTwice refuses two members whose names differ in case only: they are the same operator or key.
+func foldedTwice(n *node) *ParseError {
+	seen := make(map[string]bool, len(n.names))
+	for i, name := range n.names {
+		lower := strings.ToLower(name)
+		if tag := strings.IndexByte(name, '/'); tag >= 0 && strings.HasPrefix(lower, "vpc-lattice-svcs:requestquerystring/") {
+			lower = lower[:tag] + name[tag:]
+		}
+		if seen[lower] {
+			return n.items[i].badName("DUPLICATE_KEYS_WITH_DIFFERENT_CASE", "%s is there already, in other letters", quote(name))
+		}
+		seen[lower] = true
+	}
+	return nil
+}
+
+// parseOperator splits ForAnyValue:StringLikeIfExists, the name of a block.
+func parseOperator(n *node, text string) (op *operator, set quantifier, ifExists bool, err *ParseError) {
 	name := text
 	if prefix, rest, ok := strings.Cut(text, ":"); ok {
 		name = rest
@@ -146,7 +185,7 @@ func parseOperator(text, where string) (op *operator, set quantifier, ifExists b
 		case foldEqual(prefix, "ForAnyValue"):
 			set = forAnyValue
 		default:
-			return nil, 0, false, &ParseError{where, "there is no set operator " + strconv.Quote(short(prefix))}
+			return nil, 0, false, n.badName("INVALID_CONDITION_OPERATOR", "there is no set operator %s", quote(prefix))
 		}
 	}
 	if n := len(name) - len("IfExists"); n > 0 && foldEqual(name[n:], "IfExists") {
@@ -154,25 +193,29 @@ func parseOperator(text, where string) (op *operator, set quantifier, ifExists b
 	}
 	i := slices.IndexFunc(operators, func(o operator) bool { return foldEqual(o.name, name) })
 	if i < 0 {
-		return nil, 0, false, &ParseError{where, "there is no condition operator " + strconv.Quote(short(text))}
+		return nil, 0, false, n.badName("INVALID_CONDITION_OPERATOR", "there is no condition operator %s", quote(text))
 	}
 	op = &operators[i]
 	if op.class == nullClass && (ifExists || set != anyOfOne) {
-		return nil, 0, false, &ParseError{where, "Null takes neither IfExists nor a set operator"}
+		return nil, 0, false, n.badName("NULL_WITH_IF_EXISTS", "Null takes neither IfExists nor a set operator")
 	}
 	return op, set, ifExists, nil
 }
 
-// parseOperand reads a value of the policy.
-func parseOperand(c class, t, where string, variables bool) (o operand, err error) {
-	ok := true
+// classNames say in errors what the values of an operator are.
+var classNames = map[class]string{arnClass: "an ARN", numberClass: "a number", dateClass: "a date", boolClass: "true or false",
+	nullClass: "true or false", addressClass: "an IP address or CIDR block", binaryClass: "base64"}
+
+// operand reads a value of the policy.
+func (p *parser) operand(c class, n *node) (o operand, err *ParseError) {
+	ok, t := true, n.text
 	switch c {
 	case stringClass, foldClass:
-		o.pattern, err = parsePattern(t, where, false, variables)
+		o.pattern, err = p.pattern(n, false)
 	case likeClass:
-		o.pattern, err = parsePattern(t, where, true, variables)
+		o.pattern, err = p.pattern(n, true)
 	case arnClass:
-		o.pattern, err = parsePattern(t, where, true, variables)
+		o.pattern, err = p.pattern(n, true)
 		ok = t == "*" || o.pattern.parts != nil || strings.HasPrefix(t, "arn:") && strings.Count(t, ":") >= 5
 	case numberClass:
 		o.number, ok = parseNumber(t)
@@ -184,14 +227,15 @@ func parseOperand(c class, t, where string, variables bool) (o operand, err erro
 	case addressClass:
 		o.prefix, ok = parsePrefix(t)
 	case binaryClass:
-		var b []byte
 		b, err := base64.StdEncoding.DecodeString(t)
 		o.bytes, ok = string(b), err == nil
 	}
-	if err == nil && !ok {
-		kind := map[class]string{arnClass: "an ARN", numberClass: "a number", dateClass: "a date", boolClass: "true or false",
-			nullClass: "true or false", addressClass: "an IP address or CIDR block", binaryClass: "base64"}[c]
-		err = &ParseError{where, strconv.Quote(short(t)) + " is not " + kind}
+	switch {
+	case err != nil || ok:
+	case p.variables && strings.Contains(t, "${"):
+		err = n.bad("INVALID_VARIABLE_FOR_OPERATOR", "%s: operators of strings and ARNs alone take variables", quote(t))
+	default:
+		err = n.bad("INVALID_CONDITION_DATA_TYPE", "%s is not %s", quote(t), classNames[c])
 	}
 	return o, err
 }
@@ -232,6 +276,9 @@ func parsePrefix(t string) (netip.Prefix, bool) {
 		return netip.PrefixFrom(a, a.BitLen()), true
 	}
 	p, err := netip.ParsePrefix(t)
+	if err == nil && p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
 	return p.Masked(), err == nil
 }
 
@@ -239,8 +286,9 @@ func parsePrefix(t string) (netip.Prefix, bool) {
 // of thousands of equal names must not be able to keep a node busy.
 const maxValues = 128
 
-// holds evaluates the condition of a statement that denies or allows. A key with too many values to look at is
-// held against the caller: it meets the condition of a Deny, and not that of an Allow.
+// holds evaluates the condition of a statement that denies or allows. What can't be told is held against the caller: a
+// key with too many values to look at, and a negated comparison that is true only because a variable has no value, meet
+// the condition of a Deny and not that of an Allow.
 func (c *condition) holds(r *Request, deny bool) bool {
 	v, next, ok := c.key.value(r, 0)
 	if c.op.class == nullClass {
@@ -254,29 +302,39 @@ func (c *condition) holds(r *Request, deny bool) bool {
 	if !ok {
 		return c.ifExists || c.set == forAllValues || c.set == anyOfOne && c.op.negated
 	}
-	matched := false
-	for n := 0; ok; v, next, ok = c.key.value(r, next) {
+	found := false // the value that decides: a match, or what ForAllValues must not have and ForAnyValue wants
+	for n := 0; ok && (!found || c.set == anyOfOne); v, next, ok = c.key.value(r, next) {
 		if n++; n > maxValues {
 			return deny
 		}
 		m := c.matches(r, &v)
 		switch c.set {
 		case forAllValues:
-			if m == c.op.negated {
-				return false
-			}
+			found = m == c.op.negated
 		case forAnyValue:
-			if m != c.op.negated {
-				return true
-			}
+			found = m != c.op.negated
 		default:
-			matched = matched || m
+			found = found || m
 		}
 	}
-	if c.set == anyOfOne {
-		return matched != c.op.negated
+	result := found
+	if c.set == forAllValues || c.set == anyOfOne && c.op.negated {
+		result = !found
 	}
-	return c.set == forAllValues
+	if result && c.op.negated && !c.resolved(r) {
+		return deny
+	}
+	return result
+}
+
+// resolved tells whether the variables of all values have one.
+func (c *condition) resolved(r *Request) bool {
+	for i := range c.values {
+		if !c.values[i].pattern.resolved(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // matches compares one value of the request with all of the policy, before negation.

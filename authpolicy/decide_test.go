@@ -14,6 +14,9 @@ import (
 // serviceARN is the service of the requests in testdata.
 const serviceARN = "arn:aws:vpc-lattice:eu-west-1:111122223333:service/svc-0123456789abcdef0"
 
+// clusterProvider is the OIDC provider of the web identities in testdata.
+const clusterProvider = "arn:aws:iam::444455556666:oidc-provider/oidc.example.com/id/AB12"
+
 // role is a session of a role.
 func role(account, name, session, id string) trellis.Principal {
 	return trellis.Principal{Type: trellis.PrincipalAssumedRole, Account: account, SessionName: session, UserID: id + ":" + session,
@@ -33,7 +36,16 @@ func callers() map[string]*Caller {
 		}
 		return &Caller{Principal: p}
 	}
+	issued := time.Date(2026, 11, 22, 19, 0, 0, 0, time.UTC)
+	irsa := role("444455556666", "irsa", "pod", "AROAIRSA0000000000001")
+	irsa.FederatedProvider, irsa.TokenIssuedAt, irsa.SourceIdentity = clusterProvider, issued, "alice"
+	bounded := &Caller{Principal: role("444455556666", "bounded", "s", "AROABOUNDED0000000001"), Boundary: &Named{"boundary", &Policy{}}}
 	return map[string]*Caller{
+		"irsa":      {Principal: irsa},
+		"web":       {Principal: trellis.Principal{Type: trellis.PrincipalWebIdentity, FederatedProvider: clusterProvider}},
+		"google":    {Principal: trellis.Principal{Type: trellis.PrincipalWebIdentity, FederatedProvider: "accounts.google.com"}},
+		"federated": {Principal: trellis.Principal{Type: trellis.PrincipalFederated, Account: "111122223333", ARN: "arn:aws:sts::111122223333:federated-user/bob", UserID: "111122223333:bob", TokenIssuedAt: issued}},
+		"bounded":   bounded,
 		"":          nil,
 		"checkout":  inOrg(role("444455556666", "checkout-service", "s1", "AROACHECKOUTSERVICE01"), "payments"),
 		"checkout2": inOrg(role("444455556666", "checkout-service-2", "s1", "AROACHECKOUTSERVICE02"), "payments"),
@@ -48,7 +60,8 @@ func callers() map[string]*Caller {
 }
 
 // kinds are the kinds of policies as testdata names them.
-var kinds = map[string]PolicyKind{"resource": Resource, "identity": Identity, "trust": Trust, "session": Session}
+var kinds = map[string]PolicyKind{"resource": Resource, "identity": Identity, "trust": Trust, "session": Session,
+	"service-control": ServiceControl, "resource-control": ResourceControl}
 
 // scriptRequest reads the words before the arrow of a line of testdata.
 func scriptRequest(t testing.TB, who map[string]*Caller, words []string) *Request {
@@ -93,6 +106,9 @@ func scriptRequest(t testing.TB, who map[string]*Caller, words []string) *Reques
 			r.Now, err = time.Parse(time.RFC3339, v)
 		case "tag":
 			r.ResourceTags = map[string]string{name: val}
+		case "resourceorg":
+			r.ResourceOrgID = v
+			r.ResourceOrgPath = v + "/r-ab12/"
 		case "secure":
 			r.SecureTransport = v == "true"
 		case "extra":

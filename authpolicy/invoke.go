@@ -7,12 +7,13 @@ import (
 	"github.com/trellis-project/trellis"
 )
 
-// The names of the layers, as AWS's sentences have them.
+// The names of the layers, as AWS's sentences have them (IAM user guide, troubleshoot_access-denied).
 const (
 	LayerNetwork         = "network-based"
 	LayerService         = "service-based"
+	LayerResource        = "resource-based" // of a policy of another resource: a role's trust policy
 	LayerIdentity        = "identity-based"
-	LayerSession         = "session" // the part of the identity layer that came with AssumeRole
+	LayerSession         = "session" // what came with AssumeRole
 	LayerBoundary        = "permissions boundary"
 	LayerServiceControl  = "service control"
 	LayerResourceControl = "resource control"
@@ -42,92 +43,165 @@ type Decision struct {
 	Layer     string     // that denied, empty when allowed
 	Explicit  bool       // an explicit deny
 	Statement *Statement // of an explicit deny
+	Policy    *Named     // that Statement is of; nil for the policy of a service network, service or resource
+
+	// What allowed, as far as it was asked; nil where no statement was needed.
+	Network        *Statement
+	Service        *Statement
+	Resource       *Statement // of Access
+	Identity       *Statement
+	IdentityPolicy *Named // that Identity is of
 }
 
-// Invoke decides about a request to a service: the network, the service and the identity of a caller that is
-// not anonymous must all allow. An explicit deny is reported first, then the first layer without an allow, in
-// this order (semantics of captured answers of VPC Lattice).
-func Invoke(r *Request, network, service Layer) Decision {
-	ne, ns := network.decide(r)
-	if ne == ExplicitDeny {
-		return Decision{Layer: LayerNetwork, Explicit: true, Statement: ns}
+// take notes a layer's answer, and tells whether it ends the matter. Layers are asked in the order in which AWS reports
+// them: the first explicit deny, or else the first layer without an allow.
+func (d *Decision) take(layer string, e Effect, s *Statement, p *Named) (denied bool) {
+	switch {
+	case e == ExplicitDeny:
+		d.Layer, d.Explicit, d.Statement, d.Policy = layer, true, s, p
+		return true
+	case e != Allow && d.Layer == "":
+		d.Layer = layer
 	}
-	se, ss := service.decide(r)
-	if se == ExplicitDeny {
-		return Decision{Layer: LayerService, Explicit: true, Statement: ss}
-	}
-	ie, il := Allow, ""
-	if !anonymous(r.Caller) {
-		var is *Statement
-		if ie, il, is = r.Caller.decide(r); ie == ExplicitDeny {
-			return Decision{Layer: il, Explicit: true, Statement: is}
+	return false
+}
+
+// done is the decision after all layers were asked.
+func (d Decision) done() Decision {
+	d.Allowed = d.Layer == ""
+	return d
+}
+
+// organization asks the policies of organizations: those of the resource's account, then those of the caller's.
+func (d *Decision) organization(r *Request) (denied bool) {
+	for i := range r.ResourceControl {
+		if e, s, p := r.ResourceControl[i].decide(r); d.take(LayerResourceControl, e, s, p) {
+			return true
 		}
 	}
-	switch {
-	case ne != Allow:
-		return Decision{Layer: LayerNetwork}
-	case se != Allow:
-		return Decision{Layer: LayerService}
-	case ie != Allow:
-		return Decision{Layer: il}
+	if anonymous(r.Caller) {
+		return false
 	}
-	return Decision{Allowed: true}
+	for i := range r.Caller.Organization {
+		if e, s, p := r.Caller.Organization[i].decide(r); d.take(LayerServiceControl, e, s, p) {
+			return true
+		}
+	}
+	return false
 }
 
-// decide is the answer of the identity layer, with the layer's name for sentences. The root of an account needs
-// no policy.
-func (c *Caller) decide(r *Request) (Effect, string, *Statement) {
+// caller asks the caller's own policies. The root of an account needs no identity-based policy. What a resource's policy
+// grants to the caller itself, or to the role of its session, needs fewer of them; an explicit deny counts always.
+func (d *Decision) caller(r *Request, granted grant) (denied bool) {
+	c := r.Caller
 	if c.Broken != nil {
-		return ImplicitDeny, LayerIdentity, nil
+		return d.take(LayerIdentity, ImplicitDeny, nil, nil)
 	}
-	e, by := c.Identity.Decide(r)
-	if e == ExplicitDeny {
-		return e, LayerIdentity, by
-	}
-	if e != Allow && c.Principal.Type != trellis.PrincipalAccount {
-		e = ImplicitDeny
-	} else {
+	e, s, p := c.Identity.decide(r)
+	if e == Allow {
+		d.Identity, d.IdentityPolicy = s, p
+	} else if e != ExplicitDeny && (granted >= roleGrant || c.Principal.Type == trellis.PrincipalAccount) {
 		e = Allow
 	}
-	missing := "" // the first layer without an allow
-	if e != Allow {
-		missing = LayerIdentity
-	}
-	for i := range c.Organization {
-		switch oe, s := c.Organization[i].Decide(r); {
-		case oe == ExplicitDeny:
-			return oe, LayerServiceControl, s
-		case oe != Allow && missing == "":
-			missing = LayerServiceControl
-		}
+	if d.take(LayerIdentity, e, s, p) {
+		return true
 	}
 	if c.Boundary != nil {
-		switch be, s := c.Boundary.Policy.Decide(r); {
-		case be == ExplicitDeny:
-			return be, LayerBoundary, s
-		case be != Allow && missing == "":
-			missing = LayerBoundary
+		e, s := c.Boundary.Policy.Decide(r)
+		if d.take(LayerBoundary, e.orGranted(granted), s, c.Boundary) {
+			return true
 		}
 	}
 	if c.Session != nil {
-		switch se, s := c.Session.Decide(r); {
-		case se == ExplicitDeny:
-			return se, LayerSession, s
-		case se != Allow && missing == "":
-			missing = LayerSession
+		e, s, p := c.Session.decide(r)
+		return d.take(LayerSession, e.orGranted(granted), s, p)
+	}
+	return false
+}
+
+// orGranted is the answer of a policy that bounds a caller whom the resource's policy names itself: only an explicit
+// deny bounds it then.
+func (e Effect) orGranted(g grant) Effect {
+	if e == ImplicitDeny && g == ownGrant {
+		return Allow
+	}
+	return e
+}
+
+// Invoke decides about a request to a service. The network, the service and, of a caller that is not anonymous, the
+// identity-based policies must all allow (VPC Lattice user guide, auth-policies), within what the organizations of the
+// service and of the caller, the caller's boundary and its session leave. An explicit deny is reported first, then the
+// first layer without an allow: resource control, service control, network, service, identity, boundary, session.
+func Invoke(r *Request, network, service Layer) Decision {
+	var d Decision
+	if d.organization(r) {
+		return d
+	}
+	e, s := network.decide(r)
+	if d.take(LayerNetwork, e, s, nil) {
+		return d
+	}
+	d.Network = s
+	e, s = service.decide(r)
+	if d.take(LayerService, e, s, nil) {
+		return d
+	}
+	d.Service = s
+	if !anonymous(r.Caller) && d.caller(r, noGrant) {
+		return d
+	}
+	return d.done()
+}
+
+// Access decides about a request for a resource that has a policy of its own, by IAM's general rules (IAM user guide,
+// reference_policies_evaluation-logic): in the owner's account the resource's policy or the caller's allow, but of a
+// role's trust policy, which must allow; from another account both must. A grant to a user or a session itself is not
+// bounded by what the caller's own policies leave out, one to a role only by its boundary and session policies. Callers
+// without an account (services, web identities, nobody) have the resource's policy alone.
+func Access(r *Request, policy *Policy, owner string) Decision {
+	var d Decision
+	if d.organization(r) {
+		return d
+	}
+	e, s := ImplicitDeny, (*Statement)(nil)
+	if policy != nil {
+		e, s = policy.Decide(r)
+	}
+	c := r.Caller
+	alone := anonymous(c) || c.Principal.Type == trellis.PrincipalService || c.Principal.Type == trellis.PrincipalWebIdentity
+	same := !alone && c.Principal.Account == owner
+	granted := noGrant
+	switch {
+	case e == Allow:
+		d.Resource = s
+		if same {
+			granted = policy.granted(r)
+		}
+	case e == ImplicitDeny && same && (policy == nil || policy.kind != Trust):
+		e = Allow // the caller's own policies are enough
+	}
+	if d.take(LayerResource, e, s, nil) || !alone && d.caller(r, granted) {
+		return d
+	}
+	return d.done()
+}
+
+// granted is the nearest grant of the statements that allow a request.
+func (p *Policy) granted(r *Request) grant {
+	best := noGrant
+	for i := range p.statements {
+		if s := &p.statements[i]; !s.Deny && s.principals != nil && s.applies(r) {
+			best = max(best, s.principals.match(r.Caller))
 		}
 	}
-	if missing != "" {
-		return ImplicitDeny, missing, nil
-	}
-	return Allow, LayerIdentity, by
+	return best
 }
 
 // Message is AWS's sentence for a denied request, with the code in front as the body of the 403 has it.
-func (d Decision) Message(r *Request) string { return "AccessDeniedException: " + d.sentence(r) }
+func (d Decision) Message(r *Request) string { return "AccessDeniedException: " + d.Sentence(r) }
 
-// sentence is Message without the code.
-func (d Decision) sentence(r *Request) string {
+// Sentence is Message without the code.
+func (d Decision) Sentence(r *Request) string {
 	who := "anonymous"
 	if !anonymous(r.Caller) {
 		if who = r.Caller.Principal.ARN; who == "" {
@@ -135,17 +209,20 @@ func (d Decision) sentence(r *Request) string {
 		}
 	}
 	s := "User: " + who + " is not authorized to perform: " + r.Action + " on resource: " + r.Resource
-	if d.Explicit {
-		article := "a "
-		if d.Layer == LayerIdentity {
-			article = "an "
-		}
-		return s + " with an explicit deny in " + article + d.Layer + " policy"
+	name := d.Layer
+	if name != LayerBoundary {
+		name += " policy"
 	}
-	return s + " because no " + d.Layer + " policy allows the " + r.Action + " action"
+	if !d.Explicit {
+		return s + " because no " + name + " allows the " + r.Action + " action"
+	}
+	if d.Layer == LayerIdentity {
+		return s + " with an explicit deny in an " + name
+	}
+	return s + " with an explicit deny in a " + name
 }
 
-// Authorize asks the identity layer alone, for the control plane: whether the caller may do action on resource.
+// Authorize asks the caller's own policies alone, for the control plane: whether the caller may do action on resource.
 // extra are condition keys by lower-case name; the time is the present. A refusal is a *trellis.Error with AWS's
 // sentence.
 func (c *Caller) Authorize(action, resource string, extra map[string][]string) error {
@@ -155,13 +232,23 @@ func (c *Caller) Authorize(action, resource string, extra map[string][]string) e
 // AuthorizeRequest is Authorize for a request with more context. It sets r.Caller to c.
 func (c *Caller) AuthorizeRequest(r *Request) error {
 	r.Caller = c
-	e, layer, s := ImplicitDeny, LayerIdentity, (*Statement)(nil)
-	if !anonymous(c) {
-		e, layer, s = c.decide(r)
-	}
-	if e == Allow {
+	d := Own(r)
+	if d.Allowed {
 		return nil
 	}
-	d := Decision{Layer: layer, Explicit: e == ExplicitDeny, Statement: s}
-	return trellis.Denied("%s", strings.ToValidUTF8(d.sentence(r), "?"))
+	return trellis.Denied("%s", strings.ToValidUTF8(d.Sentence(r), "?"))
+}
+
+// Own decides about a request by the policies of the caller and of organizations alone: the resource has none.
+func Own(r *Request) Decision {
+	var d Decision
+	switch {
+	case d.organization(r):
+		return d
+	case anonymous(r.Caller):
+		d.take(LayerIdentity, ImplicitDeny, nil, nil)
+	case d.caller(r, noGrant):
+		return d
+	}
+	return d.done()
 }

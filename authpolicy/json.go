@@ -5,18 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
 // maxDepth is how deep a policy's JSON may nest. The language itself needs five levels.
 const maxDepth = 10
 
-// node is one JSON value. encoding/json alone would drop the order of members and hide that one is there twice.
+// node is one JSON value with where it stands. encoding/json alone would drop the order of members, hide that one is
+// there twice, and forget places.
 type node struct {
-	kind  nodeKind
-	text  string   // of a string, number or boolean
-	names []string // of an object, beside items
-	items []*node  // of an object or array
+	kind   nodeKind
+	text   string   // of a string, number or boolean
+	names  []string // of an object, beside items
+	items  []*node  // of an object or array
+	at     *place
+	source *source
+	// The span of bytes, and that of the member's name in an object, empty for what is no member.
+	start, end, nameStart, nameEnd int
 }
 
 // nodeKind is what a node is.
@@ -37,104 +43,163 @@ func (k nodeKind) String() string {
 	return [...]string{"null", "a string", "a number", "a boolean", "an array", "an object"}[k]
 }
 
+// place is where a value stands in a document: a member of an object, or an item of an array.
+type place struct {
+	up    *place // nil for the document itself
+	name  string // of a member
+	index int    // of an item; -1 for a member
+}
+
+// String is the place as errors have it, for example Statement[1].Condition.StringEquals.
+func (p *place) String() string {
+	switch {
+	case p.up == nil:
+		return "policy"
+	case p.index >= 0 && p.up.up == nil:
+		return fmt.Sprintf("[%d]", p.index)
+	case p.index >= 0:
+		return fmt.Sprintf("%s[%d]", p.up, p.index)
+	case p.up.up == nil:
+		return p.name
+	}
+	return p.up.String() + "." + p.name
+}
+
+// member is the place of a member.
+func (p *place) member(name string) *place { return &place{p, name, -1} }
+
+// reader reads a document.
+type reader struct {
+	*json.Decoder
+	source *source
+	depth  int
+}
+
 // parseJSON reads exactly one JSON value.
-func parseJSON(text string) (*node, error) {
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	n, err := readNode(d, "policy", 0)
+func parseJSON(s *source) (*node, *ParseError) {
+	r := &reader{Decoder: json.NewDecoder(strings.NewReader(s.text)), source: s}
+	r.UseNumber()
+	n, err := r.node(&place{index: -1})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, &ParseError{"policy", fmt.Sprintf("something follows the JSON document at byte %d", d.InputOffset())}
+	start := r.start()
+	if _, err := r.Token(); !errors.Is(err, io.EOF) {
+		return nil, s.bad(n.at, start, len(s.text), "JSON_SYNTAX_ERROR", "something follows the JSON document at byte %d", start)
 	}
 	return n, nil
 }
 
-// readNode reads the next value of d. where is its place for errors.
-func readNode(d *json.Decoder, where string, depth int) (*node, error) {
-	if depth > maxDepth {
-		return nil, &ParseError{where, "the JSON nests too deeply"}
+// start is where the next token begins.
+func (r *reader) start() int {
+	at := int(r.InputOffset())
+	for at < len(r.source.text) && strings.IndexByte(" \t\r\n,:", r.source.text[at]) >= 0 {
+		at++
 	}
-	t, err := d.Token()
+	return at
+}
+
+// node reads the next value.
+func (r *reader) node(at *place) (*node, *ParseError) {
+	n := &node{at: at, source: r.source, start: r.start()}
+	if r.depth > maxDepth {
+		return nil, r.source.bad(at, n.start, n.start+1, "JSON_SYNTAX_ERROR", "the JSON nests too deeply")
+	}
+	t, err := r.Token()
 	if err != nil {
-		return nil, badJSON(where, d, err)
+		return nil, r.broken(at, err)
 	}
 	switch t := t.(type) {
 	case string:
-		return &node{kind: stringNode, text: t}, nil
+		n.kind, n.text = stringNode, t
 	case json.Number:
-		return &node{kind: numberNode, text: t.String()}, nil
+		n.kind, n.text = numberNode, t.String()
 	case bool:
-		return &node{kind: boolNode, text: fmt.Sprint(t)}, nil
+		n.kind, n.text = boolNode, strconv.FormatBool(t)
 	case json.Delim:
+		read := r.object
+		n.kind = objectNode
 		if t == '[' {
-			return readArray(d, where, depth)
+			read, n.kind = r.array, arrayNode
 		}
-		return readObject(d, where, depth)
-	}
-	return &node{}, nil
-}
-
-// readArray reads the rest of an array.
-func readArray(d *json.Decoder, where string, depth int) (*node, error) {
-	n := &node{kind: arrayNode}
-	for d.More() {
-		item, err := readNode(d, fmt.Sprintf("%s[%d]", where, len(n.items)), depth+1)
-		if err != nil {
+		r.depth++
+		if err := read(n); err != nil {
 			return nil, err
 		}
-		n.items = append(n.items, item)
+		r.depth--
+		if _, err := r.Token(); err != nil {
+			return nil, r.broken(at, err)
+		}
 	}
-	if _, err := d.Token(); err != nil {
-		return nil, badJSON(where, d, err)
-	}
+	n.end = int(r.InputOffset())
 	return n, nil
 }
 
-// readObject reads the rest of an object and refuses a name that is there twice.
-func readObject(d *json.Decoder, where string, depth int) (*node, error) {
-	n := &node{kind: objectNode}
-	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
+// array reads the items of an array.
+func (r *reader) array(n *node) *ParseError {
+	for r.More() {
+		item, err := r.node(&place{n.at, "", len(n.items)})
 		if err != nil {
-			return nil, badJSON(where, d, err)
+			return err
 		}
+		n.items = append(n.items, item)
+	}
+	return nil
+}
+
+// object reads the members of an object and refuses a name that is there twice.
+func (r *reader) object(n *node) *ParseError {
+	seen := map[string]bool{}
+	for r.More() {
+		start := r.start()
+		t, err := r.Token()
+		if err != nil {
+			return r.broken(n.at, err)
+		}
+		end := int(r.InputOffset())
 		name, _ := t.(string)
-		at := join(where, name)
+		at := n.at.member(name)
 		if seen[name] {
-			return nil, &ParseError{at, "this element is there twice"}
+			return r.source.bad(at, start, end, "JSON_SYNTAX_ERROR", "this element is there twice")
 		}
 		seen[name] = true
-		item, err := readNode(d, at, depth+1)
-		if err != nil {
-			return nil, err
+		item, bad := r.node(at)
+		if bad != nil {
+			return bad
 		}
+		item.nameStart, item.nameEnd = start, end
 		n.names = append(n.names, name)
 		n.items = append(n.items, item)
 	}
-	if _, err := d.Token(); err != nil {
-		return nil, badJSON(where, d, err)
-	}
-	return n, nil
+	return nil
 }
 
-// badJSON says where the JSON is broken.
-func badJSON(where string, d *json.Decoder, err error) error {
+// broken says where the JSON is no JSON.
+func (r *reader) broken(at *place, err error) *ParseError {
+	byteAt := min(int(r.InputOffset()), len(r.source.text))
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return &ParseError{where, "the JSON ends too early"}
+		return r.source.bad(at, len(r.source.text), len(r.source.text), "JSON_SYNTAX_ERROR", "the JSON ends too early")
 	}
-	return &ParseError{where, fmt.Sprintf("not valid JSON at byte %d: %v", d.InputOffset(), err)}
+	return r.source.bad(at, byteAt, byteAt, "JSON_SYNTAX_ERROR", "not valid JSON at byte %d: %v", byteAt, err)
 }
 
-// join is the place of a member. The document itself has no name of its own in places.
-func join(where, name string) string {
-	if where == "policy" {
-		return name
-	}
-	return where + "." + name
+// bad is an error about the value.
+func (n *node) bad(code, format string, args ...any) *ParseError {
+	return n.source.bad(n.at, n.start, n.end, code, format, args...)
 }
+
+// badName is an error about the name of a member, with its value.
+func (n *node) badName(code, format string, args ...any) *ParseError {
+	return n.source.bad(n.at, n.nameStart, n.nameEnd, code, format, args...)
+}
+
+// missing is an error about a member that is not there.
+func (n *node) missing(name, code, format string, args ...any) *ParseError {
+	return n.source.bad(n.at.member(name), n.start, n.end, code, format, args...)
+}
+
+// raw is the value as the document has it.
+func (n *node) raw() string { return n.source.text[n.start:n.end] }
 
 // get returns a member of an object, nil when there is none.
 func (n *node) get(name string) *node {
@@ -146,25 +211,20 @@ func (n *node) get(name string) *node {
 	return nil
 }
 
-// texts returns the strings of a string or an array of strings, at least one. Scalars says that numbers and
-// booleans count as their text, as they do in conditions.
-func (n *node) texts(where string, scalars bool) ([]string, error) {
+// list returns the strings of a string or an array of strings, at least one. Scalars says that numbers and booleans
+// count as their text, as they do in conditions. emptyCode is the code of the error about an empty list.
+func (n *node) list(scalars bool, emptyCode string) ([]*node, *ParseError) {
 	items := []*node{n}
 	if n.kind == arrayNode {
 		items = n.items
 	}
 	if len(items) == 0 {
-		return nil, &ParseError{where, "the list is empty"}
+		return nil, n.bad(emptyCode, "the list is empty")
 	}
-	var out []string
-	for i, it := range items {
+	for _, it := range items {
 		if it.kind != stringNode && !(scalars && (it.kind == numberNode || it.kind == boolNode)) {
-			if n.kind == arrayNode {
-				where = fmt.Sprintf("%s[%d]", where, i)
-			}
-			return nil, &ParseError{where, "must be a string or a list of strings, not " + it.kind.String()}
+			return nil, it.bad("DATA_TYPE_MISMATCH", "must be a string or a list of strings, not %v", it.kind)
 		}
-		out = append(out, it.text)
 	}
-	return out, nil
+	return items, nil
 }

@@ -45,6 +45,13 @@ const (
 	regionKey
 	userAgentKey
 	refererKey
+	tokenIssueTimeKey
+	mfaPresentKey
+	federatedProviderKey
+	viaServiceKey
+	sourceIdentityKey
+	resourceOrgKey
+	resourceOrgPathsKey
 )
 
 // keyKinds are the keys by their names in lower case. A name that ends in a slash has a further name after it.
@@ -66,9 +73,14 @@ var keyKinds = map[string]keyKind{
 	"aws:principaltag/":                      principalTagKey,
 	"aws:principalisawsservice":              principalIsServiceKey,
 	"aws:principalservicename":               principalServiceKey,
+	"aws:principalservicenameslist":          principalServiceKey,
 	"aws:userid":                             userIDKey,
 	"aws:username":                           userNameKey,
 	"aws:resourcetag/":                       resourceTagKey,
+	"ec2:resourcetag/":                       resourceTagKey,
+	"iam:resourcetag/":                       resourceTagKey,
+	"aws:resourceorgid":                      resourceOrgKey,
+	"aws:resourceorgpaths":                   resourceOrgPathsKey,
 	"aws:resourceaccount":                    resourceAccountKey,
 	"aws:sourceip":                           sourceIPKey,
 	"aws:sourcevpc":                          sourceVPCKey,
@@ -78,6 +90,22 @@ var keyKinds = map[string]keyKind{
 	"aws:requestedregion":                    regionKey,
 	"aws:useragent":                          userAgentKey,
 	"aws:referer":                            refererKey,
+	"aws:tokenissuetime":                     tokenIssueTimeKey,
+	"aws:multifactorauthpresent":             mfaPresentKey,
+	"aws:federatedprovider":                  federatedProviderKey,
+	"aws:viaawsservice":                      viaServiceKey,
+	"aws:sourceidentity":                     sourceIdentityKey,
+}
+
+// otherGlobal are the global keys that no field of a Request answers: those of calls that services make for a caller, of
+// VPC endpoints of the API, and of tags in a request. Request.Extra may have them.
+var otherGlobal = map[string]bool{
+	"aws:assumedroot": true, "aws:calledvia": true, "aws:calledviaawsmcp": true, "aws:calledviafirst": true, "aws:calledvialast": true,
+	"aws:chatbotsourcearn": true, "aws:ec2instancesourceprivateipv4": true, "aws:ec2instancesourcevpc": true, "aws:ismcpserviceaction": true,
+	"aws:multifactorauthage": true, "aws:requesttag/": true, "aws:signinsessionarn": true, "aws:sourceaccount": true, "aws:sourcearn": true,
+	"aws:sourceorgid": true, "aws:sourceorgpaths": true, "aws:sourceowner": true, "aws:sourcevpcarn": true, "aws:sourcevpce": true,
+	"aws:tagkeys": true, "aws:viaawsmcpservice": true, "aws:vpceaccount": true, "aws:vpceorgid": true, "aws:vpceorgpaths": true,
+	"aws:vpcsourceip": true,
 }
 
 // key is a compiled condition key.
@@ -87,25 +115,38 @@ type key struct {
 	extra string // whole name in lower case, for Request.Extra
 }
 
+// keyError says what is wrong with a condition key.
+type keyError struct{ code, message string }
+
 // parseKey compiles a condition key. The names of keys are not case-sensitive, but those of query parameters
-// are.
-func parseKey(text, where string) (*key, error) {
+// are. Keys of AWS's own (aws:) and of this data plane (vpc-lattice-svcs:) must be known: an unknown one is a slip of
+// the pen that a condition would never meet.
+func parseKey(text string) (*key, *keyError) {
 	prefix, name, ok := strings.Cut(text, ":")
-	if !ok || prefix == "" || name == "" || strings.ContainsAny(text, " \t\r\n*?${}") {
-		return nil, &ParseError{where, "the condition key " + strconv.Quote(short(text)) + " is malformed"}
+	tag := strings.IndexByte(text, '/')
+	head := text
+	if tag >= 0 {
+		head = text[:tag]
+	}
+	if !ok || prefix == "" || name == "" || strings.ContainsAny(text, "\t\r\n*?${}") || strings.Contains(head, " ") {
+		return nil, &keyError{"INVALID_CONDITION_KEY_FORMAT", "the condition key " + quote(text) + " is malformed"}
 	}
 	k := &key{extra: strings.ToLower(text)}
 	base := k.extra
-	if i := strings.IndexByte(text, '/'); i >= 0 {
-		base, k.name = k.extra[:i+1], text[i+1:]
+	if tag >= 0 {
+		base, k.name = k.extra[:tag+1], text[tag+1:]
 		if k.name == "" {
-			return nil, &ParseError{where, "the condition key " + strconv.Quote(text) + " names nothing after its slash"}
+			return nil, &keyError{"MISSING_TAG_KEY_IN_CONDITION", "the condition key " + quote(text) + " names nothing after its slash"}
 		}
 	}
 	k.kind = keyKinds[base]
-	if k.kind == extraKey && strings.HasPrefix(base, "vpc-lattice-svcs:") {
-		return nil, &ParseError{where, "there is no condition key " + strconv.Quote(short(text)) + "; vpc-lattice-svcs has Port, RequestMethod, " +
+	switch {
+	case k.kind != extraKey:
+	case strings.HasPrefix(base, "vpc-lattice-svcs:"):
+		return nil, &keyError{"INVALID_SERVICE_CONDITION_KEY", "there is no condition key " + quote(text) + "; vpc-lattice-svcs has Port, RequestMethod, " +
 			"RequestPath, RequestHeader/name, RequestQueryString/name, ServiceNetworkArn, ServiceArn, SourceVpc and SourceVpcOwnerAccount"}
+	case strings.HasPrefix(base, "aws:") && !otherGlobal[base]:
+		return nil, &keyError{"INVALID_GLOBAL_CONDITION_KEY", "there is no global condition key " + quote(text)}
 	}
 	if k.kind == headerKey {
 		k.name = strings.ToLower(k.name)
@@ -159,6 +200,11 @@ func (v *value) string() string {
 // value returns the next value of the key at or after position pos (0 at first) and the position after it. Not
 // ok means that there are no more; a key without any value is absent from the request.
 func (k *key) value(r *Request, pos int) (v value, next int, ok bool) {
+	if r.Override != nil {
+		if vs, told := r.Override[k.extra]; told {
+			return nth(vs, pos)
+		}
+	}
 	switch k.kind {
 	case headerKey:
 		return header(r, k.name, pos)
@@ -178,6 +224,11 @@ func (k *key) value(r *Request, pos int) (v value, next int, ok bool) {
 	if vs == nil && r.Caller != nil {
 		vs = r.Caller.Context[k.extra]
 	}
+	return nth(vs, pos)
+}
+
+// nth is one of several texts.
+func nth(vs []string, pos int) (value, int, bool) {
 	if pos < len(vs) {
 		return text(vs[pos]), pos + 1, true
 	}
@@ -215,6 +266,12 @@ func (k *key) single(r *Request) (value, bool) {
 		return value{kind: numberValue, n: r.Now.Unix()}, !r.Now.IsZero()
 	case secureTransportKey:
 		return truth(r.SecureTransport), true
+	case viaServiceKey:
+		return truth(false), true // no service calls another in a caller's name here
+	case resourceOrgKey:
+		return present(r.ResourceOrgID)
+	case resourceOrgPathsKey:
+		return present(r.ResourceOrgPath)
 	}
 	return k.principal(r)
 }
@@ -253,6 +310,14 @@ func (k *key) principal(r *Request) (value, bool) {
 			return value{}, false
 		}
 		return present(trellis.LastPart(p.ARN))
+	case tokenIssueTimeKey:
+		return value{kind: timeValue, n: p.TokenIssuedAt.Unix()}, !p.TokenIssuedAt.IsZero()
+	case mfaPresentKey: // in requests with temporary credentials only; nobody has a second factor here
+		return truth(false), !p.TokenIssuedAt.IsZero()
+	case federatedProviderKey:
+		return present(p.FederatedProvider)
+	case sourceIdentityKey:
+		return present(p.SourceIdentity)
 	}
 	return value{}, false
 }

@@ -1,188 +1,268 @@
 package authpolicy
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // MaxSize is the most bytes that Parse reads. The quota of an auth policy is far below it and a matter of the
 // control plane.
 const MaxSize = 102_400
 
-// ParseError says what is wrong with a policy and where.
-type ParseError struct {
-	Where   string // for example Statement[1].Condition.StringEquals
-	Message string
+// parser compiles one document. It goes on after an error in one element, so that Lint finds all of them.
+type parser struct {
+	kind      PolicyKind
+	variables bool // the version has policy variables
+	errors    []*ParseError
 }
 
-// Error is the place and the message.
-func (e *ParseError) Error() string { return e.Where + ": " + e.Message }
-
-// Parse compiles a policy. An error is a *ParseError.
+// Parse compiles a policy. An error is a *ParseError: the first of those that Lint tells.
 func Parse(text string, kind PolicyKind) (*Policy, error) {
-	if len(text) > MaxSize {
-		return nil, &ParseError{"policy", fmt.Sprintf("%d bytes are more than %d", len(text), MaxSize)}
+	p := &parser{kind: kind}
+	policy, _ := p.document(text)
+	if len(p.errors) > 0 {
+		return nil, p.errors[0]
 	}
-	doc, err := parseJSON(text)
+	return policy, nil
+}
+
+// keep notes an error, if it is one.
+func (p *parser) keep(err *ParseError) {
 	if err != nil {
-		return nil, err
+		p.errors = append(p.errors, err)
+	}
+}
+
+// document compiles a policy, and returns the document with it. It has errors where the parser says so.
+func (p *parser) document(text string) (*Policy, *node) {
+	root := &place{index: -1}
+	if len(text) > MaxSize {
+		p.keep((&source{lines: []int{0}}).bad(root, 0, 0, "POLICY_SIZE_EXCEEDED", "%d bytes are more than %d", len(text), MaxSize))
+		return nil, nil
+	}
+	src := newSource(text)
+	if !utf8.ValidString(text) {
+		at := strings.IndexRune(text, utf8.RuneError) // of what is invalid, or of a real one before it
+		p.keep(src.bad(root, at, at, "JSON_SYNTAX_ERROR", "the text is not valid UTF-8"))
+		return nil, nil
+	}
+	doc, err := parseJSON(src)
+	if err != nil {
+		p.keep(err)
+		return nil, nil
 	}
 	if doc.kind != objectNode {
-		return nil, &ParseError{"policy", "must be a JSON object, not " + doc.kind.String()}
+		p.keep(doc.bad("DATA_TYPE_MISMATCH", "must be a JSON object, not %v", doc.kind))
+		return nil, doc
 	}
-	p := &Policy{}
-	variables := false
+	return &Policy{kind: p.kind, statements: p.elements(doc)}, doc
+}
+
+// elements compiles the elements of a document.
+func (p *parser) elements(doc *node) []Statement {
 	var statements *node
 	for i, name := range doc.names {
 		n := doc.items[i]
 		switch name {
 		case "Version":
 			if n.kind != stringNode || n.text != "2012-10-17" && n.text != "2008-10-17" {
-				return nil, &ParseError{name, "must be 2012-10-17 or 2008-10-17"}
+				p.keep(n.bad("INVALID_VERSION", "must be 2012-10-17 or 2008-10-17"))
 			}
-			variables = n.text == "2012-10-17"
+			p.variables = n.text == "2012-10-17"
 		case "Id":
 			if n.kind != stringNode {
-				return nil, &ParseError{name, "must be a string, not " + n.kind.String()}
+				p.keep(n.bad("DATA_TYPE_MISMATCH", "must be a string, not %v", n.kind))
 			}
 		case "Statement":
 			statements = n
 		default:
-			return nil, &ParseError{name, "a policy has no such element"}
+			p.keep(n.badName("INVALID_POLICY_ELEMENT", "a policy has no such element"))
 		}
 	}
 	if statements == nil {
-		return nil, &ParseError{"Statement", "is missing"}
+		p.keep(doc.missing("Statement", "MISSING_STATEMENT", "is missing"))
+		return nil
 	}
-	list, single := statements.items, false
+	list := statements.items
 	if statements.kind == objectNode {
-		list, single = []*node{statements}, true
+		list = []*node{statements}
 	} else if statements.kind != arrayNode || len(list) == 0 {
-		return nil, &ParseError{"Statement", "must be a statement or a list of at least one"}
+		p.keep(statements.bad("MISSING_STATEMENT", "must be a statement or a list of at least one"))
+		return nil
 	}
-	p.statements = make([]Statement, len(list))
+	out := make([]Statement, len(list))
 	sids := map[string]int{}
 	for i, n := range list {
-		where := fmt.Sprintf("Statement[%d]", i)
-		if single {
-			where = "Statement"
-		}
-		s := &p.statements[i]
+		s := &out[i]
 		s.Index = i
-		if err := s.parse(n, where, kind, variables); err != nil {
-			return nil, err
-		}
+		p.statement(s, n)
 		if s.Sid == "" {
 			continue
 		}
 		if other, ok := sids[s.Sid]; ok {
-			return nil, &ParseError{where + ".Sid", fmt.Sprintf("%q is the Sid of Statement[%d] already", s.Sid, other)}
+			p.keep(n.get("Sid").bad("UNIQUE_SIDS_REQUIRED", "%s is the Sid of Statement[%d] already", quote(s.Sid), other))
 		}
 		sids[s.Sid] = i
 	}
-	return p, nil
+	return out
 }
 
-// parse compiles one statement.
-func (s *Statement) parse(n *node, where string, kind PolicyKind, variables bool) (err error) {
+// statement compiles one statement.
+func (p *parser) statement(s *Statement, n *node) {
 	if n.kind != objectNode {
-		return &ParseError{where, "must be an object, not " + n.kind.String()}
+		p.keep(n.bad("DATA_TYPE_MISMATCH", "must be an object, not %v", n.kind))
+		return
 	}
-	effect := false
+	s.Start, s.End = n.source.position(n.start), n.source.position(n.end)
 	for i, name := range n.names {
-		it, at := n.items[i], where+"."+name
+		it := n.items[i]
+		var err *ParseError
 		switch name {
 		case "Sid":
-			if it.kind != stringNode {
-				return &ParseError{at, "must be a string, not " + it.kind.String()}
-			}
-			s.Sid = it.text
+			s.Sid, err = p.sid(it)
 		case "Effect":
 			if it.kind != stringNode || it.text != "Allow" && it.text != "Deny" {
-				return &ParseError{at, "must be Allow or Deny"}
+				err = it.bad("INVALID_EFFECT", "must be Allow or Deny")
 			}
-			s.Deny, effect = it.text == "Deny", true
+			s.Deny = it.text == "Deny"
 		case "Principal", "NotPrincipal":
-			s.notPrincipal = name == "NotPrincipal"
-			s.principals, err = parsePrincipals(it, at)
+			s.notPrincipal, s.text.principal = name == "NotPrincipal", it.raw()
+			s.principals, err = parsePrincipals(it)
 		case "Action", "NotAction":
-			s.notAction = name == "NotAction"
-			s.actions, err = parseActions(it, at)
+			s.notAction, s.text.action = name == "NotAction", it.raw()
+			s.actions, err = parseActions(it)
 		case "Resource", "NotResource":
-			s.notResource = name == "NotResource"
-			s.resources, err = parseResources(it, at, variables)
+			s.notResource, s.text.resource = name == "NotResource", it.raw()
+			s.resources, err = p.resources(it)
 		case "Condition":
-			s.conditions, err = parseConditions(it, at, variables)
+			s.conditions, err = p.conditions(it)
 		default:
-			err = &ParseError{at, "a statement has no such element"}
+			err = it.badName("INVALID_POLICY_ELEMENT", "a statement has no such element")
 		}
-		if err != nil {
-			return err
+		p.keep(err)
+	}
+	for _, name := range [...]string{"Principal", "Action", "Resource"} {
+		if n.get(name) != nil && n.get("Not"+name) != nil {
+			p.keep(n.bad("UNSUPPORTED_ELEMENT_COMBINATION", "has both %s and Not%s", name, name))
 		}
 	}
-	for _, pair := range [...][2]string{{"Principal", "NotPrincipal"}, {"Action", "NotAction"}, {"Resource", "NotResource"}} {
-		if n.get(pair[0]) != nil && n.get(pair[1]) != nil {
-			return &ParseError{where, "has both " + pair[0] + " and " + pair[1]}
-		}
+	p.complete(s, n)
+}
+
+// sid reads a Sid. Those of IAM's own policies are letters and digits (IAM user guide, reference_policies_elements_sid).
+func (p *parser) sid(n *node) (string, *ParseError) {
+	if n.kind != stringNode {
+		return "", n.bad("DATA_TYPE_MISMATCH", "must be a string, not %v", n.kind)
 	}
-	return s.complete(where, effect, kind)
+	strict := p.kind == Identity || p.kind == Session || p.kind == Trust
+	if strict && strings.Trim(n.text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		return "", n.bad("UNSUPPORTED_SID", "must be letters and digits alone")
+	}
+	return n.text, nil
 }
 
 // complete holds a statement against what its kind of policy must and must not have.
-func (s *Statement) complete(where string, effect bool, kind PolicyKind) error {
-	withPrincipal := kind == Resource || kind == Trust
-	switch {
-	case !effect:
-		return &ParseError{where + ".Effect", "is missing"}
-	case s.actions == nil:
-		return &ParseError{where + ".Action", "is missing"}
-	case withPrincipal && s.principals == nil:
-		return &ParseError{where + ".Principal", "is missing"}
-	case !withPrincipal && s.principals != nil:
-		return &ParseError{where + ".Principal", "does not belong in an identity-based policy"}
-	case kind == Trust && s.resources != nil:
-		return &ParseError{where + ".Resource", "does not belong in a trust policy"}
-	case kind != Trust && s.resources == nil:
-		return &ParseError{where + ".Resource", "is missing"}
-	case s.notPrincipal && !s.Deny:
-		return &ParseError{where + ".NotPrincipal", "goes with the effect Deny only"}
+func (p *parser) complete(s *Statement, n *node) {
+	has := func(name string) bool { return n.get(name) != nil }
+	principal := has("Principal") || has("NotPrincipal")
+	if !has("Effect") {
+		p.keep(n.missing("Effect", "MISSING_EFFECT", "is missing"))
 	}
-	return nil
+	if !has("Action") && !has("NotAction") {
+		p.keep(n.missing("Action", "MISSING_ACTION", "is missing"))
+	}
+	switch p.kind {
+	case Resource, Trust, ResourceControl:
+		if !principal {
+			p.keep(n.missing("Principal", "MISSING_PRINCIPAL", "is missing"))
+		}
+	case Identity, Session:
+		if principal {
+			p.keep(n.missing("Principal", "UNSUPPORTED_PRINCIPAL", "does not belong in an identity-based policy"))
+		}
+	case ServiceControl:
+		if principal {
+			p.keep(n.missing("Principal", "SCP_SYNTAX_ERROR_PRINCIPAL", "does not belong in a service control policy"))
+		}
+	}
+	resource := has("Resource") || has("NotResource")
+	switch {
+	case p.kind == Trust && resource:
+		p.keep(n.missing("Resource", "INVALID_POLICY_ELEMENT", "does not belong in a trust policy"))
+	case p.kind != Trust && !resource:
+		p.keep(n.missing("Resource", "MISSING_RESOURCE", "is missing"))
+	}
+	switch {
+	case has("NotPrincipal") && p.kind == Trust:
+		p.keep(n.get("NotPrincipal").badName("UNSUPPORTED_ELEMENT_COMBINATION", "does not belong in a trust policy"))
+	case has("NotPrincipal") && !s.Deny && has("Effect"):
+		p.keep(n.get("NotPrincipal").badName("ALLOW_WITH_NOT_PRINCIPAL", "goes with the effect Deny only"))
+	}
+	if p.kind == ResourceControl {
+		p.resourceControl(s, n)
+	}
+}
+
+// resourceControl holds a statement against the syntax of resource control policies: they deny, everybody, named actions
+// (Organizations user guide, orgs_manage_policies_rcps_syntax). AWS's own RCPFullAWSAccess allows everything.
+func (p *parser) resourceControl(s *Statement, n *node) {
+	if pr := n.get("Principal"); pr != nil && (pr.kind != stringNode || pr.text != "*") {
+		p.keep(pr.bad("UNSUPPORTED_PRINCIPAL", `must be "*" in a resource control policy`))
+	}
+	for _, name := range [...]string{"NotPrincipal", "NotAction"} {
+		if it := n.get(name); it != nil {
+			p.keep(it.badName("UNSUPPORTED_ELEMENT_COMBINATION", "does not belong in a resource control policy"))
+		}
+	}
+	every := func(name string) bool { it := n.get(name); return it != nil && it.kind == stringNode && it.text == "*" }
+	if full := n.get("Condition") == nil && every("Action") && every("Resource"); !s.Deny && n.get("Effect") != nil && !full {
+		p.keep(n.get("Effect").bad("INVALID_EFFECT", "a resource control policy only denies"))
+	}
+	for _, a := range s.actions {
+		if it := n.get("Action"); it != nil && s.Deny && (a == string([]byte{anyRun}) || strings.HasPrefix(a, string([]byte{anyRun, ':'}))) {
+			p.keep(it.bad("INVALID_SERVICE_IN_ACTION", "an action must name its service in a resource control policy"))
+			break
+		}
+	}
 }
 
 // parseActions compiles an Action element to patterns in lower case.
-func parseActions(n *node, where string) ([]string, error) {
-	texts, err := n.texts(where, false)
+func parseActions(n *node) ([]string, *ParseError) {
+	items, err := n.list(false, "EMPTY_ARRAY_ACTION")
 	if err != nil {
 		return nil, err
 	}
-	for i, t := range texts {
-		service, action, ok := strings.Cut(t, ":")
-		if t != "*" && (!ok || service == "" || action == "" || strings.ContainsAny(t, " \t\r\n/") || strings.Contains(action, ":")) {
-			return nil, &ParseError{where, quote(t) + " is not an action: write service:Action or *"}
+	out := make([]string, len(items))
+	for i, it := range items {
+		service, action, ok := strings.Cut(it.text, ":")
+		if it.text != "*" && (!ok || service == "" || action == "" || strings.ContainsAny(it.text, " \t\r\n/") || strings.Contains(action, ":")) {
+			return nil, it.bad("INVALID_ACTION", "%s is not an action: write service:Action or *", quote(it.text))
 		}
-		texts[i] = wildcards.Replace(strings.ToLower(t))
+		out[i] = wildcards.Replace(strings.ToLower(it.text))
 	}
-	return texts, nil
+	return out, nil
 }
 
-// parseResources compiles a Resource element. VPC Lattice takes patterns that are no ARN, such as */rates.
-func parseResources(n *node, where string, variables bool) ([]pattern, error) {
-	texts, err := n.texts(where, false)
+// resources compiles a Resource element. VPC Lattice takes patterns that are no ARN, such as */rates; policies of
+// callers name ARNs, or * (IAM user guide, reference_policies_elements_resource).
+func (p *parser) resources(n *node) ([]pattern, *ParseError) {
+	items, err := n.list(false, "EMPTY_ARRAY_RESOURCE")
 	if err != nil {
 		return nil, err
 	}
-	var out []pattern
-	for _, t := range texts {
-		if t == "" {
-			return nil, &ParseError{where, "a resource must not be empty"}
+	out := make([]pattern, len(items))
+	for i, it := range items {
+		switch {
+		case it.text == "":
+			return nil, it.bad("MISSING_ARN_FIELD", "a resource must not be empty")
+		case p.kind != Resource && it.text != "*" && !strings.HasPrefix(it.text, "arn:"):
+			return nil, it.bad("INVALID_ARN_PREFIX", "%s is no ARN: write arn:… or *", quote(it.text))
 		}
-		p, err := parsePattern(t, where, true, variables)
-		if err != nil {
+		if out[i], err = p.pattern(it, true); err != nil {
 			return nil, err
 		}
-		out = append(out, p)
+		out[i].asResource()
 	}
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 type pattern struct {
 	text  string // with wildcards as anyRun and anyByte; without variables
 	plain bool   // neither wildcards nor variables
+	arn   bool   // of a resource: an ARN with all of its parts, so that wildcards keep to theirs
 	parts []part // of a pattern with variables; text is unused then
 }
 
@@ -22,56 +23,81 @@ type part struct {
 	has      bool   // there is a fallback
 }
 
-// parsePattern compiles a text. Wild says that * and ? are wildcards; variables that ${…} is a variable, which
-// policies of version 2008-10-17 do not have.
-func parsePattern(text, where string, wild, variables bool) (pattern, error) {
+// pattern compiles a text. Wild says that * and ? are wildcards. ${…} is a variable, but in policies of version
+// 2008-10-17 (IAM user guide, reference_policies_variables).
+func (p *parser) pattern(n *node, wild bool) (pattern, *ParseError) {
 	lit := func(s string) string {
 		if wild {
 			return wildcards.Replace(s)
 		}
 		return s
 	}
-	if !variables || !strings.Contains(text, "${") {
-		p := pattern{text: lit(text)}
-		p.plain = !wild || p.text == text
-		if !searchable(p.text) {
-			return p, &ParseError{where, "a part with ? between two * must not be longer than 64 bytes"}
+	if !p.variables || !strings.Contains(n.text, "${") {
+		out := pattern{text: lit(n.text)}
+		out.plain = !wild || out.text == n.text
+		if !searchable(out.text) {
+			return out, n.bad("INVALID_RESOURCE_PATTERN", "a part with ? between two * must not be longer than 64 bytes")
 		}
-		return p, nil
+		return out, nil
 	}
-	var p pattern
-	for rest := text; rest != ""; {
+	var out pattern
+	for rest := n.text; rest != ""; {
 		before, after, found := strings.Cut(rest, "${")
 		if before != "" {
-			p.parts = append(p.parts, part{text: lit(before)})
+			out.parts = append(out.parts, part{text: lit(before)})
 		}
 		if !found {
 			break
 		}
 		inner, tail, closed := strings.Cut(after, "}")
 		if !closed {
-			return p, &ParseError{where, "the variable ${" + short(after) + " has no end"}
+			return out, n.bad("MISSING_BRACE_IN_VARIABLE", "the variable ${%s has no end", short(after))
 		}
 		rest = tail
-		if inner == "*" || inner == "?" || inner == "$" {
-			p.parts = append(p.parts, part{text: inner})
-			continue
-		}
-		name, fallback, has := strings.Cut(inner, ",")
-		if has {
-			fallback = strings.TrimSpace(fallback)
-			if len(fallback) < 2 || fallback[0] != '\'' || fallback[len(fallback)-1] != '\'' {
-				return p, &ParseError{where, "the default of the variable ${" + short(inner) + "} must stand in single quotes"}
-			}
-			fallback = fallback[1 : len(fallback)-1]
-		}
-		k, err := parseKey(strings.TrimSpace(name), where)
+		v, err := parseVariable(n, inner)
 		if err != nil {
-			return p, err
+			return out, err
 		}
-		p.parts = append(p.parts, part{variable: k, fallback: fallback, has: has})
+		out.parts = append(out.parts, v)
 	}
-	return p, nil
+	return out, nil
+}
+
+// parseVariable compiles what stands between the braces of ${…}.
+func parseVariable(n *node, inner string) (part, *ParseError) {
+	if inner == "*" || inner == "?" || inner == "$" {
+		return part{text: inner}, nil
+	}
+	name, fallback, has := strings.Cut(inner, ",")
+	switch {
+	case inner == "":
+		return part{}, n.bad("EMPTY_VARIABLE", "a variable is empty")
+	case strings.TrimSpace(name) != name:
+		return part{}, n.bad("UNSUPPORTED_SPACE_IN_VARIABLE", "the variable ${%s} must not have spaces around its key", short(inner))
+	case has:
+		fallback = strings.TrimSpace(fallback)
+		if len(fallback) < 2 || fallback[0] != '\'' || fallback[len(fallback)-1] != '\'' {
+			return part{}, n.bad("MISSING_QUOTE_IN_VARIABLE", "the default of the variable ${%s} must stand in single quotes", short(inner))
+		}
+		fallback = fallback[1 : len(fallback)-1]
+	}
+	k, err := parseKey(name)
+	if err != nil {
+		return part{}, n.bad(err.code, "%s", err.message)
+	}
+	return part{variable: k, fallback: fallback, has: has}, nil
+}
+
+// asResource makes a pattern of a Resource element keep its wildcards to the parts of the ARN, if it has all of them.
+func (p *pattern) asResource() {
+	text, colons := p.text, strings.Count(p.text, ":")
+	for i, v := range p.parts {
+		if i == 0 {
+			text = v.text
+		}
+		colons += strings.Count(v.text, ":")
+	}
+	p.arn = strings.HasPrefix(text, "arn:") && colons >= 5
 }
 
 // match compares the whole of s. A variable without a value matches nothing.
@@ -107,6 +133,29 @@ func (p *pattern) matchARN(r *Request, s string) bool {
 	return ok && globARN(view(b), s)
 }
 
+// matchResource compares the resource of a request.
+func (p *pattern) matchResource(r *Request, s string) bool {
+	if !p.arn || p.plain {
+		return p.match(r, s)
+	}
+	if p.parts == nil {
+		return globResource(p.text, s)
+	}
+	var space [512]byte
+	b, ok := p.expand(space[:0], r)
+	return ok && globResource(view(b), s)
+}
+
+// resolved tells whether all variables have a value.
+func (p *pattern) resolved(r *Request) bool {
+	if p.parts == nil {
+		return true
+	}
+	var space [512]byte
+	_, ok := p.expand(space[:0], r)
+	return ok
+}
+
 // globARN is glob for each of the six parts of an ARN. A lone star is any ARN.
 func globARN(p, s string) bool {
 	if len(p) == 1 && p[0] == anyRun {
@@ -121,6 +170,48 @@ func globARN(p, s string) bool {
 		p, s = pr, sr
 	}
 	return glob(p, s)
+}
+
+// globResource is globARN for Resource elements, where a star that ends a part may reach over the colons behind it as
+// well (IAM user guide, reference_policies_elements_resource), but never into the last part of the request's ARN: that
+// one a client may choose, and it must not pass for another account or service.
+func globResource(p, s string) bool {
+	if globARN(p, s) {
+		return true
+	}
+	at := 0 // behind the fifth colon of s
+	for range 5 {
+		i := strings.IndexByte(s[at:], ':')
+		if i < 0 {
+			return false
+		}
+		at += i + 1
+	}
+	head, last := s[:at-1], s[at:]
+	for i := 0; i < len(p); i++ {
+		if p[i] != ':' {
+			continue
+		}
+		if p[i-1] == anyRun && globParts(p[:i], head) && glob(p[i+1:], last) {
+			return true
+		}
+	}
+	return false
+}
+
+// globParts is glob for parts of an ARN that end with a star, of which the last may stand for several parts.
+func globParts(p, s string) bool {
+	for {
+		a, pr, more := strings.Cut(p, ":")
+		if !more {
+			return glob(a, s)
+		}
+		b, sr, ok := strings.Cut(s, ":")
+		if !ok || !glob(a, b) {
+			return false
+		}
+		p, s = pr, sr
+	}
 }
 
 // expand appends the pattern with the variables' values of a request. It fails when a variable has no value, or
@@ -159,7 +250,7 @@ func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // short cuts a text for an error.
 func short(s string) string {
 	if len(s) > 60 {
-		return s[:60] + "…"
+		return strings.ToValidUTF8(s[:60], "") + "…"
 	}
 	return s
 }

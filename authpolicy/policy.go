@@ -5,10 +5,12 @@ type PolicyKind int
 
 // The kinds of policies.
 const (
-	Resource PolicyKind = iota // auth policy of a service or service network: Principal required
-	Identity                   // of a user or role: no Principal
-	Trust                      // of a role, who may assume it: Principal required, no Resource
-	Session                    // given to AssumeRole: as Identity
+	Resource        PolicyKind = iota // auth policy of a service or service network: Principal required
+	Identity                          // of a user or role, or its boundary: no Principal
+	Trust                             // of a role, who may assume it: Principal required, no Resource
+	Session                           // given to AssumeRole: as Identity
+	ServiceControl                    // of an organization, what its accounts may do: no Principal
+	ResourceControl                   // of an organization, what may be done with what its accounts own: Principal is *
 )
 
 // Effect is the answer of one policy.
@@ -28,14 +30,16 @@ func (e Effect) String() string {
 
 // Policy is a compiled policy. It is never changed and safe for concurrent use.
 type Policy struct {
+	kind       PolicyKind
 	statements []Statement
 }
 
 // Statement is one statement of a Policy, named by an answer as its reason.
 type Statement struct {
-	Sid   string // empty when it has none
-	Index int    // position in the policy, from 0
-	Deny  bool
+	Sid        string // empty when it has none
+	Index      int    // position in the policy, from 0
+	Deny       bool
+	Start, End Position // End is behind the last character
 
 	principals   *principals // nil: everybody, in policies without the element
 	notPrincipal bool
@@ -44,7 +48,11 @@ type Statement struct {
 	resources    []pattern // nil: every resource, in trust policies
 	notResource  bool
 	conditions   []condition
+	text         elements
 }
+
+// elements are elements of a statement as its text has them, for reasons.
+type elements struct{ principal, action, resource string }
 
 // Decide answers a request, with the statement that decided: the first that denies, or else the first that
 // allows. It is nil for an implicit deny.
@@ -68,13 +76,7 @@ func (p *Policy) Decide(r *Request) (Effect, *Statement) {
 
 // applies tells whether the statement speaks of the request.
 func (s *Statement) applies(r *Request) bool {
-	if s.principals != nil && s.principals.match(r.Caller) == s.notPrincipal {
-		return false
-	}
-	if s.matchesAction(r.Action) == s.notAction {
-		return false
-	}
-	if s.resources != nil && s.matchesResource(r) == s.notResource {
+	if s.matchesAction(r.Action) == s.notAction || !s.names(r.Caller) || !s.covers(r) {
 		return false
 	}
 	for i := range s.conditions {
@@ -83,6 +85,18 @@ func (s *Statement) applies(r *Request) bool {
 		}
 	}
 	return true
+}
+
+// names tells whether the statement is about a caller. NotPrincipal is about every caller with a permissions boundary,
+// whomever it names (IAM user guide, reference_policies_elements_notprincipal).
+func (s *Statement) names(c *Caller) bool {
+	switch {
+	case s.principals == nil:
+		return true
+	case s.notPrincipal:
+		return s.principals.match(c) == noGrant || c != nil && c.Boundary != nil
+	}
+	return s.principals.match(c) != noGrant
 }
 
 // matchesAction tells whether one of the actions is the request's, before negation.
@@ -95,12 +109,24 @@ func (s *Statement) matchesAction(action string) bool {
 	return false
 }
 
-// matchesResource tells whether one of the resources is the request's, before negation.
-func (s *Statement) matchesResource(r *Request) bool {
+// covers tells whether the statement is about the request's resource. A variable without a value is held against the
+// caller: NotResource with one covers every resource for a Deny, and none for an Allow.
+func (s *Statement) covers(r *Request) bool {
+	if s.resources == nil {
+		return true
+	}
 	for i := range s.resources {
-		if s.resources[i].match(r, r.Resource) {
-			return true
+		if s.resources[i].matchResource(r, r.Resource) {
+			return !s.notResource
 		}
 	}
-	return false
+	if !s.notResource {
+		return false
+	}
+	for i := range s.resources {
+		if !s.resources[i].resolved(r) {
+			return s.Deny
+		}
+	}
+	return true
 }

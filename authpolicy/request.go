@@ -35,11 +35,17 @@ type Request struct {
 	SourceIP          netip.Addr
 	Now               time.Time
 	ResourceTags      map[string]string
+	ResourceOrgID     string // o-… of the account that owns the resource
+	ResourceOrgPath   string // o-…/r-…/ou-…/ of that account
 	SecureTransport   bool
 
 	// ResourceControl are the resource control policies that hold for the account that owns the resource, a layer for
 	// each level as in Caller.Organization.
 	ResourceControl []Policies
+
+	// Override holds condition keys by lower-case name that win over everything else, for simulations; a key without
+	// values is absent. nil for real requests.
+	Override map[string][]string
 
 	// Extra holds further condition keys by lower-case name, for example aws:requesttag/team. It answers for
 	// keys that the fields above leave absent.
@@ -47,6 +53,11 @@ type Request struct {
 }
 
 // Caller is who made a request, with the policies that bound it: all that are not nil must allow.
+//
+// Who asks for AssumeRoleWithWebIdentity has no principal of an account yet: a trust policy is asked about a Caller
+// whose Principal has the type trellis.PrincipalWebIdentity and as FederatedProvider the ARN of the OIDC provider (or
+// the domain name of a public one), with the token's claims in Request.Extra: issuer:aud, issuer:sub and issuer:amr in
+// lower case, the issuer without its scheme. Only a Federated principal, or *, names it.
 type Caller struct {
 	Principal trellis.Principal
 	// Identity are the policies of the user or role, inline, attached and those of groups: one layer together.
@@ -78,16 +89,22 @@ type Policies []Named
 
 // Decide answers a request as one policy with all the statements would.
 func (ps Policies) Decide(r *Request) (Effect, *Statement) {
-	effect, by := ImplicitDeny, (*Statement)(nil)
+	e, s, _ := ps.decide(r)
+	return e, s
+}
+
+// decide is Decide with the policy that the statement is of.
+func (ps Policies) decide(r *Request) (Effect, *Statement, *Named) {
+	effect, by, of := ImplicitDeny, (*Statement)(nil), (*Named)(nil)
 	for i := range ps {
 		switch e, s := ps[i].Policy.Decide(r); e {
 		case ExplicitDeny:
-			return e, s
+			return e, s, &ps[i]
 		case Allow:
 			if effect != Allow {
-				effect, by = e, s
+				effect, by, of = e, s, &ps[i]
 			}
 		}
 	}
-	return effect, by
+	return effect, by, of
 }
