@@ -1,6 +1,8 @@
 package authpolicy
 
 import (
+	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"strconv"
@@ -173,23 +175,71 @@ func readDecisions(t testing.TB) (out []decision) {
 	return out
 }
 
-// TestDecisions holds Decide against testdata/decisions.txt.
+// update rewrites what testdata expects for what it says now; a review reads the difference.
+var update = flag.Bool("update", false, "rewrite the reasons in testdata")
+
+// TestDecisions holds Decide and the reasons of Explain against testdata/decisions.txt.
 func TestDecisions(t *testing.T) {
 	cases := readDecisions(t)
-	if len(cases) < 120 {
+	if len(cases) < 300 {
 		t.Errorf("only %d cases", len(cases))
+	}
+	var lines []string
+	if *update {
+		b, err := os.ReadFile("testdata/decisions.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = strings.Split(string(b), "\n")
 	}
 	for _, c := range cases {
 		e, s := c.policy.Decide(c.request)
 		got := map[Effect]string{Allow: "allow", ImplicitDeny: "deny", ExplicitDeny: "explicit"}[e]
-		want, sid, told := strings.Cut(c.want, " ")
-		if got != want || told && (s == nil || s.Sid != sid) {
-			t.Errorf("line %d: got %s by %+v, want %s", c.line, got, s, c.want)
+		if s != nil && s.Sid != "" {
+			got += " " + s.Sid
 		}
-		if (s == nil) != (e == ImplicitDeny) {
-			t.Errorf("line %d: %v with statement %v", c.line, e, s)
+		why := c.policy.Explain(c.request, LayerService, "")
+		if e == ImplicitDeny {
+			got += nearest(why.Misses)
+		}
+		if got != c.want {
+			if *update {
+				before, _, _ := strings.Cut(lines[c.line-1], "-> ")
+				lines[c.line-1] = before + "-> " + got
+				continue
+			}
+			t.Errorf("line %d: got %s, want %s", c.line, got, c.want)
+		}
+		if (s == nil) != (e == ImplicitDeny) || why.Effect != e || why.Statement != s || why.Text == "" {
+			t.Errorf("line %d: %v with statement %v, and Explain says %+v", c.line, e, s, why)
 		}
 	}
+	if *update {
+		if err := os.WriteFile("testdata/decisions.txt", []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// nearest is how decisions.txt has the first of the reasons why nothing allows.
+func nearest(misses []Miss) string {
+	if len(misses) == 0 {
+		return ""
+	}
+	m := misses[0]
+	out := " " + m.Element
+	if m.Statement.Sid != "" {
+		out = " " + m.Statement.Sid + out
+	}
+	if m.Element == "Condition" {
+		out += " " + m.Operator + " " + m.Key + " is"
+		if m.Seen == nil {
+			out += " absent"
+		} else {
+			out += fmt.Sprintf(" %q", m.Seen)
+		}
+	}
+	return out
 }
 
 // TestAllocations holds Decide to zero allocations wherever nothing must be decoded or printed.

@@ -163,27 +163,39 @@ func Access(r *Request, policy *Policy, owner string) Decision {
 	if d.organization(r) {
 		return d
 	}
-	e, s := ImplicitDeny, (*Statement)(nil)
-	if policy != nil {
-		e, s = policy.Decide(r)
+	g := policy.grants(r, owner)
+	if g.effect == Allow {
+		d.Resource = g.statement
 	}
-	c := r.Caller
-	alone := anonymous(c) || c.Principal.Type == trellis.PrincipalService || c.Principal.Type == trellis.PrincipalWebIdentity
-	same := !alone && c.Principal.Account == owner
-	granted := noGrant
-	switch {
-	case e == Allow:
-		d.Resource = s
-		if same {
-			granted = policy.granted(r)
-		}
-	case e == ImplicitDeny && same && (policy == nil || policy.kind != Trust):
-		e = Allow // the caller's own policies are enough
-	}
-	if d.take(LayerResource, e, s, nil) || !alone && d.caller(r, granted) {
+	if d.take(LayerResource, g.effect, g.statement, nil) || !g.alone && d.caller(r, g.to) {
 		return d
 	}
 	return d.done()
+}
+
+// granting is what the policy of a resource means to a caller.
+type granting struct {
+	effect    Effect // Allow without a statement: the caller's own policies are enough
+	statement *Statement
+	to        grant
+	alone     bool // the caller has no policies of its own
+}
+
+// grants asks the policy, nil for none, of a resource of the account owner.
+func (p *Policy) grants(r *Request, owner string) (g granting) {
+	c := r.Caller
+	g.alone = anonymous(c) || c.Principal.Type == trellis.PrincipalService || c.Principal.Type == trellis.PrincipalWebIdentity
+	if p != nil {
+		g.effect, g.statement = p.Decide(r)
+	}
+	same := !g.alone && c.Principal.Account == owner
+	switch {
+	case same && g.effect == Allow:
+		g.to = p.granted(r)
+	case same && g.effect == ImplicitDeny && (p == nil || p.kind != Trust):
+		g.effect = Allow
+	}
+	return g
 }
 
 // granted is the nearest grant of the statements that allow a request.

@@ -25,6 +25,14 @@ func (c *layered) decide() Decision {
 	return Invoke(c.request, c.network, c.service)
 }
 
+// explain is what Explain says of decide.
+func (c *layered) explain() []Reason {
+	if c.owner != "" {
+		return ExplainAccess(c.request, c.resource, c.owner)
+	}
+	return Explain(c.request, c.network, c.service)
+}
+
 // readLayers reads testdata/layers.txt, whose first lines explain its form.
 func readLayers(t testing.TB) (out []layered) {
 	t.Helper()
@@ -138,6 +146,13 @@ func TestLayers(t *testing.T) {
 		}
 		if d.Explicit != (d.Statement != nil) || d.Allowed != (d.Layer == "") {
 			t.Errorf("line %d: decision is %+v", c.line, d)
+		}
+		reasons := c.explain()
+		decided, denied := Decided(reasons)
+		if (denied == 0) != d.Allowed {
+			t.Errorf("line %d: decided %+v, and Explain says %+v", c.line, d, reasons)
+		} else if denied > 0 && (decided[0].Layer != d.Layer || decided[0].Statement != d.Statement) {
+			t.Errorf("line %d: %s decided, and Explain says %+v", c.line, d.Layer, decided[0])
 		}
 		if n := testing.AllocsPerRun(10, func() { c.decide() }); n != 0 {
 			t.Errorf("line %d: %v allocations", c.line, n)
