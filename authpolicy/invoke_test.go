@@ -12,10 +12,7 @@ import (
 // The policies of the layers below.
 const (
 	allowAll  = `{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`
-	denyAll   = `{"Version":"2012-10-17","Statement":[{"Sid":"d","Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}`
-	silent    = `{"Version":"2012-10-17","Statement":[{"Sid":"s","Effect":"Allow","Principal":"*","Action":"x:y","Resource":"*"}]}`
 	mayInvoke = `{"Version":"2012-10-17","Statement":[{"Sid":"i","Effect":"Allow","Action":"vpc-lattice-svcs:Invoke","Resource":"*"}]}`
-	mayNot    = `{"Version":"2012-10-17","Statement":[{"Sid":"n","Effect":"Deny","Action":"vpc-lattice-svcs:*","Resource":"*"}]}`
 	mayRead   = `{"Version":"2012-10-17","Statement":[{"Sid":"r","Effect":"Allow","Action":"vpc-lattice:Get*","Resource":"*"}]}`
 )
 
