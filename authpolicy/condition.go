@@ -202,9 +202,16 @@ func parseOperator(n *node, text string) (op *operator, set quantifier, ifExists
 	return op, set, ifExists, nil
 }
 
-// classNames say in errors what the values of an operator are.
-var classNames = map[class]string{arnClass: "an ARN", numberClass: "a number", dateClass: "a date", boolClass: "true or false",
-	nullClass: "true or false", addressClass: "an IP address or CIDR block", binaryClass: "base64"}
+// classNames say in errors what the values of an operator are, with Access Analyzer's code.
+var classNames = map[class]struct{ name, code string }{
+	arnClass:     {"an ARN", "INVALID_ARN_PREFIX"},
+	numberClass:  {"a number", "TYPE_MISMATCH_NUMBER"},
+	dateClass:    {"a date", "TYPE_MISMATCH_DATE"},
+	boolClass:    {"true or false", "TYPE_MISMATCH_BOOLEAN"},
+	nullClass:    {"true or false", "TYPE_MISMATCH_BOOLEAN"},
+	addressClass: {"an IP address or CIDR block", "TYPE_MISMATCH_IP_RANGE"},
+	binaryClass:  {"base64", "TYPE_MISMATCH_BINARY"},
+}
 
 // operand reads a value of the policy.
 func (p *parser) operand(c class, n *node) (o operand, err *ParseError) {
@@ -235,7 +242,7 @@ func (p *parser) operand(c class, n *node) (o operand, err *ParseError) {
 	case p.variables && strings.Contains(t, "${"):
 		err = n.bad("INVALID_VARIABLE_FOR_OPERATOR", "%s: operators of strings and ARNs alone take variables", quote(t))
 	default:
-		err = n.bad("INVALID_CONDITION_DATA_TYPE", "%s is not %s", quote(t), classNames[c])
+		err = n.bad(classNames[c].code, "%s is not %s", quote(t), classNames[c].name)
 	}
 	return o, err
 }

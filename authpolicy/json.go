@@ -190,7 +190,9 @@ func (n *node) bad(code, format string, args ...any) *ParseError {
 
 // badName is an error about the name of a member, with its value.
 func (n *node) badName(code, format string, args ...any) *ParseError {
-	return n.source.bad(n.at, n.nameStart, n.nameEnd, code, format, args...)
+	err := n.source.bad(n.at, n.nameStart, n.nameEnd, code, format, args...)
+	err.name = true
+	return err
 }
 
 // missing is an error about a member that is not there.
@@ -209,6 +211,14 @@ func (n *node) get(name string) *node {
 		}
 	}
 	return nil
+}
+
+// either returns a member or the one of its Not form, nil when there is neither.
+func (n *node) either(name string) *node {
+	if it := n.get(name); it != nil {
+		return it
+	}
+	return n.get("Not" + name)
 }
 
 // list returns the strings of a string or an array of strings, at least one. Scalars says that numbers and booleans

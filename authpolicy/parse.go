@@ -179,17 +179,17 @@ func (p *parser) complete(s *Statement, n *node) {
 		}
 	case Identity, Session:
 		if principal {
-			p.keep(n.missing("Principal", "UNSUPPORTED_PRINCIPAL", "does not belong in an identity-based policy"))
+			p.keep(n.either("Principal").badName("UNSUPPORTED_PRINCIPAL", "does not belong in an identity-based policy"))
 		}
 	case ServiceControl:
 		if principal {
-			p.keep(n.missing("Principal", "SCP_SYNTAX_ERROR_PRINCIPAL", "does not belong in a service control policy"))
+			p.keep(n.either("Principal").badName("SCP_SYNTAX_ERROR_PRINCIPAL", "does not belong in a service control policy"))
 		}
 	}
 	resource := has("Resource") || has("NotResource")
 	switch {
 	case p.kind == Trust && resource:
-		p.keep(n.missing("Resource", "INVALID_POLICY_ELEMENT", "does not belong in a trust policy"))
+		p.keep(n.either("Resource").badName("INVALID_POLICY_ELEMENT", "does not belong in a trust policy"))
 	case p.kind != Trust && !resource:
 		p.keep(n.missing("Resource", "MISSING_RESOURCE", "is missing"))
 	}

@@ -53,7 +53,8 @@ type ParseError struct {
 	Position Position
 
 	at         *place
-	start, end int // in bytes
+	start, end int  // in bytes
+	name       bool // the span is of a member's name
 }
 
 // Error is the place, the message and the position.

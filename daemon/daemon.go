@@ -23,6 +23,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/accesslog"
 	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/api/accessanalyzer"
 	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
@@ -134,7 +135,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		TokenKey: st.Key("pagination tokens"),
 		Root:     func() []byte { return d.root },
 		Services: []api.Service{
-			acm.New(d.plane), ec2.New(d.plane), eks.New(d.identity), iam.New(d.identity), logs.New(d.telemetry.Logs()), organizations.New(d.identity),
+			accessanalyzer.New(), acm.New(d.plane), ec2.New(d.plane), eks.New(d.identity), iam.New(d.identity), logs.New(d.telemetry.Logs()), organizations.New(d.identity),
 			ram.New(d.plane), sts.New(d.identity), vpclattice.New(d.plane),
 		}})
 	return d, nil

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/api/accessanalyzer"
 	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
@@ -42,7 +43,7 @@ func main() {
 func document() ([]byte, error) {
 	plane, who := controlplane.New(controlplane.Options{}), new(identity.Identity)
 	services := []api.Service{
-		acm.New(plane), ec2.New(plane), eks.New(who), iam.New(who), logs.New(nil), organizations.New(who), ram.New(plane), sts.New(who), vpclattice.New(plane),
+		accessanalyzer.New(), acm.New(plane), ec2.New(plane), eks.New(who), iam.New(who), logs.New(nil), organizations.New(who), ram.New(plane), sts.New(who), vpclattice.New(plane),
 	}
 	for _, s := range services {
 		if err := s.Check(); err != nil {

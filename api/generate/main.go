@@ -5,6 +5,7 @@
 //
 // Without -botocore the folder is TRELLIS_BOTOCORE, or the one that `make tools` installs below .cache/boto3.
 // Each service gets two files in its folder below api: types_gen.go (structs) and model_gen.go (operations).
+// authpolicy/actions_gen.txt gets the names of all services and actions.
 package main
 
 import (
@@ -153,6 +154,9 @@ func generateAll(botocore string) (map[string][]byte, error) {
 		}
 		files[s.folder+"/types_gen.go"] = types
 		files[s.folder+"/model_gen.go"] = table
+	}
+	if files[actionsFile], err = writeActions(botocore, services); err != nil {
+		return nil, fmt.Errorf("list actions: %w", err)
 	}
 	return files, nil
 }
