@@ -107,7 +107,14 @@ func New(o Options) *Log {
 // buffers have grown; without a subscription it does nothing.
 func (l *Log) Emit(worker int, r *Record) {
 	subs := l.subs.Load()
-	l.add(worker, subs.services[r.ServiceARN], subs.networks[r.ServiceNetworkARN], r.Start, r)
+	service, network := subs.services[r.ServiceARN], subs.networks[r.ServiceNetworkARN]
+	if r.NetworkDetail != "" {
+		theirs := *r
+		theirs.AuthDeniedDetail = r.NetworkDetail
+		l.add(worker, sinks{}, network, r.Start, &theirs)
+		network = sinks{}
+	}
+	l.add(worker, service, network, r.Start, r)
 }
 
 // row is a record, as it becomes a row.

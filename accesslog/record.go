@@ -57,6 +57,12 @@ type Record struct {
 	GRPC                bool // the answer had a grpc-status
 	GRPCResponseCode    int
 	FailureReason       string // for example ClientAccessDenied or TargetConnectionError
+
+	// Members of our own, which stand behind AWS's and are left out when they are empty.
+	PrincipalSource  string // how the caller is known: Signature, Network or Certificate; empty when anonymous
+	AuthDeniedDetail string // why the request was denied, in one line, as far as the service's owner may know it
+	// NetworkDetail is AuthDeniedDetail for the service network's subscriptions, when its owner is another account.
+	NetworkDetail string
 }
 
 // startLayout is how startTime is written: to the second.
@@ -100,7 +106,7 @@ func (r *Record) AppendJSON(b []byte) []byte {
 		b = number(b, `"grpcResponseCode":`, int64(r.GRPCResponseCode))
 	}
 	if r.CallerPrincipal == "" && r.CallerX509SubjectCN == "" {
-		return append(b, anonymous...)
+		return r.appendOwn(append(b, anonymous...))
 	}
 	b = text(b, `"callerPrincipal":"`, r.CallerPrincipal)
 	b = text(b, `"callerPrincipalOrgID":"`, r.CallerPrincipalOrgID)
@@ -110,13 +116,24 @@ func (r *Record) AppendJSON(b []byte) []byte {
 	b = text(b, `"callerX509SANNameCN":"`, r.CallerX509SANNameCN)
 	b = text(b, `"callerX509SANDNS":"`, r.CallerX509SANDNS)
 	b = text(b, `"callerX509SANURI":"`, r.CallerX509SANURI)
+	return r.appendOwn(b)
+}
+
+// appendOwn ends the object with the members that AWS does not have.
+func (r *Record) appendOwn(b []byte) []byte {
+	if r.PrincipalSource != "" {
+		b = plain(b, `"principalSource":"`, r.PrincipalSource)
+	}
+	if r.AuthDeniedDetail != "" {
+		b = text(b, `"authDeniedDetail":"`, r.AuthDeniedDetail)
+	}
 	b[len(b)-1] = '}' // in place of the last comma
 	return b
 }
 
-// anonymous is the end of a record of a request without a known caller.
+// anonymous are the members about the caller of a request without a known one.
 const anonymous = `"callerPrincipal":"-","callerPrincipalOrgID":"-","callerPrincipalTags":"-","callerX509IssuerOU":"-",` +
-	`"callerX509SubjectCN":"-","callerX509SANNameCN":"-","callerX509SANDNS":"-","callerX509SANURI":"-"}`
+	`"callerX509SubjectCN":"-","callerX509SANNameCN":"-","callerX509SANDNS":"-","callerX509SANURI":"-",`
 
 // text appends a member with a text and a comma; "-" stands for an empty one. begin is the member up to its value.
 func text(b []byte, begin, value string) []byte {

@@ -42,7 +42,7 @@ func TestAllocations(t *testing.T) {
 	w := newWorld(t, ln.Addr().(*net.TCPAddr).AddrPort())
 	w.enforce(netID, allowAll)
 	w.enforce(svcID, allowCheckout)
-	w.serve(Options{})
+	w.serve(Options{Decisions: 256})
 	caller, key, err := w.callers(keyID, "")
 	if err != nil {
 		t.Fatal(err)

@@ -32,11 +32,11 @@ func (x *exchange) authenticate() *denial {
 	}
 	x.rec.ResolvedUser = "Unknown"
 	if err != nil {
-		return refusedSignature(err)
+		return x.refusedSignature(&a, err)
 	}
 	caller, key, err := x.l.s.Callers(a.AccessKeyID, a.SessionToken)
 	if err != nil {
-		return refusedSignature(err)
+		return x.refusedSignature(&a, err)
 	}
 	check := sigv4.Check{Region: x.l.s.Region, Service: signingName, Now: x.l.s.Now(), DoubleEncode: true}
 	if a.PayloadHash != sigv4.UnsignedPayload {
@@ -44,12 +44,12 @@ func (x *exchange) authenticate() *denial {
 			return denied
 		}
 	} else if x.l.s.Strict && !a.PayloadHashSigned {
-		return refusedSignature(errMissingHash)
+		return x.refusedSignature(&a, errMissingHash)
 	}
 	if err := key.Verify(&x.sig, &a, check, &x.scratch); err != nil {
-		return refusedSignature(err)
+		return x.refusedSignature(&a, err)
 	}
-	x.setCaller(caller)
+	x.setCaller(caller, sourceSignature)
 	return nil
 }
 
@@ -64,9 +64,9 @@ var (
 func (x *exchange) payload(a *sigv4.Authorization, key *sigv4.Key, check *sigv4.Check) *denial {
 	if x.l.s.Strict {
 		if a.PayloadHash == "" {
-			return refusedSignature(errMissingHash)
+			return x.refusedSignature(a, errMissingHash)
 		}
-		return refusedSignature(errSignedPayload)
+		return x.refusedSignature(a, errSignedPayload)
 	}
 	if x.c.bodyDone() {
 		check.PayloadHash = sigv4.EmptyPayloadHash
@@ -75,7 +75,7 @@ func (x *exchange) payload(a *sigv4.Authorization, key *sigv4.Key, check *sigv4.
 	if a.PayloadHash != "" {
 		// The signature names the hash: nobody's megabyte is read before it has been verified.
 		if err := key.Verify(&x.sig, a, *check, &x.scratch); err != nil {
-			return refusedSignature(err)
+			return x.refusedSignature(a, err)
 		}
 	}
 	hash, denied := x.c.hold()
@@ -89,8 +89,8 @@ func (x *exchange) keep(body []byte) {
 	x.signed = body
 }
 
-// refusedSignature is the answer to a signature, or to credentials, that are no good.
-func refusedSignature(err error) *denial {
+// refusedSignature is the answer to a signature, or to credentials, that are no good. Of what a bears some may be missing.
+func (x *exchange) refusedSignature(a *sigv4.Authorization, err error) *denial {
 	d := &denial{status: 403, reason: failClientAccessDenied}
 	var bad *sigv4.Error
 	var known *trellis.Error
@@ -102,7 +102,9 @@ func refusedSignature(err error) *denial {
 	default:
 		// Why is not the caller's business; that it cannot be told who they are is enough to refuse.
 		d.status, d.reason = 500, failInternal
+		return d
 	}
+	x.unsigned(a, d.body)
 	return d
 }
 
@@ -115,9 +117,9 @@ func statusOf(err error) int {
 	return 400
 }
 
-// setCaller notes who calls.
-func (x *exchange) setCaller(c *authpolicy.Caller) {
-	x.caller = c
+// setCaller notes who calls, and how that is known.
+func (x *exchange) setCaller(c *authpolicy.Caller, source string) {
+	x.caller, x.rec.PrincipalSource = c, source
 	p := &c.Principal
 	x.rec.ResolvedUser, x.rec.CallerPrincipal, x.rec.CallerPrincipalOrgID = p.ARN, p.ARN, p.OrgID
 	if len(p.Tags) > 0 {

@@ -10,6 +10,7 @@ import (
 // authorizes (auth type NONE), nobody is asked, the caller's own policies neither.
 func (x *exchange) authorize() *denial {
 	if !x.network.Layer.Enforced && !x.service.Layer.Enforced {
+		x.unasked(authpolicy.ActionInvoke)
 		return nil
 	}
 	x.resource = append(append(x.resource[:0], x.service.ARN...), x.req.Path...)
@@ -22,9 +23,6 @@ func (x *exchange) authorize() *denial {
 
 // decide asks the policies about x.policy, whose facts of the network are filled in here.
 func (x *exchange) decide() *denial {
-	if !x.network.Layer.Enforced && !x.service.Layer.Enforced {
-		return nil
-	}
 	p := &x.policy
 	p.Port, p.ServiceARN, p.ServiceNetworkARN = x.l.port, x.service.ARN, x.network.ARN
 	p.SourceVPC, p.SourceVPCOwner, p.SourceIP = x.vpc.ID, x.vpc.Account, x.from.Addr()
@@ -34,16 +32,8 @@ func (x *exchange) decide() *denial {
 	}
 	d := authpolicy.Invoke(&x.policy, x.network.Layer, x.service.Layer)
 	if d.Allowed {
+		x.allowed(d)
 		return nil
 	}
-	denied := &denial{status: 403, body: d.Message(&x.policy), reason: failClientAccessDenied}
-	switch d.Layer {
-	case authpolicy.LayerNetwork:
-		denied.layer = "Network"
-	case authpolicy.LayerService:
-		denied.layer = "Service"
-	default:
-		denied.layer = "Identity"
-	}
-	return denied
+	return x.deniedBy(&d)
 }

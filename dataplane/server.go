@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net/netip"
 	"runtime"
@@ -78,6 +79,9 @@ type Options struct {
 	MaxMemory int64
 	// DrainTimeout bounds how long requests in flight may go on after Run's or Serve's context is done; 60 s when 0.
 	DrainTimeout time.Duration
+	// Decisions is how many decisions to let a request go on each loop keeps for Explain, and four times as many as it keeps
+	// of denials. 0 keeps none.
+	Decisions int
 }
 
 // Server serves the listeners of VPCs.
@@ -102,6 +106,8 @@ type Server struct {
 
 	tls          *tls.Config // of every handshake, until the client has said whom it wants
 	ticketSecret [32]byte    // what the keys of session tickets are derived from
+
+	seed maphash.Seed // of the hashes of requests' ids
 
 	mu      sync.Mutex
 	serving int // Serve calls
@@ -147,7 +153,7 @@ func New(o Options) *Server {
 	if o.Certificate == nil {
 		o.Certificate = func(_, _ string) (*tls.Certificate, error) { return nil, errors.New("this node has no certificates") }
 	}
-	s := &Server{Options: o, pressed: int64(o.MaxConnections - o.MaxConnections/reserve), ticketSecret: newTicketSecret(),
+	s := &Server{Options: o, pressed: int64(o.MaxConnections - o.MaxConnections/reserve), ticketSecret: newTicketSecret(), seed: maphash.MakeSeed(),
 		running: make(chan struct{}), stop: make(chan struct{}), quiet: make(chan struct{})}
 	s.tls = s.tlsConfig()
 	s.names = newNames(o.LookUp, o.Now)

@@ -59,11 +59,16 @@ type worker struct {
 	dated       time.Time // the second that date is of
 
 	configPeriod int64 // of the session tickets of configs
+
+	allowed, denied ring          // the latest decisions
+	explained       int           // denials of this second
+	explainedSince  time.Duration // when that began
 }
 
 // newWorker makes a worker.
 func newWorker(s *Server, index int) (*worker, error) {
 	w := &worker{s: s, index: index, tenants: map[*accountUse]*tenant{}, failures: map[Failure]uint64{}, led: map[*conn]string{}, configs: map[*tls.Certificate]*tls.Config{}}
+	w.allowed.size, w.denied.size = s.Decisions, s.Decisions/deniedShare
 	w.waiting.init()
 	loop, err := reactor.New(reactor.Options{Turn: w.turn, Now: s.Now, Joined: s.Joined})
 	if err != nil {
