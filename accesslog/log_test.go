@@ -72,6 +72,42 @@ func TestAppendJSON(t *testing.T) {
 	}
 }
 
+// TestOwnMembers finds the members that AWS does not have behind all others, and only where there is something to say.
+func TestOwnMembers(t *testing.T) {
+	own := denied()
+	own.PrincipalSource, own.AuthDeniedDetail = "Network", "service-based: statement 1 (\"x\") denies"
+	known := *own
+	known.CallerPrincipal = "arn:aws:sts::111122223333:assumed-role/r/i"
+	const end = `"-","principalSource":"Network","authDeniedDetail":"service-based: statement 1 (\"x\") denies"}`
+	for _, r := range []*Record{own, &known} {
+		if got := string(r.AppendJSON(nil)); !json.Valid([]byte(got)) || !strings.HasSuffix(got, end) {
+			t.Errorf("%s", got)
+		}
+	}
+	if got := string(denied().AppendJSON(nil)); strings.Contains(got, "principalSource") || strings.Contains(got, "authDeniedDetail") {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestDetailForEachOwner gives the subscriptions of service and network the details that their owners may know.
+func TestDetailForEachOwner(t *testing.T) {
+	got := map[string]string{}
+	l := New(Options{Region: "eu-west-1", Deliver: func(_ context.Context, to string, rows []Row) error {
+		for _, r := range rows {
+			got[to] += string(r.JSON)
+		}
+		return nil
+	}})
+	l.Apply(subscribed(map[string]string{ordersLog: "svc-0aaaaaaaaaaaaaaaa", networkLog: "sn-0aaaaaaaaaaaaaaaa"}))
+	r := denied()
+	r.AuthDeniedDetail, r.NetworkDetail = "the service's", "the network's"
+	l.Emit(0, r)
+	l.flush(t.Context(), &batch{shards: make([]shard, len(l.shards)), to: map[string][]Row{}})
+	if len(got) != 2 || !strings.Contains(got[ordersLog], `"authDeniedDetail":"the service's"}`) || !strings.Contains(got[networkLog], `"authDeniedDetail":"the network's"}`) {
+		t.Errorf("%v", got)
+	}
+}
+
 // subscribed is a state with subscriptions of the test service and network.
 func subscribed(destinations map[string]string) *trellis.State {
 	st := trellis.NewState()

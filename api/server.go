@@ -44,6 +44,9 @@ type Options struct {
 	Region string
 	// Root is the certificate of the installation's authority in PEM, which /ca.pem gives to everybody. It may be nil.
 	Root func() []byte
+	// Explain finds what was decided about a request on the data plane, as far as an account may know it: GET
+	// /trellis/explain. It may be nil.
+	Explain func(requestID, account string) ([]trellis.Explanation, error)
 	// TokenKey seals pagination tokens. Empty means a random one, so that tokens end with the process.
 	TokenKey []byte
 	Now      func() time.Time // time.Now by default
@@ -185,6 +188,9 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 	}
 	if err := x.authenticate(&auth, isSigned, parseErr); err != nil {
 		return nil, err
+	}
+	if x.request.Path == explainPath {
+		return x.explain(&auth)
 	}
 	if x.service == nil {
 		return nil, trellis.NewError(http.StatusNotFound, codeUnknownOperation, "The service %s is not served by Trellis", printable(auth.Service))

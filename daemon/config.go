@@ -24,6 +24,9 @@ type Config struct {
 	Debug         string        // address at which profiles and counters of this process are served, host:port; empty: nowhere
 	Acceleration  string        // which sockets of one machine are joined past TCP: AccelerateBoth, AccelerateTarget, AccelerateOff
 	KeepVPCs      bool          // VPCs and what runs in them stay after SIGTERM, for another program to go on with (docs/upgrading.md)
+	// Decisions is how many of the latest decisions to allow a request each event loop keeps for `trellis explain`, and four
+	// times as many as of denials. One takes 200 bytes, a denial at most 20 KiB; 0 keeps none.
+	Decisions int
 }
 
 // What is accelerated, where the kernel can (docs/decisions/0009-socket-acceleration.md).
@@ -51,8 +54,12 @@ func DefaultConfig() Config {
 		Compatibility: Extended,
 		DrainTimeout:  10 * time.Second,
 		Acceleration:  AccelerateBoth,
+		Decisions:     4096,
 	}
 }
+
+// maxDecisions bounds Decisions: 200 MB for each event loop.
+const maxDecisions = 1 << 20
 
 // region is the form of the names of AWS's regions.
 var region = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
@@ -84,6 +91,9 @@ func (c *Config) Validate() error {
 	}
 	if _, ok := accelerations[c.Acceleration]; !ok {
 		bad = append(bad, fmt.Errorf("--acceleration %q: want %s, %s or %s", c.Acceleration, AccelerateBoth, AccelerateTarget, AccelerateOff))
+	}
+	if c.Decisions < 0 || c.Decisions > maxDecisions {
+		bad = append(bad, fmt.Errorf("--decisions %d: want 0 to %d", c.Decisions, maxDecisions))
 	}
 	if c.DrainTimeout <= 0 {
 		bad = append(bad, fmt.Errorf("--drain-timeout %s: want more than nothing", c.DrainTimeout))

@@ -119,7 +119,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, ResourceControl: d.resourceControl, Certificate: d.certificate, Groups: d.groups,
 		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout,
 		LogResource: d.accessLog.EmitResource, GatewaySocket: d.vpcs.GatewaySocket, LookUp: d.lookUp,
-		MaxMemory: boundMemory(), Workers: loops, Joined: c.Acceleration != AccelerateOff})
+		MaxMemory: boundMemory(), Workers: loops, Joined: c.Acceleration != AccelerateOff, Decisions: c.Decisions})
 	forward := c.DNSForward
 	if len(forward) == 0 {
 		if forward, err = dns.HostServers("/etc/resolv.conf"); err != nil {
@@ -134,6 +134,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		Applied:  func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
 		TokenKey: st.Key("pagination tokens"),
 		Root:     func() []byte { return d.root },
+		Explain:  d.explain,
 		Services: []api.Service{
 			accessanalyzer.New(), acm.New(d.plane), ec2.New(d.plane), eks.New(d.identity), iam.New(d.identity), logs.New(d.telemetry.Logs()), organizations.New(d.identity),
 			ram.New(d.plane), sts.New(d.identity), vpclattice.New(d.plane),

@@ -35,6 +35,9 @@ func (s *Server) Explain(requestID, account string) []trellis.Explanation {
 	return out
 }
 
+// Kept is how many of the latest decisions are kept for Explain, at least: of a node that serves on one loop alone.
+func (s *Server) Kept() (allowed, denied int) { return s.Decisions, s.Decisions / deniedShare }
+
 // explanation is a verdict as an account may see it.
 func (v *verdict) explanation(requestID, account string) trellis.Explanation {
 	e := trellis.Explanation{RequestID: requestID, Time: time.Unix(0, v.at).UTC(), Allowed: v.why == nil, Principal: "Anonymous",

@@ -149,6 +149,9 @@ func (f *requestFlags) run(ctx context.Context, out io.Writer, url string, field
 			fmt.Fprintf(out, "%s: %s\n", n, strings.Join(last.Header[n], ", "))
 		}
 		fmt.Fprintf(out, "\n%s\n", bytes.TrimRight(body, "\n"))
+		if id := last.Header.Get("x-amzn-requestid"); last.StatusCode == http.StatusForbidden && id != "" {
+			fmt.Fprintf(os.Stderr, "Why? Whoever owns the service or its network is told by: trellis explain %s\n", id)
+		}
 	}
 	if got.Timeouts == f.count {
 		return fmt.Errorf("no answer from %s in %s: is the VPC associated, does the association's security group allow it, is the service in the network?", url, f.timeout)
