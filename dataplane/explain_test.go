@@ -190,6 +190,7 @@ func TestDenialsAreExplainedAtARate(t *testing.T) {
 	w := newWorld(t, okTarget(t, "a").addr())
 	w.serve(Options{Workers: 1})
 	got := 0
+	<-w.server.running
 	loop := w.server.workers[0]
 	loop.do(func() {
 		for range 2 * explainedEach { // the loop's clock stands still meanwhile
