@@ -42,7 +42,9 @@ func TestAllocations(t *testing.T) {
 	w := newWorld(t, ln.Addr().(*net.TCPAddr).AddrPort())
 	w.enforce(netID, allowAll)
 	w.enforce(svcID, allowCheckout)
-	w.serve(Options{Decisions: 256})
+	v := &voucher{}
+	v.vouch("i-1", "checkout")
+	w.serve(Options{Decisions: 256, Vouching: v.now.Load})
 	caller, key, err := w.callers(keyID, "")
 	if err != nil {
 		t.Fatal(err)
@@ -52,24 +54,26 @@ func TestAllocations(t *testing.T) {
 	w.server.Log = func(int, *accesslog.Record) {}
 	c := w.dial()
 	defer c.Close()
-	in, buf := request("GET", "/a", sigv4.UnsignedPayload, "", time.Now()), make([]byte, 4096)
-	once := func() {
-		c.Write(in)
-		if n, err := c.Read(buf); err != nil || !bytes.HasPrefix(buf[:n], []byte("HTTP/1.1 200")) {
-			t.Fatalf("%q %v", buf[:n], err)
+	buf := make([]byte, 4096)
+	for name, in := range map[string][]byte{"signed": request("GET", "/a", sigv4.UnsignedPayload, "", time.Now()), "vouched for": request("GET", "/a", "-", "", time.Now())} {
+		once := func() {
+			c.Write(in)
+			if n, err := c.Read(buf); err != nil || !bytes.HasPrefix(buf[:n], []byte("HTTP/1.1 200")) {
+				t.Fatalf("%s: %q %v", name, buf[:n], err)
+			}
 		}
-	}
-	for range 50 {
-		once()
-	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	const n = 500
-	for range n {
-		once()
-	}
-	runtime.ReadMemStats(&after)
-	if got := float64(after.Mallocs-before.Mallocs) / n; got > 0.5 {
-		t.Errorf("%.2f allocations a request", got)
+		for range 50 {
+			once()
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		const n = 500
+		for range n {
+			once()
+		}
+		runtime.ReadMemStats(&after)
+		if got := float64(after.Mallocs-before.Mallocs) / n; got > 0.5 {
+			t.Errorf("%s: %.2f allocations a request", name, got)
+		}
 	}
 }

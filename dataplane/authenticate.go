@@ -22,12 +22,13 @@ type denial struct {
 }
 
 // authenticate finds out who calls. A request that is signed is verified, whatever the auth types are; one that
-// is not is anonymous (VPC Lattice user guide, sigv4-authenticated-requests).
+// is not is anonymous (VPC Lattice user guide, sigv4-authenticated-requests), unless the network vouches for its sender.
 func (x *exchange) authenticate() *denial {
 	x.sig = sigv4.Request{Method: x.req.Method, Path: x.req.Path, RawQuery: x.req.RawQuery, Headers: x.req.Fields, Host: x.req.Host}
 	a, signed, err := sigv4.Parse(&x.sig)
 	if !signed {
 		x.rec.ResolvedUser = "Anonymous"
+		x.attest()
 		return nil
 	}
 	x.rec.ResolvedUser = "Unknown"
@@ -124,5 +125,9 @@ func (x *exchange) setCaller(c *authpolicy.Caller, source string) {
 	x.rec.ResolvedUser, x.rec.CallerPrincipal, x.rec.CallerPrincipalOrgID = p.ARN, p.ARN, p.OrgID
 	if len(p.Tags) > 0 {
 		x.rec.CallerPrincipalTags = tagsJSON(p.Tags)
+	}
+	if c := p.X509; c != nil {
+		x.rec.CallerX509IssuerOU, x.rec.CallerX509SubjectCN, x.rec.CallerX509SANNameCN = c.IssuerOU, c.SubjectCN, c.SANNameCN
+		x.rec.CallerX509SANDNS, x.rec.CallerX509SANURI = c.SANDNS, c.SANURI
 	}
 }

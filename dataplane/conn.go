@@ -45,6 +45,8 @@ type conn struct {
 	http2  *session      // nil for HTTP/1.1
 	x      *exchange     // the exchange of HTTP/1.1 under way, nil between requests
 
+	vouched *vouched // nil until the network was asked who opened the connection
+
 	state      connState
 	begun      bool  // something has come over it
 	asked      bool  // a request has come over it
@@ -330,7 +332,7 @@ func (c *conn) refuse(err error) {
 // begin begins an exchange.
 func (c *conn) begin() *exchange {
 	c.x = c.w.exchange(c, c.l, c.tenant, c.remote)
-	c.x.tls = c.tls
+	c.x.conn, c.x.tls = c, c.tls
 	return c.x
 }
 

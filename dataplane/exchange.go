@@ -24,6 +24,7 @@ const (
 // request allocates nothing.
 type exchange struct {
 	c      client
+	conn   *conn // that the request came over
 	w      *worker
 	l      *listener
 	tenant *tenant
@@ -122,7 +123,7 @@ func (x *exchange) free() {
 	x.tenant.serving--
 	x.shrinkIn()
 	x.inPos, x.inEnd, x.ahead, x.signed, x.outlived = 0, 0, nil, nil, false
-	x.c, x.l, x.tenant, x.tls, x.target = nil, nil, nil, nil, nil
+	x.c, x.conn, x.l, x.tenant, x.tls, x.target = nil, nil, nil, nil, nil, nil
 	if len(w.exchanges) < exchangesKept {
 		w.exchanges = append(w.exchanges, x)
 	}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/trellis-project/trellis/http1"
 )
@@ -81,7 +82,8 @@ func (x *exchange) appendTarget(out []byte) []byte {
 	return append(append(out, ";TargetGroupArn="...), x.group.ARN...)
 }
 
-// appendIdentity writes who called.
+// appendIdentity writes who called (VPC Lattice user guide, http-targets): all keys but those of a certificate are always
+// there, without a value when there is none.
 func (x *exchange) appendIdentity(out []byte) []byte {
 	p := &x.caller.Principal
 	out = append(out, "Principal="...)
@@ -92,43 +94,82 @@ func (x *exchange) appendIdentity(out []byte) []byte {
 	out = appendSafe(out, p.OrgPath)
 	out = append(out, ";SessionName="...)
 	out = appendSafe(out, p.SessionName)
+	if c := p.X509; c != nil {
+		out = append(out, ";X509Issuer/OU="...)
+		out = appendSafe(out, c.IssuerOU)
+		out = append(out, ";X509SAN/DNS="...)
+		out = appendSafe(out, c.SANDNS)
+		out = append(out, ";X509SAN/NameCN="...)
+		out = appendSafe(out, c.SANNameCN)
+		out = append(out, ";X509SAN/URI="...)
+		out = appendSafe(out, c.SANURI)
+		out = append(out, ";X509Subject/CN="...)
+		out = appendSafe(out, c.SubjectCN)
+	}
 	return append(out, ";Type=AWS_IAM"...)
 }
 
-// appendIdentityTags writes the tags of who called.
+// maxIdentityTags bounds x-amzn-lattice-identity-tags in bytes: many a server takes a line of 8 KiB and no more. A role and
+// its session can have 100 tags with 38,400 characters.
+const maxIdentityTags = 4 << 10
+
+// appendIdentityTags writes the tags of who called, sorted by their keys. Those from the first on that has no room are left
+// out, and so are those whose key is one of the three in front, which a target may take for what the network says.
 func (x *exchange) appendIdentityTags(out []byte) []byte {
-	p := &x.caller.Principal
+	p, start := &x.caller.Principal, len(out)
 	out = append(out, "principal="...)
 	out = appendSafe(out, p.ARN)
 	out = append(out, ";principalorgid="...)
 	out = appendSafe(out, p.OrgID)
 	out = append(out, ";principalorgpath="...)
 	out = appendSafe(out, p.OrgPath)
-	if len(p.Tags) > 0 {
-		for _, k := range slices.Sorted(maps.Keys(p.Tags)) {
-			out = append(out, ';')
-			out = appendSafe(out, k)
-			out = append(out, '=')
-			out = appendSafe(out, p.Tags[k])
+	if len(p.Tags) == 0 {
+		return out
+	}
+	for _, k := range slices.Sorted(maps.Keys(p.Tags)) {
+		if ownKey(k) {
+			continue
+		}
+		before := len(out)
+		out = append(out, ';')
+		out = appendKey(out, k)
+		out = append(out, '=')
+		out = appendSafe(out, p.Tags[k])
+		if len(out)-start > maxIdentityTags {
+			return out[:before]
 		}
 	}
 	return out
 }
 
-// appendSafe writes a value so that it stays one value: semicolons are escaped by a backslash, and control
-// characters, which no field may hold, become '?'.
+// ownKey tells whether a tag's key is one that the network itself writes.
+func ownKey(k string) bool {
+	return strings.EqualFold(k, "principal") || strings.EqualFold(k, "principalorgid") || strings.EqualFold(k, "principalorgpath")
+}
+
+// appendSafe writes a value so that it stays one value: semicolons, and backslashes since they tell of semicolons, are
+// escaped by a backslash, and control characters, which no field may hold, become '?'. What is not ASCII stays UTF-8.
 func appendSafe(out []byte, s string) []byte {
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c < 0x20 || c == 0x7f:
 			out = append(out, '?')
-		case c == ';':
-			out = append(out, '\\', ';')
+		case c == ';' || c == '\\':
+			out = append(out, '\\', c)
 		default:
 			out = append(out, c)
 		}
 	}
 	return out
+}
+
+// appendKey is appendSafe for a tag's key, in which an equals sign is escaped too.
+func appendKey(out []byte, k string) []byte {
+	for i := strings.IndexByte(k, '='); i >= 0; i = strings.IndexByte(k, '=') {
+		out = append(appendSafe(out, k[:i]), '\\', '=')
+		k = k[i+1:]
+	}
+	return appendSafe(out, k)
 }
 
 // appendResponse writes the head that the client gets of a target's answer.

@@ -161,7 +161,7 @@ func (s *session) adopt(st *streams.Stream) *stream {
 	r.Stream, r.of = st, s
 	x := c.w.exchange(r, c.l, c.tenant, c.remote)
 	r.x = x
-	x.tls, x.version = c.tls, 2
+	x.conn, x.tls, x.version = c, c.tls, 2
 	x.began, x.start = c.w.loop.Now(), c.w.loop.Time()
 	st.Gone = r.lost
 	return r
@@ -221,7 +221,7 @@ func (r *stream) Run() {
 // is to rules and policies, too.
 func (r *stream) upgrade() {
 	x := r.x
-	x.req.Method, x.req.Framing = "GET", http1.NoBody
+	x.req.Method, x.req.Framing, x.req.Coded, x.req.Declared = "GET", http1.NoBody, false, false
 	if r.HTTP2.Upgrade() == webSocket {
 		x.webSocket, x.webSocketKey = true, newWebSocketKey()
 	} else {

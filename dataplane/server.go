@@ -44,6 +44,9 @@ type Options struct {
 	Callers func(accessKeyID, token string) (*authpolicy.Caller, *sigv4.Key, error)
 	// ResourceControl returns the resource control policies that hold for what an account owns. May be nil.
 	ResourceControl func(account string) []authpolicy.Policies
+	// Vouching says who opens connections, for requests without a signature. It returns the same pointer for as long as
+	// nothing changes, and nil when the network vouches for nobody. May be nil itself.
+	Vouching func() *Vouching
 	// Certificate returns the key pair for a handshake by the certificate ARN of a service, empty for none, and the
 	// server name that the client asks for. It returns the same pointer for as long as the pair is the same. Without it
 	// nobody can speak TLS.
@@ -127,6 +130,9 @@ func New(o Options) *Server {
 	}
 	if o.LogResource == nil {
 		o.LogResource = func(int, *accesslog.ResourceRecord) {}
+	}
+	if o.Vouching == nil {
+		o.Vouching = func() *Vouching { return nil }
 	}
 	if o.GatewaySocket == nil {
 		o.GatewaySocket = func(string, netip.Addr, netip.AddrPort) (int, error) {

@@ -427,7 +427,8 @@ func TestPassthrough(t *testing.T) {
 	}
 }
 
-// TestPassthroughAuthorizes asks the policies about the action Connect, of nobody.
+// TestPassthroughAuthorizes asks the policies about the action Connect, of nobody, also where the network vouches for who
+// connects.
 func TestPassthroughAuthorizes(t *testing.T) {
 	for policy, allowed := range map[string]bool{
 		`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"vpc-lattice-svcs:Connect","Resource":"*"}]}`: true,
@@ -437,7 +438,7 @@ func TestPassthroughAuthorizes(t *testing.T) {
 		``: false,
 	} {
 		t.Run(policy, func(t *testing.T) {
-			w := passingWorld(t, Options{}, func(c net.Conn) { io.WriteString(c, "here"); io.Copy(io.Discard, c) })
+			w := passingWorld(t, someone(trellis.Principal{Type: trellis.PrincipalAssumedRole, Account: account, ARN: callerARN}), func(c net.Conn) { io.WriteString(c, "here"); io.Copy(io.Discard, c) })
 			w.enforce(svcID, policy)
 			w.build()
 			c := w.dial()
