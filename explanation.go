@@ -28,29 +28,36 @@ type Explanation struct {
 
 // ExplainedLayer is what one policy of a layer says.
 type ExplainedLayer struct {
-	Layer      string               `json:"layer"`             // for example service-based
-	Account    string               `json:"account,omitempty"` // that the policy belongs to
-	Policy     string               `json:"policy,omitempty"`  // a name or ARN, where a layer has several policies
-	Effect     string               `json:"effect"`            // allow, implicit deny or explicit deny
-	Statement  *ExplainedStatement  `json:"statement,omitempty"`
-	Conditions []ExplainedCondition `json:"conditions,omitempty"` // that did not hold
-	Text       string               `json:"text"`                 // the same in words
+	Layer     string              `json:"layer"`             // for example service-based
+	Level     int                 `json:"level,omitempty"`   // of policies of organizations: 0 is the root
+	Account   string              `json:"account,omitempty"` // that the policy belongs to
+	Policy    string              `json:"policy,omitempty"`  // a name or ARN, where a layer has several policies
+	Effect    string              `json:"effect"`            // allow, implicit deny or explicit deny
+	Statement *ExplainedStatement `json:"statement,omitempty"`
+	Misses    []ExplainedMiss     `json:"misses,omitempty"` // of an implicit deny: why statements did not allow, the nearest first
+	Text      string              `json:"text"`             // all of it in words
 }
 
 // ExplainedStatement says where a statement stands.
 type ExplainedStatement struct {
 	Sid    string `json:"sid,omitempty"`
-	Index  int    `json:"index"`            // in its policy, from 0
-	Line   int    `json:"line,omitempty"`   // in its policy's text, from 1
-	Column int    `json:"column,omitempty"` // from 1
+	Index  int    `json:"index"`  // in its policy, from 0
+	Line   int    `json:"line"`   // in its policy's text, from 1
+	Column int    `json:"column"` // from 1
 }
 
-// ExplainedCondition is a condition of a statement that would have applied but for it.
-type ExplainedCondition struct {
+// ExplainedMiss is why a statement does not speak of the request.
+type ExplainedMiss struct {
 	Statement ExplainedStatement `json:"statement"`
-	Operator  string             `json:"operator"`
-	Key       string             `json:"key"`
-	Seen      []string           `json:"seen,omitempty"` // in the request; none when the key was absent
+	Element   string             `json:"element"` // Action, Principal, Resource, their Not forms, or Condition
+	// Of a condition: what was asked, and what the request has, nothing when the key is absent.
+	Operator string   `json:"operator,omitempty"`
+	Key      string   `json:"key,omitempty"`
+	Wanted   string   `json:"wanted,omitempty"` // the values as the policy has them
+	Seen     []string `json:"seen,omitempty"`
+	Line     int      `json:"line"` // of the condition, or else of the statement
+	Column   int      `json:"column"`
+	Text     string   `json:"text"`
 }
 
 // ExplainedSignature is a signature that was refused. No secret is in it: values that grant something are replaced.

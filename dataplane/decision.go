@@ -22,8 +22,6 @@ const (
 	// explainedEach is how many denials a second each loop explains; of others it notes the layer alone. To explain takes
 	// several times what to decide takes, and a flood of what is denied must stay cheap.
 	explainedEach = 100
-	// maxDetail bounds authDeniedDetail, in bytes.
-	maxDetail = 1024
 	// maxText bounds each text of a request that is kept with a denial, in bytes.
 	maxText = 2048
 	// deniedShare is which part of the decisions that a loop keeps are denials.
@@ -141,14 +139,14 @@ func (x *exchange) deniedBy(d *authpolicy.Decision) *denial {
 	v.action, v.decision, v.why = x.policy.Action, *d, y
 	if !x.w.mayExplain() {
 		y.note = tooMany
-		x.rec.AuthDeniedDetail = d.Layer + ": " + tooMany
+		x.rec.AuthDeniedDetail = "denied by " + d.Layer + ", " + tooMany
 		return denied
 	}
 	y.reasons = authpolicy.Explain(&x.policy, x.network.Layer, x.service.Layer)
 	owner, other := accountOf(x.service.ARN), x.network.Account
-	x.rec.AuthDeniedDetail = v.detail(owner)
+	x.rec.AuthDeniedDetail = authpolicy.Detail(v.reasons(owner))
 	if owner != other {
-		x.rec.NetworkDetail = v.detail(other)
+		x.rec.NetworkDetail = authpolicy.Detail(v.reasons(other))
 	}
 	return denied
 }
@@ -166,7 +164,7 @@ func (x *exchange) unsigned(a *sigv4.Authorization, sentence string) {
 		x.rec.AuthDeniedDetail = "signature: " + tooMany
 	} else {
 		x.explainSignature(a, y.signature)
-		x.rec.AuthDeniedDetail = cut("signature: " + describe(y.signature))
+		x.rec.AuthDeniedDetail = "signature: " + describe(y.signature)
 	}
 	if x.network.Account != accountOf(x.service.ARN) {
 		x.rec.NetworkDetail = x.rec.AuthDeniedDetail // nobody's policy is in it
@@ -175,9 +173,9 @@ func (x *exchange) unsigned(a *sigv4.Authorization, sentence string) {
 
 // explainSignature adds what the signature claims, and the request that it should be over.
 func (x *exchange) explainSignature(a *sigv4.Authorization, s *trellis.ExplainedSignature) {
-	s.AccessKeyID, s.Timestamp = keptText(a.AccessKeyID), keptText(a.Timestamp)
+	s.AccessKeyID, s.Timestamp = shortText(a.AccessKeyID), shortText(a.Timestamp)
 	if a.Service != "" {
-		s.Scope = keptText(a.Date + "/" + a.Region + "/" + a.Service)
+		s.Scope = shortText(a.Date + "/" + a.Region + "/" + a.Service)
 	}
 	if a.SignedHeaders == "" {
 		return
@@ -209,6 +207,9 @@ func keptText(s string) string {
 	}
 	return strings.Clone(s)
 }
+
+// shortText is keptText for what has no reason to be long.
+func shortText(s string) string { return keptText(s[:min(len(s), 128)]) }
 
 // accountOf is the account in an ARN of a service or service network.
 func accountOf(arn string) string {

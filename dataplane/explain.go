@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"hash/maphash"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/trellis-project/trellis"
@@ -48,25 +47,31 @@ func (v *verdict) explanation(requestID, account string) trellis.Explanation {
 	switch y := v.why; {
 	case v.unasked:
 		e.Note = "the auth types of the service network and the service are NONE, so no policy was asked"
-	case y == nil:
-	default:
+		return e
+	case y != nil:
 		e.AuthDeniedReason, e.Resource, e.Method, e.Signature, e.Note = y.layer, y.resource, y.method, y.signature, y.note
 		if y.signature != nil {
 			e.Principal = "Unknown"
 		}
-		for _, r := range v.reasons(account) {
-			e.Layers = append(e.Layers, v.layer(&r))
-		}
+	}
+	for _, r := range v.reasons(account) {
+		e.Layers = append(e.Layers, v.layer(&r))
 	}
 	return e
 }
 
-// reasons are the reasons of a denial as an account may see them.
+// reasons are the reasons of the decision as an account may see them.
 func (v *verdict) reasons(account string) []authpolicy.Reason {
-	out := slices.Clone(v.why.reasons)
+	var out []authpolicy.Reason
+	if v.why != nil {
+		out = slices.Clone(v.why.reasons)
+	} else {
+		out = v.grants()
+	}
 	for i := range out {
-		if r := &out[i]; v.ownerOf(r.Layer) != account && (r.Statement != nil || r.Effect != authpolicy.Allow) {
-			*r = authpolicy.Reason{Layer: r.Layer, Effect: r.Effect, Text: "a policy of account " + v.ownerOf(r.Layer) + " says so"}
+		r := &out[i]
+		if owner := v.ownerOf(r.Layer); owner != account && (r.Statement != nil || r.Effect != authpolicy.Allow) {
+			*r = authpolicy.Reason{Layer: r.Layer, Level: r.Level, Effect: r.Effect, Text: "so say the policies of account " + owner}
 		}
 	}
 	return out
@@ -88,33 +93,43 @@ func (v *verdict) ownerOf(layer string) string {
 
 // layer is a reason as it goes over the wire.
 func (v *verdict) layer(r *authpolicy.Reason) trellis.ExplainedLayer {
-	l := trellis.ExplainedLayer{Layer: r.Layer, Account: v.ownerOf(r.Layer), Effect: r.Effect.String(), Text: r.Text}
-	if s := r.Statement; s != nil {
-		l.Statement = &trellis.ExplainedStatement{Sid: s.Sid, Index: s.Index}
+	l := trellis.ExplainedLayer{Layer: r.Layer, Level: r.Level, Account: v.ownerOf(r.Layer), Policy: r.Policy, Effect: r.Effect.String(), Text: r.Text}
+	if r.Statement != nil {
+		at := placeOf(r.Statement)
+		l.Statement = &at
+	}
+	for _, m := range r.Misses {
+		l.Misses = append(l.Misses, trellis.ExplainedMiss{Statement: placeOf(m.Statement), Element: m.Element, Operator: m.Operator, Key: m.Key,
+			Wanted: m.Wanted, Seen: m.Seen, Line: m.At.Line, Column: m.At.Column, Text: m.Text})
 	}
 	return l
 }
 
-// detail is why a request was denied in one line, as an account may know it.
-func (v *verdict) detail(account string) string {
-	var b strings.Builder
-	for _, r := range v.reasons(account) {
-		if r.Effect == authpolicy.Allow {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(r.Layer + ": " + r.Text)
-	}
-	return cut(b.String())
+// placeOf is where a statement stands.
+func placeOf(s *authpolicy.Statement) trellis.ExplainedStatement {
+	return trellis.ExplainedStatement{Sid: s.Sid, Index: s.Index, Line: s.Start.Line, Column: s.Start.Column}
 }
 
-// cut bounds a detail.
-func cut(s string) string {
-	const more = "…"
-	if len(s) <= maxDetail {
-		return s
+// grants are the statements that let a request go on.
+func (v *verdict) grants() []authpolicy.Reason {
+	d := &v.decision
+	all := []authpolicy.Reason{{Layer: authpolicy.LayerNetwork, Statement: d.Network}, {Layer: authpolicy.LayerService, Statement: d.Service},
+		{Layer: authpolicy.LayerIdentity, Statement: d.Identity}}
+	if d.IdentityPolicy != nil {
+		all[2].Policy = d.IdentityPolicy.Name
 	}
-	return strings.ToValidUTF8(s[:maxDetail-len(more)], "") + more
+	for i := range all {
+		r := &all[i]
+		switch r.Effect = authpolicy.Allow; {
+		case r.Statement != nil:
+			r.Text = r.Statement.String() + " allows"
+		case r.Layer != authpolicy.LayerIdentity:
+			r.Text = "the auth type is NONE"
+		case v.caller == nil:
+			r.Text = "the caller is anonymous, so there is no identity-based policy to ask"
+		default:
+			r.Text = "no statement was needed"
+		}
+	}
+	return all
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,8 +49,8 @@ func TestExplain(t *testing.T) {
 		detail    string // of the record: it begins so
 	}{
 		{"allowed", request("GET", "/a", sigv4.UnsignedPayload, "", now), callerARN, "Signature", "", ""},
-		{"anonymous", request("GET", "/a", "-", "", now), "Anonymous", "", "Service", "service-based: "},
-		{"an explicit deny", request("GET", "/admin", sigv4.UnsignedPayload, "", now), callerARN, "Signature", "Service", "service-based: statement 1 (NoAdmin)"},
+		{"anonymous", request("GET", "/a", "-", "", now), "Anonymous", "", "Service", "denied by service-based [no statement allows the request: statement 0 (OnlyCheckout) at 2:2: its Principal "},
+		{"an explicit deny", request("GET", "/admin", sigv4.UnsignedPayload, "", now), callerARN, "Signature", "Service", "denied by service-based [statement 1 (NoAdmin) at 3:2 denies]; allowed by network-based [statement 0 at 1:38 allows], identity-based ["},
 		{"too old", request("GET", "/a", sigv4.UnsignedPayload, "", now.Add(-time.Hour)), "Unknown", "", "", "signature: InvalidSignatureException: Signature expired"},
 	} {
 		id := idOf(t, w.exchangeBytes(c.in))
@@ -65,6 +66,14 @@ func TestExplain(t *testing.T) {
 		if e.RequestID != id || e.Allowed != (c.detail == "") || e.Principal != c.principal || e.PrincipalSource != c.source || e.AuthDeniedReason != c.reason ||
 			e.ServiceARN != svcARN || e.SourceVPCID != vpcID || e.Action != "vpc-lattice-svcs:Invoke" || !e.Allowed && e.Resource == "" {
 			t.Errorf("%s: %+v", c.name, e)
+		}
+		for _, l := range e.Layers {
+			if e.Allowed && (l.Effect != "allow" || l.Statement == nil || l.Statement.Line == 0) {
+				t.Errorf("%s: %+v", c.name, l)
+			}
+		}
+		if (c.reason != "" || e.Allowed) && len(e.Layers) != 3 {
+			t.Errorf("%s: %+v", c.name, e.Layers)
 		}
 		if w.server.Explain(id, other) != nil || w.server.Explain(id, "") != nil {
 			t.Errorf("%s: others are told too", c.name)
@@ -141,6 +150,27 @@ func TestExplainKeepsSecrets(t *testing.T) {
 		if !strings.Contains(all, c.want) {
 			t.Errorf("%s: %q is not in %s", c.name, c.want, all)
 		}
+	}
+}
+
+// TestExplainConditions names the conditions that did not hold with what the request had, but for credentials.
+func TestExplainConditions(t *testing.T) {
+	w := newWorld(t, okTarget(t, "a").addr())
+	w.enforce(svcID, `{"Version":"2012-10-17","Statement":[{"Sid":"Team","Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{
+ "StringEquals":{"vpc-lattice-svcs:RequestHeader/x-team":"a","vpc-lattice-svcs:RequestHeader/cookie":"b"},
+ "StringLike":{"aws:PrincipalOrgID":"o-*"}}}]}`)
+	w.serve(Options{Decisions: 16})
+	id := idOf(t, w.exchangeBytes([]byte("GET /a HTTP/1.1\r\nHost: "+host+"\r\nX-Team: z\r\nCookie: SECRET\r\n\r\n")))
+	detail := w.record(0).AuthDeniedDetail
+	for _, want := range []string{"statement 0 (Team) at 1:38", `RequestHeader/x-team at 2:18 wants "a", and it is "z"`, "RequestHeader/cookie", "(hidden)", "aws:PrincipalOrgID at 3:16", "it is absent"} {
+		if !strings.Contains(detail, want) || strings.Contains(detail, "SECRET") {
+			t.Errorf("%q is not in %s", want, detail)
+		}
+	}
+	e := w.server.Explain(id, account)[0]
+	service := e.Layers[slices.IndexFunc(e.Layers, func(l trellis.ExplainedLayer) bool { return l.Layer == "service-based" })]
+	if len(service.Misses) != 3 || service.Misses[0].Key == "" || service.Misses[0].Statement.Sid != "Team" || service.Effect != "implicit deny" {
+		t.Errorf("%+v", service)
 	}
 }
 

@@ -199,14 +199,14 @@ func ways(t *testing.T, w *world, version string) map[string]func(name string) s
 	const chunked = "POST /a HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\nTrailer: {name}\r\n\r\n1\r\nx\r\n0\r\n{name}: {forged}\r\nx-between: 1\r\n{name}: {forged}\r\n\r\n"
 	all := map[string]map[string]func(string) string{
 		"HTTP1": {
-			"HTTP/1.1":              byHTTP1("GET /a HTTP/1.1\r\nHost: {host}\r\n{name}: {forged}\r\nX-Between: 1\r\n{name}:{forged}\r\n\r\n"),
-			"HTTP/1.0":              byHTTP1("GET /a HTTP/1.0\r\nHost: {host}\r\n{name}: {forged}\r\nX-Between: 1\r\n{name}:{forged}\r\n\r\n"),
-			"nominated":             byHTTP1("GET /a HTTP/1.1\r\nHost: {host}\r\nConnection: {name}, x-amzn-lattice-identity, x-amzn-lattice-target\r\n{name}: {forged}\r\n{name}: {forged}\r\n\r\n"),
-			"a trailer of HTTP/1.1": byHTTP1(chunked),
-			"WebSocket by HTTP/1.1": byHTTP1(strings.Replace(wsAsk, "\r\n\r\n", "\r\n{name}: {forged}\r\n{name}: {forged}\r\n\r\n", 1)),
-			"HTTP/2":                byHTTP2(false, ":method", "POST"),
-			"a trailer of HTTP/2":   byHTTP2(true, ":method", "POST"),
-			"WebSocket by HTTP/2":   byHTTP2(false, ":method", "CONNECT", ":protocol", "websocket", "sec-websocket-version", "13"),
+			"HTTP/1.1":                     byHTTP1("GET /a HTTP/1.1\r\nHost: {host}\r\n{name}: {forged}\r\nX-Between: 1\r\n{name}:{forged}\r\n\r\n"),
+			"HTTP/1.0":                     byHTTP1("GET /a HTTP/1.0\r\nHost: {host}\r\n{name}: {forged}\r\nX-Between: 1\r\n{name}:{forged}\r\n\r\n"),
+			"nominated":                    byHTTP1("GET /a HTTP/1.1\r\nHost: {host}\r\nConnection: {name}, x-amzn-lattice-identity, x-amzn-lattice-target\r\n{name}: {forged}\r\n{name}: {forged}\r\n\r\n"),
+			"a trailer of HTTP/1.1":        byHTTP1(chunked),
+			"WebSocket by HTTP/1.1":        byHTTP1(strings.Replace(wsAsk, "\r\n\r\n", "\r\n{name}: {forged}\r\n{name}: {forged}\r\n\r\n", 1)),
+			"HTTP/2":                       byHTTP2(false, ":method", "POST"),
+			"a trailer of HTTP/2":          byHTTP2(true, ":method", "POST"),
+			"WebSocket by HTTP/2":          byHTTP2(false, ":method", "CONNECT", ":protocol", "websocket", "sec-websocket-version", "13"),
 			"a trailer of HTTP/2, with TE": byHTTP2(true, ":method", "POST", "te", "trailers"),
 		},
 		"HTTP2": {

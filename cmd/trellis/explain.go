@@ -128,13 +128,13 @@ func printLayers(out io.Writer, layers []trellis.ExplainedLayer) {
 		if l.Statement != nil {
 			statement = placeOf(l.Statement)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Layer, printableLine(policy), l.Effect, statement, printableLine(l.Text))
-		for _, c := range l.Conditions {
-			seen := "absent"
-			if len(c.Seen) > 0 {
-				seen = "was " + strings.Join(c.Seen, ", ")
-			}
-			fmt.Fprintf(w, "\t\t\t%s\t%s\n", placeOf(&c.Statement), printableLine(c.Operator+" "+c.Key+": "+seen))
+		text := l.Text
+		if len(l.Misses) > 0 {
+			text = "no statement allows the request"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Layer, printableLine(policy), l.Effect, statement, printableLine(text))
+		for _, m := range l.Misses {
+			fmt.Fprintf(w, "\t\t\t%s\t%s\n", placeOf(&m.Statement), printableLine(missOf(&m)))
 		}
 	}
 	w.Flush()
@@ -150,6 +150,21 @@ func placeOf(s *trellis.ExplainedStatement) string {
 		place += fmt.Sprintf(" %d:%d", s.Line, s.Column)
 	}
 	return printableLine(place)
+}
+
+// missOf is why a statement does not speak of the request.
+func missOf(m *trellis.ExplainedMiss) string {
+	if m.Element != "Condition" {
+		return m.Text
+	}
+	seen := "is absent"
+	if len(m.Seen) > 0 {
+		seen = fmt.Sprintf("was %q", m.Seen)
+		if len(m.Seen) == 1 {
+			seen = fmt.Sprintf("was %q", m.Seen[0])
+		}
+	}
+	return fmt.Sprintf("%s %s at %d:%d wants %s, and %s", m.Operator, m.Key, m.Line, m.Column, m.Wanted, seen)
 }
 
 // printSignature prints why a signature was refused, with the request that it should be over.
