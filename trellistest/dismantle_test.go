@@ -11,6 +11,7 @@ import (
 // TestDismantle deletes everything in the wrong and in the right order: what is in use stays, and at the end
 // nothing is left, neither in the API nor in the kernel.
 func TestDismantle(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	s := makeService(t, tr)
 	try := func(service, operation, want string, in map[string]any) {

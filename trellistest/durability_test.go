@@ -16,6 +16,7 @@ import (
 // TestKill kills Trellis while many clients create, starts it again, and finds everything that was
 // acknowledged: nouns, networks in the kernel, and traffic.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	tr := StartProcess(t)
 	makeRole(t, &tr.Trellis, "", "caller")
 	s := makeService(t, &tr.Trellis)

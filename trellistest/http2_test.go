@@ -34,6 +34,8 @@ func serveWeb(listen string) error {
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	}
+	mux.HandleFunc("/page/{$}", servePage)
+	mux.HandleFunc("/page/echo", serveSocket)
 	for _, at := range []string{"", "/two"} {
 		mux.HandleFunc(at+"/zeros/{n}", zeros)
 		mux.HandleFunc(at+"/cut", cut)

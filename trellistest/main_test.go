@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	flag.Set("test.parallel", "4") // tests wait more than they compute: for time-outs, and for statuses to settle
+	flag.Set("test.parallel", "6") // tests wait more than they compute: for time-outs, and for statuses to settle
 	code := m.Run()
 	RemoveProgram()
 	stopAWS()

@@ -23,6 +23,7 @@ func code(err error) string {
 
 // TestRefusals tries what must be refused, and looks for AWS's error.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	s := makeService(t, tr)
 	for _, c := range []struct {
@@ -111,6 +112,7 @@ func TestRefusals(t *testing.T) {
 
 // TestBoto3 drives Trellis with the unmodified boto3: the organization, a role taken on, pages, tags, errors.
 func TestBoto3(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	out := tr.Python(t, "", mustRead(t, "testdata/boto3_drive.py"), tr.Endpoint)
 	if strings.TrimSpace(out) != "ok" {

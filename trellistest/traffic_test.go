@@ -78,6 +78,7 @@ func traffic(t *testing.T, instance, url string) func() map[string]int {
 // TestTraffic changes rules, weights, listeners and targets under traffic: every request is answered by a
 // target.
 func TestTraffic(t *testing.T) {
+	t.Parallel()
 	tr := Start(t)
 	s := makeService(t, tr)
 	tr.Run(t, s.targets.instances[0], Program(t), "echo", "--listen", ":8081", "--name", "orders-v2")
