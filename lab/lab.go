@@ -19,7 +19,7 @@ type Scenario struct {
 	Name  string            `yaml:"name"`
 	About string            `yaml:"about"`
 	Vars  map[string]string `yaml:"vars"`  // values that steps mention as ${name}
-	Steps []Step            `yaml:"steps"` // exactly one of Call, Start, Request and Show is set in each
+	Steps []Step            `yaml:"steps"` // exactly one of Call, Start, Request, AtOnce and Show is set in each
 }
 
 // Step is one thing that a scenario does.
@@ -35,6 +35,7 @@ type Step struct {
 	Refused string            `yaml:"refused"` // the error code that Call must meet
 	Start   *Process          `yaml:"start"`
 	Request *Request          `yaml:"request"`
+	AtOnce  []Request         `yaml:"at_once"` // requests that are made at the same time
 	Show    *Show             `yaml:"show"`
 }
 
@@ -127,13 +128,13 @@ func Parse(name string, text []byte) (*Scenario, error) {
 	}
 	for i, st := range s.Steps {
 		n := 0
-		for _, set := range []bool{st.Call != "", st.Start != nil, st.Request != nil, st.Show != nil} {
+		for _, set := range []bool{st.Call != "", st.Start != nil, st.Request != nil, len(st.AtOnce) > 0, st.Show != nil} {
 			if set {
 				n++
 			}
 		}
 		if n != 1 {
-			return nil, fmt.Errorf("scenario %s: step %d must have exactly one of call, start, request and show", name, i+1)
+			return nil, fmt.Errorf("scenario %s: step %d must have exactly one of call, start, request, at_once and show", name, i+1)
 		}
 		if st.Call != "" && len(strings.Fields(st.Call)) != 2 {
 			return nil, fmt.Errorf("scenario %s: step %d: call is \"service Operation\", not %q", name, i+1, st.Call)

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -72,6 +73,8 @@ func (st *Step) name() string {
 		return "start " + strings.Join(st.Start.Command, " ")
 	case st.Request != nil:
 		return "request " + st.Request.As
+	case st.AtOnce != nil:
+		return "request " + st.AtOnce[0].As
 	}
 	return "show " + st.Show.Title
 }
@@ -95,7 +98,9 @@ func (p *Player) step(ctx context.Context, st *Step, vars map[string]string) err
 	case st.Start != nil:
 		return p.start(st.Start, vars)
 	case st.Request != nil:
-		return p.request(ctx, st.Request, vars)
+		return p.requests(ctx, []Request{*st.Request}, vars)
+	case st.AtOnce != nil:
+		return p.requests(ctx, st.AtOnce, vars)
 	}
 	return p.show(ctx, st.Show, account, vars)
 }
@@ -296,11 +301,35 @@ type Outcome struct {
 	Errors   map[string]int `json:"errors"`   // anything else, such as a refused connection
 }
 
-// request runs requests in an instance and compares what they gave with what is expected.
-func (p *Player) request(ctx context.Context, r *Request, vars map[string]string) error {
+// requests makes requests at the same time and compares what each gave with what is expected.
+func (p *Player) requests(ctx context.Context, rs []Request, vars map[string]string) error {
+	got, errs := make([]Outcome, len(rs)), make([]error, len(rs))
+	var all sync.WaitGroup
+	for i := range rs {
+		all.Go(func() { got[i], errs[i] = p.request(ctx, &rs[i], vars) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	var unmet []string
+	for i, r := range rs {
+		p.printf("  %s=%s\n", r.As, got[i].summary(r.Expect))
+		if bad := r.Expect.unmet(got[i]); bad != "" {
+			unmet = append(unmet, fmt.Sprintf("%s: %s (saw %+v)", r.As, bad, got[i]))
+		}
+	}
+	if unmet != nil {
+		return unexpectedError{strings.Join(unmet, "\n")}
+	}
+	return nil
+}
+
+// request makes a request in an instance, as often as it says.
+func (p *Player) request(ctx context.Context, r *Request, vars map[string]string) (got Outcome, err error) {
 	instance, err := fillText(r.From, vars)
 	if err != nil {
-		return err
+		return got, err
 	}
 	words := []string{"trellis", "request", "-o", "json", "--count", fmt.Sprint(max(r.Count, 1))}
 	if r.Timeout != "" {
@@ -317,28 +346,23 @@ func (p *Player) request(ctx context.Context, r *Request, vars map[string]string
 	}
 	cmd, err := p.command(append(words, r.URL), vars)
 	if err != nil {
-		return err
+		return got, err
 	}
 	var out, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := vpc.Start(instance, cmd); err != nil {
-		return err
+		return got, err
 	}
 	stop := context.AfterFunc(ctx, func() { cmd.Process.Kill() })
 	err = cmd.Wait()
 	stop()
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return got, ctx.Err()
 	}
-	var got Outcome
 	if jsonErr := json.Unmarshal([]byte(out.String()), &got); jsonErr != nil {
-		return fmt.Errorf("request from %s: %w: %s", instance, errors.Join(err, jsonErr), stderr.String())
+		return got, fmt.Errorf("request from %s: %w: %s", instance, errors.Join(err, jsonErr), stderr.String())
 	}
-	p.printf("  %s=%s\n", r.As, got.summary(r.Expect))
-	if bad := r.Expect.unmet(got); bad != "" {
-		return unexpectedError{fmt.Sprintf("%s: %s (saw %+v)", r.As, bad, got)}
-	}
-	return nil
+	return got, nil
 }
 
 // summary is the outcome in a word or two, as it is printed beside the request's name.
