@@ -55,6 +55,7 @@ var aims = []aim{
 	{row: "lr", contestant: "trellis", metric: "cpu_us", versus: "envoy", bound: 1, what: "CPU"},
 	{row: "m", contestant: "trellis", metric: "bytes", bound: 20_000, what: "bytes/connection"},
 	{row: "n", contestant: "trellis", metric: "gbps", versus: "haproxy", atLeast: true, bound: 1, what: "GB/s"},
+	{row: "o", contestant: "trellis", metric: "gbps", versus: "haproxy", atLeast: true, bound: 1, what: "GB/s"},
 }
 
 // reached is the value that an aim is about: the median over the rounds, of the rounds that have all of it. ok is

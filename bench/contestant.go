@@ -39,6 +39,7 @@ const (
 	multiplexed speech = "HTTP/2"      // by prior knowledge, in clear text
 	secured     speech = "TLS"         // and HTTP/1.1 inside of it
 	passed      speech = "passthrough" // TLS that the target has the key of
+	carried     speech = "TCP"         // whatever client and target say to each other
 )
 
 // passedName is the server name of TLS that is passed through; the same as in bench/plane.
@@ -64,15 +65,15 @@ type contestant struct {
 // contestants are all, in the order of the tables.
 func contestants() []*contestant {
 	return []*contestant{
-		{name: "direct", title: "no proxy", rows: "abceijn", start: func(*bench, *contestant, shape) ([]*process, error) { return nil, nil }},
-		{name: "nginx", title: "nginx", rows: "abcdefhijklmn", port: 9210, peer: true, start: startNginx, change: reloadNginx},
-		{name: "haproxy", title: "HAProxy", rows: "abcdefhijklmn", port: 9220, peer: true, start: startHAProxy, change: reloadHAProxy},
+		{name: "direct", title: "no proxy", rows: "abceijno", start: func(*bench, *contestant, shape) ([]*process, error) { return nil, nil }},
+		{name: "nginx", title: "nginx", rows: "abcdefhijklmno", port: 9210, peer: true, start: startNginx, change: reloadNginx},
+		{name: "haproxy", title: "HAProxy", rows: "abcdefhijklmno", port: 9220, peer: true, start: startHAProxy, change: reloadHAProxy},
 		{name: "haproxy-map", title: "HAProxy, map entry", rows: "f", port: 9225, peer: true, start: startHAProxy, change: mapHAProxy},
-		{name: "envoy", title: "Envoy", rows: "abcdefghijklmn", port: 9230, peer: true, start: startEnvoy, change: routeEnvoy},
+		{name: "envoy", title: "Envoy", rows: "abcdefghijklmno", port: 9230, peer: true, start: startEnvoy, change: routeEnvoy},
 		{name: "envoy-auth", title: "Envoy, JWT and RBAC", rows: "g", port: 9235, start: startEnvoyAuth, signed: "token"},
 		{name: "envoys", title: "two Envoys, mTLS", rows: "abcde", port: 9240, peer: true, start: startEnvoys, slow: true},
 		{name: "nethttp", title: "Go's ReverseProxy", rows: "abcdehijklm", port: 9250, peer: true, start: startReverseProxy},
-		{name: "trellis", title: "Trellis", rows: "abcdefghijklmn", port: 9260, start: startTrellis, change: changeTrellis("/service"), hosts: true},
+		{name: "trellis", title: "Trellis", rows: "abcdefghijklmno", port: 9260, start: startTrellis, change: changeTrellis("/service"), hosts: true},
 		{name: "trellis-rules", title: "Trellis, all in one service", rows: "f", port: 9265, start: startTrellis, change: changeTrellis("/rule")},
 		{name: "trellis-target", title: "Trellis, target leg accelerated", rows: "abcde", port: 9270, start: startTrellis, legs: "target"},
 		{name: "trellis-both", title: "Trellis, both legs accelerated", rows: "abcde", port: 9275, start: startTrellis, legs: "both"},

@@ -50,17 +50,24 @@ func envoyMultiplexed(cluster object) object {
 	return cluster
 }
 
-// envoyPassing passes TLS through by the name in the ClientHello.
-func envoyPassing(host string, port int, log string) object {
+// envoyCarrying carries connections to the targets: those with TLS by the name in the ClientHello, or all to one target.
+func envoyCarrying(host string, port int, log string, named bool) object {
+	fields := object{"startTime": "%START_TIME%", "source": "%DOWNSTREAM_REMOTE_ADDRESS%", "received": "%BYTES_RECEIVED%", "sent": "%BYTES_SENT%",
+		"duration": "%DURATION%", "target": "%UPSTREAM_HOST%", "targetGroup": "%UPSTREAM_CLUSTER%"}
 	proxy := typed("extensions.filters.network.tcp_proxy.v3.TcpProxy", object{"stat_prefix": "l",
-		"weighted_clusters": object{"clusters": list{object{"name": "tg_0", "weight": 90}, object{"name": "tg_1", "weight": 10}}},
 		"access_log": list{object{"name": "file", "typed_config": typed("extensions.access_loggers.file.v3.FileAccessLog", object{"path": log,
-			"log_format": object{"json_format": object{"startTime": "%START_TIME%", "source": "%DOWNSTREAM_REMOTE_ADDRESS%", "received": "%BYTES_RECEIVED%", "sent": "%BYTES_SENT%",
-				"duration": "%DURATION%", "serverName": "%REQUESTED_SERVER_NAME%", "target": "%UPSTREAM_HOST%", "targetGroup": "%UPSTREAM_CLUSTER%"}}})}}})
-	return object{"name": "l", "address": socketAddress(host, port), "tcp_backlog_size": 16384,
-		"listener_filters": list{object{"name": "envoy.filters.listener.tls_inspector", "typed_config": typed("extensions.filters.listener.tls_inspector.v3.TlsInspector", object{})}},
-		"filter_chains": list{object{"filter_chain_match": object{"server_names": list{passedName}},
-			"filters": list{object{"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}}}}}
+			"log_format": object{"json_format": fields}})}}})
+	chain := object{"filters": list{object{"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}}}
+	listener := object{"name": "l", "address": socketAddress(host, port), "tcp_backlog_size": 16384, "filter_chains": list{chain}}
+	if !named {
+		proxy["cluster"] = "tg_0"
+		return listener
+	}
+	fields["serverName"] = "%REQUESTED_SERVER_NAME%"
+	proxy["weighted_clusters"] = object{"clusters": list{object{"name": "tg_0", "weight": 90}, object{"name": "tg_1", "weight": 10}}}
+	chain["filter_chain_match"] = object{"server_names": list{passedName}}
+	listener["listener_filters"] = list{object{"name": "envoy.filters.listener.tls_inspector", "typed_config": typed("extensions.filters.listener.tls_inspector.v3.TlsInspector", object{})}}
+	return listener
 }
 
 // envoyListener takes HTTP/1.1, or what codec says, with TLS when tls is given. Its routes are fixed, or come from a file
@@ -137,8 +144,8 @@ func startEnvoy(b *bench, c *contestant, s shape) ([]*process, error) {
 		}
 	}
 	listener := envoyListener("l", proxyIP, c.port, log, envoyRoutes(), "", nil, codec, tls)
-	if s.clients == passed {
-		listener = envoyPassing(proxyIP, c.port, log)
+	if s.clients == passed || s.clients == carried {
+		listener = envoyCarrying(proxyIP, c.port, log, s.clients == passed)
 	}
 	config := envoyBootstrap(list{listener}, clusters)
 	if s.routes > 0 {

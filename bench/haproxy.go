@@ -13,8 +13,11 @@ import (
 // haproxyConf is the configuration, and its map from path prefixes to names of rules or backends: fifty prefixes with
 // the split and five header rules, or n prefixes that have a backend each, and with extra a rule for /new/.
 func haproxyConf(dir, addr string, s shape, extra bool) (conf, routes string) {
-	if s.clients == passed {
+	switch s.clients {
+	case passed:
 		return haproxyPassing(addr), ""
+	case carried:
+		return haproxyCarrying(addr), ""
 	}
 	var b, m strings.Builder
 	n, bind, server := s.routes, "", ""
@@ -103,6 +106,27 @@ backend tg_0
 backend tg_1
  server s %[3]s
 `, addr, targets[0], targets[1], passedName)
+}
+
+// haproxyCarrying is the configuration of carrying connections to a target, whatever they are about.
+func haproxyCarrying(addr string) string {
+	return fmt.Sprintf(`global
+ log stdout format raw local0
+ nbthread 1
+ maxconn 11000
+ no strict-limits
+defaults
+ mode tcp
+ log global
+ log-format '{"startTime":"%%t","source":"%%ci:%%cp","received":%%U,"sent":%%B,"duration":%%Tt,"target":"%%si:%%sp"}'
+ option splice-auto
+ timeout connect 5s
+ timeout client 600s
+ timeout server 600s
+listen f
+ bind %s backlog 16384
+ server s %s
+`, addr, targets[0])
 }
 
 // writeHAProxy writes the two files.

@@ -50,11 +50,27 @@ stream {
 `, dir, addr, targets[0], targets[1], passedName)
 }
 
+// nginxCarrying is the configuration of carrying connections to a target, whatever they are about.
+func nginxCarrying(dir, addr string) string {
+	return fmt.Sprintf(`load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+user root; worker_processes 1; daemon off; pid %[1]s/nginx.pid; error_log %[1]s/nginx.err warn;
+events { worker_connections 12000; }
+stream {
+ log_format j escape=json '{"startTime":"$time_iso8601","source":"$remote_addr:$remote_port","status":$status,"received":$bytes_received,"sent":$bytes_sent,"duration":$session_time,"target":"$upstream_addr"}';
+ access_log %[1]s/nginx.log j buffer=64k flush=1s;
+ server { listen %[2]s backlog=16384; proxy_buffer_size 64k; proxy_pass %[3]s; }
+}
+`, dir, addr, targets[0])
+}
+
 // nginxConf is the configuration: fifty prefixes with the split and five header rules, or n prefixes that have an
 // upstream each, and with extra a rule for /new/.
 func nginxConf(dir, addr string, s shape, extra bool) string {
-	if s.clients == passed {
+	switch s.clients {
+	case passed:
 		return nginxPassing(dir, addr)
+	case carried:
+		return nginxCarrying(dir, addr)
 	}
 	var b strings.Builder
 	n := s.routes

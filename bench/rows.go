@@ -60,7 +60,8 @@ func rows() []row {
 		{name: "lf", title: "TLS 1.3, a connection with a whole handshake for each request", columns: opening, versus: "nginx", measure: measureHandshakes(false)},
 		{name: "lr", title: "TLS 1.3, a connection with a resumed session for each request", columns: opening, versus: "nginx", measure: measureHandshakes(true)},
 		{name: "m", title: "10,000 idle connections with TLS", columns: held, versus: "nginx", measure: measureIdle(shape{clients: secured})},
-		{name: "n", title: "TLS passed through, 8 connections", columns: body, versus: "haproxy", measure: measurePassing},
+		{name: "n", title: "TLS passed through, 8 connections", columns: body, versus: "haproxy", measure: measureBytes(passed)},
+		{name: "o", title: "TCP to a resource, 8 connections", columns: body, versus: "haproxy", measure: measureBytes(carried)},
 	}
 }
 

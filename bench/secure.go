@@ -36,9 +36,9 @@ func (v *visit) handshakes(ctx context.Context, resume bool, length time.Duratio
 	return loadResult{requests: said.Answered, seconds: said.Seconds}, u, err
 }
 
-// measurePassing is row n: bytes of TLS that the proxy has no key of, from the target to clients that throw them away.
-func measurePassing(ctx context.Context, b *bench, c *contestant) (m metrics, err error) {
-	drain := func(v *visit, length time.Duration) (bytes, seconds float64, u usage, err error) {
+// measureBytes is the rows n and o: bytes that the proxy has no key of, from the target to clients that throw them away.
+func measureBytes(how speech) func(context.Context, *bench, *contestant) (metrics, error) {
+	drain := func(ctx context.Context, v *visit, length time.Duration) (bytes, seconds float64, u usage, err error) {
 		var said struct{ Bytes, Seconds float64 }
 		u, err = v.own(ctx, &said, "drain", "-name", passedName, "-connections", "8", "-time", length.String())
 		if err == nil && said.Bytes == 0 {
@@ -46,20 +46,22 @@ func measurePassing(ctx context.Context, b *bench, c *contestant) (m metrics, er
 		}
 		return said.Bytes, said.Seconds, u, err
 	}
-	err = b.visit(ctx, c, shape{clients: passed}, func(v *visit) error {
-		if _, _, _, err := drain(v, warm); err != nil {
-			return err
-		}
-		bytes, seconds, u, err := drain(v, b.length)
-		if err != nil {
-			return err
-		}
-		gb := bytes / 1e9
-		m = metrics{"gbps": gb / seconds, "all_s_gb": (u.proxy + u.target + u.load).Seconds() / gb, "foreign": u.foreign}
-		if len(v.ps) > 0 {
-			m["cpu_s_gb"] = u.proxy.Seconds() / gb
-		}
-		return nil
-	})
-	return m, err
+	return func(ctx context.Context, b *bench, c *contestant) (m metrics, err error) {
+		err = b.visit(ctx, c, shape{clients: how}, func(v *visit) error {
+			if _, _, _, err := drain(ctx, v, warm); err != nil {
+				return err
+			}
+			bytes, seconds, u, err := drain(ctx, v, b.length)
+			if err != nil {
+				return err
+			}
+			gb := bytes / 1e9
+			m = metrics{"gbps": gb / seconds, "all_s_gb": (u.proxy + u.target + u.load).Seconds() / gb, "foreign": u.foreign}
+			if len(v.ps) > 0 {
+				m["cpu_s_gb"] = u.proxy.Seconds() / gb
+			}
+			return nil
+		})
+		return m, err
+	}
 }

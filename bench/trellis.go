@@ -28,6 +28,8 @@ func startTrellis(b *bench, c *contestant, s shape) ([]*process, error) {
 		args = append(args, "-protocol", "HTTPS", "-certificate", file)
 	case passed:
 		args = append(args, "-protocol", "TLS_PASSTHROUGH")
+	case carried:
+		args = append(args, "-protocol", "TCP")
 	}
 	if s.targets == multiplexed {
 		args = append(args, "-version", "HTTP2")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -76,7 +77,11 @@ func (b *bench) visit(ctx context.Context, c *contestant, s shape, f func(*visit
 		stop(append(v.ps, one(v.target)...))
 		b.sweep()
 	}()
-	if v.target, err = start(program{core: loadCore, name: b.tools.Target, args: targets[:], env: quiet}); err != nil {
+	at := targets[:]
+	if s.clients == carried && c.port != 0 { // a resource has the port that clients connect to
+		at = append(slices.Clone(at), fmt.Sprintf("%s:%d", targetIP, c.port))
+	}
+	if v.target, err = start(program{core: loadCore, name: b.tools.Target, args: at, env: quiet}); err != nil {
 		return err
 	}
 	if err := v.target.await(ctx, targets[0], 5*time.Second); err != nil {
@@ -177,7 +182,7 @@ func (v *visit) ask(host, path string) (status int, err error) {
 	switch v.shape.clients {
 	case multiplexed:
 		return v.askHTTP2(conn, host, path)
-	case passed:
+	case passed, carried:
 		// The target has no TLS to answer with: that anything comes is enough.
 		tls.Client(conn, &tls.Config{ServerName: passedName}).Handshake()
 		if _, err := conn.Read(make([]byte, 1)); err != nil {

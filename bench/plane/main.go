@@ -59,7 +59,7 @@ func main() {
 	flag.IntVar(&o.rules, "rules", 50, "path rules of the first service")
 	flag.BoolVar(&o.own, "own", false, "give each path rule a target group of its own instead of the split")
 	flag.BoolVar(&o.auth, "auth", false, "authorize callers on the network and the service")
-	flag.StringVar((*string)(&o.protocol), "protocol", string(trellis.ProtocolHTTP), "protocol of the listener: HTTP, HTTPS or TLS_PASSTHROUGH")
+	flag.StringVar((*string)(&o.protocol), "protocol", string(trellis.ProtocolHTTP), "protocol of the listener: HTTP, HTTPS or TLS_PASSTHROUGH; or TCP for a resource at the first target's address and the port that is listened on")
 	flag.StringVar(&o.version, "version", "HTTP1", "protocol version of the target groups: HTTP1, HTTP2 or GRPC")
 	certificate := flag.String("certificate", "", "file of a certificate for HTTPS, and of its private key")
 	debug := flag.String("pprof", "", "address of net/http/pprof")

@@ -59,11 +59,18 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer release()
-	socket, err := sockets(o.source)
+	at, err := netip.ParseAddrPort(o.listen)
 	if err != nil {
-		return err
+		return fmt.Errorf("listen: %w", err)
 	}
-	w := world{targets: targets, options: o}
+	source := at.Addr()
+	if o.source != "" {
+		if source, err = netip.ParseAddr(o.source); err != nil {
+			return fmt.Errorf("source address: %w", err)
+		}
+	}
+	socket := func(string, netip.AddrPort) (int, error) { return bound(source) }
+	w := world{targets: targets, options: o, source: source, at: at.Addr()}
 	p := &plane{state: w.state(), groups: targetgroup.New(targetgroup.Options{Region: region, Socket: socket})}
 	rows := accesslog.New(accesslog.Options{Region: region, Deliver: deliver(out)})
 	rows.Apply(p.state)
@@ -76,6 +83,7 @@ func run(ctx context.Context, o options) error {
 	loops := runtime.GOMAXPROCS(0) // as the daemon does
 	runtime.GOMAXPROCS(loops + 1)
 	server := dataplane.New(dataplane.Options{Region: region, Groups: p.groups, Log: rows.Emit, Table: p.table.Load, Workers: loops, Joined: o.accelerate != "",
+		LogResource: rows.EmitResource, GatewaySocket: func(_ string, from netip.Addr, _ netip.AddrPort) (int, error) { return bound(from) },
 		Certificate: func(string, string) (*tls.Certificate, error) { return &o.pair, nil },
 		Callers: func(id, _ string) (*authpolicy.Caller, *sigv4.Key, error) {
 			if id != keyID {
@@ -83,7 +91,7 @@ func run(ctx context.Context, o options) error {
 			}
 			return caller, key, nil
 		}})
-	listening, err := listen(o.listen)
+	listening, err := listen(at)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -91,41 +99,33 @@ func run(ctx context.Context, o options) error {
 	g.Go(func() error { return p.groups.Run(ctx) })
 	g.Go(func() error { return rows.Run(ctx) })
 	g.Go(func() error { return server.Run(ctx) })
-	g.Go(func() error { return server.Serve(ctx, listening, vpcID, slot, port) })
+	g.Go(func() error {
+		if o.protocol == trellis.ProtocolTCP {
+			return server.ServeResources(ctx, listening, vpcID)
+		}
+		return server.Serve(ctx, listening, vpcID, slot, port)
+	})
 	if o.control != "" {
 		g.Go(func() error { return p.control(ctx, o.control, w) })
 	}
 	return g.Wait()
 }
 
-// sockets makes sockets for connections to targets, from an address when one is given, as package vpc does.
-func sockets(source string) (func(vpcID string, to netip.AddrPort) (int, error), error) {
-	var from netip.Addr
-	if source != "" {
-		var err error
-		if from, err = netip.ParseAddr(source); err != nil {
-			return nil, fmt.Errorf("source address: %w", err)
-		}
-	}
-	return func(string, netip.AddrPort) (int, error) {
-		fd, err := tcp([2]int{unix.IPPROTO_TCP, unix.TCP_NODELAY}, [2]int{unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT})
-		if err != nil || !from.IsValid() {
-			return fd, err
-		}
-		if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: from.As4()}); err != nil {
-			unix.Close(fd)
-			return -1, err
-		}
-		return fd, nil
-	}, nil
-}
-
-// listen makes the socket that clients connect to.
-func listen(address string) (int, error) {
-	at, err := netip.ParseAddrPort(address)
+// bound makes a socket for a connection from an address, as package vpc does.
+func bound(from netip.Addr) (int, error) {
+	fd, err := tcp([2]int{unix.IPPROTO_TCP, unix.TCP_NODELAY}, [2]int{unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT})
 	if err != nil {
 		return -1, err
 	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: from.As4()}); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// listen makes the socket that clients connect to.
+func listen(at netip.AddrPort) (int, error) {
 	fd, err := tcp([2]int{unix.SOL_SOCKET, unix.SO_REUSEADDR}, [2]int{unix.IPPROTO_TCP, unix.TCP_NODELAY})
 	if err != nil {
 		return -1, err

@@ -39,6 +39,8 @@ const policy = `{"Version":"2012-10-17","Statement":[
 type world struct {
 	options options
 	targets [2]netip.AddrPort
+	source  netip.Addr // where targets are dialed from
+	at      netip.Addr // where clients connect to
 }
 
 // state is all nouns at the start.
@@ -55,6 +57,10 @@ func (w world) state() *trellis.State {
 	st.Put(&trellis.VPCAssociation{Meta: meta("snva-0fffffffffffffff0"), VPC: ref(vpcID), ServiceNetwork: ref(netID), Status: trellis.StatusActive, Slot: slot})
 	st.Put(&trellis.AccessLogSubscription{Meta: meta("als-0fffffffffffffff0"), Resource: ref(netID),
 		DestinationARN: "arn:aws:logs:eu-west-1:444455556666:log-group:bench"})
+	if w.options.protocol == trellis.ProtocolTCP {
+		w.resource(st)
+		return st
+	}
 	service := &trellis.Service{Meta: meta(svcID), Name: "orders", AuthType: kind, Status: trellis.StatusActive, IdleTimeoutSeconds: 600}
 	listener := &trellis.Listener{Meta: meta(lisID), ServiceID: svcID, Name: "http", Protocol: w.options.protocol, Port: port, DefaultAction: trellis.Action{FixedResponse: 404}}
 	passing := w.options.protocol == trellis.ProtocolTLSPassthrough
@@ -112,6 +118,18 @@ func (w world) service(name string, target netip.AddrPort) []trellis.Noun {
 		&trellis.Listener{Meta: meta(listener), ServiceID: id, Name: "http", Protocol: trellis.ProtocolHTTP, Port: port, DefaultAction: trellis.Action{FixedResponse: 404}},
 		&trellis.Rule{Meta: meta("rule-" + name), ServiceID: id, ListenerID: listener, Name: "path", Priority: 10, Action: to(groupID),
 			Match: trellis.HTTPMatch{Path: prefix("/" + name + "/")}})
+}
+
+// resource puts what a connection to the address of the listener is carried to: a resource that has the same port, by an
+// endpoint.
+func (w world) resource(st *trellis.State) {
+	gateway := &trellis.ResourceGateway{Meta: meta("rgw-0fffffffffffffff0"), Status: trellis.StatusActive, VPCID: vpcID, Interfaces: []trellis.NetworkInterface{{IPv4: w.source}}}
+	configuration := &trellis.ResourceConfiguration{Meta: meta("rcfg-0fffffffffffffff0"), Status: trellis.StatusActive, GatewayID: gateway.ID, Address: w.targets[0].Addr(),
+		Ports: []trellis.PortRange{{From: 1, To: 65535}}}
+	endpoint := &trellis.VPCEndpoint{Meta: meta("vpce-0fffffffffffffff0"), Type: trellis.ResourceEndpoint, Configuration: configuration.Ref(), VPCID: vpcID, State: trellis.EndpointAvailable}
+	put(st, []trellis.Noun{gateway, configuration, endpoint, &trellis.EndpointAddress{Account: account, EndpointID: endpoint.ID, Configuration: configuration.Ref(),
+		Addresses: []trellis.SubnetAddress{{Address: w.at}}},
+		&trellis.AccessLogSubscription{Meta: meta("als-0ffffffffffffffff"), Resource: configuration.Ref(), DestinationARN: "arn:aws:logs:eu-west-1:444455556666:log-group:bench"}})
 }
 
 // split is the action that gives the first target group 90 %.

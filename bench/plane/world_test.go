@@ -24,7 +24,7 @@ func TestChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.options.protocol, c.options.version = trellis.ProtocolHTTP, "HTTP1"
-			w := world{c.options, [2]netip.AddrPort{netip.MustParseAddrPort("10.20.0.10:9101"), netip.MustParseAddrPort("10.20.0.10:9102")}}
+			w := world{options: c.options, targets: [2]netip.AddrPort{netip.MustParseAddrPort("10.20.0.10:9101"), netip.MustParseAddrPort("10.20.0.10:9102")}}
 			p := &plane{state: w.state(), groups: targetgroup.New(targetgroup.Options{Region: region})}
 			p.change(func(*trellis.State) {})
 			for _, at := range c.found {
@@ -53,11 +53,23 @@ func TestChanges(t *testing.T) {
 
 // TestPassed makes the world of TLS that is passed through: its service leads to targets without a rule.
 func TestPassed(t *testing.T) {
-	w := world{options{protocol: trellis.ProtocolTLSPassthrough, rules: 50}, [2]netip.AddrPort{netip.MustParseAddrPort("10.20.0.10:9101"), netip.MustParseAddrPort("10.20.0.10:9102")}}
+	w := world{options: options{protocol: trellis.ProtocolTLSPassthrough, rules: 50}, targets: [2]netip.AddrPort{netip.MustParseAddrPort("10.20.0.10:9101"), netip.MustParseAddrPort("10.20.0.10:9102")}}
 	p := &plane{state: w.state(), groups: targetgroup.New(targetgroup.Options{Region: region})}
 	p.change(func(*trellis.State) {})
 	if !p.leads(passedName, "") {
 		t.Error("the service leads nowhere")
+	}
+}
+
+// TestCarried makes the world of a resource: it is where the listener is, and leads to the first target's address.
+func TestCarried(t *testing.T) {
+	at, target := netip.MustParseAddr("169.254.171.32"), netip.MustParseAddrPort("10.20.0.10:9101")
+	w := world{options: options{protocol: trellis.ProtocolTCP}, targets: [2]netip.AddrPort{target, target}, at: at, source: netip.MustParseAddr("169.254.171.1")}
+	p := &plane{state: w.state(), groups: targetgroup.New(targetgroup.Options{Region: region})}
+	p.change(func(*trellis.State) {})
+	r, ok := p.table.Load().Resource(vpcID, at)
+	if !ok || r.Configuration.Address != target.Addr() || !r.Configuration.Serves(9260) || r.Gateway.Interfaces[0].IPv4 != w.source {
+		t.Errorf("the resource is %+v, %t", r, ok)
 	}
 }
 
