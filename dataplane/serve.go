@@ -64,7 +64,7 @@ func (x *exchange) serve() {
 		x.asksForWebSocket()
 	}
 	switch {
-	case x.unserved || x.webSocket && x.group.Multiplexed():
+	case x.unserved:
 		x.answer(501, failClientProtocol)
 	case !x.carries():
 		x.answer(502, failTargetProtocol)

@@ -28,6 +28,10 @@ func (x *exchange) forwardStream() {
 	}
 	for range maxTargets {
 		t, err := x.open(body)
+		if errors.Is(err, http2.ErrConnect) {
+			x.answer(501, failTargetProtocol)
+			return
+		}
 		if err != nil {
 			x.answer(503, failTargetConnection)
 			return
@@ -58,6 +62,10 @@ func (x *exchange) open(body []byte) (*targetgroup.Stream, error) {
 	if x.group.Protocol == "HTTPS" {
 		scheme = "https"
 	}
+	upgrade := ""
+	if x.webSocket {
+		upgrade = webSocket
+	}
 	var last *targetgroup.Target
 	for range maxTargets {
 		target := x.pickOther(last)
@@ -65,9 +73,9 @@ func (x *exchange) open(body []byte) (*targetgroup.Stream, error) {
 			return nil, errNoTarget
 		}
 		x.rec.Target = target.Addr
-		t, b, _, err := w.pool.Open(target, x.req, scheme)
+		t, b, _, err := w.pool.Open(target, x.req, scheme, upgrade)
 		if errors.Is(err, unix.EMFILE) && w.makeRoom(nil, x.tenant.of) {
-			t, b, _, err = w.pool.Open(target, x.req, scheme)
+			t, b, _, err = w.pool.Open(target, x.req, scheme, upgrade)
 		}
 		if err != nil {
 			if target == last {
@@ -77,7 +85,7 @@ func (x *exchange) open(body []byte) (*targetgroup.Stream, error) {
 			continue
 		}
 		x.target = t
-		x.writeRequest(b, x.c.bodyDone() && len(body) == 0)
+		x.writeRequest(b, x.c.bodyDone() && len(body) == 0 && !x.webSocket)
 		t.SetWriteDeadline(w.loop.Now() + x.idle)
 		if len(body) > 0 {
 			if _, err := t.WriteData(body, true); err != nil {
@@ -126,6 +134,10 @@ func (x *exchange) relayStream(t *targetgroup.Stream, r *stream) (again bool) {
 			continue
 		}
 		x.rec.ResponseCode = head.Status
+		if x.webSocket && head.Status < 300 && !ended {
+			x.switchStreams(t, r)
+			return false
+		}
 		x.noteGRPC(head.Fields)
 		if r.head(nil, ended) != nil {
 			x.clientGone()
@@ -136,6 +148,15 @@ func (x *exchange) relayStream(t *targetgroup.Stream, r *stream) (again bool) {
 		}
 		return false
 	}
+}
+
+// switchStreams passes the target's consent to WebSocket on and carries what both sides send then (RFC 8441 5).
+func (x *exchange) switchStreams(t *targetgroup.Stream, r *stream) {
+	if _, _, err := r.switched(); err != nil {
+		x.clientGone()
+		return
+	}
+	x.rec.FailureReason = x.carry(r, t, nil)
 }
 
 // streamOn passes on the body of an answer and its trailers.

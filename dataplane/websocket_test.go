@@ -138,9 +138,102 @@ func TestWebSocketIdle(t *testing.T) {
 	})
 }
 
-// TestWebSocketHTTP2 asks for WebSocket by HTTP/2 (RFC 8441): rules see the GET that it is.
+// speaksHTTP2 is a target of HTTP/2 that allows extended CONNECT, or not, and answers WebSocket and what comes then in capitals.
+// To other requests it answers 413 at once, whatever is still to come, and says that it wants no more (RFC 9113 8.1).
+func speaksHTTP2(connect bool) func(net.Conn) {
+	return func(c net.Conn) {
+		if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+			return
+		}
+		f := http2.NewFramer(c, c)
+		f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		var settings []http2.Setting
+		if connect {
+			settings = append(settings, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
+		}
+		f.WriteSettings(settings...)
+		answer := func(id uint32, status string) {
+			var b bytes.Buffer
+			hpack.NewEncoder(&b).WriteField(hpack.HeaderField{Name: ":status", Value: status})
+			f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: b.Bytes(), EndHeaders: true})
+		}
+		for {
+			frame, err := f.ReadFrame()
+			if err != nil {
+				return
+			}
+			switch frame := frame.(type) {
+			case *http2.MetaHeadersFrame:
+				if frame.PseudoValue("method") == "CONNECT" && frame.PseudoValue("protocol") == "websocket" && !frame.StreamEnded() {
+					answer(frame.StreamID, "200")
+					f.WriteData(frame.StreamID, false, []byte("welcome\n"))
+					break
+				}
+				answer(frame.StreamID, "413")
+				f.WriteData(frame.StreamID, true, []byte("too much"))
+				if !frame.StreamEnded() {
+					f.WriteRSTStream(frame.StreamID, http2.ErrCodeNo)
+				}
+			case *http2.DataFrame:
+				f.WriteWindowUpdate(0, uint32(len(frame.Data())+1))
+				if connect {
+					f.WriteData(frame.StreamID, frame.StreamEnded(), bytes.ToUpper(frame.Data()))
+				}
+			}
+		}
+	}
+}
+
+// TestEarlyAnswerHTTP2 uploads to a target that answers before the body has come and resets the stream without an error: its
+// answer is the client's.
+func TestEarlyAnswerHTTP2(t *testing.T) {
+	w, client, base := versionsTo(t, trellis.ProtocolHTTP, trellis.ProtocolHTTP, "HTTP2", Options{}, behave(t, speaksHTTP2(false)))
+	for range 5 {
+		in, out := io.Pipe()
+		go func() {
+			piece := make([]byte, 64<<10)
+			for {
+				if _, err := out.Write(piece); err != nil { // the client has its answer
+					return
+				}
+			}
+		}()
+		resp, err := client.Post(base+"/", "text/plain", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		in.Close()
+		resp.Body.Close()
+		if resp.StatusCode != 413 || string(body) != "too much" || err != nil {
+			t.Errorf("%s %q %v", resp.Status, body, err)
+		}
+	}
+	w.settle()
+}
+
+// TestWebSocketHTTP2 asks for WebSocket by HTTP/2 (RFC 8441): rules see the GET that it is. Targets of HTTP/1.1 see one too,
+// targets of HTTP/2 a CONNECT if they take that.
 func TestWebSocketHTTP2(t *testing.T) {
-	w := newWorld(t, behave(t, shout(acceptOf)))
+	for name, c := range map[string]struct {
+		version string
+		target  func(net.Conn)
+		taken   bool
+	}{
+		"to HTTP/1.1":               {"HTTP1", shout(acceptOf), true},
+		"to HTTP/2":                 {"HTTP2", speaksHTTP2(true), true},
+		"to HTTP/2 without CONNECT": {"HTTP2", speaksHTTP2(false), false},
+	} {
+		t.Run(name, func(t *testing.T) { webSocketHTTP2(t, c.version, c.target, c.taken) })
+	}
+}
+
+// webSocketHTTP2 asks a target for WebSocket, twice, which it takes or does not.
+func webSocketHTTP2(t *testing.T, version string, target func(net.Conn), taken bool) {
+	w := newWorld(t, behave(t, target))
+	g := *must(trellis.Get[*trellis.TargetGroup](w.st, account+"/"+groupID))
+	g.ProtocolVersion = version
+	w.st.Put(&g)
 	w.st.Put(&trellis.Rule{Meta: meta("rule-get"), ServiceID: svcID, ListenerID: lisID, Name: "get", Priority: 1, Match: trellis.HTTPMatch{Method: "CONNECT"}, Action: trellis.Action{FixedResponse: 500}})
 	w.serve(Options{})
 	c := w.dial()
@@ -157,15 +250,17 @@ func TestWebSocketHTTP2(t *testing.T) {
 		}
 		f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: b.Bytes(), EndHeaders: true})
 	}
-	ask(1, "websocket")
-	f.WriteData(1, false, []byte("hello\n"))
-	ask(3, "connect-udp")
-	var text string
-	allowed, refused, ended := false, false, false
-	for !ended || !refused {
+	text, status, ended := map[uint32]string{}, map[uint32]string{}, map[uint32]bool{}
+	for _, id := range []uint32{1, 3} {
+		ask(id, "websocket")
+		f.WriteData(id, false, []byte("hello\n"))
+	}
+	ask(5, "connect-udp")
+	allowed := false
+	for !ended[1] || !ended[3] || !ended[5] {
 		frame, err := f.ReadFrame()
 		if err != nil {
-			t.Fatalf("%v after %q", err, text)
+			t.Fatalf("%v after %v", err, text)
 		}
 		switch frame := frame.(type) {
 		case *http2.SettingsFrame:
@@ -173,22 +268,28 @@ func TestWebSocketHTTP2(t *testing.T) {
 				allowed = true
 			}
 		case *http2.MetaHeadersFrame:
-			switch {
-			case frame.StreamID == 1 && frame.PseudoValue("status") != "200":
-				t.Fatalf("status %s", frame.PseudoValue("status"))
-			case frame.StreamID == 3:
-				refused = frame.PseudoValue("status") == "501"
-			}
+			id := frame.StreamID
+			status[id], ended[id] = frame.PseudoValue("status"), ended[id] || frame.StreamEnded()
 		case *http2.DataFrame:
-			if frame.StreamID == 1 {
-				if text += string(frame.Data()); strings.HasSuffix(text, "HELLO\n") && !ended {
-					f.WriteData(1, true, nil)
-				}
-				ended = ended || frame.StreamEnded()
+			id := frame.StreamID
+			if text[id] += string(frame.Data()); strings.HasSuffix(text[id], "HELLO\n") && !ended[id] {
+				f.WriteData(id, true, nil)
 			}
+			ended[id] = ended[id] || frame.StreamEnded()
 		}
 	}
-	if text != "welcome\nHELLO\n" || !allowed {
-		t.Errorf("%q, extended CONNECT allowed %t", text, allowed)
+	want := "501 Not Implemented"
+	if taken {
+		want = "200 welcome\nHELLO\n"
 	}
+	for _, id := range []uint32{1, 3} {
+		if got := status[id] + " " + text[id]; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if status[5] != "501" || !allowed {
+		t.Errorf("another protocol: %s; extended CONNECT allowed %t", status[5], allowed)
+	}
+	c.Close()
+	w.settle()
 }

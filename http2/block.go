@@ -59,7 +59,7 @@ func (s *Stream) writable() error {
 }
 
 // Open starts a request on a stream of its own, with h's method, host, path and query: of h's fields, none is written
-// yet. upgrade is the protocol that an extended CONNECT asks for (RFC 8441), or "". The error is ErrBusy when a stream
+// yet. upgrade is the protocol that an extended CONNECT asks for, whatever h's method is (RFC 8441), or "". The error is ErrBusy when a stream
 // must end, or something must be sent, first; ErrDraining, ErrExhausted or ErrClosed when the connection will take no more;
 // ErrConnect when the server doesn't take extended CONNECT.
 func (c *Conn) Open(h *http1.Head, scheme, upgrade string) (*Stream, *Block, error) {
@@ -73,9 +73,11 @@ func (c *Conn) Open(h *http1.Head, scheme, upgrade string) (*Stream, *Block, err
 	c.next += 2
 	s.toHead = h.Method == "HEAD"
 	b := c.begin(s)
-	out := c.enc.field(c.out, ":method", h.Method, false)
-	if upgrade != "" {
-		out = c.enc.field(out, ":protocol", upgrade, false)
+	out := c.out
+	if upgrade == "" {
+		out = c.enc.field(out, ":method", h.Method, false)
+	} else {
+		out = c.enc.field(c.enc.field(out, ":method", "CONNECT", false), ":protocol", upgrade, false)
 	}
 	out = c.enc.field(out, ":scheme", scheme, false)
 	if h.Host != "" {

@@ -37,8 +37,9 @@ func (g *Group) Multiplexed() bool {
 
 // Open begins a request to a target: on a connection that is there, or on a new one, for which the calling fiber waits.
 // The caller writes the fields and sends the block at once, and releases the stream in the end. reused tells that the
-// connection was there.
-func (p *Pool) Open(t *Target, h *http1.Head, scheme string) (s *Stream, b *http2.Block, reused bool, err error) {
+// connection was there. upgrade is the protocol that an extended CONNECT asks for, or "": the error is http2.ErrConnect when
+// the target doesn't take that.
+func (p *Pool) Open(t *Target, h *http1.Head, scheme, upgrade string) (s *Stream, b *http2.Block, reused bool, err error) {
 	until := p.loop.Now() + dialTimeout
 	for {
 		r := p.reserve(t)
@@ -46,13 +47,28 @@ func (p *Pool) Open(t *Target, h *http1.Head, scheme string) (s *Stream, b *http
 			if c.settling {
 				continue
 			}
-			if x, b, err := c.session.Open(h, scheme, ""); err == nil {
+			x, b, err := c.session.Open(h, scheme, upgrade)
+			if err == nil {
 				c.SetReadDeadline(0)
 				return &Stream{x, t}, b, reused, nil
 			}
+			if errors.Is(err, http2.ErrConnect) {
+				return nil, nil, reused, fmt.Errorf("target %s: %w", t.ID, err)
+			}
 		}
 		if !r.dialing {
-			break
+			c, err := p.dialSession(t)
+			if err != nil {
+				return nil, nil, false, err
+			}
+			if upgrade != "" {
+				continue // when the target has said whether it takes that
+			}
+			x, b, err := c.session.Open(h, scheme, "")
+			if err != nil {
+				return nil, nil, false, fmt.Errorf("target %s: %w", t.ID, err)
+			}
+			return &Stream{x, t}, b, false, nil
 		}
 		// Others wait for the same: one connection will do for many.
 		dialed := new(reactor.Signal)
@@ -62,15 +78,6 @@ func (p *Pool) Open(t *Target, h *http1.Head, scheme string) (s *Stream, b *http
 		}
 		reused = true
 	}
-	c, err := p.dialSession(t)
-	if err != nil {
-		return nil, nil, false, err
-	}
-	x, b, err := c.session.Open(h, scheme, "")
-	if err != nil {
-		return nil, nil, false, fmt.Errorf("target %s: %w", t.ID, err)
-	}
-	return &Stream{x, t}, b, false, nil
 }
 
 // dialSession opens a connection of HTTP/2. Until the target has said how many requests it takes at a time, whoever has opened
