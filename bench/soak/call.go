@@ -66,7 +66,18 @@ func classify(err error, body bool) string {
 		return errCut
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED):
 		return errReset
-	case errors.Is(err, io.EOF), strings.Contains(err.Error(), "server closed idle connection"): // net/http exports no such error
+	}
+	for _, known := range []struct{ text, kind string }{ // net/http exports no such errors
+		{"server closed idle connection", errClosed}, {"GOAWAY", errClosed}, {"client connection lost", errClosed}, {"client conn", errClosed}, {"stream error: ", errReset},
+	} {
+		if strings.Contains(err.Error(), known.text) {
+			if body {
+				return errCut
+			}
+			return known.kind
+		}
+	}
+	if errors.Is(err, io.EOF) {
 		return errClosed
 	}
 	return errOther

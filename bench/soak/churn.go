@@ -49,7 +49,8 @@ type operation struct {
 func (c *churn) run(ctx context.Context, seed uint64) {
 	quick := []operation{{"default action", 3, c.shiftDefault}, {"rule", 4, c.shiftRule}, {"auth policy", 2, c.flipPolicy}, {"target", 2, c.member}, {"same auth policy", 1, c.samePolicy}}
 	slow := []operation{{"service", 4, c.serviceLife}, {"listener", 3, c.listenerLife}, {"security group", 2, c.securityGroup}, {"instance", 2, c.instanceLife},
-		{"VPC association", 2, c.associationLife}, {"access log", 1, c.accessLog}}
+		{"VPC association", 2, c.associationLife}, {"access log", 1, c.accessLog}, {"certificate", 2, c.swapCertificate}, {"drain", 2, c.drainWeb},
+		{"resource association", 2, c.resourceLife}}
 	var lanes sync.WaitGroup
 	lanes.Go(func() { c.lane(ctx, rand.New(rand.NewPCG(seed, 1)), quick, c.rate) })
 	lanes.Go(func() { c.lane(ctx, rand.New(rand.NewPCG(seed, 2)), slow, 2) })

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ const callTimeout = 25 * time.Second
 
 // clientConfig is what a client is told, as JSON in SOAK_CLIENT.
 type clientConfig struct {
-	Kind     string            `json:"kind"`     // go, signed, odd, curl, probe, python, node
+	Kind     string            `json:"kind"`     // go, signed, odd, speak, curl, probe, python, node
 	Services map[string]string `json:"services"` // which may be called: name in the world → DNS name
 	Wants    []string          `json:"wants"`    // targets of the service mix
 	Rate     float64           `json:"rate"`     // calls in a second
@@ -34,6 +35,7 @@ type clientConfig struct {
 	Rules    int               `json:"rules"` // of the service shift
 	Big      int64             `json:"big"`   // bytes of the biggest body
 	IPv6     bool              `json:"ipv6"`  // connect to the AAAA address
+	Root     string            `json:"root"`  // file of the authority's certificate
 }
 
 // abilities are the cases that each target of the service mix can answer. What Python's and Node's clients call is a
@@ -52,7 +54,8 @@ var abilities = map[string][]string{
 // plan is one request to be made.
 type plan struct {
 	service, kind, want string
-	rule                int // of the service shift, from 1
+	host                string // empty: that of the service
+	rule                int    // of the service shift, from 1
 	method, path, nonce string
 	upload              int64 // bytes to send; -1 for none
 	size                int64 // bytes that the answer's body must have; -1: the checksum of the upload, -2: not looked at
@@ -142,9 +145,10 @@ type bornConn struct {
 
 // caller makes calls with Go's net/http.
 type caller struct {
-	cfg  *clientConfig
-	http *http.Client
-	sign func(*http.Request) error // nil: unsigned
+	cfg    *clientConfig
+	scheme string
+	http   *http.Client
+	sign   func(*http.Request) error // nil: unsigned
 }
 
 // newCaller returns a caller with connections of its own.
@@ -162,7 +166,7 @@ func newCaller(cfg *clientConfig) *caller {
 		}
 		return bornConn{c, time.Now()}, nil
 	}
-	return &caller{cfg: cfg, http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &caller{cfg: cfg, scheme: "http", http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // do makes a planned call and checks the answer.
@@ -174,7 +178,11 @@ func (k *caller) do(p *plan) *call {
 	defer cancel()
 	conn := ""
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
-		if b, ok := i.Conn.(bornConn); ok {
+		nc := i.Conn
+		if secure, ok := nc.(*tls.Conn); ok {
+			nc = secure.NetConn()
+		}
+		if b, ok := nc.(bornConn); ok {
 			c.Born = b.at.UnixNano()
 		}
 		conn = fmt.Sprintf("%s→%s reused=%t", i.Conn.LocalAddr(), i.Conn.RemoteAddr(), i.Reused)
@@ -183,7 +191,11 @@ func (k *caller) do(p *plan) *call {
 	if p.upload >= 0 {
 		body = newPattern(p.nonce, p.upload)
 	}
-	req, err := http.NewRequestWithContext(ctx, p.method, "http://"+k.cfg.Services[p.service]+p.path, body)
+	host := p.host
+	if host == "" {
+		host = k.cfg.Services[p.service]
+	}
+	req, err := http.NewRequestWithContext(ctx, p.method, k.scheme+"://"+host+p.path, body)
 	if err != nil {
 		c.fail(errOther, "%v", err)
 		return c
@@ -283,6 +295,9 @@ func playClient() error {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
+	if cfg.Kind == "speak" {
+		return speak(&cfg, out)
+	}
 	var services []string
 	for s := range cfg.Services {
 		services = append(services, s)

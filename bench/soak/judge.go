@@ -98,6 +98,7 @@ type judge struct {
 	rules   []*timeline     // of its rules, "" while there is none
 	policy  *timeline       // of the service flip: allow or deny
 	members *timeline       // targets registered in the service members, joined by a blank
+	web     *timeline       // targets that get new calls of the service web, joined by a blank
 	others  map[string][]string
 
 	mu          sync.Mutex
@@ -118,7 +119,7 @@ type judge struct {
 
 // newJudge returns a judge that has seen nothing.
 func newJudge(targets []*target, shiftRules int) *judge {
-	j := &judge{leaving: map[string]bool{}, shift: newTimeline(""), policy: newTimeline("allow"), members: newTimeline("m1 m2"), others: map[string][]string{},
+	j := &judge{leaving: map[string]bool{}, shift: newTimeline(""), policy: newTimeline("allow"), members: newTimeline("m1 m2"), web: newTimeline(strings.Join(webTargets, " ")), others: map[string][]string{},
 		counts: map[string]int{}, perClient: map[string]int{}, kinds: map[string]int{}, perTarget: map[string]int{}, races: map[string]int{}, perCase: map[string]int{},
 		racesOf: map[string]int{}, probes: map[string]chan *call{}}
 	for range shiftRules {
@@ -334,6 +335,10 @@ func (j *judge) expect(c *call) (targets []string, why string) {
 		}
 	case "members":
 		for _, v := range j.members.valid(c.Start, c.End) {
+			targets = append(targets, strings.Fields(v)...)
+		}
+	case "web":
+		for _, v := range j.web.valid(c.Start, c.End) {
 			targets = append(targets, strings.Fields(v)...)
 		}
 	case "shift":

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,9 @@ type target struct {
 	proc                    *process
 }
 
+// own tells whether the target is this very program.
+func (t *target) own() bool { return slices.Contains([]string{"go", "raw", "web", "lines"}, t.runtime) }
+
 // allTargets are the targets of the world. The names of those of the service mix are those of abilities.
 func allTargets() []*target {
 	return []*target{
@@ -57,6 +61,9 @@ func allTargets() []*target {
 		{name: "m1", runtime: "go", instance: "t-m1", port: 8080, services: []string{"members"}},
 		{name: "m2", runtime: "go", instance: "t-m2", port: 8080, services: []string{"members"}},
 		{name: "bgo", runtime: "go", instance: "o-go", port: 8080, services: []string{"other"}},
+		{name: "w1", runtime: "web", instance: "t-m1", port: webPort},
+		{name: "w2", runtime: "web", instance: "t-m2", port: webPort},
+		{name: "lines", runtime: "lines", instance: "t-go", port: linesPort},
 		{name: "raw", runtime: "raw", instance: "t-raw", port: 8081, services: []string{"mix"}, leaves: true},
 		{name: "threads", runtime: "python3", instance: "t-python", port: 8082, services: []string{"mix"}, leaves: true},
 		{name: "asyncio", runtime: "python3", instance: "t-python", port: 8083, services: []string{"mix"}, leaves: true},
@@ -91,7 +98,7 @@ func prepareTargets(targets []*target, dir string) error {
 	}
 	for _, t := range targets {
 		program := self
-		if t.runtime != "go" && t.runtime != "raw" {
+		if !t.own() {
 			if program, err = findRuntime(t.runtime); err != nil {
 				t.missing = err.Error()
 				continue

@@ -9,7 +9,7 @@ import (
 // remove deletes, through the API, everything that the accounts have, whoever made it: what churn has left goes too.
 // The order is that of references: first what refers, then what is referred to.
 func (w *world) remove(ctx context.Context) error {
-	for _, step := range []func(context.Context, string) error{w.removeAssociations, w.removeServices, w.removeInstances, w.removeVPCs} {
+	for _, step := range []func(context.Context, string) error{w.removeAssociations, w.removeSpeaking, w.removeServices, w.removeCertificates, w.removeInstances, w.removeVPCs} {
 		for _, account := range []string{accountB, accountA} {
 			if err := step(ctx, account); err != nil {
 				return fmt.Errorf("remove what %s has: %w", account, err)

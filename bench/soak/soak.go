@@ -104,7 +104,7 @@ func (s *soak) prepare(r *report) (err error) {
 		return err
 	}
 	for _, t := range s.targets {
-		if t.missing == "" && s.plain && t.runtime != "go" && t.runtime != "raw" {
+		if t.missing == "" && s.plain && !t.own() {
 			t.missing = "-plain"
 		}
 		if t.missing != "" {
@@ -131,7 +131,7 @@ func (s *soak) begin(ctx context.Context, r *report) (err error) {
 	if r.Start, err = s.daemon.leastOf(ctx, measures, 500*time.Millisecond); err != nil {
 		return err
 	}
-	s.say("making the world: 2 accounts, 3 VPCs, 8 services")
+	s.say("making the world: 2 accounts, 3 VPCs, 10 services, 2 resources")
 	s.world, err = makeWorld(ctx, s.daemon, s.targets, func(w *world) error {
 		s.world = w
 		return s.startProcesses()
@@ -139,7 +139,7 @@ func (s *soak) begin(ctx context.Context, r *report) (err error) {
 	if err != nil {
 		return err
 	}
-	s.judge.others = map[string][]string{"iam": {"go"}, "flip": {"go"}, "six": {"six"}, "other": {"bgo"}}
+	s.judge.others = map[string][]string{"iam": {"go"}, "flip": {"go"}, "six": {"six"}, "other": {"bgo"}, "kept": webTargets, "lines": {"lines"}}
 	s.judge.shift = newTimeline("sa")
 	s.say("waiting until the targets are healthy")
 	if err := s.awaitHealthy(ctx); err != nil {
@@ -204,6 +204,9 @@ func (s *soak) makeClients(r *report) {
 	add("signed", "signed-other", "o-client", 0.05, false, nil, "iam", "flip")
 	add("odd", "odd", "c-odd", 0.1, false, nil)
 	s.clients[len(s.clients)-1].config.Services = hosts("mix")
+	add("speak", "speak", "c-speak", 0.3, false, nil, "web")
+	speaks := &s.clients[len(s.clients)-1].config
+	speaks.Services["lines"], speaks.Root = s.world.speaking.lines, filepath.Join(s.daemon.dir, "ca.pem")
 	for _, script := range []struct {
 		kind, runtime, file string
 		part                float64

@@ -155,6 +155,9 @@ func TestJudge(t *testing.T) {
 		{"by the default action", classOK, call{Service: "shift", Case: "echo", Rule: 1, From: "sa", Status: 200}, func(j *judge) { j.shift = newTimeline("sa") }},
 		{"by a rule", classOK, call{Service: "shift", Case: "echo", Rule: 1, From: "sb", Status: 200}, func(j *judge) { j.rules[0].change("sb", func() error { return nil }) }},
 		{"past a rule", classUnexplained, call{Service: "shift", Case: "echo", Rule: 1, From: "sa", Status: 200}, func(j *judge) { j.rules[0].change("sb", func() error { return nil }) }},
+		{"a new call of a target that is drained", classUnexplained, call{Service: "web", Case: "h2 echo", From: "w2", Status: 200}, func(j *judge) { j.web.change("w1", func() error { return nil }) }},
+		{"over a stream that was there before its target is drained", classOK, call{Service: "kept", Case: "stream", Want: "w2", From: "w2", Status: 200}, func(j *judge) { j.web.change("w1", func() error { return nil }) }},
+		{"a stream that is cut when its target is drained", classUnexplained, call{Service: "kept", Case: "stream", Want: "w2", Err: errReset}, func(j *judge) { j.web.change("w1", func() error { return nil }) }},
 		{"while Trellis starts", classRestart, call{Service: "six", Case: "echo", Err: errRefused}, func(j *judge) { j.begin(classRestart) }},
 		{"a wrong body while Trellis starts", classUnexplained, call{Service: "six", Case: "echo", From: "six", Status: 200, Err: errWrong}, func(j *judge) { j.begin(classRestart) }},
 		{"a name not found under a target's fault", classUnexplained, call{Service: "mix", Case: "echo", Want: "go", Err: errResolve}, func(j *judge) { j.begin("killed", "go") }},
@@ -165,7 +168,7 @@ func TestJudge(t *testing.T) {
 		}},
 	} {
 		j := newJudge([]*target{{name: "node", leaves: true}, {name: "go"}}, shiftRules)
-		j.others = map[string][]string{"flip": {"go"}, "iam": {"go"}}
+		j.others = map[string][]string{"flip": {"go"}, "iam": {"go"}, "kept": webTargets}
 		if c.before != nil {
 			c.before(j)
 		}

@@ -233,8 +233,13 @@ func playTarget(kind string) error {
 	if err != nil {
 		return err
 	}
-	if kind == "raw" {
-		return rawTarget{os.Getenv("SOAK_NAME")}.serve(ln)
+	switch name := os.Getenv("SOAK_NAME"); kind {
+	case "raw":
+		return rawTarget{name}.serve(ln)
+	case "web":
+		return serveWeb(ln, name)
+	case "lines":
+		return serveLines(ln, name)
 	}
 	corrupt, _ := strconv.Atoi(os.Getenv("SOAK_CORRUPT")) // absent is never
 	srv := &http.Server{Handler: newGoTarget(os.Getenv("SOAK_NAME"), corrupt), ReadHeaderTimeout: 10 * time.Second}

@@ -57,6 +57,7 @@ type world struct {
 	clientsSecond  string // the association of VPC clients with it
 	wants          []string
 	deregisterable string // id of the group of the service members
+	speaking       speaking
 }
 
 // forward is an action.
@@ -104,7 +105,10 @@ func makeWorld(ctx context.Context, d *daemon, targets []*target, started func(*
 	if err := w.makeNetworks(ctx); err != nil {
 		return w, err
 	}
-	return w, w.makeServices(ctx, targets)
+	if err := w.makeServices(ctx, targets); err != nil {
+		return w, err
+	}
+	return w, w.makeSpeaking(ctx)
 }
 
 // makeAccounts makes an organization of two accounts, each with a role for clients.
@@ -161,13 +165,14 @@ func (w *world) makeVPC(ctx context.Context, account, cidr string) (*vpcNoun, er
 		return v, err
 	}
 	v.group = group.text("GroupId")
-	// Targets: what comes from VPC Lattice. Clients, as the association's group: HTTP, and the listeners that churn makes.
+	// Targets: what comes from VPC Lattice, and from the resource gateway. Clients, as the association's group: HTTP, TLS, resources,
+	// and the listeners that churn makes.
 	open := func(from, to int, v4, v6 string) in {
 		return in{"IpProtocol": "tcp", "FromPort": from, "ToPort": to, "IpRanges": []any{in{"CidrIp": v4}}, "Ipv6Ranges": []any{in{"CidrIpv6": v6}}}
 	}
 	_, err = w.d.call(ctx, account, "ec2 AuthorizeSecurityGroupIngress", in{"GroupId": v.group, "IpPermissions": []any{
 		open(8080, 8099, trellis.LatticeBlock4.String(), trellis.LatticeBlock6.String()),
-		open(80, 80, cidr, v.block6), open(churnPort, churnPort+99, cidr, v.block6)}})
+		open(80, 80, cidr, v.block6), open(443, 443, cidr, v.block6), open(8080, 8099, cidr, v.block6), open(churnPort, churnPort+99, cidr, v.block6)}})
 	return v, err
 }
 
@@ -215,7 +220,7 @@ func (w *world) makeInstances(ctx context.Context, targets []*target) (err error
 	for _, i := range []struct{ name, vpc, ip string }{
 		{"t-go", "targets", "10.0.1.10"}, {"t-raw", "targets", "10.0.1.11"}, {"t-python", "targets", "10.0.1.12"}, {"t-node", "targets", "10.0.1.13"},
 		{"t-c", "targets", "10.0.1.14"}, {"t-m1", "targets", "10.0.1.15"}, {"t-m2", "targets", "10.0.1.16"}, {"o-go", "other", "10.0.1.10"},
-		{"c-go", "clients", ""}, {"c-odd", "clients", ""}, {"c-scripts", "clients", ""}, {"c-probe", "clients", ""}, {"o-client", "other", ""},
+		{"c-go", "clients", ""}, {"c-odd", "clients", ""}, {"c-scripts", "clients", ""}, {"c-probe", "clients", ""}, {"c-speak", "clients", ""}, {"o-client", "other", ""},
 	} {
 		if i.ip != "" && !used[i.name] {
 			continue
