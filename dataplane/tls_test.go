@@ -44,6 +44,9 @@ func newKeys(t testing.TB) *keys {
 	return k
 }
 
+// rsaKey is the key of all certificates of the tests that have one of RSA: it takes long to make.
+var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 // issue makes a self-signed certificate that clients of the test trust.
 func (k *keys) issue(t testing.TB, name string, curve bool) *tls.Certificate {
 	t.Helper()
@@ -56,7 +59,7 @@ func (k *keys) issue(t testing.TB, name string, curve bool) *tls.Certificate {
 		}
 		key, public = p, p.Public()
 	} else {
-		p, err := rsa.GenerateKey(rand.Reader, 2048)
+		p, err := rsaKey()
 		if err != nil {
 			t.Fatal(err)
 		}
