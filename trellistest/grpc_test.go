@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -73,15 +75,20 @@ func (s *grpcService) makeGroup(t *testing.T, tr *Trellis, name string) string {
 // run runs a target at a port and waits until it listens.
 func (s *grpcService) run(t *testing.T, tr *Trellis, listen, name string) {
 	t.Helper()
-	tr.Run(t, s.targets.instances[0], self(t, "target", listen, name)...)
+	s.start(t, tr, listen, self(t, "target", listen, name)...)
+}
+
+// start is run with any program.
+func (s *grpcService) start(t *testing.T, tr *Trellis, listen string, command ...string) {
+	t.Helper()
+	tr.Run(t, s.targets.instances[0], command...)
 	tr.Inside(t, s.targets.instances[0], "bash", "-c", "until exec 3<>/dev/tcp/10.0.12.31/${0#:}; do sleep 0.05; done 2>/dev/null", listen)
 }
 
-// TestGRPC makes calls of gRPC with Go's, Python's and Node's clients: each sees the same.
-func TestGRPC(t *testing.T) {
-	t.Parallel()
-	tr := Start(t)
-	s := makeGRPC(t, tr)
+// prepareCalls makes what wantCalls needs: a target at port 8081 that a call ends, a group without targets, and a policy that
+// denies.
+func (s *grpcService) prepareCalls(t *testing.T, tr *Trellis) {
+	t.Helper()
 	mortal := s.makeGroup(t, tr, "mortal")
 	tr.Call(t, "", "vpc-lattice", "RegisterTargets", map[string]any{"targetGroupIdentifier": mortal, "targets": []any{map[string]any{"id": "10.0.12.31", "port": 8081}}})
 	for i, to := range []struct{ name, path, group string }{{"mortal", "/calls.Calls/Exit", mortal}, {"nobody", "/calls.Calls/Nowhere", s.makeGroup(t, tr, "nobody")}} {
@@ -92,45 +99,61 @@ func TestGRPC(t *testing.T) {
 	tr.Call(t, "", "vpc-lattice", "PutAuthPolicy", map[string]any{"resourceIdentifier": s.id, "policy": `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*"},
 		{"Effect":"Deny","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*/calls.Calls/Denied"}]}`})
+}
+
+// wantCalls is how the calls end that each client makes.
+var wantCalls = map[string]string{
+	"unary":    "hello, seen mine, end mine, data 00ff",
+	"upload":   "1000 messages, 500000 bytes",
+	"download": "5000 messages, 500000 bytes",
+	"talk":     "100 answers",
+	"deadline": "DEADLINE_EXCEEDED ended",
+	"cancel":   "CANCELLED ended",
+	"status":   "FAILED_PRECONDITION not now: 100 % of ü",
+	"large":    "4000000 bytes",
+	"many":     "500 answers",
+	"denied":   "PERMISSION_DENIED not authorized",
+	"nowhere":  "UNAVAILABLE",
+	"exit":     "hello UNAVAILABLE UNAVAILABLE",
+}
+
+// makeCalls runs a client and holds what it says against wantCalls. who says what is special about it.
+func (s *grpcService) makeCalls(t *testing.T, tr *Trellis, who string, client []string) {
+	t.Helper()
+	got := map[string]string{}
+	out := tr.Inside(t, s.clients.instances[0], append(client, s.address, s.root)...)
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%s: %v in %q", who, err, out)
+	}
+	for name, want := range wantCalls {
+		if got[name] != want {
+			t.Errorf("%s %s: %q, want %q", who, name, got[name], want)
+		}
+	}
+	if len(got) != len(wantCalls) {
+		t.Errorf("%s made the calls %v", who, got)
+	}
+}
+
+// TestGRPC makes calls of gRPC with Go's, Python's and Node's clients: each sees the same.
+func TestGRPC(t *testing.T) {
+	t.Parallel()
+	tr := Start(t)
+	s := makeGRPC(t, tr)
+	s.prepareCalls(t, tr)
 	tr.Call(t, "", "logs", "CreateLogGroup", map[string]any{"logGroupName": "/calls"})
 	tr.Call(t, "", "vpc-lattice", "CreateAccessLogSubscription", map[string]any{"resourceIdentifier": s.network,
 		"destinationArn": "arn:aws:logs:" + tr.Region + ":111122223333:log-group:/calls"})
-	want := map[string]string{
-		"unary":    "hello, seen mine, end mine, data 00ff",
-		"upload":   "1000 messages, 500000 bytes",
-		"download": "5000 messages, 500000 bytes",
-		"talk":     "100 answers",
-		"deadline": "DEADLINE_EXCEEDED ended",
-		"cancel":   "CANCELLED ended",
-		"status":   "FAILED_PRECONDITION not now: 100 % of ü",
-		"large":    "4000000 bytes",
-		"many":     "500 answers",
-		"denied":   "PERMISSION_DENIED not authorized",
-		"nowhere":  "UNAVAILABLE",
-		"exit":     "hello UNAVAILABLE UNAVAILABLE",
-	}
 	for _, client := range []struct {
 		name    string
 		command []string
 	}{
 		{"Go", self(t, "client")},
 		{"Python", []string{filepath.Join(venv(t, "grpc"), "bin", "python3"), testdata(t, "grpc_client.py")}},
-		{"Node", []string{"env", "NODE_PATH=" + filepath.Join(tools(t, "grpc-node"), "node_modules"), "node", testdata(t, "grpc_client.js")}},
+		{"Node", append(node(t), testdata(t, "grpc_client.js"))},
 	} {
 		s.run(t, tr, ":8081", "mortal")
-		got := map[string]string{}
-		out := tr.Inside(t, s.clients.instances[0], append(client.command, s.address, s.root)...)
-		if err := json.Unmarshal([]byte(out), &got); err != nil {
-			t.Fatalf("%s: %v in %q", client.name, err, out)
-		}
-		for name, want := range want {
-			if got[name] != want {
-				t.Errorf("%s %s: %q, want %q", client.name, name, got[name], want)
-			}
-		}
-		if len(got) != len(want) {
-			t.Errorf("%s made the calls %v", client.name, got)
-		}
+		s.makeCalls(t, tr, client.name, client.command)
 	}
 	for _, count := range []struct{ pattern, want string }{
 		{`{ $.protocol = "HTTP/2" && $.grpcResponseCode = 7 && $.responseCode = 403 && $.authDeniedReason = "Service" }`, "3"},
@@ -140,6 +163,36 @@ func TestGRPC(t *testing.T) {
 		{`{ $.requestPath = "/calls.Calls/Exit" && $.failureReason = "TargetConnectionClosed" && $.responseCode = 200 && $.grpcResponseCode = 14 }`, "3"},
 	} {
 		tr.Await(t, "", "logs", "FilterLogEvents", map[string]any{"logGroupName": "/calls", "filterPattern": count.pattern}, "length(events)", count.want)
+	}
+}
+
+// node is how to run a script with the packages of gRPC for Node.
+func node(t *testing.T) []string {
+	t.Helper()
+	return []string{"env", "NODE_PATH=" + filepath.Join(tools(t, "grpc-node"), "node_modules"), "node"}
+}
+
+// TestGRPCTargets makes the same calls to targets in Python and Node.
+func TestGRPCTargets(t *testing.T) {
+	t.Parallel()
+	tr := Start(t)
+	s := makeGRPC(t, tr)
+	s.prepareCalls(t, tr)
+	for _, target := range []struct {
+		name, port string
+		command    []string
+	}{
+		{"Python", "8082", []string{filepath.Join(venv(t, "grpc"), "bin", "python3"), testdata(t, "grpc_target.py")}},
+		{"Node", "8083", append(node(t), testdata(t, "grpc_target.js"))},
+	} {
+		for _, port := range []string{target.port, "8081"} {
+			s.start(t, tr, ":"+port, append(target.command, port)...)
+		}
+		group := s.makeGroup(t, tr, strings.ToLower(target.name))
+		at, _ := strconv.Atoi(target.port)
+		tr.Call(t, "", "vpc-lattice", "RegisterTargets", map[string]any{"targetGroupIdentifier": group, "targets": []any{map[string]any{"id": "10.0.12.31", "port": at}}})
+		tr.Call(t, "", "vpc-lattice", "UpdateListener", map[string]any{"serviceIdentifier": s.id, "listenerIdentifier": s.listener, "defaultAction": forwardTo(group)})
+		s.makeCalls(t, tr, target.name+"'s target", self(t, "client"))
 	}
 }
 
