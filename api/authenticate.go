@@ -8,6 +8,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api/wire"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/sigv4"
 )
 
@@ -53,6 +54,10 @@ func (s *Server) serviceOf(r *wire.Request, a *sigv4.Authorization, signed bool)
 // authenticate verifies the request's signature and notes who called. Errors have the codes of the JSON
 // protocols; translate gives them the service's own.
 func (x *exchange) authenticate(a *sigv4.Authorization, signed bool, parse error) error {
+	if x.open() {
+		x.call.Caller = x.with(&authpolicy.Caller{Principal: trellis.Principal{Type: trellis.PrincipalAnonymous}})
+		return nil
+	}
 	if !signed {
 		return trellis.NewError(403, codeMissingToken, "Missing Authentication Token")
 	}
@@ -75,11 +80,31 @@ func (x *exchange) authenticate(a *sigv4.Authorization, signed bool, parse error
 	if err := key.Verify(&x.signed, a, check, &scratch); err != nil {
 		return signatureError(err)
 	}
-	// What is known of this request alone joins the caller's conditions; the caller is shared, so it is copied.
-	own := *caller
-	own.Context = map[string][]string{"aws:sourceip": {x.call.SourceIP}, "aws:requestedregion": {x.server.options.Region}}
-	x.call.Caller, x.call.Account, x.call.Region = &own, caller.Principal.Account, a.Region
+	if p := &caller.Principal; a.Service == "iam" && p.Type != trellis.PrincipalAssumedRole && !p.TokenIssuedAt.IsZero() {
+		// Sessions of users and federated users can't call IAM (STS API reference, GetSessionToken and GetFederationToken).
+		return trellis.NewError(403, codeUnrecognized, "The security token included in the request is invalid")
+	}
+	x.call.Caller, x.call.Account, x.call.Region = x.with(caller), caller.Principal.Account, a.Region
 	return nil
+}
+
+// with is a caller with what is known of this request alone as conditions. Callers are shared, so it is a copy.
+func (x *exchange) with(c *authpolicy.Caller) *authpolicy.Caller {
+	own := *c
+	own.Context = map[string][]string{"aws:sourceip": {x.call.SourceIP}, "aws:requestedregion": {x.server.options.Region}}
+	for k, v := range c.Context { // of the session
+		own.Context[k] = v
+	}
+	return &own
+}
+
+// open tells whether a request is of an operation that takes unsigned ones.
+func (x *exchange) open() bool {
+	if x.service == nil || !x.service.open {
+		return false
+	}
+	message, err := x.service.codec.Read(&x.request)
+	return err == nil && x.service.rows[message.Operation.Name].unsigned
 }
 
 // signatureError makes a client's error of what package sigv4 says.

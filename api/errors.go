@@ -85,7 +85,7 @@ func (v *served) translate(e *trellis.Error, op *wire.Operation) *trellis.Error 
 			code = codeExpiredToken // EC2 has one code for all that came too late, which clients set their clocks by
 		}
 		f, common := forms[code]
-		if common && m.ErrorStatus(e.Code) == 0 {
+		if common && (op == nil || m.ErrorStatus(e.Code) == 0) { // before the operation is known, it is about the signature
 			t.Code, t.Status = f.code, f.status
 			if f.message != "" {
 				t.Message = f.message

@@ -68,6 +68,7 @@ type served struct {
 	Service
 	codec *wire.Codec
 	rows  map[string]*Operation
+	open  bool // has operations that take unsigned requests
 }
 
 // NewServer compiles the services' models. It panics when a table is wrong, which is a mistake of the program
@@ -95,6 +96,7 @@ func NewServer(o Options) *Server {
 		v := &served{Service: service, codec: codec, rows: map[string]*Operation{}}
 		for i := range service.Operations {
 			v.rows[service.Operations[i].Name] = &service.Operations[i]
+			v.open = v.open || service.Operations[i].unsigned
 		}
 		s.services = append(s.services, v)
 		s.bySigner[service.Model.SigningName] = v

@@ -21,6 +21,7 @@ type Service struct {
 type Operation struct {
 	Name      string
 	Served    bool
+	unsigned  bool // signatures are not looked at
 	unchecked []string
 	in        reflect.Type
 	serve     func(ctx context.Context, c *Call, in any) (any, error)
@@ -44,6 +45,13 @@ func Op[In, Out any](name string, serve func(ctx context.Context, c *Call, in *I
 
 // Unserved is a row for an operation that is known but not served: it answers a modelled error that says so.
 func Unserved(name string) Operation { return Operation{Name: name} }
+
+// Unsigned takes requests of the operation from everybody: what they bring, a token of another issuer for example, is
+// the operation's to verify. A signature is not looked at, and the call's Caller is anonymous.
+func (o Operation) Unsigned() Operation {
+	o.unsigned = true
+	return o
+}
 
 // Unchecked frees top-level fields (wire names) from the check of length, pattern and enumeration, because the
 // operation takes more than the model says and checks by itself.

@@ -31,7 +31,7 @@ func keysOf(tx *store.Tx, account, user string) ([]*trellis.AccessKey, error) {
 // CreateAccessKey makes an access key for a user. Its secret is in the answer and is never shown again.
 func (i *Identity) CreateAccessKey(ctx context.Context, c *authpolicy.Caller, user string) (*trellis.AccessKey, trellis.Revision, error) {
 	account := c.Principal.Account
-	k := &trellis.AccessKey{ID: newID("AKIA", 16), Account: account, UserName: user, Secret: newSecret(), Status: KeyActive, CreatedAt: i.now()}
+	k := &trellis.AccessKey{ID: newKeyID("AKIA", account), Account: account, UserName: user, Secret: newSecret(), Status: KeyActive, CreatedAt: i.now()}
 	rev, err := i.o.Store.Commit(ctx, func(tx *store.Tx) error {
 		if _, err := lookUpUser(tx, c, "iam:CreateAccessKey", user, nil); err != nil {
 			return err

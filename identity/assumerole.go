@@ -32,8 +32,11 @@ func (i *Identity) AssumeRole(ctx context.Context, c *authpolicy.Caller, in Assu
 	if !isRoleARN(in.RoleARN) {
 		return nil, stsInvalid("%s is invalid", in.RoleARN)
 	}
-	if c.Principal.Type == trellis.PrincipalAccount {
+	switch c.Principal.Type {
+	case trellis.PrincipalAccount:
 		return nil, trellis.NewError(403, "AccessDenied", "Roles may not be assumed by root accounts.")
+	case trellis.PrincipalFederated: // may call GetCallerIdentity alone (STS API reference, GetFederationToken)
+		return nil, trellis.NewError(403, "AccessDenied", "Cannot call AssumeRole with the credentials of a federated user")
 	}
 	q, err := in.request(&c.Principal)
 	if err != nil {

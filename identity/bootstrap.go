@@ -47,7 +47,7 @@ func (i *Identity) Bootstrap(ctx context.Context) (key trellis.AccessKey, create
 			}
 			tx.Mark(policyUse(administratorAccess), "user/"+u.Account+"/"+u.Name)
 			tx.Put(u)
-			k := &trellis.AccessKey{ID: newID("AKIA", 16), Account: u.Account, UserName: u.Name, Secret: newSecret(), Status: KeyActive, CreatedAt: i.now()}
+			k := &trellis.AccessKey{ID: newKeyID("AKIA", u.Account), Account: u.Account, UserName: u.Name, Secret: newSecret(), Status: KeyActive, CreatedAt: i.now()}
 			tx.Mark(keysSet(u.Account, u.Name), k.ID)
 			tx.Put(k)
 			key, created = *k, true

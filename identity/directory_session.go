@@ -24,12 +24,60 @@ func (d *Directory) sessionCredential(token string) *credential {
 	}
 	s := o.session
 	c := &credential{accessKeyID: s.AccessKeyID, key: o.key, expires: s.Expires}
-	r, ok := d.nouns.roles[s.Account+"/"+s.RoleName]
-	if s.Kind != roleSession || !ok || r.ID != s.RoleID || s.IssuedAt.Before(r.SessionsRevokedBefore) || !d.accountActive(s.Account) {
+	if c.caller = d.callerOf(s); c.caller == nil {
 		c.key, c.err = nil, errUnrecognized()
-		return c
 	}
-	c.caller = d.sessionCaller(r, s)
+	return c
+}
+
+// callerOf is the caller that a session makes; nil when what the session stands on is gone.
+func (d *Directory) callerOf(s *session) *authpolicy.Caller {
+	if !d.accountActive(s.Account) {
+		return nil
+	}
+	switch s.Kind {
+	case roleSession:
+		r, ok := d.nouns.roles[s.Account+"/"+s.RoleName]
+		if !ok || r.ID != s.RoleID || s.IssuedAt.Before(r.SessionsRevokedBefore) {
+			return nil
+		}
+		return d.sessionCaller(r, s)
+	case userSession, federatedSession:
+		if s.RoleName == "" {
+			return d.userSessionCaller(nil, s)
+		}
+		u, ok := d.nouns.users[s.Account+"/"+s.RoleName]
+		if !ok || u.ID != s.RoleID {
+			return nil
+		}
+		return d.userSessionCaller(u, s)
+	}
+	return nil
+}
+
+// userSessionCaller is the caller that a session of a user makes, of the root of an account when there is no user, or
+// of whom they vouch for. A federated user has no more than the session's policies, and nothing without.
+func (d *Directory) userSessionCaller(u *trellis.User, s *session) *authpolicy.Caller {
+	root := trellis.IAMARN(s.Account, "root")
+	c := &authpolicy.Caller{Context: s.Context, Principal: trellis.Principal{Type: trellis.PrincipalAccount, Account: s.Account, ARN: root,
+		PolicyARN: root, UserID: s.Account, TokenIssuedAt: s.IssuedAt}}
+	if u != nil {
+		c.Principal.Type, c.Principal.ARN, c.Principal.PolicyARN = trellis.PrincipalUser, u.ARN(), u.ARN()
+		c.Principal.UserID, c.Principal.Tags = u.ID, u.Tags
+		c.Identity, c.Broken = d.identityLayer(u.Inline, u.Attached)
+	}
+	if s.Kind == federatedSession {
+		arn := federatedARN(s.Account, s.Name)
+		c.Principal.Type, c.Principal.ARN, c.Principal.PolicyARN = trellis.PrincipalFederated, arn, arn
+		c.Principal.UserID, c.Principal.SessionName = s.Account+":"+s.Name, s.Name
+		c.Principal.Tags = mergeTags(c.Principal.Tags, s.Tags)
+		policies, err := d.sessionPolicies(s)
+		if err != nil {
+			c.Broken = errors.Join(c.Broken, err)
+		}
+		c.Session = append(authpolicy.Policies{}, policies...) // not nil: it must allow
+	}
+	c.Principal = d.inOrg(c.Principal)
 	return c
 }
 

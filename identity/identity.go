@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"maps"
@@ -43,6 +44,10 @@ type Options struct {
 	Region string
 	Now    func() time.Time // time.Now when nil
 	Log    *slog.Logger
+	// Strict asks issuers of web identities by https alone, and not on this host's loopback.
+	Strict bool
+	// Roots are the authorities whose certificates issuers may show; nil: the system's.
+	Roots func() *x509.CertPool
 	// OrganizationID is the id of an organization that is made, for tests; empty: a random one.
 	OrganizationID string
 }
@@ -52,6 +57,7 @@ type Options struct {
 type Identity struct {
 	o          Options
 	sessionKey []byte
+	issuers    *issuers // of web identities
 }
 
 // New returns an Identity.
@@ -62,7 +68,7 @@ func New(o Options) *Identity {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Identity{o: o, sessionKey: o.Store.Key(SessionKeyPurpose)}
+	return &Identity{o: o, sessionKey: o.Store.Key(SessionKeyPurpose), issuers: newIssuers(o.Now, o.Strict, o.Roots)}
 }
 
 // now is the time of a change, in whole milliseconds and UTC as answers show it.

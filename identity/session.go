@@ -43,7 +43,9 @@ type sessionKind string
 
 // The kinds of sessions.
 const (
-	roleSession sessionKind = "" // of a role: AssumeRole and its siblings
+	roleSession      sessionKind = ""          // of a role: AssumeRole and its siblings
+	userSession      sessionKind = "user"      // of a user, or of the root of an account: GetSessionToken
+	federatedSession sessionKind = "federated" // of whom a user vouches for: GetFederationToken
 )
 
 // tokenSecret is the secret access key inside of a session token. Its JSON form is the text, since the token is

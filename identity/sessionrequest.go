@@ -189,7 +189,7 @@ func (i *Identity) seal(s *session, seconds int) (*Credentials, error) {
 		return nil, err
 	}
 	secret := newSecret()
-	s.AccessKeyID, s.Secret = newID("ASIA", 16), tokenSecret(secret.Reveal())
+	s.AccessKeyID, s.Secret = newKeyID("ASIA", s.Account), tokenSecret(secret.Reveal())
 	s.IssuedAt = i.o.Now().UTC()
 	s.Expires = s.IssuedAt.Add(time.Duration(seconds) * time.Second).Truncate(time.Second)
 	token, err := sealSession(i.sessionKey, s)

@@ -17,7 +17,16 @@ func New(i *identity.Identity) api.Service {
 	h := &handlers{i}
 	return api.Service{Model: Model(), Operations: []api.Operation{
 		api.Op("AssumeRole", h.assumeRole),
+		api.Unserved("AssumeRoleWithSAML").Unsigned(),
+		api.Op("AssumeRoleWithWebIdentity", h.assumeRoleWithWebIdentity).Unsigned(),
+		api.Unserved("AssumeRoot"),
+		api.Unserved("DecodeAuthorizationMessage"),
+		api.Op("GetAccessKeyInfo", h.getAccessKeyInfo),
 		api.Op("GetCallerIdentity", h.getCallerIdentity),
+		api.Unserved("GetDelegatedAccessToken"),
+		api.Op("GetFederationToken", h.getFederationToken),
+		api.Op("GetSessionToken", h.getSessionToken),
+		api.Unserved("GetWebIdentityToken"),
 	}}
 }
 
@@ -25,4 +34,10 @@ func New(i *identity.Identity) api.Service {
 func (h *handlers) getCallerIdentity(_ context.Context, call *api.Call, _ *GetCallerIdentityInput) (*GetCallerIdentityOutput, error) {
 	p := call.Caller.Principal
 	return &GetCallerIdentityOutput{Account: &p.Account, Arn: &p.ARN, UserId: &p.UserID}, nil
+}
+
+// getAccessKeyInfo serves GetAccessKeyInfo.
+func (h *handlers) getAccessKeyInfo(ctx context.Context, call *api.Call, in *GetAccessKeyInfoInput) (*GetAccessKeyInfoOutput, error) {
+	account, err := h.identity.AccessKeyAccount(ctx, call.Caller, in.AccessKeyId)
+	return &GetAccessKeyInfoOutput{Account: &account}, err
 }

@@ -31,6 +31,93 @@ type AssumeRoleOutput struct {
 	SourceIdentity          *string          `wire:"SourceIdentity"`
 }
 
+// AssumeRoleWithSAMLInput is what AssumeRoleWithSAML takes.
+type AssumeRoleWithSAMLInput struct {
+	DurationSeconds         *int32                 `wire:"DurationSeconds" range:"900:43200"`
+	MinimumSessionTokenSize *int32                 `wire:"MinimumSessionTokenSize" range:"0:4096"`
+	Policy                  *string                `wire:"Policy" len:"1:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyArns              []PolicyDescriptorType `wire:"PolicyArns"`
+	PrincipalArn            string                 `wire:"PrincipalArn" required:"true" len:"20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
+	RoleArn                 string                 `wire:"RoleArn" required:"true" len:"20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
+	SAMLAssertion           string                 `wire:"SAMLAssertion" required:"true" sensitive:"true" len:"4:100000"`
+}
+
+// AssumeRoleWithSAMLOutput is what AssumeRoleWithSAML answers.
+type AssumeRoleWithSAMLOutput struct {
+	AssumedRoleUser         *AssumedRoleUser `wire:"AssumedRoleUser"`
+	Audience                *string          `wire:"Audience"`
+	Credentials             *Credentials     `wire:"Credentials"`
+	Issuer                  *string          `wire:"Issuer"`
+	NameQualifier           *string          `wire:"NameQualifier"`
+	PackedPolicySize        *int32           `wire:"PackedPolicySize"`
+	SessionTokenSize        *int32           `wire:"SessionTokenSize"`
+	SessionTokenUtilization *int32           `wire:"SessionTokenUtilization"`
+	SourceIdentity          *string          `wire:"SourceIdentity"`
+	Subject                 *string          `wire:"Subject"`
+	SubjectType             *string          `wire:"SubjectType"`
+}
+
+// AssumeRoleWithWebIdentityInput is what AssumeRoleWithWebIdentity takes.
+type AssumeRoleWithWebIdentityInput struct {
+	DurationSeconds         *int32                 `wire:"DurationSeconds" range:"900:43200"`
+	MinimumSessionTokenSize *int32                 `wire:"MinimumSessionTokenSize" range:"0:4096"`
+	Policy                  *string                `wire:"Policy" len:"1:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyArns              []PolicyDescriptorType `wire:"PolicyArns"`
+	ProviderId              *string                `wire:"ProviderId" len:"4:2048"`
+	RoleArn                 string                 `wire:"RoleArn" required:"true" len:"20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
+	RoleSessionName         string                 `wire:"RoleSessionName" required:"true" len:"2:64" pattern:"[\\w+=,.@-]*"`
+	WebIdentityToken        string                 `wire:"WebIdentityToken" required:"true" sensitive:"true" len:"4:20000"`
+}
+
+// AssumeRoleWithWebIdentityOutput is what AssumeRoleWithWebIdentity answers.
+type AssumeRoleWithWebIdentityOutput struct {
+	AssumedRoleUser             *AssumedRoleUser `wire:"AssumedRoleUser"`
+	Audience                    *string          `wire:"Audience"`
+	Credentials                 *Credentials     `wire:"Credentials"`
+	PackedPolicySize            *int32           `wire:"PackedPolicySize"`
+	Provider                    *string          `wire:"Provider"`
+	SessionTokenSize            *int32           `wire:"SessionTokenSize"`
+	SessionTokenUtilization     *int32           `wire:"SessionTokenUtilization"`
+	SourceIdentity              *string          `wire:"SourceIdentity"`
+	SubjectFromWebIdentityToken *string          `wire:"SubjectFromWebIdentityToken"`
+}
+
+// AssumeRootInput is what AssumeRoot takes.
+type AssumeRootInput struct {
+	DurationSeconds         *int32                `wire:"DurationSeconds" range:"0:900"`
+	MinimumSessionTokenSize *int32                `wire:"MinimumSessionTokenSize" range:"0:4096"`
+	TargetPrincipal         string                `wire:"TargetPrincipal" required:"true" len:"12:2048"`
+	TaskPolicyArn           *PolicyDescriptorType `wire:"TaskPolicyArn" required:"true"`
+}
+
+// AssumeRootOutput is what AssumeRoot answers.
+type AssumeRootOutput struct {
+	Credentials             *Credentials `wire:"Credentials"`
+	SessionTokenSize        *int32       `wire:"SessionTokenSize"`
+	SessionTokenUtilization *int32       `wire:"SessionTokenUtilization"`
+	SourceIdentity          *string      `wire:"SourceIdentity"`
+}
+
+// DecodeAuthorizationMessageInput is what DecodeAuthorizationMessage takes.
+type DecodeAuthorizationMessageInput struct {
+	EncodedMessage string `wire:"EncodedMessage" required:"true" len:"1:10240"`
+}
+
+// DecodeAuthorizationMessageOutput is what DecodeAuthorizationMessage answers.
+type DecodeAuthorizationMessageOutput struct {
+	DecodedMessage *string `wire:"DecodedMessage"`
+}
+
+// GetAccessKeyInfoInput is what GetAccessKeyInfo takes.
+type GetAccessKeyInfoInput struct {
+	AccessKeyId string `wire:"AccessKeyId" required:"true" len:"16:128" pattern:"[\\w]*"`
+}
+
+// GetAccessKeyInfoOutput is what GetAccessKeyInfo answers.
+type GetAccessKeyInfoOutput struct {
+	Account *string `wire:"Account"`
+}
+
 // GetCallerIdentityInput is what GetCallerIdentity takes.
 type GetCallerIdentityInput struct {
 }
@@ -40,6 +127,66 @@ type GetCallerIdentityOutput struct {
 	Account *string `wire:"Account"`
 	Arn     *string `wire:"Arn"`
 	UserId  *string `wire:"UserId"`
+}
+
+// GetDelegatedAccessTokenInput is what GetDelegatedAccessToken takes.
+type GetDelegatedAccessTokenInput struct {
+	TradeInToken string `wire:"TradeInToken" required:"true" sensitive:"true"`
+}
+
+// GetDelegatedAccessTokenOutput is what GetDelegatedAccessToken answers.
+type GetDelegatedAccessTokenOutput struct {
+	AssumedPrincipal *string      `wire:"AssumedPrincipal"`
+	Credentials      *Credentials `wire:"Credentials"`
+	PackedPolicySize *int32       `wire:"PackedPolicySize"`
+}
+
+// GetFederationTokenInput is what GetFederationToken takes.
+type GetFederationTokenInput struct {
+	DurationSeconds         *int32                 `wire:"DurationSeconds" range:"900:129600"`
+	MinimumSessionTokenSize *int32                 `wire:"MinimumSessionTokenSize" range:"0:4096"`
+	Name                    string                 `wire:"Name" required:"true" len:"2:32" pattern:"[\\w+=,.@-]*"`
+	Policy                  *string                `wire:"Policy" len:"1:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyArns              []PolicyDescriptorType `wire:"PolicyArns"`
+	Tags                    []Tag                  `wire:"Tags" len:":50"`
+}
+
+// GetFederationTokenOutput is what GetFederationToken answers.
+type GetFederationTokenOutput struct {
+	Credentials             *Credentials   `wire:"Credentials"`
+	FederatedUser           *FederatedUser `wire:"FederatedUser"`
+	PackedPolicySize        *int32         `wire:"PackedPolicySize"`
+	SessionTokenSize        *int32         `wire:"SessionTokenSize"`
+	SessionTokenUtilization *int32         `wire:"SessionTokenUtilization"`
+}
+
+// GetSessionTokenInput is what GetSessionToken takes.
+type GetSessionTokenInput struct {
+	DurationSeconds         *int32  `wire:"DurationSeconds" range:"900:129600"`
+	MinimumSessionTokenSize *int32  `wire:"MinimumSessionTokenSize" range:"0:4096"`
+	SerialNumber            *string `wire:"SerialNumber" len:"9:256" pattern:"[\\w+=/:,.@-]*"`
+	TokenCode               *string `wire:"TokenCode" len:"6:6" pattern:"[\\d]*"`
+}
+
+// GetSessionTokenOutput is what GetSessionToken answers.
+type GetSessionTokenOutput struct {
+	Credentials             *Credentials `wire:"Credentials"`
+	SessionTokenSize        *int32       `wire:"SessionTokenSize"`
+	SessionTokenUtilization *int32       `wire:"SessionTokenUtilization"`
+}
+
+// GetWebIdentityTokenInput is what GetWebIdentityToken takes.
+type GetWebIdentityTokenInput struct {
+	Audience         []string `wire:"Audience" required:"true" len:"1:10" eachlen:"1:1000"`
+	DurationSeconds  *int32   `wire:"DurationSeconds" range:"60:3600"`
+	SigningAlgorithm string   `wire:"SigningAlgorithm" required:"true" len:"5:5"`
+	Tags             []Tag    `wire:"Tags" len:":50"`
+}
+
+// GetWebIdentityTokenOutput is what GetWebIdentityToken answers.
+type GetWebIdentityTokenOutput struct {
+	Expiration       *time.Time `wire:"Expiration"`
+	WebIdentityToken *string    `wire:"WebIdentityToken" sensitive:"true"`
 }
 
 // AssumedRoleUser is a structure of the API model.
@@ -54,6 +201,12 @@ type Credentials struct {
 	Expiration      time.Time `wire:"Expiration" required:"true"`
 	SecretAccessKey string    `wire:"SecretAccessKey" required:"true" sensitive:"true"`
 	SessionToken    string    `wire:"SessionToken" required:"true"`
+}
+
+// FederatedUser is a structure of the API model.
+type FederatedUser struct {
+	Arn             string `wire:"Arn" required:"true"`
+	FederatedUserId string `wire:"FederatedUserId" required:"true"`
 }
 
 // PolicyDescriptorType is a structure of the API model.
