@@ -107,13 +107,14 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		sessionKey: st.Key(identity.SessionKeyPurpose),
 		applied:    newApplied(), endpoint: make(chan string, 1), ready: make(chan struct{}),
 		health: make(chan trellis.TargetHealth, 4096), supervisor: newSupervisor(log)}
-	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Log: log})
 	strict := c.Compatibility == Strict
+	roots := sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) })
+	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log})
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
 		Keep: c.KeepVPCs})
-	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Roots: sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) }), Health: d.reportHealth, Region: c.Region, Log: log})
+	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Roots: roots, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	loops := spareProcessor()
 	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, ResourceControl: d.resourceControl, Certificate: d.certificate, Groups: d.groups,
