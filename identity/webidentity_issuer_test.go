@@ -186,7 +186,7 @@ func TestBadIssuers(t *testing.T) {
 		"100 MB of keys":       {keysOnly(endless), "InvalidIdentityToken"},
 		"fails":                {always(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }), "IDPCommunicationError"},
 		"not there":            {always(http.NotFound), "InvalidIdentityToken"},
-		"redirects":            {always(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://169.254.169.254/", 302) }), "InvalidIdentityToken"},
+		"redirects":            {always(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://169.254.169.254/", http.StatusFound) }), "InvalidIdentityToken"},
 		"not JSON":             {always(text("<html>")), "InvalidIdentityToken"},
 		"another issuer":       {always(text(`{"issuer":"https://other.example.com","jwks_uri":"https://other.example.com/keys"}`)), "InvalidIdentityToken"},
 		"keys that are none":   {keysOnly(text(`{"keys":7}`)), "InvalidIdentityToken"},
