@@ -64,7 +64,9 @@ func (d *Directory) userSessionCaller(u *trellis.User, s *session) *authpolicy.C
 	if u != nil {
 		c.Principal.Type, c.Principal.ARN, c.Principal.PolicyARN = trellis.PrincipalUser, u.ARN(), u.ARN()
 		c.Principal.UserID, c.Principal.Tags = u.ID, u.Tags
-		c.Identity, c.Broken = d.identityLayer(u.Inline, u.Attached)
+		d.boundUser(c, u)
+	} else if of := d.controls[s.Account]; of != nil {
+		c.Organization, c.Broken = of.service, of.broken
 	}
 	if s.Kind == federatedSession {
 		arn := federatedARN(s.Account, s.Name)

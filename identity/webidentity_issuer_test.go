@@ -179,14 +179,16 @@ func TestBadIssuers(t *testing.T) {
 		answer func(http.ResponseWriter, *http.Request) bool
 		code   string
 	}{
-		"hangs":                {always(hang), "IDPCommunicationError"},
-		"hangs at keys":        {keysOnly(hang), "IDPCommunicationError"},
-		"hangs within keys":    {keysOnly(drip), "IDPCommunicationError"},
-		"100 MB":               {always(endless), "InvalidIdentityToken"},
-		"100 MB of keys":       {keysOnly(endless), "InvalidIdentityToken"},
-		"fails":                {always(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }), "IDPCommunicationError"},
-		"not there":            {always(http.NotFound), "InvalidIdentityToken"},
-		"redirects":            {always(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://169.254.169.254/", http.StatusFound) }), "InvalidIdentityToken"},
+		"hangs":             {always(hang), "IDPCommunicationError"},
+		"hangs at keys":     {keysOnly(hang), "IDPCommunicationError"},
+		"hangs within keys": {keysOnly(drip), "IDPCommunicationError"},
+		"100 MB":            {always(endless), "InvalidIdentityToken"},
+		"100 MB of keys":    {keysOnly(endless), "InvalidIdentityToken"},
+		"fails":             {always(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }), "IDPCommunicationError"},
+		"not there":         {always(http.NotFound), "InvalidIdentityToken"},
+		"redirects": {always(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/", http.StatusFound)
+		}), "InvalidIdentityToken"},
 		"not JSON":             {always(text("<html>")), "InvalidIdentityToken"},
 		"another issuer":       {always(text(`{"issuer":"https://other.example.com","jwks_uri":"https://other.example.com/keys"}`)), "InvalidIdentityToken"},
 		"keys that are none":   {keysOnly(text(`{"keys":7}`)), "InvalidIdentityToken"},
