@@ -81,6 +81,7 @@ type Daemon struct {
 	directory atomic.Pointer[identity.Directory]
 	table     atomic.Pointer[routing.Table]
 	keys      atomic.Pointer[certificate.Keys]
+	vouching  atomic.Pointer[dataplane.Vouching] // nil while nobody has opted in
 	applied   *applied
 	outage    atomic.Pointer[error] // what the store died of, nil while it lives
 	endpoint  chan string           // the API's address once it listens, capacity 1
@@ -117,7 +118,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Roots: roots, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	loops := spareProcessor()
-	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, ResourceControl: d.resourceControl, Certificate: d.certificate, Groups: d.groups,
+	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Vouching: d.vouching.Load, ResourceControl: d.resourceControl, Certificate: d.certificate, Groups: d.groups,
 		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout,
 		LogResource: d.accessLog.EmitResource, GatewaySocket: d.vpcs.GatewaySocket, LookUp: d.lookUp,
 		MaxMemory: boundMemory(), Workers: loops, Joined: c.Acceleration != AccelerateOff, Decisions: c.Decisions})

@@ -127,6 +127,9 @@ func (d *Daemon) converge(ctx context.Context, st *trellis.State, touched map[tr
 	if in(vpcKinds) {
 		err = d.vpcs.Apply(ctx, st)
 	}
+	if in(identityKinds) || in(vpcKinds) {
+		d.vouching.Store(d.vouch(st))
+	}
 	if in(certificateKinds) {
 		d.keys.Store(certificate.NewKeys(st, d.config.Region, d.keys.Load()))
 	}

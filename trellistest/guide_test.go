@@ -130,6 +130,7 @@ func TestGuide(t *testing.T) {
 	if got := tr.Inside(t, clients.instances[0], "curl", "-s", "-o", "/dev/null", "-w", "unsigned=%{http_code}\n", url); got != "unsigned=403\n" {
 		t.Errorf("the guide's curl: %q, want unsigned=403", got)
 	}
+	explainGuide(t, tr, clients.instances[0], url)
 	logs := tr.Shell(t, account444, mustRead(t, "testdata/insights.sh"))
 	if !strings.Contains(logs, "Network") && !strings.Contains(logs, "Service") {
 		t.Errorf("the guide's Insights query has no authDeniedReason:\n%s", logs)
