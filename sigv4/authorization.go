@@ -369,10 +369,7 @@ func fold(name, lower string) bool {
 	}
 	for i := range len(name) {
 		c := name[i]
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != lower[i] {
+		if c != lower[i] && (c < 'A' || c > 'Z' || c|0x20 != lower[i]) {
 			return false
 		}
 	}

@@ -148,14 +148,20 @@ func unsignedHeader(r *Request, list string) error {
 // isLowerToken tells whether s is a header name in lower case (RFC 9110, token).
 func isLowerToken(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0 {
-			continue
+		if !lowerToken[s[i]] {
+			return false
 		}
-		return false
 	}
 	return s != ""
 }
+
+// lowerToken are the characters of a token that are no capitals.
+var lowerToken = func() (t [256]bool) {
+	for c := range 128 {
+		t[c] = c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", byte(c)) >= 0
+	}
+	return t
+}()
 
 // appendFolded appends a header value without spaces and tabs at its ends, and with runs of them as one space. With
 // tabs set, those inside stay.

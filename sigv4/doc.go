@@ -12,8 +12,9 @@
 //
 // A signature holds for one spelling of the path, the one on the wire: whoever routes and authorizes by these bytes
 // does so by what was signed. AWS also takes signatures over a path without its doubled slashes and dot segments;
-// docs/decisions/0010-one-form-of-the-path.md says why this package does not. Of the query, signers differ in corners
-// (type form); every form that is accepted says the same parameters.
+// docs/decisions/0010-one-form-of-the-path.md says why this package does not. Of query and header values, signers differ
+// in corners (type form); every form that is accepted says the same parameters and values. Package signers_test runs
+// the signers of AWS's SDKs, and docs/signing.md says which are accepted.
 //
 // The rules are those of "Create a signed AWS API request" in the IAM user guide; the sentences of errors are
 // AWS's own where they are known.

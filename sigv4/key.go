@@ -24,7 +24,8 @@ type Key struct {
 	pair    atomic.Pointer[keyPair]       // of SigV4A
 }
 
-// signingKey is the key of one credential scope in the form that HMAC uses: xored into the two pads.
+// signingKey is the key of one credential scope in the form that HMAC uses: xored into the two pads. States of SHA-256
+// after the pads would save two blocks of about thirty for a request, and cost an allocation each.
 type signingKey struct {
 	date, region, service string
 	inner, outer          [sha256.BlockSize]byte

@@ -55,7 +55,7 @@ fn main() {
     let mut input = String::new();
     std::io::stdin().read_to_string(&mut input).expect("read");
     let job: Value = serde_json::from_str(&input).expect("JSON");
-    let form = time::format_description::parse("[year][month][day]T[hour][minute][second]Z").expect("form");
+    let form = time::format_description::parse_borrowed::<2>("[year][month][day]T[hour][minute][second]Z").expect("form");
     let at: SystemTime = time::PrimitiveDateTime::parse(text(&job, "time"), &form).expect("time").assume_utc().into();
     let cases: Vec<Value> = job["cases"].as_array().expect("cases").iter()
         .map(|c| sign_one(&job, at, c).unwrap_or_else(|e| json!({"name": text(c, "name"), "error": e.to_string()}))).collect();
