@@ -138,8 +138,16 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		Root:     func() []byte { return d.root },
 		Explain:  d.explain,
 		Services: []api.Service{
-			accessanalyzer.New(), acm.New(d.plane), ec2.New(d.plane), eks.New(d.identity), iam.New(d.identity), logs.New(d.telemetry.Logs()), organizations.New(d.identity),
-			ram.New(d.plane), sts.New(d.identity), vpclattice.New(d.plane),
+			accessanalyzer.New(),
+			acm.New(d.plane),
+			ec2.New(d.plane),
+			eks.New(d.identity),
+			iam.New(d.identity),
+			logs.New(d.telemetry.Logs()),
+			organizations.New(d.identity),
+			ram.New(d.plane),
+			sts.New(d.identity),
+			vpclattice.New(d.plane),
 		}})
 	return d, nil
 }

@@ -81,7 +81,18 @@ type Answer struct {
 
 // models are all services that can be called.
 func models() []*wire.Model {
-	return []*wire.Model{accessanalyzer.Model(), acm.Model(), ec2.Model(), eks.Model(), iam.Model(), logs.Model(), organizations.Model(), ram.Model(), sts.Model(), vpclattice.Model()}
+	return []*wire.Model{
+		accessanalyzer.Model(),
+		acm.Model(),
+		ec2.Model(),
+		eks.Model(),
+		iam.Model(),
+		logs.Model(),
+		organizations.Model(),
+		ram.Model(),
+		sts.Model(),
+		vpclattice.Model(),
+	}
 }
 
 // codec finds a service by its folder or signing name, for example vpc-lattice.

@@ -43,7 +43,16 @@ func main() {
 func document() ([]byte, error) {
 	plane, who := controlplane.New(controlplane.Options{}), new(identity.Identity)
 	services := []api.Service{
-		accessanalyzer.New(), acm.New(plane), ec2.New(plane), eks.New(who), iam.New(who), logs.New(nil), organizations.New(who), ram.New(plane), sts.New(who), vpclattice.New(plane),
+		accessanalyzer.New(),
+		acm.New(plane),
+		ec2.New(plane),
+		eks.New(who),
+		iam.New(who),
+		logs.New(nil),
+		organizations.New(who),
+		ram.New(plane),
+		sts.New(who),
+		vpclattice.New(plane),
 	}
 	for _, s := range services {
 		if err := s.Check(); err != nil {
