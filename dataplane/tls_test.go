@@ -524,3 +524,20 @@ func TestPassthroughGreetingInPieces(t *testing.T) {
 		c.Close()
 	}
 }
+
+// TestSecureTransport tells policies whether a request came by TLS.
+func TestSecureTransport(t *testing.T) {
+	for listener, want := range map[trellis.Protocol]int{trellis.ProtocolHTTPS: 200, trellis.ProtocolHTTP: 403} {
+		w, client, base := versions(t, listener, trellis.ProtocolHTTP, "HTTP1", Options{}, func(http.ResponseWriter, *http.Request) {})
+		w.enforce(svcID, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}]}`)
+		w.build()
+		resp, err := client.Get(base + "/a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", listener, resp.StatusCode, want)
+		}
+	}
+}
