@@ -113,6 +113,7 @@ type key struct {
 	kind  keyKind
 	name  string // after the slash: of a header in lower case, else as written
 	extra string // whole name in lower case, for Request.Extra
+	text  string // whole name as written
 }
 
 // keyError says what is wrong with a condition key.
@@ -131,7 +132,7 @@ func parseKey(text string) (*key, *keyError) {
 	if !ok || prefix == "" || name == "" || strings.ContainsAny(text, "\t\r\n*?${}") || strings.Contains(head, " ") {
 		return nil, &keyError{"INVALID_CONDITION_KEY_FORMAT", "the condition key " + quote(text) + " is malformed"}
 	}
-	k := &key{extra: strings.ToLower(text)}
+	k := &key{extra: strings.ToLower(text), text: text}
 	base := k.extra
 	if tag >= 0 {
 		base, k.name = k.extra[:tag+1], text[tag+1:]

@@ -207,7 +207,7 @@ func (p *parser) complete(s *Statement, n *node) {
 // resourceControl holds a statement against the syntax of resource control policies: they deny, everybody, named actions
 // (Organizations user guide, orgs_manage_policies_rcps_syntax). AWS's own RCPFullAWSAccess allows everything.
 func (p *parser) resourceControl(s *Statement, n *node) {
-	if pr := n.get("Principal"); pr != nil && (pr.kind != stringNode || pr.text != "*") {
+	if pr := n.get("Principal"); pr != nil && !everybody(pr) {
 		p.keep(pr.bad("UNSUPPORTED_PRINCIPAL", `must be "*" in a resource control policy`))
 	}
 	for _, name := range [...]string{"NotPrincipal", "NotAction"} {
@@ -225,6 +225,14 @@ func (p *parser) resourceControl(s *Statement, n *node) {
 			break
 		}
 	}
+}
+
+// everybody tells whether a Principal element is "*", short or long.
+func everybody(n *node) bool {
+	if n.kind == objectNode && len(n.items) == 1 && n.names[0] == "AWS" {
+		n = n.items[0]
+	}
+	return n.kind == stringNode && n.text == "*"
 }
 
 // parseActions compiles an Action element to patterns in lower case.

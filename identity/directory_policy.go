@@ -230,9 +230,9 @@ func (d *Directory) controlAt(o *trellis.Organization, target string) *control {
 // policies only.
 func controlKind(policyType string) authpolicy.PolicyKind {
 	if policyType == ResourceControlPolicy {
-		return authpolicy.Resource
+		return authpolicy.ResourceControl
 	}
-	return authpolicy.Identity
+	return authpolicy.ServiceControl
 }
 
 // ResourceControl returns the resource control policies that hold for what an account owns, as authpolicy.Request takes

@@ -114,6 +114,8 @@ func New(i *identity.Identity) api.Service {
 		api.Op("RemoveRoleFromInstanceProfile", h.removeRoleFromInstanceProfile),
 		api.Op("RemoveUserFromGroup", h.removeUserFromGroup),
 		api.Op("SetDefaultPolicyVersion", h.setDefaultPolicyVersion),
+		api.Op("SimulateCustomPolicy", h.simulateCustomPolicy),
+		api.Op("SimulatePrincipalPolicy", h.simulatePrincipalPolicy),
 		api.Op("TagInstanceProfile", h.tagInstanceProfile),
 		api.Op("TagOpenIDConnectProvider", h.tagOpenIDConnectProvider),
 		api.Op("TagPolicy", h.tagPolicy),

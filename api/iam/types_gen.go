@@ -1190,6 +1190,53 @@ type SetDefaultPolicyVersionInput struct {
 type SetDefaultPolicyVersionOutput struct {
 }
 
+// SimulateCustomPolicyInput is what SimulateCustomPolicy takes.
+type SimulateCustomPolicyInput struct {
+	ActionNames                        []string                        `wire:"ActionNames" required:"true" eachlen:"3:128"`
+	CallerArn                          *string                         `wire:"CallerArn" len:"1:2048"`
+	ContextEntries                     []ContextEntry                  `wire:"ContextEntries"`
+	Marker                             *string                         `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems                           *int32                          `wire:"MaxItems" range:"1:1000"`
+	OrderedOrganizationPolicyInputList []OrderedOrganizationPolicyType `wire:"OrderedOrganizationPolicyInputList" len:":7"`
+	PermissionsBoundaryPolicyInputList []string                        `wire:"PermissionsBoundaryPolicyInputList" eachlen:"1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyInputList                    []string                        `wire:"PolicyInputList" required:"true" eachlen:"1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	ResourceArns                       []string                        `wire:"ResourceArns" eachlen:"1:2048"`
+	ResourceHandlingOption             *string                         `wire:"ResourceHandlingOption" len:"1:64"`
+	ResourceOwner                      *string                         `wire:"ResourceOwner" len:"1:2048"`
+	ResourcePolicy                     *string                         `wire:"ResourcePolicy" len:"1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+}
+
+// SimulateCustomPolicyOutput is what SimulateCustomPolicy answers.
+type SimulateCustomPolicyOutput struct {
+	EvaluationResults []EvaluationResult `wire:"EvaluationResults"`
+	IsTruncated       *bool              `wire:"IsTruncated"`
+	Marker            *string            `wire:"Marker"`
+}
+
+// SimulatePrincipalPolicyInput is what SimulatePrincipalPolicy takes.
+type SimulatePrincipalPolicyInput struct {
+	ActionNames                        []string           `wire:"ActionNames" required:"true" eachlen:"3:128"`
+	CallerArn                          *string            `wire:"CallerArn" len:"1:2048"`
+	ContextEntries                     []ContextEntry     `wire:"ContextEntries"`
+	Marker                             *string            `wire:"Marker" len:"1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems                           *int32             `wire:"MaxItems" range:"1:1000"`
+	PermissionsBoundaryPolicyInputList []string           `wire:"PermissionsBoundaryPolicyInputList" eachlen:"1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyExclusionList                []PolicyIdentifier `wire:"PolicyExclusionList" len:":256"`
+	PolicyInputList                    []string           `wire:"PolicyInputList" eachlen:"1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicySourceArn                    string             `wire:"PolicySourceArn" required:"true" len:"20:2048"`
+	ResourceArns                       []string           `wire:"ResourceArns" eachlen:"1:2048"`
+	ResourceHandlingOption             *string            `wire:"ResourceHandlingOption" len:"1:64"`
+	ResourceOwner                      *string            `wire:"ResourceOwner" len:"1:2048"`
+	ResourcePolicy                     *string            `wire:"ResourcePolicy" len:"1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+}
+
+// SimulatePrincipalPolicyOutput is what SimulatePrincipalPolicy answers.
+type SimulatePrincipalPolicyOutput struct {
+	EvaluationResults []EvaluationResult `wire:"EvaluationResults"`
+	IsTruncated       *bool              `wire:"IsTruncated"`
+	Marker            *string            `wire:"Marker"`
+}
+
 // TagInstanceProfileInput is what TagInstanceProfile takes.
 type TagInstanceProfileInput struct {
 	InstanceProfileName string `wire:"InstanceProfileName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
@@ -1443,10 +1490,30 @@ type AttachedPolicy struct {
 	PolicyName *string `wire:"PolicyName"`
 }
 
+// ContextEntry is a structure of the API model.
+type ContextEntry struct {
+	ContextKeyName   *string  `wire:"ContextKeyName" len:"5:256"`
+	ContextKeyType   *string  `wire:"ContextKeyType" enum:"string|stringList|numeric|numericList|boolean|booleanList|ip|ipList|binary|binaryList|date|dateList"`
+	ContextKeyValues []string `wire:"ContextKeyValues"`
+}
+
 // DeletionTaskFailureReasonType is a structure of the API model.
 type DeletionTaskFailureReasonType struct {
 	Reason        *string         `wire:"Reason"`
 	RoleUsageList []RoleUsageType `wire:"RoleUsageList"`
+}
+
+// EvaluationResult is a structure of the API model.
+type EvaluationResult struct {
+	EvalActionName                    string                             `wire:"EvalActionName" required:"true"`
+	EvalDecision                      string                             `wire:"EvalDecision" required:"true"`
+	EvalDecisionDetails               map[string]string                  `wire:"EvalDecisionDetails"`
+	EvalResourceName                  *string                            `wire:"EvalResourceName"`
+	MatchedStatements                 []Statement                        `wire:"MatchedStatements"`
+	MissingContextValues              []string                           `wire:"MissingContextValues"`
+	OrganizationsDecisionDetail       *OrganizationsDecisionDetail       `wire:"OrganizationsDecisionDetail"`
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail `wire:"PermissionsBoundaryDecisionDetail"`
+	ResourceSpecificResults           []ResourceSpecificResult           `wire:"ResourceSpecificResults"`
 }
 
 // Group is a structure of the API model.
@@ -1467,6 +1534,13 @@ type GroupDetail struct {
 	GroupName               *string          `wire:"GroupName"`
 	GroupPolicyList         []PolicyDetail   `wire:"GroupPolicyList"`
 	Path                    *string          `wire:"Path"`
+}
+
+// InlinePolicyIdentifierType is a structure of the API model.
+type InlinePolicyIdentifierType struct {
+	AttachmentName string `wire:"AttachmentName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
+	AttachmentType string `wire:"AttachmentType" required:"true" enum:"user|group|role"`
+	PolicyName     string `wire:"PolicyName" required:"true" len:"1:128" pattern:"[\\w+=,.@-]+"`
 }
 
 // InstanceProfile is a structure of the API model.
@@ -1515,6 +1589,16 @@ type OpenIDConnectProviderListEntry struct {
 	Arn *string `wire:"Arn"`
 }
 
+// OrderedOrganizationPolicyType is a structure of the API model.
+type OrderedOrganizationPolicyType struct {
+	ServiceControlPolicyInputList []string `wire:"ServiceControlPolicyInputList" eachlen:"1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+}
+
+// OrganizationsDecisionDetail is a structure of the API model.
+type OrganizationsDecisionDetail struct {
+	AllowedByOrganizations *bool `wire:"AllowedByOrganizations"`
+}
+
 // PasswordPolicy is a structure of the API model.
 type PasswordPolicy struct {
 	AllowUsersToChangePassword *bool  `wire:"AllowUsersToChangePassword"`
@@ -1527,6 +1611,11 @@ type PasswordPolicy struct {
 	RequireNumbers             *bool  `wire:"RequireNumbers"`
 	RequireSymbols             *bool  `wire:"RequireSymbols"`
 	RequireUppercaseCharacters *bool  `wire:"RequireUppercaseCharacters"`
+}
+
+// PermissionsBoundaryDecisionDetail is a structure of the API model.
+type PermissionsBoundaryDecisionDetail struct {
+	AllowedByPermissionsBoundary *bool `wire:"AllowedByPermissionsBoundary"`
 }
 
 // Policy is a structure of the API model.
@@ -1557,6 +1646,14 @@ type PolicyGroup struct {
 	GroupName *string `wire:"GroupName"`
 }
 
+// PolicyIdentifier is a union of the API model: exactly one member is set.
+type PolicyIdentifier struct {
+	_                      struct{}                    `union:"true"`
+	InlinePolicyIdentifier *InlinePolicyIdentifierType `wire:"InlinePolicyIdentifier"`
+	PolicyArn              *string                     `wire:"PolicyArn" len:"20:2048"`
+	PolicyType             *string                     `wire:"PolicyType" enum:"inline|aws-managed|user-managed|permission-boundary|scp|rcp"`
+}
+
 // PolicyRole is a structure of the API model.
 type PolicyRole struct {
 	RoleId   *string `wire:"RoleId"`
@@ -1575,6 +1672,22 @@ type PolicyVersion struct {
 	Document         *string    `wire:"Document"`
 	IsDefaultVersion *bool      `wire:"IsDefaultVersion"`
 	VersionId        *string    `wire:"VersionId"`
+}
+
+// Position is a structure of the API model.
+type Position struct {
+	Column *int32 `wire:"Column"`
+	Line   *int32 `wire:"Line"`
+}
+
+// ResourceSpecificResult is a structure of the API model.
+type ResourceSpecificResult struct {
+	EvalDecisionDetails               map[string]string                  `wire:"EvalDecisionDetails"`
+	EvalResourceDecision              string                             `wire:"EvalResourceDecision" required:"true"`
+	EvalResourceName                  string                             `wire:"EvalResourceName" required:"true"`
+	MatchedStatements                 []Statement                        `wire:"MatchedStatements"`
+	MissingContextValues              []string                           `wire:"MissingContextValues"`
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail `wire:"PermissionsBoundaryDecisionDetail"`
 }
 
 // Role is a structure of the API model.
@@ -1667,6 +1780,14 @@ type SigningCertificate struct {
 type SourceRoleTemplate struct {
 	TemplateArn          string `wire:"TemplateArn" required:"true"`
 	TemplateMinorVersion int32  `wire:"TemplateMinorVersion" required:"true"`
+}
+
+// Statement is a structure of the API model.
+type Statement struct {
+	EndPosition      *Position `wire:"EndPosition"`
+	SourcePolicyId   *string   `wire:"SourcePolicyId"`
+	SourcePolicyType *string   `wire:"SourcePolicyType"`
+	StartPosition    *Position `wire:"StartPosition"`
 }
 
 // Tag is a structure of the API model.
