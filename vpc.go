@@ -119,13 +119,23 @@ type Instance struct {
 	ImageID          string     `json:"imageId"`
 	InstanceType     string     `json:"instanceType"`
 	RoleARN          string     `json:"roleArn,omitempty"` // whose credentials its metadata endpoint gives
-	ReservationID    string     `json:"reservationId"`
-	State            string     `json:"state"`
+	// Profile is the instance profile that RoleARN comes from; nil with a role for an instance from before there were any.
+	Profile       *ProfileAssociation `json:"profile,omitempty"`
+	ReservationID string              `json:"reservationId"`
+	State         string              `json:"state"`
 	// StateChangedAt is when State last changed: a terminated instance is shown for a while after it.
 	StateChangedAt time.Time `json:"stateChangedAt,omitzero"`
 	LaunchIndex    int       `json:"launchIndex,omitempty"` // among the instances of its reservation, from 0
 	// DisableAPITermination makes TerminateInstances refuse the instance.
 	DisableAPITermination bool `json:"disableApiTermination,omitempty"`
+}
+
+// ProfileAssociation joins an instance and an instance profile (EC2 API reference, IamInstanceProfileAssociation).
+type ProfileAssociation struct {
+	ID         string    `json:"id"` // iip-assoc-…
+	ProfileARN string    `json:"profileArn"`
+	ProfileID  string    `json:"profileId,omitempty"` // AIPA…; empty where the profile only stands for the role of its name
+	Since      time.Time `json:"since"`
 }
 
 // Kind is KindInstance.

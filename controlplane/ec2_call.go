@@ -36,17 +36,20 @@ func (c EC2Call) allow(action string, k keys, arns ...string) error {
 // allowed is allow for an action of any service, "iam:PassRole", that comes with the one that was called.
 func (c EC2Call) allowed(action string, k keys, arns ...string) error {
 	for _, arn := range arns {
-		err := c.Caller.Authorize(action, arn, k)
-		if err == nil {
-			continue
+		if err := c.Caller.Authorize(action, arn, k); err != nil {
+			return unauthorized(err)
 		}
-		var e *trellis.Error
-		if !errors.As(err, &e) {
-			return err
-		}
-		return trellis.NewError(403, "UnauthorizedOperation", "You are not authorized to perform this operation. %s", e.Message)
 	}
 	return nil
+}
+
+// unauthorized gives a refusal the code and the words that EC2 has for it.
+func unauthorized(err error) error {
+	var e *trellis.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return trellis.NewError(403, "UnauthorizedOperation", "You are not authorized to perform this operation. %s", e.Message)
 }
 
 // ec2ARN is the ARN of a resource of the caller's account, for example resource "vpc/*".

@@ -3,7 +3,6 @@ package controlplane
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -27,7 +26,7 @@ type NewInstances struct {
 	IPv6                  string   // likewise
 	IPv6Count             int      // 1 takes a free IPv6 address
 	MinCount, MaxCount    int
-	ProfileARN            string // instance profile: the role of the same name is the instance's
+	ProfileARN            string // instance profile, by one of both
 	ProfileName           string
 	ClientToken           string
 	Tags                  map[string]string
@@ -78,15 +77,6 @@ func (p *Plane) allowRun(c EC2Call, in NewInstances) error {
 	return c.allow("RunInstances", tagKeys(nil, in.Tags, nil), arns...)
 }
 
-// roleName is the name of the role that the instance profile holds: Trellis gives every role a profile of
-// its own name, as the console does.
-func (in NewInstances) roleName() string {
-	if in.ProfileARN != "" {
-		return trellis.LastPart(in.ProfileARN)
-	}
-	return in.ProfileName
-}
-
 // check finds what is wrong with the parameters by themselves.
 func (in NewInstances) check() error {
 	switch {
@@ -118,7 +108,7 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 	if err != nil {
 		return nil, err
 	}
-	role, err := launchRole(tx, c, in)
+	profile, role, withRole, err := ProfileNamed{in.ProfileARN, in.ProfileName}.profile(tx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -145,10 +135,13 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 			return nil, err
 		}
 		i := &trellis.Instance{Meta: meta, VPCID: subnet.VPCID, SubnetID: subnet.ID, PrivateIP: v4, IPv6: v6, MAC: newMAC(),
-			InterfaceID: trellis.NewID("eni"), SecurityGroupIDs: groups, ImageID: in.ImageID, InstanceType: in.InstanceType, RoleARN: role,
+			InterfaceID: trellis.NewID("eni"), SecurityGroupIDs: groups, ImageID: in.ImageID, InstanceType: in.InstanceType,
 			ReservationID: reservation, State: trellis.InstancePending, StateChangedAt: meta.CreatedAt, LaunchIndex: n, DisableAPITermination: in.DisableAPITermination}
 		if i.InstanceType == "" {
 			i.InstanceType = "t3.micro"
+		}
+		if withRole {
+			p.associate(tx, i, profile, role)
 		}
 		tx.Put(i)
 		out = append(out, i)
@@ -197,39 +190,6 @@ func groupsOfVPC(tx *store.Tx, account, vpcID string, ids []string) (out []strin
 		}
 	}
 	return out, nil
-}
-
-// launchRole finds the role of the instance profile, which the caller must be allowed to pass on, and returns
-// its ARN or "".
-func launchRole(tx *store.Tx, c EC2Call, in NewInstances) (string, error) {
-	name := in.roleName()
-	if name == "" {
-		return "", nil
-	}
-	parameter, value := "iamInstanceProfile.name", name
-	if in.ProfileARN != "" {
-		parameter, value = "iamInstanceProfile.arn", in.ProfileARN
-		a, err := trellis.ParseARN(in.ProfileARN)
-		if err != nil || a.Service != "iam" || a.Account != c.account() || !strings.HasPrefix(a.Resource, "instance-profile/") {
-			return "", invalidParameter(parameter, value, "Invalid IAM Instance Profile ARN")
-		}
-	}
-	role, err := store.Get[*trellis.Role](tx, c.account()+"/"+name)
-	if errors.Is(err, trellis.ErrNotExist) {
-		return "", invalidParameter(parameter, value, "Invalid IAM Instance Profile name")
-	}
-	if err != nil {
-		return "", err
-	}
-	return role.ARN(), c.allowed("iam:PassRole", keys{"iam:passedtoservice": {"ec2.amazonaws.com"}}, role.ARN())
-}
-
-// InstanceProfileARN is the ARN of the instance profile that stands for an instance's role, or "".
-func InstanceProfileARN(i *trellis.Instance) string {
-	if i.RoleARN == "" {
-		return ""
-	}
-	return trellis.IAMARN(i.Account, "instance-profile/"+trellis.LastPart(i.RoleARN))
 }
 
 // newMAC returns a random unicast address of the locally administered kind that AWS uses too.

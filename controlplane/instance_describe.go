@@ -134,7 +134,7 @@ func (p *Plane) instanceAttributes(d DescribedInstance) (attributes, map[string]
 		"instance-type": {d.InstanceType}, "availability-zone": {d.AvailabilityZone}, "reservation-id": {d.ReservationID},
 		"instance-state-name": {d.State}, "instance-state-code": {code}, "architecture": {"x86_64"}, "launch-index": {strconv.Itoa(d.LaunchIndex)},
 		"private-dns-name": {p.PrivateDNSName(d.Instance)}, "launch-time": {d.CreatedAt.Format(time.RFC3339)},
-		"iam-instance-profile.arn": one(InstanceProfileARN(d.Instance)), "iam-instance-profile.name": one(trellis.LastPart(d.RoleARN)),
+		"iam-instance-profile.arn": nil, "iam-instance-profile.id": nil, "iam-instance-profile.name": nil,
 		"root-device-type": {"ebs"}, "tenancy": {"default"}, "hypervisor": {"xen"}, "virtualization-type": {"hvm"}, "platform-details": {"Linux/UNIX"},
 		"network-interface.network-interface-id": {d.InterfaceID}, "network-interface.subnet-id": one(d.SubnetID), "network-interface.vpc-id": one(d.VPCID),
 		"network-interface.mac-address": {d.MAC}, "private-ip-address": nil, "network-interface.addresses.private-ip-address": nil, "ipv6-address": nil,
@@ -144,6 +144,10 @@ func (p *Plane) instanceAttributes(d DescribedInstance) (attributes, map[string]
 	if d.PrivateIP.IsValid() && d.State != trellis.InstanceTerminated {
 		a["private-ip-address"] = []string{d.PrivateIP.String()}
 		a["network-interface.addresses.private-ip-address"] = a["private-ip-address"]
+	}
+	if profile := ProfileOf(d.Instance); profile != nil {
+		a["iam-instance-profile.arn"], a["iam-instance-profile.name"] = []string{profile.ProfileARN}, []string{trellis.LastPart(profile.ProfileARN)}
+		a["iam-instance-profile.id"] = one(profile.ProfileID)
 	}
 	if d.IPv6.IsValid() {
 		a["ipv6-address"] = []string{d.IPv6.String()}

@@ -96,6 +96,9 @@ func (p *Plane) changeState(ctx context.Context, c EC2Call, action string, ids [
 
 // setState moves an instance to a state.
 func (p *Plane) setState(tx *store.Tx, i *trellis.Instance, state string) {
+	if state == trellis.InstanceTerminated {
+		dissociate(tx, i)
+	}
 	i.State, i.StateChangedAt = state, p.now()
 	i.UpdatedAt = i.StateChangedAt
 	tx.Put(i)

@@ -119,8 +119,9 @@ func (in *metadataOf) values() map[string]string {
 		m[nic+"subnet-ipv6-cidr-blocks"], m[nic+"vpc-ipv6-cidr-blocks"] = in.subnet.IPv6CIDR.String(), in.vpc.IPv6CIDR.String()
 	}
 	if in.role != "" {
+		profile := controlplane.ProfileOf(in.Instance)
 		m["meta-data/iam/info"] = jsonText(map[string]string{"Code": "Success", "LastUpdated": in.UpdatedAt.UTC().Format(time.RFC3339),
-			"InstanceProfileArn": controlplane.InstanceProfileARN(in.Instance)})
+			"InstanceProfileArn": profile.ProfileARN, "InstanceProfileId": profile.ProfileID})
 		m[credentialsPath+"/"+in.role] = "" // made when it is asked for
 	}
 	return m

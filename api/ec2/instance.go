@@ -19,9 +19,8 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 	n := controlplane.NewInstances{ImageID: api.Value(in.ImageId), InstanceType: api.Value(in.InstanceType), SubnetID: api.Value(in.SubnetId), SecurityGroupIDs: in.SecurityGroupIds,
 		SecurityGroupNames: in.SecurityGroups, PrivateIP: api.Value(in.PrivateIpAddress), MinCount: int(in.MinCount), MaxCount: int(in.MaxCount), ClientToken: api.Value(in.ClientToken),
 		IPv6Count: int(api.Value(in.Ipv6AddressCount)), Tags: t, DisableAPITermination: api.Value(in.DisableApiTermination)}
-	if in.IamInstanceProfile != nil {
-		n.ProfileARN, n.ProfileName = api.Value(in.IamInstanceProfile.Arn), api.Value(in.IamInstanceProfile.Name)
-	}
+	profile := profileNamed(in.IamInstanceProfile)
+	n.ProfileARN, n.ProfileName = profile.ARN, profile.Name
 	if len(in.Ipv6Addresses) > 0 {
 		n.IPv6 = api.Value(in.Ipv6Addresses[0].Ipv6Address)
 	}
@@ -115,8 +114,8 @@ func (h *handler) instance(d controlplane.DescribedInstance) Instance {
 	}
 	out.PrivateDnsName, out.PrivateIpAddress = api.Some(h.plane.PrivateDNSName(d.Instance)), api.Some(d.PrivateIP.String())
 	out.SecurityGroups, out.SourceDestCheck, out.SubnetId, out.VpcId = groups(d), new(true), &d.SubnetID, &d.VPCID
-	if d.RoleARN != "" {
-		out.IamInstanceProfile = &IamInstanceProfile{Arn: api.Some(controlplane.InstanceProfileARN(d.Instance)), Id: api.Some("AIPA" + profileID(d.RoleARN))}
+	if a := controlplane.ProfileOf(d.Instance); a != nil {
+		out.IamInstanceProfile = wireProfile(a)
 	}
 	nic := InstanceNetworkInterface{
 		Attachment:  &InstanceNetworkInterfaceAttachment{AttachTime: &d.CreatedAt, AttachmentId: api.Some(attachmentID(d)), DeleteOnTermination: new(true), DeviceIndex: new(int32(0)), NetworkCardIndex: new(int32(0)), Status: api.Some("attached")},
@@ -137,9 +136,10 @@ func attachmentID(d controlplane.DescribedInstance) string {
 	return controlplane.DerivedID("eni-attach", d.InterfaceID)
 }
 
-// profileID is the part of an instance profile's id behind AIPA, which follows from the role.
-func profileID(role string) string {
-	b := []byte(controlplane.DerivedID("", role))
+// profileID is the part of an instance profile's id behind AIPA, which follows from the ARN of one that only stands for a
+// role.
+func profileID(arn string) string {
+	b := []byte(controlplane.DerivedID("", arn))
 	for i, c := range b {
 		b[i] = "ABCDEFGHIJKLMNOP"[min(c&0x0f+9*(c>>6), 15)]
 	}

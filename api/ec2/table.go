@@ -28,6 +28,7 @@ func New(plane *controlplane.Plane) api.Service {
 	return api.Service{
 		Model: Model(),
 		Operations: []api.Operation{
+			api.Op("AssociateIamInstanceProfile", h.associateIamInstanceProfile),
 			api.Op("AssociateSubnetCidrBlock", h.associateSubnetCidrBlock),
 			api.Op("AssociateVpcCidrBlock", h.associateVpcCidrBlock),
 			api.Op("AuthorizeSecurityGroupEgress", h.authorizeSecurityGroupEgress),
@@ -46,6 +47,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("DeleteVpcEndpoints", h.deleteVpcEndpoints),
 			api.Op("DescribeAccountAttributes", h.describeAccountAttributes),
 			api.Op("DescribeAvailabilityZones", h.describeAvailabilityZones),
+			api.Op("DescribeIamInstanceProfileAssociations", h.describeIamInstanceProfileAssociations),
 			api.Op("DescribeImages", h.describeImages),
 			api.Op("DescribeInstanceAttribute", h.describeInstanceAttribute),
 			api.Op("DescribeInstanceCreditSpecifications", h.describeInstanceCreditSpecifications),
@@ -67,6 +69,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("DescribeVpcEndpointAssociations", h.describeVpcEndpointAssociations),
 			api.Op("DescribeVpcEndpoints", h.describeVpcEndpoints),
 			api.Op("DescribeVpcs", h.describeVpcs),
+			api.Op("DisassociateIamInstanceProfile", h.disassociateIamInstanceProfile),
 			api.Op("DisassociateSubnetCidrBlock", h.disassociateSubnetCidrBlock),
 			api.Op("DisassociateVpcCidrBlock", h.disassociateVpcCidrBlock),
 			api.Op("GetManagedPrefixListEntries", h.getManagedPrefixListEntries),
@@ -76,6 +79,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("ModifySubnetAttribute", h.modifySubnetAttribute),
 			api.Op("ModifyVpcAttribute", h.modifyVpcAttribute),
 			api.Op("ModifyVpcEndpoint", h.modifyVpcEndpoint),
+			api.Op("ReplaceIamInstanceProfileAssociation", h.replaceIamInstanceProfileAssociation),
 			api.Op("RevokeSecurityGroupEgress", h.revokeSecurityGroupEgress),
 			api.Op("RevokeSecurityGroupIngress", h.revokeSecurityGroupIngress),
 			api.Op("RunInstances", h.runInstances),
