@@ -226,8 +226,7 @@ func (d *Directory) controlAt(o *trellis.Organization, target string) *control {
 	return level
 }
 
-// controlKind is the kind of the policies of an organization by their type: who is meant stands in resource control
-// policies only.
+// controlKind is the kind of the policies of an organization by their type.
 func controlKind(policyType string) authpolicy.PolicyKind {
 	if policyType == ResourceControlPolicy {
 		return authpolicy.ResourceControl

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,8 +60,7 @@ func checkControlType(o *trellis.Organization, policyType string) error {
 	return nil
 }
 
-// checkControl refuses the text of a policy that does not compile, is too long, or says what its type can't
-// (Organizations user guide, orgs_manage_policies_rcps_syntax: RCPs deny everybody and allow nobody).
+// checkControl refuses the text of a policy that does not compile, is too long, or says what its type can't.
 func checkControl(policyType, text string) error {
 	if len(text) > maxControlText {
 		return orgError("ConstraintViolationException", "You have exceeded the maximum size of a policy (%d bytes).", maxControlText)
@@ -70,43 +68,7 @@ func checkControl(policyType, text string) error {
 	if _, err := authpolicy.Parse(text, controlKind(policyType)); err != nil {
 		return orgError("MalformedPolicyDocumentException", "The provided policy document does not meet the requirements of the specified policy type: %s", err)
 	}
-	if policyType != ResourceControlPolicy {
-		return nil
-	}
-	var doc struct{ Statement json.RawMessage }
-	var list []map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(text), &doc); err != nil {
-		return orgError("MalformedPolicyDocumentException", "The provided policy document does not meet the requirements of the specified policy type: %s", err)
-	}
-	if json.Unmarshal(doc.Statement, &list) != nil {
-		list = make([]map[string]json.RawMessage, 1)
-		if err := json.Unmarshal(doc.Statement, &list[0]); err != nil {
-			return orgError("MalformedPolicyDocumentException", "The provided policy document does not meet the requirements of the specified policy type: %s", err)
-		}
-	}
-	for n, s := range list {
-		fault := ""
-		switch principal := string(s["Principal"]); {
-		case string(s["Effect"]) != `"Deny"`:
-			fault = "Effect must be Deny"
-		case principal != `"*"` && !everybody(principal):
-			fault = `Principal must be "*": say who by conditions`
-		case s["NotPrincipal"] != nil:
-			fault = "NotPrincipal is not supported"
-		case s["NotAction"] != nil:
-			fault = "NotAction is not supported"
-		}
-		if fault != "" {
-			return orgError("MalformedPolicyDocumentException", "The provided policy document does not meet the requirements of the specified policy type: Statement[%d]: %s", n, fault)
-		}
-	}
 	return nil
-}
-
-// everybody tells whether a Principal element is the long form of "*".
-func everybody(principal string) bool {
-	var m map[string]string
-	return json.Unmarshal([]byte(principal), &m) == nil && len(m) == 1 && m["AWS"] == "*"
 }
 
 // controlsOf reads the policies of an organization of a type; an empty one is all types.
