@@ -43,7 +43,7 @@ var allowedImports = map[string]struct {
 	"targetgroup":        {[]string{"reactor", "http1", "http2", "streams"}, "target groups get sockets from a function that they are handed, and pool connections of event loops"},
 	"identity":           {[]string{"store", "authpolicy", "sigv4"}, "identity says who calls and what their own policies are; it is below the control plane"},
 	"routing":            {[]string{"authpolicy"}, "a table is made from nouns alone, with policies compiled into it"},
-	"controlplane":       {[]string{"store", "authpolicy", "certificate"}, "the control plane never imports traffic: they meet at a store revision, in daemon; accounts are nouns that it reads (docs/decisions/0004)"},
+	"controlplane":       {[]string{"store", "authpolicy", "certificate", "identity"}, "the control plane never imports traffic: they meet at a store revision, in daemon; what IAM means by an instance profile, and by handing on a role, is identity's"},
 	"dns":                {[]string{"routing"}, "names are answered from the table"},
 	"dataplane":          {[]string{"routing", "authpolicy", "sigv4", "targetgroup", "accesslog", "http1", "http2", "reactor", "streams"}, "the request path has no store, no control plane and no VPC"},
 	"api":                {[]string{"api/wire", "authpolicy", "sigv4"}, "the endpoint knows the wire and who signed; what an operation means is its service's business"},
