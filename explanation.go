@@ -3,7 +3,7 @@ package trellis
 import "time"
 
 // Explanation is what was decided about one request on the data plane, and why, for those who own the service or the
-// service network. It is what GET /trellis/explain answers (docs/decisions/0015-explaining-a-request.md).
+// service network. It is what GET /trellis/explain answers (docs/decisions/0016-explaining-a-request.md).
 type Explanation struct {
 	RequestID string    `json:"requestId"`
 	Time      time.Time `json:"time"` // when the request began

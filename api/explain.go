@@ -11,7 +11,7 @@ import (
 	"github.com/trellis-project/trellis/sigv4"
 )
 
-// What Trellis answers beside AWS's services, signed as they are (docs/decisions/0015-explaining-a-request.md).
+// What Trellis answers beside AWS's services, signed as they are (docs/decisions/0016-explaining-a-request.md).
 const (
 	ownSigner   = "trellis" // signing name, and prefix of actions
 	explainPath = "/trellis/explain"

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"log/slog"
 	"net/netip"
 	"sync"
 
@@ -11,47 +12,67 @@ import (
 )
 
 // AttestTag is the tag that lets the network vouch for who sends unsigned requests: "true" on a VPC association for the
-// instances of its account, or on an instance, where "false" excepts it (docs/modes.md).
+// instances of its account, or on an instance, where "false" excepts it (docs/decisions/0017-identity-without-code.md).
 const AttestTag = "trellis:attest-identity"
 
-// vouch makes what the data plane asks about unsigned requests; nil when nobody has opted in, and in strict mode. Lab
-// instances are the one kind of workload that the network knows yet; pods and attached hosts would be looked for here.
+// voucher knows which lab instance has an address, and attests the instance's role. It is of one state and directory.
+// Lab instances are the one kind of workload that it knows; pods and attached hosts would stand beside them.
+type voucher struct {
+	instanceAt    func(vpcID string, a netip.Addr) (key string, ok bool) // what the kernel holds everybody to
+	directory     *identity.Directory
+	log           *slog.Logger
+	instances     map[string]*trellis.Instance // those that may have opted in, by key
+	byAssociation map[string]string            // the associations that have, with their account
+	callers       sync.Map                     // *authpolicy.Caller by the instance's key, nil ones too
+}
+
+// vouch makes what the data plane asks about unsigned requests; nil when nobody has opted in, and in strict mode.
 func (d *Daemon) vouch(st *trellis.State) *dataplane.Vouching {
 	if d.config.Compatibility == Strict {
 		return nil
 	}
-	byAssociation := map[string]string{} // to the account that opted in
-	for a := range trellis.All[*trellis.VPCAssociation](st) {
-		if a.Tags[AttestTag] == "true" {
-			byAssociation[a.ID] = a.Account
-		}
-	}
-	instances := map[string]*trellis.Instance{}
-	for in := range trellis.All[*trellis.Instance](st) {
-		if tag := in.Tags[AttestTag]; in.RoleARN != "" && (tag == "true" || tag != "false" && len(byAssociation) > 0) {
-			instances[in.Key()] = in
-		}
-	}
-	if len(instances) == 0 {
+	v := newVoucher(st, d.directory.Load())
+	if v == nil {
 		return nil
 	}
-	directory := d.directory.Load()
-	var callers sync.Map // *authpolicy.Caller by the instance's key, nil ones too
-	return &dataplane.Vouching{Caller: func(vpcID, associationID string, from netip.Addr) (string, *authpolicy.Caller) {
-		key, ok := d.vpcs.InstanceAt(vpcID, from) // the kernel lets nobody else send from there
-		in := instances[key]
-		if !ok || in == nil || in.Tags[AttestTag] != "true" && byAssociation[associationID] != in.Account {
-			return key, nil
+	v.instanceAt, v.log = d.vpcs.InstanceAt, d.log
+	return &dataplane.Vouching{Caller: v.caller}
+}
+
+// newVoucher collects who has opted in; nil when that is nobody.
+func newVoucher(st *trellis.State, directory *identity.Directory) *voucher {
+	v := &voucher{directory: directory, instances: map[string]*trellis.Instance{}, byAssociation: map[string]string{}}
+	for a := range trellis.All[*trellis.VPCAssociation](st) {
+		if a.Tags[AttestTag] == "true" {
+			v.byAssociation[a.ID] = a.Account
 		}
-		if c, ok := callers.Load(key); ok {
-			return key, c.(*authpolicy.Caller)
+	}
+	for in := range trellis.All[*trellis.Instance](st) {
+		if tag := in.Tags[AttestTag]; in.RoleARN != "" && (tag == "true" || tag != "false" && len(v.byAssociation) > 0) {
+			v.instances[in.Key()] = in
 		}
-		c, err := directory.ServiceCaller(identity.ServiceSession{RoleARN: in.RoleARN, Service: "ec2.amazonaws.com", SessionName: in.ID})
-		if err != nil {
-			d.log.Info("no identity to attest", "instance", key, "role", in.RoleARN, "error", err)
-			c = nil
-		}
-		callers.Store(key, c)
-		return key, c
-	}}
+	}
+	if len(v.instances) == 0 {
+		return nil
+	}
+	return v
+}
+
+// caller is dataplane.Vouching's: the session that the instance's metadata service would give, without its token.
+func (v *voucher) caller(vpcID, associationID string, from netip.Addr) (holder string, c *authpolicy.Caller) {
+	key, ok := v.instanceAt(vpcID, from)
+	in := v.instances[key]
+	if !ok || in == nil || in.Tags[AttestTag] != "true" && v.byAssociation[associationID] != in.Account {
+		return key, nil
+	}
+	if known, ok := v.callers.Load(key); ok {
+		return key, known.(*authpolicy.Caller)
+	}
+	c, err := v.directory.ServiceCaller(identity.ServiceSession{RoleARN: in.RoleARN, Service: "ec2.amazonaws.com", SessionName: in.ID})
+	if err != nil {
+		v.log.Info("no identity to attest", "instance", key, "role", in.RoleARN, "error", err)
+		c = nil
+	}
+	v.callers.Store(key, c)
+	return key, c
 }

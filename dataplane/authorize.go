@@ -26,7 +26,7 @@ func (x *exchange) decide() *denial {
 	p := &x.policy
 	p.Port, p.ServiceARN, p.ServiceNetworkARN = x.l.port, x.service.ARN, x.network.ARN
 	p.SourceVPC, p.SourceVPCOwner, p.SourceIP = x.vpc.ID, x.vpc.Account, x.from.Addr()
-	p.Now, p.ResourceTags, p.SecureTransport = x.l.s.Now(), x.service.Tags, x.tls != nil
+	p.Now, p.ResourceTags, p.SecureTransport = x.l.s.Now(), x.service.Tags, x.tls != nil || p.Action == authpolicy.ActionConnect
 	if control := x.l.s.ResourceControl; control != nil {
 		p.ResourceControl = control(x.service.Account())
 	}

@@ -24,6 +24,8 @@ const (
 	explainedEach = 100
 	// maxText bounds each text of a request that is kept with a denial, in bytes.
 	maxText = 2048
+	// maxReasons bounds the texts of a denial's reasons that are kept, in bytes, but for maxReason of each.
+	maxReasons, maxReason = 16 << 10, 64
 	// deniedShare is which part of the decisions that a loop keeps are denials.
 	deniedShare = 4
 )
@@ -142,13 +144,34 @@ func (x *exchange) deniedBy(d *authpolicy.Decision) *denial {
 		x.rec.AuthDeniedDetail = "denied by " + d.Layer + ", " + tooMany
 		return denied
 	}
-	y.reasons = authpolicy.Explain(&x.policy, x.network.Layer, x.service.Layer)
-	owner, other := accountOf(x.service.ARN), x.network.Account
+	y.reasons = bounded(authpolicy.Explain(&x.policy, x.network.Layer, x.service.Layer))
+	owner, other := x.service.Account(), x.network.Account
 	x.rec.AuthDeniedDetail = authpolicy.Detail(v.reasons(owner))
 	if owner != other {
 		x.rec.NetworkDetail = authpolicy.Detail(v.reasons(other))
 	}
 	return denied
+}
+
+// bounded drops what statements have missed, and cuts texts, from where the reasons take more than maxReasons on: a caller can
+// have many policies, each of which tells of many statements.
+func bounded(reasons []authpolicy.Reason) []authpolicy.Reason {
+	left := maxReasons
+	for i := range reasons {
+		r := &reasons[i]
+		left -= len(r.Text) + len(r.Policy)
+		for _, m := range r.Misses {
+			left -= len(m.Text) + len(m.Wanted)
+			for _, s := range m.Seen {
+				left -= len(s)
+			}
+		}
+		if left < 0 {
+			r.Misses = nil
+			r.Text = strings.Clone(r.Text[:min(len(r.Text), maxReason)])
+		}
+	}
+	return reasons
 }
 
 // unsigned notes that the request was refused for its signature or credentials: with the sentence that the caller is told.
@@ -166,7 +189,7 @@ func (x *exchange) unsigned(a *sigv4.Authorization, sentence string) {
 		x.explainSignature(a, y.signature)
 		x.rec.AuthDeniedDetail = "signature: " + describe(y.signature)
 	}
-	if x.network.Account != accountOf(x.service.ARN) {
+	if x.network.Account != x.service.Account() {
 		x.rec.NetworkDetail = x.rec.AuthDeniedDetail // nobody's policy is in it
 	}
 }

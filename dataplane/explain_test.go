@@ -11,6 +11,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/accesslog"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/sigv4"
 )
 
@@ -171,6 +172,30 @@ func TestExplainConditions(t *testing.T) {
 	service := e.Layers[slices.IndexFunc(e.Layers, func(l trellis.ExplainedLayer) bool { return l.Layer == "service-based" })]
 	if len(service.Misses) != 3 || service.Misses[0].Key == "" || service.Misses[0].Statement.Sid != "Team" || service.Effect != "implicit deny" {
 		t.Errorf("%+v", service)
+	}
+}
+
+// TestReasonsAreBounded explains a denial by a caller with as many policies as there may be.
+func TestReasonsAreBounded(t *testing.T) {
+	p, err := authpolicy.Parse(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"vpc-lattice-svcs:RequestHeader/x":"`+strings.Repeat("y", 500)+`"}}}]}`, authpolicy.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &authpolicy.Request{Action: authpolicy.ActionInvoke, Resource: svcARN + "/", Headers: []authpolicy.Field{{Name: "x", Value: strings.Repeat("z", 10_000)}},
+		Caller: &authpolicy.Caller{Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: account, ARN: "arn:aws:iam::444455556666:user/u"}}}
+	for range 100 {
+		r.Caller.Identity = append(r.Caller.Identity, authpolicy.Named{Name: "p", Policy: p})
+	}
+	reasons := bounded(authpolicy.Explain(r, authpolicy.Layer{}, authpolicy.Layer{}))
+	size := 0
+	for _, r := range reasons {
+		size += len(r.Text)
+		for _, m := range r.Misses {
+			size += len(m.Text) + len(m.Wanted) + len(strings.Join(m.Seen, ""))
+		}
+	}
+	if len(reasons) != 102 || size > maxReasons+len(reasons)*maxReason || reasons[2].Misses == nil || reasons[101].Misses != nil {
+		t.Errorf("%d reasons of %d bytes", len(reasons), size)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Explain asks what was decided about the requests with an id on the data plane, the latest first. It is no operation of
-// AWS's (docs/decisions/0015-explaining-a-request.md). An error of the server is a *trellis.Error.
+// AWS's (docs/decisions/0016-explaining-a-request.md). An error of the server is a *trellis.Error.
 func (c *Client) Explain(ctx context.Context, requestID string) ([]trellis.Explanation, error) {
 	r := &wire.Request{Method: http.MethodGet, Path: "/trellis/explain", RawQuery: url.Values{"requestId": {requestID}}.Encode(), Header: http.Header{}}
 	answer, err := c.exchange(ctx, "trellis", r)
