@@ -138,7 +138,7 @@ func send(t *testing.T, addr string, c *signed) (int, string) {
 	return answer.StatusCode, string(body)
 }
 
-// TestLive has every signer sign the cases now and sends them to a listener of the data plane.
+// TestLive has every signer sign the cases now and sends them to a listener of the data plane, by HTTP/1.1 and HTTP/2.
 func TestLive(t *testing.T) {
 	addr := plane(t)
 	if status, body := send(t, addr, &signed{Name: "unsigned", Method: "GET", Path: "/", Headers: [][2]string{{"Host", host}}}); status != http.StatusForbidden {
@@ -146,10 +146,15 @@ func TestLive(t *testing.T) {
 	}
 	for _, s := range signers {
 		t.Run(s.name, func(t *testing.T) {
+			h2 := dial(t, addr)
 			for _, c := range s.accepted(t, s.sign(t, readCases(t), time.Now())) {
 				status, body := send(t, addr, &c)
 				if problem := judge(&c, status, body); problem != "" {
 					t.Errorf("%s: %s", c.Name, problem)
+				}
+				status, body = h2.send(&c)
+				if problem := judge(&c, status, body); problem != "" {
+					t.Errorf("%s by HTTP/2: %s", c.Name, problem)
 				}
 			}
 		})
