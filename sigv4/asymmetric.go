@@ -1,12 +1,13 @@
 package sigv4
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hmac"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"math/big"
 	"strings"
 )
@@ -57,10 +58,65 @@ func deriveScalar(secret, accessKeyID string) []byte {
 	}
 }
 
-// verifyAsymmetric compares the signature with one form of the canonical request.
-func verifyAsymmetric(public *ecdsa.PublicKey, a *Authorization, signature []byte, canonical [sha256.Size]byte) bool {
-	digest := sha256.Sum256([]byte(Asymmetric + "\n" + a.Timestamp + "\n" + a.Date + "/" + a.Service + "/" + terminator + "\n" + hex.EncodeToString(canonical[:])))
-	return ecdsa.VerifyASN1(public, digest[:], signature)
+// verifyAsymmetric is the second half of Verify for SigV4A.
+func (k *Key) verifyAsymmetric(r *Request, a *Authorization, c *Check, payload string, buf *[]byte) error {
+	public, err := k.publicKey(a.AccessKeyID)
+	if err != nil {
+		return mismatch(r, c)
+	}
+	if err := a.verifyPublic(r, c, public, Asymmetric, "", payload, buf); err != nil {
+		return err
+	}
+	a.Region = c.Region
+	return nil
+}
+
+// verifyPublic verifies the signature with a public key, in each form of the request. The region is that of the
+// credential scope.
+func (a *Authorization) verifyPublic(r *Request, c *Check, public crypto.PublicKey, algorithm, region, payload string, buf *[]byte) error {
+	signature, ok := decodeSignature((*buf)[:0], a.Signature)
+	if !ok {
+		return mismatch(r, c)
+	}
+	for _, f := range forms {
+		if f.same(r) {
+			continue
+		}
+		b, start, err := appendCanonical(signature, r, a, payload, c.DoubleEncode, f)
+		*buf = b
+		if err != nil {
+			return err
+		}
+		b = appendStringToSign(b[:len(signature)], algorithm, a.Timestamp, a.Date, region, a.Service, sha256.Sum256(b[start:]))
+		digest := sha256.Sum256(b[len(signature):])
+		switch key := public.(type) {
+		case *rsa.PublicKey:
+			if rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature) == nil {
+				return nil
+			}
+		case *ecdsa.PublicKey:
+			if ecdsa.VerifyASN1(key, digest[:], signature) {
+				return nil
+			}
+		}
+	}
+	return mismatch(r, c)
+}
+
+// decodeSignature appends the bytes of a signature in hexadecimal, which is in small letters and no longer than that of
+// the largest RSA key.
+func decodeSignature(b []byte, s string) ([]byte, bool) {
+	if len(s)%2 != 0 || len(s) > maxModulus/4 {
+		return b, false
+	}
+	for i := 0; i < len(s); i += 2 {
+		high, low := unhex(s[i]), unhex(s[i+1])
+		if high < 0 || low < 0 || s[i] >= 'A' && s[i] <= 'F' || s[i+1] >= 'A' && s[i+1] <= 'F' {
+			return b, false
+		}
+		b = append(b, byte(high<<4|low))
+	}
+	return b, true
 }
 
 // inRegionSet tells whether a region is in a set: a list by commas, whose members may hold stars.

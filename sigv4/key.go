@@ -85,20 +85,28 @@ func derive(secret, date, region, service string) []byte {
 	return k
 }
 
+// appendStringToSign appends the string to sign. The region is empty with SigV4A.
+func appendStringToSign(b []byte, algorithm, timestamp, date, region, service string, canonical [sha256.Size]byte) []byte {
+	b = append(b, algorithm...)
+	b = append(b, '\n')
+	b = append(b, timestamp...)
+	b = append(b, '\n')
+	b = append(b, date...)
+	b = append(b, '/')
+	if region != "" {
+		b = append(b, region...)
+		b = append(b, '/')
+	}
+	b = append(b, service...)
+	b = append(b, "/"+terminator+"\n"...)
+	return hex.AppendEncode(b, canonical[:])
+}
+
 // sign appends inner pad and string to sign to b and returns the signature in hexadecimal.
 func (s *signingKey) sign(b []byte, timestamp string, canonical [sha256.Size]byte) ([]byte, [2 * sha256.Size]byte) {
 	start := len(b)
 	b = append(b, s.inner[:]...)
-	b = append(b, Algorithm+"\n"...)
-	b = append(b, timestamp...)
-	b = append(b, '\n')
-	b = append(b, s.date...)
-	b = append(b, '/')
-	b = append(b, s.region...)
-	b = append(b, '/')
-	b = append(b, s.service...)
-	b = append(b, "/"+terminator+"\n"...)
-	b = hex.AppendEncode(b, canonical[:])
+	b = appendStringToSign(b, Algorithm, timestamp, s.date, s.region, s.service, canonical)
 	inner := sha256.Sum256(b[start:])
 
 	var outer [sha256.BlockSize + sha256.Size]byte
@@ -146,33 +154,6 @@ func (k *Key) Verify(r *Request, a *Authorization, c Check, buf *[]byte) error {
 		}
 	}
 	return mismatch(r, &c)
-}
-
-// verifyAsymmetric is the second half of Verify for SigV4A.
-func (k *Key) verifyAsymmetric(r *Request, a *Authorization, c *Check, payload string, buf *[]byte) error {
-	signature, err := hex.DecodeString(a.Signature)
-	if err != nil || strings.ToLower(a.Signature) != a.Signature {
-		return mismatch(r, c)
-	}
-	public, err := k.publicKey(a.AccessKeyID)
-	if err != nil {
-		return mismatch(r, c)
-	}
-	for _, f := range forms {
-		if f.same(r) {
-			continue
-		}
-		b, start, err := appendCanonical((*buf)[:0], r, a, payload, c.DoubleEncode, f)
-		*buf = b
-		if err != nil {
-			return err
-		}
-		if verifyAsymmetric(public, a, signature, sha256.Sum256(b[start:])) {
-			a.Region = c.Region
-			return nil
-		}
-	}
-	return mismatch(r, c)
 }
 
 // mismatch is AWS's sentence for a wrong signature, and one of ours for who signs another path or query than it sends.

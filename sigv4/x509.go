@@ -1,14 +1,11 @@
 package sigv4
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
 	"strings"
 )
 
@@ -143,31 +140,6 @@ func VerifyX509(r *Request, x *X509, c Check) error {
 	if err != nil {
 		return err
 	}
-	signature, err := hex.DecodeString(x.Signature)
-	if err != nil || strings.ToLower(x.Signature) != x.Signature {
-		return mismatch(r, &c)
-	}
-	for _, f := range forms {
-		if f.same(r) {
-			continue
-		}
-		b, start, err := appendCanonical(nil, r, &x.Authorization, payload, c.DoubleEncode, f)
-		if err != nil {
-			return err
-		}
-		canonical := sha256.Sum256(b[start:])
-		digest := sha256.Sum256([]byte(x.Algorithm + "\n" + x.Timestamp + "\n" + x.Date + "/" + x.Region + "/" + x.Service + "/" + terminator +
-			"\n" + hex.EncodeToString(canonical[:])))
-		switch key := x.Leaf.PublicKey.(type) {
-		case *rsa.PublicKey:
-			if rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], signature) == nil {
-				return nil
-			}
-		case *ecdsa.PublicKey:
-			if ecdsa.VerifyASN1(key, digest[:], signature) {
-				return nil
-			}
-		}
-	}
-	return mismatch(r, &c)
+	var buf []byte
+	return x.verifyPublic(r, &c, x.Leaf.PublicKey, x.Algorithm, x.Region, payload, &buf)
 }
