@@ -198,6 +198,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		actor{"target groups", d.groups.Run},
 		actor{"health", d.writeHealth},
 		actor{"control plane", d.outlive(d.plane.Run)},
+		actor{"sealing keys", d.outlive(d.identity.Run)},
 	)
 	s.start(actor{"data plane", d.dataPlane.Run})
 	s.start(actor{"follow", func(ctx context.Context) error {

@@ -14,7 +14,7 @@ import (
 // remembers the sessions it has opened; it is safe for concurrent use and takes no lock to answer.
 type Directory struct {
 	now        func() time.Time
-	sessionKey []byte
+	seals      sealingKeys // that session tokens are opened with
 	nouns      nouns
 	managed    map[string]string                        // texts of managed policies by ARN
 	attachedTo map[string][]*trellis.OrganizationPolicy // by root, unit or account; sorted by id
@@ -38,6 +38,7 @@ type nouns struct {
 	policies map[string]*trellis.ManagedPolicy
 	control  map[string]*trellis.OrganizationPolicy
 	keys     map[string]*trellis.AccessKey
+	seals    map[string]*trellis.SealingKey
 }
 
 // credential is what Caller answers.
@@ -69,12 +70,13 @@ func NewDirectory(st *trellis.State, prev *Directory, sessionKey []byte, now fun
 		return prev
 	}
 	d := &Directory{
-		now: now, sessionKey: sessionKey, nouns: nounsOf(st),
+		now: now, nouns: nounsOf(st),
 		managed: map[string]string{}, attachedTo: map[string][]*trellis.OrganizationPolicy{}, compiled: map[policyText]compiled{},
 		controls: map[string]*control{}, keys: map[string]*credential{},
 		callers: newRecent[*credential](sessionsRemembered), orgPaths: map[string]string{},
 		signing: map[*trellis.AccessKey]*sigv4.Key{},
 	}
+	d.seals = newSealingKeys(sessionKey, d.nouns.seals)
 	if prev != nil {
 		d.opened = prev.opened
 	} else {
@@ -114,6 +116,7 @@ func nounsOf(st *trellis.State) nouns {
 		units: map[string]*trellis.OrganizationalUnit{}, users: byKey[*trellis.User](st),
 		roles: byKey[*trellis.Role](st), groups: byKey[*trellis.Group](st), policies: byKey[*trellis.ManagedPolicy](st),
 		control: byKey[*trellis.OrganizationPolicy](st), keys: byKey[*trellis.AccessKey](st),
+		seals: byKey[*trellis.SealingKey](st),
 	}
 	for u := range trellis.All[*trellis.OrganizationalUnit](st) {
 		n.units[u.ID] = u
@@ -143,7 +146,7 @@ func (n *nouns) same(st *trellis.State) bool {
 	}
 	return sameNouns(n.accounts, st) && sameNouns(n.orgs, st) && sameNouns(n.users, st) &&
 		sameNouns(n.roles, st) && sameNouns(n.groups, st) && sameNouns(n.policies, st) && sameNouns(n.control, st) &&
-		sameNouns(n.keys, st)
+		sameNouns(n.keys, st) && sameNouns(n.seals, st)
 }
 
 // sameNouns is same for one kind.

@@ -15,7 +15,7 @@ import (
 func (d *Directory) sessionCredential(token string) *credential {
 	o, ok := d.opened.get(token)
 	if !ok {
-		s, err := openSession(d.sessionKey, token)
+		s, err := d.seals.open(token)
 		if err != nil {
 			return nil
 		}

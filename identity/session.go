@@ -1,14 +1,8 @@
 package identity
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/trellis-project/trellis"
@@ -57,56 +51,6 @@ func (tokenSecret) String() string { return "[redacted]" }
 
 // GoString hides the text from %#v.
 func (tokenSecret) GoString() string { return "[redacted]" }
-
-// tokenVersion is the first byte of a session token: AES-256-GCM, nonce (12 bytes), JSON.
-const tokenVersion = 1
-
-// sealSession makes a session token.
-func sealSession(key []byte, s *session) (string, error) {
-	gcm, err := sessionCipher(key)
-	if err != nil {
-		return "", err
-	}
-	plain, err := json.Marshal(s)
-	if err != nil {
-		return "", fmt.Errorf("seal session: %w", err)
-	}
-	nonce := make([]byte, gcm.NonceSize())
-	rand.Read(nonce) // never fails (crypto/rand, Go 1.24)
-	out := append([]byte{tokenVersion}, nonce...)
-	return base64.StdEncoding.EncodeToString(gcm.Seal(out, nonce, plain, []byte("trellis session"))), nil
-}
-
-// openSession opens a session token. It does not look at the clock.
-func openSession(key []byte, token string) (*session, error) {
-	gcm, err := sessionCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	b, err := base64.StdEncoding.Strict().DecodeString(token)
-	if err != nil || strings.ContainsAny(token, "\r\n") || len(b) < 1+gcm.NonceSize() || b[0] != tokenVersion {
-		return nil, errors.New("open session: not a session token")
-	}
-	b = b[1:]
-	plain, err := gcm.Open(nil, b[:gcm.NonceSize()], b[gcm.NonceSize():], []byte("trellis session"))
-	if err != nil {
-		return nil, fmt.Errorf("open session: %w", err)
-	}
-	s := new(session)
-	if err := json.Unmarshal(plain, s); err != nil {
-		return nil, fmt.Errorf("open session: %w", err)
-	}
-	return s, nil
-}
-
-// sessionCipher is AES-256-GCM under a key of 32 bytes.
-func sessionCipher(key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("session key: %w", err)
-	}
-	return cipher.NewGCM(block)
-}
 
 // newID returns a unique id of IAM: a prefix such as AIDA and n random letters and digits of base 32.
 func newID(prefix string, n int) string {

@@ -155,7 +155,7 @@ func (i *Identity) issue(ctx context.Context, r *trellis.Role, q *sessionRequest
 	if err := i.policiesExist(ctx, r.Account, q.policyARNs); err != nil {
 		return nil, err
 	}
-	c, err := i.seal(&session{
+	c, err := i.seal(ctx, &session{
 		Account: r.Account, RoleName: r.Name, RoleID: r.ID, Name: q.name,
 		Tags: maps.Clone(q.tags), TransitiveTags: slices.Clone(q.transitive), Policy: q.policy, PolicyARNs: q.policyARNs,
 		SourceIdentity: q.sourceIdentity, Provider: q.provider, X509: q.x509, Context: q.context,
@@ -183,7 +183,7 @@ func (i *Identity) policiesExist(ctx context.Context, account string, arns []str
 }
 
 // seal completes a session with keys and times, and makes its token.
-func (i *Identity) seal(s *session, seconds int) (*Credentials, error) {
+func (i *Identity) seal(ctx context.Context, s *session, seconds int) (*Credentials, error) {
 	percent, err := s.packed()
 	if err != nil {
 		return nil, err
@@ -192,7 +192,7 @@ func (i *Identity) seal(s *session, seconds int) (*Credentials, error) {
 	s.AccessKeyID, s.Secret = newKeyID("ASIA", s.Account), tokenSecret(secret.Reveal())
 	s.IssuedAt = i.o.Now().UTC()
 	s.Expires = s.IssuedAt.Add(time.Duration(seconds) * time.Second).Truncate(time.Second)
-	token, err := sealSession(i.sessionKey, s)
+	token, err := i.sealNow(ctx, s)
 	if err != nil {
 		return nil, err
 	}

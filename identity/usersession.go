@@ -17,7 +17,7 @@ const (
 
 // SessionToken makes a session of the calling user itself, or of the root of an account. Nobody needs a permission for
 // it, and the session may do what the user may, but for IAM and most of STS (STS API reference, GetSessionToken).
-func (i *Identity) SessionToken(_ context.Context, c *authpolicy.Caller, seconds int, mfaSerial, mfaCode string) (*Credentials, error) {
+func (i *Identity) SessionToken(ctx context.Context, c *authpolicy.Caller, seconds int, mfaSerial, mfaCode string) (*Credentials, error) {
 	if err := longLived(c, "GetSessionToken"); err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (i *Identity) SessionToken(_ context.Context, c *authpolicy.Caller, seconds
 	if err != nil {
 		return nil, err
 	}
-	return i.seal(userSessionOf(c, userSession), seconds)
+	return i.seal(ctx, userSessionOf(c, userSession), seconds)
 }
 
 // FederationToken is what a user asks of Identity.FederationToken.
@@ -72,7 +72,7 @@ func (i *Identity) FederationToken(ctx context.Context, c *authpolicy.Caller, in
 	}
 	s := userSessionOf(c, federatedSession)
 	s.Name, s.Tags, s.Policy, s.PolicyARNs = in.Name, maps.Clone(in.Tags), in.Policy, in.PolicyARNs
-	made, err := i.seal(s, seconds)
+	made, err := i.seal(ctx, s, seconds)
 	if err != nil {
 		return nil, err
 	}
