@@ -128,11 +128,15 @@ func appendHeaders(b []byte, r *Request, list string, tabs bool) (_ []byte, err 
 }
 
 // mustBeSigned tells whether a header may not come along unsigned: x-amz-* ("Create a signed AWS API request" in the
-// IAM user guide), which say to AWS's services what is meant. The session token may: its key is worth nothing with
-// another one, and some services have it added after the signature is made.
+// IAM user guide), which say to AWS's services what is meant. Three may, since they are added after the signature: the
+// session token, where a service wants it so (its key is worth nothing with another one), CloudFront's mark, and what an
+// SDK tells of itself in a browser.
 func mustBeSigned(name string) bool {
-	const prefix, token = "x-amz-", "x-amz-security-token"
-	return len(name) > len(prefix) && (name[0] == 'x' || name[0] == 'X') && fold(name[:len(prefix)], prefix) && !fold(name, token)
+	const prefix, token, mark, agent = "x-amz-", "x-amz-security-token", "x-amz-cf-id", "x-amz-user-agent"
+	if len(name) <= len(prefix) || name[0]|0x20 != 'x' || !fold(name[:len(prefix)], prefix) {
+		return false
+	}
+	return !fold(name, token) && !fold(name, mark) && !fold(name, agent)
 }
 
 // unsignedHeader refuses a request for the first header that must be signed and is not.
