@@ -22,9 +22,21 @@ func (p *OIDCProvider) ARN() string { return IAMARN(p.Account, "oidc-provider/"+
 type TrustAnchor struct {
 	Meta                  // ID is a UUID
 	Name           string `json:"name"`
+	Alias          string `json:"alias,omitempty"` // unique among the account's trust anchors
 	Enabled        bool   `json:"enabled"`
-	SourceType     string `json:"sourceType"`     // CERTIFICATE_BUNDLE, AWS_ACM_PCA or SELF_SIGNED_REPOSITORY
+	SourceType     string `json:"sourceType"`     // CERTIFICATE_BUNDLE
 	CertificatePEM string `json:"certificatePem"` // the bundle: what a chain must end at
+	// Notifications are settings of the account's own; nobody is notified.
+	Notifications []ExpiryNotification `json:"notifications,omitempty"`
+}
+
+// ExpiryNotification says when to tell of certificates that end soon (IAM Roles Anywhere API reference,
+// NotificationSetting).
+type ExpiryNotification struct {
+	Event     string `json:"event"`   // CA_CERTIFICATE_EXPIRY or END_ENTITY_CERTIFICATE_EXPIRY
+	Channel   string `json:"channel"` // ALL
+	Enabled   bool   `json:"enabled"`
+	Threshold int    `json:"threshold"` // days before the end
 }
 
 // Kind is KindTrustAnchor.
@@ -40,6 +52,8 @@ func (a *TrustAnchor) ARN(region string) string {
 type AnywhereProfile struct {
 	Meta                             // ID is a UUID
 	Name                  string     `json:"name"`
+	Alias                 string     `json:"alias,omitempty"` // unique among the account's profiles
+	CreatedBy             string     `json:"createdBy"`       // ARN of the principal
 	Enabled               bool       `json:"enabled"`
 	RoleARNs              []string   `json:"roleArns"`
 	SessionPolicy         string     `json:"sessionPolicy,omitempty"`
@@ -69,6 +83,7 @@ func (p *AnywhereProfile) ARN(region string) string {
 type RevocationList struct {
 	Meta                  // ID is a UUID
 	Name           string `json:"name"`
+	Alias          string `json:"alias,omitempty"` // unique among the account's lists
 	Enabled        bool   `json:"enabled"`
 	TrustAnchorID  string `json:"trustAnchorId"`
 	RevocationList []byte `json:"revocationList"` // DER
@@ -80,6 +95,32 @@ func (*RevocationList) Kind() Kind { return KindRevocationList }
 // ARN is arn:aws:rolesanywhere:region:account:crl/id.
 func (l *RevocationList) ARN(region string) string {
 	return ARN{Partition: "aws", Service: "rolesanywhere", Region: region, Account: l.Account, Resource: "crl/" + l.ID}.String()
+}
+
+// AnywhereSubject is whom certificates of one subject name are for, and what was last asked with them (IAM Roles
+// Anywhere API reference, SubjectDetail).
+type AnywhereSubject struct {
+	Meta                             // ID is a UUID made of the account and the name
+	Name        string               `json:"name"` // the subject of the certificates (RFC 4514)
+	LastSeenAt  time.Time            `json:"lastSeenAt"`
+	Credentials []AnywhereCredential `json:"credentials,omitempty"` // the last ones, the newest first
+}
+
+// AnywhereCredential is a certificate that a session was asked with.
+type AnywhereCredential struct {
+	Serial         string    `json:"serial"` // decimal
+	Issuer         string    `json:"issuer"`
+	CertificatePEM string    `json:"certificatePem"`
+	SeenAt         time.Time `json:"seenAt"`
+	Failed         bool      `json:"failed,omitempty"` // no session was given
+}
+
+// Kind is KindAnywhereSubject.
+func (*AnywhereSubject) Kind() Kind { return KindAnywhereSubject }
+
+// ARN is arn:aws:rolesanywhere:region:account:subject/id.
+func (s *AnywhereSubject) ARN(region string) string {
+	return ARN{Partition: "aws", Service: "rolesanywhere", Region: region, Account: s.Account, Resource: "subject/" + s.ID}.String()
 }
 
 // Cluster is a Kubernetes cluster whose service accounts' tokens an account takes for Pod Identity (EKS API reference,

@@ -14,6 +14,7 @@ const (
 	KindAccessLogSubscription       Kind = "accesslogsubscription"
 	KindAccount                     Kind = "account"
 	KindAnywhereProfile             Kind = "anywhereprofile"
+	KindAnywhereSubject             Kind = "anywheresubject"
 	KindAuthority                   Kind = "authority"
 	KindAuthPolicy                  Kind = "authpolicy"
 	KindCertificate                 Kind = "certificate"
@@ -72,6 +73,7 @@ var makers = map[Kind]func() Noun{
 	KindAccessLogSubscription:       func() Noun { return new(AccessLogSubscription) },
 	KindAccount:                     func() Noun { return new(Account) },
 	KindAnywhereProfile:             func() Noun { return new(AnywhereProfile) },
+	KindAnywhereSubject:             func() Noun { return new(AnywhereSubject) },
 	KindAuthority:                   func() Noun { return new(Authority) },
 	KindAuthPolicy:                  func() Noun { return new(AuthPolicy) },
 	KindCertificate:                 func() Noun { return new(Certificate) },

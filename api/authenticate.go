@@ -64,17 +64,20 @@ func (x *exchange) authenticate(a *sigv4.Authorization, signed bool, parse error
 	if parse != nil {
 		return signatureError(parse)
 	}
+	if a.PayloadHash == sigv4.UnsignedPayload && !a.Presigned && len(x.request.Body) > 0 {
+		return trellis.NewError(403, codeInvalidSignature, "The body of a request must be signed.")
+	}
+	check := sigv4.Check{Region: x.server.options.Region, Service: a.Service, Now: x.server.options.Now(),
+		DoubleEncode: true, PayloadHash: sigv4.HashPayload(x.request.Body)}
+	if x.certificate != nil {
+		return x.certify(check)
+	}
 	caller, key, err := x.server.options.Callers(a.AccessKeyID, a.SessionToken)
 	if err != nil {
 		return err
 	}
-	check := sigv4.Check{Region: x.server.options.Region, Service: a.Service, Now: x.server.options.Now(),
-		DoubleEncode: true, PayloadHash: sigv4.HashPayload(x.request.Body)}
 	if slices.Contains(globalServices, a.Service) {
 		check.Region = a.Region
-	}
-	if a.PayloadHash == sigv4.UnsignedPayload && !a.Presigned && len(x.request.Body) > 0 {
-		return trellis.NewError(403, codeInvalidSignature, "The body of a request must be signed.")
 	}
 	var scratch []byte
 	if err := key.Verify(&x.signed, a, check, &scratch); err != nil {

@@ -10,14 +10,15 @@ import (
 
 // Call is one request whose signature is verified: who calls what. An operation gets it beside its input.
 type Call struct {
-	Caller    *authpolicy.Caller // who signed, with the identity policies
-	Account   string             // the caller's, 12 digits
-	Region    string             // of the credential scope
-	RequestID string
-	SourceIP  string // address without port
-	UserAgent string
-	Service   string // signing name, for example vpc-lattice
-	Operation string // for example CreateService
+	Caller      *authpolicy.Caller // who signed, with the identity policies
+	Account     string             // the caller's, 12 digits
+	Region      string             // of the credential scope
+	Certificate *Certificate       // of an operation that is ByCertificate, else nil
+	RequestID   string
+	SourceIP    string // address without port
+	UserAgent   string
+	Service     string // signing name, for example vpc-lattice
+	Operation   string // for example CreateService
 
 	tokens   *Tokens
 	control  func(account string) []authpolicy.Policies // Options.ResourceControl

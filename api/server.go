@@ -120,13 +120,14 @@ func HTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 
 // exchange is one request on its way through the server.
 type exchange struct {
-	server    *Server
-	service   *served // nil while it is not known
-	request   wire.Request
-	signed    sigv4.Request
-	operation *wire.Operation // nil while it is not known
-	call      *Call
-	started   time.Time
+	server      *Server
+	service     *served // nil while it is not known
+	request     wire.Request
+	signed      sigv4.Request
+	operation   *wire.Operation // nil while it is not known
+	certificate *sigv4.X509     // by whose key it is signed, nil for other signatures
+	call        *Call
+	started     time.Time
 }
 
 // ServeHTTP answers one request: which service, who calls, which operation, with what; serve it; write the
@@ -174,7 +175,7 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 		}
 	}()
 	x.read(r)
-	auth, isSigned, parseErr := sigv4.Parse(&x.signed)
+	auth, isSigned, parseErr := x.signature()
 	limit := int64(maxBody)
 	if !isSigned || parseErr != nil {
 		limit = maxUnsigned
@@ -207,6 +208,9 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 	row := x.service.rows[message.Operation.Name]
 	if !row.Served {
 		return nil, unserved(x.service.Model, row.Name)
+	}
+	if err := x.fits(row); err != nil {
+		return nil, err
 	}
 	in, problems := x.service.codec.Decode(message, row.unchecked)
 	if err := x.service.badInput(message, problems); err != nil {

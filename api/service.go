@@ -19,12 +19,13 @@ type Service struct {
 
 // Operation is one row of a service's table.
 type Operation struct {
-	Name      string
-	Served    bool
-	unsigned  bool // signatures are not looked at
-	unchecked []string
-	in        reflect.Type
-	serve     func(ctx context.Context, c *Call, in any) (any, error)
+	Name          string
+	Served        bool
+	unsigned      bool // signatures are not looked at
+	byCertificate bool // takes signatures by the key of a certificate alone
+	unchecked     []string
+	in            reflect.Type
+	serve         func(ctx context.Context, c *Call, in any) (any, error)
 }
 
 // Op is a row for an operation that is served. In and Out are the generated structs of its sides; the input

@@ -2,6 +2,8 @@ package certificate_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"strings"
 	"testing"
@@ -61,5 +63,68 @@ func FuzzCertificateARN(f *testing.F) {
 		if got := trellis.CertificateARN(region, ref.Account, ref.ID); got != s || strings.ContainsAny(ref.ID, "/:*") || !trellis.IsAccountID(ref.Account) {
 			t.Fatalf("%q is read as %s of %s in %s", s, ref.ID, ref.Account, region)
 		}
+	})
+}
+
+// FuzzParseCRL gives ParseCRL any bytes: what it takes is read again from what it shows.
+func FuzzParseCRL(f *testing.F) {
+	root := authority(f, "root", nil, nil)
+	der := revoke(f, root, root)
+	r, err := certificate.ParseCRL(der)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(der)
+	f.Add(r.PEM())
+	f.Add([]byte("-----BEGIN X509 CRL-----\n\n-----END X509 CRL-----"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := certificate.ParseCRL(data)
+		if err != nil {
+			return
+		}
+		again, err := certificate.ParseCRL(r.PEM())
+		if err != nil || string(again.DER()) != string(r.DER()) {
+			t.Fatalf("what is shown is not read: %v", err)
+		}
+		_ = r.CheckIssuer([]*x509.Certificate{root.Certificate})
+	})
+}
+
+// FuzzBundle gives ParseBundle any bytes: what it takes can be an anchor.
+func FuzzBundle(f *testing.F) {
+	root := authority(f, "root", nil, nil)
+	f.Add(text(root))
+	f.Add(text(root, root) + "\n")
+	f.Add("-----BEGIN CERTIFICATE-----\n\n-----END CERTIFICATE-----")
+	leaf := sign(f, root, nil, nil)
+	f.Fuzz(func(t *testing.T, bundle string) {
+		all, err := certificate.ParseBundle([]byte(bundle), now)
+		if err != nil {
+			return
+		}
+		_, _ = certificate.NewAnchor(all, nil).Verify(leaf.Certificate, all, x509.ExtKeyUsageAny, now)
+	})
+}
+
+// FuzzAttributes reads any alternative names of a certificate: no panic, and no tag but of the fields.
+func FuzzAttributes(f *testing.F) {
+	root := authority(f, "root", nil, nil)
+	f.Add(sanOf(f, generalName(2, false, []byte("a.example.com")), directoryName(f, pkix.Name{CommonName: "x"})).Value)
+	f.Add([]byte{0x30, 0x80})
+	f.Add([]byte{0x30, 2, 0xa4, 0})
+	f.Fuzz(func(t *testing.T, san []byte) {
+		c := *root.Certificate
+		c.Extensions = append(c.Extensions[:len(c.Extensions):len(c.Extensions)], pkix.Extension{Id: []int{2, 5, 29, 17}, Value: san})
+		a, err := certificate.AttributesOf(&c)
+		if err != nil {
+			return
+		}
+		for k := range a.Tags(certificate.DefaultRules()) {
+			field, specifier, _ := strings.Cut(k, "/")
+			if !certificate.IsSpecifier(field, specifier) {
+				t.Fatalf("%q is no specifier", k)
+			}
+		}
+		a.X509()
 	})
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
+	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -146,6 +147,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			logs.New(d.telemetry.Logs()),
 			organizations.New(d.identity),
 			ram.New(d.plane),
+			rolesanywhere.New(d.identity),
 			sts.New(d.identity),
 			vpclattice.New(d.plane),
 		}})

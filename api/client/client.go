@@ -25,6 +25,7 @@ import (
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
+	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/api/wire"
@@ -90,6 +91,7 @@ func models() []*wire.Model {
 		logs.Model(),
 		organizations.Model(),
 		ram.Model(),
+		rolesanywhere.Model(),
 		sts.Model(),
 		vpclattice.Model(),
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
+	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/controlplane"
@@ -51,6 +52,7 @@ func document() ([]byte, error) {
 		logs.New(nil),
 		organizations.New(who),
 		ram.New(plane),
+		rolesanywhere.New(who),
 		sts.New(who),
 		vpclattice.New(plane),
 	}
