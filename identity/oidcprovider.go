@@ -22,16 +22,16 @@ func noProvider(arn string) *trellis.Error {
 	return noSuchEntity("OpenIDConnect Provider not found for arn %s", arn)
 }
 
-// issuerOf reads an issuer's URL: what tokens have as iss, and the same without its scheme, which the ARN has. AWS takes
-// https alone; an issuer of plain http is for labs, and as trustworthy as the way to it.
-func issuerOf(text string) (issuer, id string, err error) {
+// issuerOf reads an issuer's URL, which tokens have as iss, without its scheme, as the ARN has it. AWS takes https alone;
+// plain http is for labs, and as trustworthy as the way there (docs/decisions/0016-where-issuers-are-asked.md).
+func (i *Identity) issuerOf(text string) (id string, err error) {
 	u, parse := url.Parse(text)
-	if parse != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+	if parse != nil || u.Scheme != "https" && (u.Scheme != "http" || i.o.Strict) || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
 		strings.ContainsAny(text, " *?#\\") {
-		return "", "", invalidInput("Invalid Open ID Connect Provider URL")
+		return "", invalidInput("Invalid Open ID Connect Provider URL")
 	}
 	_, id, _ = strings.Cut(text, "://")
-	return text, id, nil
+	return id, nil
 }
 
 // checkThumbprints refuses what is no list of SHA-1 digests.
@@ -49,7 +49,7 @@ func checkThumbprints(list []string) error {
 
 // CreateOIDCProvider makes an OIDC provider of the caller's account out of its URL, client ids, thumbprints and tags.
 func (i *Identity) CreateOIDCProvider(ctx context.Context, c *authpolicy.Caller, p trellis.OIDCProvider) (*trellis.OIDCProvider, trellis.Revision, error) {
-	issuer, id, err := issuerOf(p.URL)
+	id, err := i.issuerOf(p.URL)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -62,7 +62,7 @@ func (i *Identity) CreateOIDCProvider(ctx context.Context, c *authpolicy.Caller,
 	if len(p.ClientIDs) > maxClientIDs {
 		return nil, 0, limitExceeded("Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d", maxClientIDs)
 	}
-	n := &trellis.OIDCProvider{Meta: i.meta(c, "", p.Tags), URL: issuer, ClientIDs: unique(p.ClientIDs), Thumbprints: unique(p.Thumbprints)}
+	n := &trellis.OIDCProvider{Meta: i.meta(c, "", p.Tags), URL: p.URL, ClientIDs: unique(p.ClientIDs), Thumbprints: unique(p.Thumbprints)}
 	n.ID = id
 	rev, err := i.commit(ctx, c, "iam:CreateOpenIDConnectProvider", n.ARN(), tagKeys(p.Tags), func(tx *store.Tx) error {
 		all, err := store.List[*trellis.OIDCProvider](tx, n.Account+"/")
