@@ -21,6 +21,19 @@ type Error struct {
 	ResourceType string // for example SERVICE, SERVICE_NETWORK
 	ServiceCode  string // of a ServiceQuotaExceededException
 	QuotaCode    string // of a ServiceQuotaExceededException, for example L-D64E952E
+	Denial       *Denial
+}
+
+// Denial is what policies refused, and why. It is not the client's to read: EC2 answers it sealed, and
+// sts:DecodeAuthorizationMessage opens it for who may.
+type Denial struct {
+	Principal Principal
+	Action    string
+	Resource  string // ARN
+	Explicit  bool   // a statement denied; else none allowed
+	Layer     string // of policies that refused
+	Policy    string // that the statement is of; empty without one
+	Sid       string // of the statement; its position when it has none
 }
 
 // FieldError is one bad field of a request.

@@ -47,6 +47,8 @@ type Options struct {
 	// Explain finds what was decided about a request on the data plane, as far as an account may know it: GET
 	// /trellis/explain. It may be nil.
 	Explain func(requestID, account string) ([]trellis.Explanation, error)
+	// SealDenial makes the text of a refusal that sts:DecodeAuthorizationMessage opens. It may be nil.
+	SealDenial func(*trellis.Denial) string
 	// TokenKey seals pagination tokens. Empty means a random one, so that tokens end with the process.
 	TokenKey []byte
 	Now      func() time.Time // time.Now by default
@@ -285,7 +287,11 @@ func (x *exchange) refuse(ctx context.Context, err error) *wire.Response {
 	if service == nil {
 		service = stranger()
 	}
-	return service.codec.EncodeError(service.translate(e, x.operation), x.call.RequestID)
+	t := service.translate(e, x.operation)
+	if seal := x.server.options.SealDenial; t.Code == "UnauthorizedOperation" && e.Denial != nil && seal != nil {
+		t.Message += " Encoded authorization failure message: " + seal(e.Denial)
+	}
+	return service.codec.EncodeError(t, x.call.RequestID)
 }
 
 // health answers /healthz.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -476,15 +477,21 @@ func TestCheck(t *testing.T) {
 	row := api.Op("GetCallerIdentity", func(context.Context, *api.Call, *sts.AssumeRoleInput) (*sts.GetCallerIdentityOutput, error) {
 		return nil, nil
 	})
+	rows := func(change func([]api.Operation) []api.Operation) api.Service {
+		return api.Service{Model: sts.Model(), Operations: change(slices.Clone(good.Operations))}
+	}
 	for want, s := range map[string]api.Service{
-		"":                   good,
-		"without a model":    {},
-		"is missing":         {Model: sts.Model(), Operations: good.Operations[:1]},
-		"not sorted":         {Model: sts.Model(), Operations: []api.Operation{good.Operations[1], good.Operations[0]}},
-		"stands twice":       {Model: sts.Model(), Operations: []api.Operation{good.Operations[0], good.Operations[0], good.Operations[1]}},
-		"has no operation":   {Model: sts.Model(), Operations: []api.Operation{api.Unserved("Nothing")}},
-		"the model says":     {Model: sts.Model(), Operations: []api.Operation{good.Operations[0], row}},
-		"to leave unchecked": {Model: sts.Model(), Operations: []api.Operation{good.Operations[0].Unchecked("nothing"), good.Operations[1]}},
+		"":                 good,
+		"without a model":  {},
+		"is missing":       rows(func(o []api.Operation) []api.Operation { return o[1:] }),
+		"not sorted":       rows(func(o []api.Operation) []api.Operation { o[0], o[1] = o[1], o[0]; return o }),
+		"stands twice":     rows(func(o []api.Operation) []api.Operation { return slices.Insert(o, 0, o[0]) }),
+		"has no operation": rows(func([]api.Operation) []api.Operation { return []api.Operation{api.Unserved("Nothing")} }),
+		"the model says": rows(func(o []api.Operation) []api.Operation {
+			o[slices.IndexFunc(o, func(r api.Operation) bool { return r.Name == row.Name })] = row
+			return o
+		}),
+		"to leave unchecked": rows(func(o []api.Operation) []api.Operation { o[0] = o[0].Unchecked("nothing"); return o }),
 	} {
 		err := s.Check()
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

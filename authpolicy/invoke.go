@@ -1,6 +1,7 @@
 package authpolicy
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -248,7 +249,26 @@ func (c *Caller) AuthorizeRequest(r *Request) error {
 	if d.Allowed {
 		return nil
 	}
-	return trellis.Denied("%s", strings.ToValidUTF8(d.Sentence(r), "?"))
+	e := trellis.Denied("%s", strings.ToValidUTF8(d.Sentence(r), "?"))
+	e.Denial = d.denial(r)
+	return e
+}
+
+// denial is a refusal as an error carries it.
+func (d *Decision) denial(r *Request) *trellis.Denial {
+	n := &trellis.Denial{Action: r.Action, Resource: r.Resource, Explicit: d.Explicit, Layer: d.Layer}
+	if !anonymous(r.Caller) {
+		n.Principal = r.Caller.Principal
+	}
+	if d.Policy != nil {
+		n.Policy = d.Policy.Name
+	}
+	if s := d.Statement; s != nil {
+		if n.Sid = s.Sid; n.Sid == "" {
+			n.Sid = strconv.Itoa(s.Index)
+		}
+	}
+	return n
 }
 
 // Own decides about a request by the policies of the caller and of organizations alone: the resource has none.

@@ -49,7 +49,9 @@ func unauthorized(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	return trellis.NewError(403, "UnauthorizedOperation", "You are not authorized to perform this operation. %s", e.Message)
+	refused := trellis.NewError(403, "UnauthorizedOperation", "You are not authorized to perform this operation. %s", e.Message)
+	refused.Denial = e.Denial
+	return refused
 }
 
 // ec2ARN is the ARN of a resource of the caller's account, for example resource "vpc/*".

@@ -225,7 +225,7 @@ func ofEC2(err error, parameter, value string) error {
 	case !errors.As(err, &e):
 		return err
 	case e.Code == "AccessDeniedException":
-		return trellis.NewError(403, "UnauthorizedOperation", "You are not authorized to perform this operation. %s", e.Message)
+		return unauthorized(err)
 	case e.Code == "ResourceNotFoundException":
 		return invalidParameter(parameter, value, "It does not exist, or is not shared with you.")
 	}

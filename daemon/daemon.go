@@ -134,10 +134,11 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.metadata = newMetadata(d)
 	d.presences = &presences{d: d, log: log, running: map[place]opened{}, ending: map[place]chan struct{}{}, failed: map[place]string{}}
 	d.apiServer = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, ResourceControl: d.resourceControl, Log: log, Ready: d.readiness,
-		Applied:  func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
-		TokenKey: st.Key("pagination tokens"),
-		Root:     func() []byte { return d.root },
-		Explain:  d.explain,
+		Applied:    func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
+		TokenKey:   st.Key("pagination tokens"),
+		SealDenial: d.identity.SealDenial,
+		Root:       func() []byte { return d.root },
+		Explain:    d.explain,
 		Services: []api.Service{
 			accessanalyzer.New(),
 			acm.New(d.plane),

@@ -20,7 +20,7 @@ func New(i *identity.Identity) api.Service {
 		api.Unserved("AssumeRoleWithSAML").Unsigned(),
 		api.Op("AssumeRoleWithWebIdentity", h.assumeRoleWithWebIdentity).Unsigned(),
 		api.Unserved("AssumeRoot"),
-		api.Unserved("DecodeAuthorizationMessage"),
+		api.Op("DecodeAuthorizationMessage", h.decodeAuthorizationMessage),
 		api.Op("GetAccessKeyInfo", h.getAccessKeyInfo),
 		api.Op("GetCallerIdentity", h.getCallerIdentity),
 		api.Unserved("GetDelegatedAccessToken"),
@@ -40,4 +40,10 @@ func (h *handlers) getCallerIdentity(_ context.Context, call *api.Call, _ *GetCa
 func (h *handlers) getAccessKeyInfo(ctx context.Context, call *api.Call, in *GetAccessKeyInfoInput) (*GetAccessKeyInfoOutput, error) {
 	account, err := h.identity.AccessKeyAccount(ctx, call.Caller, in.AccessKeyId)
 	return &GetAccessKeyInfoOutput{Account: &account}, err
+}
+
+// decodeAuthorizationMessage serves DecodeAuthorizationMessage.
+func (h *handlers) decodeAuthorizationMessage(_ context.Context, call *api.Call, in *DecodeAuthorizationMessageInput) (*DecodeAuthorizationMessageOutput, error) {
+	text, err := h.identity.OpenDenial(call.Caller, in.EncodedMessage)
+	return &DecodeAuthorizationMessageOutput{DecodedMessage: &text}, err
 }
