@@ -82,7 +82,7 @@ type condition struct {
 	ifExists bool
 	key      *key
 	values   []operand
-	text     conditionText
+	text     *conditionText // apart, since decisions do not read it
 }
 
 // conditionText is a condition as its policy has it, for reasons.
@@ -127,7 +127,7 @@ func (p *parser) conditions(n *node) ([]condition, *ParseError) {
 		}
 		for j, vals := range block.items {
 			c := condition{op: op, set: set, ifExists: ifExists}
-			c.text = conditionText{n.names[i], block.names[j], vals.raw(), vals.source.position(vals.nameStart)}
+			c.text = &conditionText{n.names[i], block.names[j], vals.raw(), vals.source.position(vals.nameStart)}
 			if err := p.line(&c, block.names[j], vals); err != nil {
 				return nil, err
 			}

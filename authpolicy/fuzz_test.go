@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzPolicyParse parses any text as each kind: it never panics, an error says where, and what is accepted
@@ -18,6 +19,7 @@ func FuzzPolicyParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, kind := range kinds {
 			p, err := Parse(text, kind)
+			holdToParse(t, text, kind, Lint(text, kind))
 			if err != nil {
 				if e := (*ParseError)(nil); !errors.As(err, &e) || e.Message == "" {
 					t.Fatalf("not a ParseError with a message: %v", err)
@@ -34,7 +36,10 @@ func FuzzPolicyParse(f *testing.F) {
 				t.Fatalf("refused after it was written anew: %v", err)
 			}
 			for _, r := range requests {
-				a, _ := p.Decide(r)
+				a, by := p.Decide(r)
+				if why := p.Explain(r, LayerService, "x"); why.Effect != a || why.Statement != by || len(why.Misses) > maxMisses {
+					t.Fatalf("decided %v, and Explain says %+v", a, why)
+				}
 				if b, _ := again.Decide(r); a != b {
 					t.Fatalf("decided %v, and %v after it was written anew", a, b)
 				}
@@ -130,10 +135,44 @@ func FuzzPolicyEval(f *testing.F) {
 			if b != Allow && l == Allow || b == Allow && m != Allow || m == ExplicitDeny || l != s {
 				t.Fatalf("%s: base %v, with an Allow %v, with a Deny %v, swapped %v", name, b, m, l, s)
 			}
+			agree(t, r, base, more, less)
 			only, _ := parse(deny).Decide(r)
 			if (only == ExplicitDeny) != (l == ExplicitDeny) || only == Allow {
 				t.Fatalf("%s: the Deny alone %v, with others %v", name, only, l)
 			}
 		}
 	})
+}
+
+// agree holds Invoke over layers of these policies against what Explain says, and against itself: a policy in place of
+// one with a further Deny never allows less.
+func agree(t *testing.T, r *Request, base, more, less *Policy) {
+	t.Helper()
+	layer := func(p *Policy) Layer { return Layer{Enforced: true, Policy: p} }
+	bounded := Request(*r)
+	if r.Caller != nil {
+		c := *r.Caller
+		c.Identity, c.Boundary, c.Session = Policies{{"more", more}, {"base", base}}, &Named{"base", base}, Policies{{"more", more}}
+		c.Organization = []Policies{{{"base", base}}, {{"more", more}, {"base", base}}}
+		bounded.Caller = &c
+	}
+	bounded.ResourceControl = []Policies{{{"base", base}}}
+	wide := Invoke(&bounded, layer(more), layer(base))
+	narrow := Invoke(&bounded, layer(less), layer(base))
+	if narrow.Allowed && !Invoke(&bounded, layer(base), layer(base)).Allowed {
+		t.Fatalf("a Deny widens: %+v", narrow)
+	}
+	for _, d := range []struct {
+		Decision
+		network *Policy
+	}{{wide, more}, {narrow, less}} {
+		reasons := Explain(&bounded, layer(d.network), layer(base))
+		decided, denied := Decided(reasons)
+		if (denied == 0) != d.Allowed || denied > 0 && (decided[0].Layer != d.Layer || decided[0].Statement != d.Statement) {
+			t.Fatalf("decided %+v, and Explain says %+v", d.Decision, reasons)
+		}
+		if s := Detail(reasons); len(s) > maxDetail || !utf8.ValidString(s) || strings.ContainsAny(s, "\r\n") {
+			t.Fatalf("detail is %q", s)
+		}
+	}
 }

@@ -82,6 +82,7 @@ func large(t testing.TB, line string) *Policy {
 var hostile = map[string]string{
 	"stars":      `"Effect":"Deny","Principal":"*","Action":"*","Resource":"` + strings.Repeat("*a", 60) + `*b"`,
 	"long parts": `"Effect":"Deny","Principal":"*","Action":"*","Resource":"*` + strings.Repeat("a", 200) + `b*"`,
+	"parts":      `"Effect":"Deny","Principal":"*","Action":"*","Resource":"arn:aws:vpc-lattice:` + strings.Repeat("*:", 300) + `b"`,
 	"any byte":   `"Effect":"Deny","Principal":"*","Action":"*","Resource":"*` + strings.Repeat("a?", 30) + `b*"`,
 	"conditions": `"Effect":"Deny","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*","Condition":{"StringLike":{"vpc-lattice-svcs:RequestPath":["*x*","*y*"]},"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}`,
 	"principals": `"Effect":"Deny","Principal":{"AWS":["arn:aws:iam::111122223333:role/a","arn:aws:iam::111122223333:role/b"]},"Action":"*","Resource":"*"`,

@@ -114,6 +114,7 @@ func (p *parser) statement(s *Statement, n *node) {
 		p.keep(n.bad("DATA_TYPE_MISMATCH", "must be an object, not %v", n.kind))
 		return
 	}
+	s.text = &elements{}
 	s.Start, s.End = n.source.position(n.start), n.source.position(n.end)
 	for i, name := range n.names {
 		it := n.items[i]

@@ -188,13 +188,16 @@ func globResource(p, s string) bool {
 		at += i + 1
 	}
 	head, last := s[:at-1], s[at:]
-	for i := 0; i < len(p); i++ {
-		if p[i] != ':' {
-			continue
-		}
+	i := len("arn") // the end of a part of p; its fifth would be globARN
+	for range 4 {
 		if p[i-1] == anyRun && globParts(p[:i], head) && glob(p[i+1:], last) {
 			return true
 		}
+		next := strings.IndexByte(p[i+1:], ':')
+		if next < 0 {
+			return false
+		}
+		i += 1 + next
 	}
 	return false
 }

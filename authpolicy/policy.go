@@ -48,7 +48,7 @@ type Statement struct {
 	resources    []pattern // nil: every resource, in trust policies
 	notResource  bool
 	conditions   []condition
-	text         elements
+	text         *elements // apart, since decisions do not read it
 }
 
 // elements are elements of a statement as its text has them, for reasons.
