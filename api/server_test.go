@@ -374,7 +374,11 @@ func TestRaw(t *testing.T) {
 			}
 			if test.sign != "" {
 				path, query, _ := strings.Cut(test.path, "?")
-				for _, f := range sigv4.Sign(&sigv4.Request{Method: test.method, Path: path, RawQuery: query, Host: r.URL.Host}, testKey, testSecret, "",
+				signed := &sigv4.Request{Method: test.method, Path: path, RawQuery: query, Host: r.URL.Host}
+				for k, v := range test.header {
+					signed.Headers = append(signed.Headers, sigv4.Field{Name: k, Value: v})
+				}
+				for _, f := range sigv4.Sign(signed, testKey, testSecret, "",
 					testRegion, test.sign, sigv4.HashPayload([]byte(test.body)), time.Now()) {
 					r.Header.Set(f.Name, f.Value)
 				}
