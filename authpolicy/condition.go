@@ -32,6 +32,10 @@ type operator struct {
 	class   class
 	negated bool  // true when no value of the policy matches, and when the key is absent
 	orders  []int // of numbers and dates: the results of comparing request with policy that match
+	// fromAbove is for comparisons of dates that treat what lies between two seconds, in a policy, as the later one: times
+	// of requests are whole seconds, so that those before 19:00:00.5 are those before 19:00:01. Revoking sessions needs
+	// it: the one that was made in the same second is older than the policy.
+	fromAbove bool
 }
 
 // operators are all condition operators (IAM user guide, reference_policies_elements_condition_operators).
@@ -44,8 +48,8 @@ var operators = []operator{
 	{name: "Bool", class: boolClass},
 	{name: "DateEquals", class: dateClass, orders: []int{0}},
 	{name: "DateGreaterThan", class: dateClass, orders: []int{1}},
-	{name: "DateGreaterThanEquals", class: dateClass, orders: []int{0, 1}},
-	{name: "DateLessThan", class: dateClass, orders: []int{-1}},
+	{name: "DateGreaterThanEquals", class: dateClass, orders: []int{0, 1}, fromAbove: true},
+	{name: "DateLessThan", class: dateClass, orders: []int{-1}, fromAbove: true},
 	{name: "DateLessThanEquals", class: dateClass, orders: []int{-1, 0}},
 	{name: "DateNotEquals", class: dateClass, negated: true, orders: []int{0}},
 	{name: "IpAddress", class: addressClass},
@@ -153,6 +157,9 @@ func (p *parser) line(c *condition, name string, vals *node) *ParseError {
 		if err != nil {
 			return err
 		}
+		if c.op.fromAbove && withFraction(it.text) {
+			o.date++
+		}
 		c.values = append(c.values, o)
 	}
 	return nil
@@ -259,7 +266,8 @@ func parseNumber(t string) (float64, bool) {
 // dateForms are the forms of ISO 8601 that IAM documents.
 var dateForms = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02T15Z07:00", "2006-01-02Z07:00", "2006-01-02", "2006-01", "20060102T150405Z"}
 
-// parseDate reads a date or the seconds since 1970. Fractions of a second are cut off.
+// parseDate reads a date or the seconds since 1970. Fractions of a second are cut off; operator.fromAbove says where a
+// policy's are not.
 func parseDate(t string) (int64, bool) {
 	if len(t) != 4 && strings.Trim(t, "0123456789") == "" { // four digits are a year, not seconds
 		n, err := strconv.ParseInt(t, 10, 64)
@@ -274,6 +282,16 @@ func parseDate(t string) (int64, bool) {
 		return d.Unix(), true
 	}
 	return 0, false
+}
+
+// withFraction tells whether a date is between two seconds.
+func withFraction(t string) bool {
+	for _, form := range dateForms[:2] {
+		if d, err := time.Parse(form, t); err == nil {
+			return d.Nanosecond() > 0
+		}
+	}
+	return false
 }
 
 // parsePrefix reads an address or a block. Host bits do not matter, as on AWS.
