@@ -127,7 +127,8 @@ func (s *AnywhereSubject) ARN(region string) string {
 // Cluster). Trellis does not run it.
 type Cluster struct {
 	Meta                      // ID is the name
-	IssuerURL        string   `json:"issuerUrl"` // of its service accounts' tokens
+	IssuerURL        string   `json:"issuerUrl"`             // of its service accounts' tokens
+	Thumbprints      []string `json:"thumbprints,omitempty"` // of certificates that the issuer may show, as OIDCProvider has them
 	RoleARN          string   `json:"roleArn,omitempty"`
 	Version          string   `json:"version,omitempty"` // of Kubernetes
 	SubnetIDs        []string `json:"subnetIds,omitempty"`

@@ -55,6 +55,7 @@ var allowedImports = map[string]struct {
 	"api/acm":            {[]string{"api", "api/wire", "controlplane"}, aService},
 	"api/ec2":            {[]string{"api", "api/wire", "controlplane"}, aService},
 	"api/eks":            {[]string{"api", "api/wire", "identity"}, aService},
+	"api/eksauth":        {[]string{"api", "api/wire", "identity"}, aService},
 	"api/iam":            {[]string{"api", "api/wire", "authpolicy", "identity"}, aService},
 	"api/logs":           {[]string{"api", "api/wire", "telemetry"}, aService},
 	"api/organizations":  {[]string{"api", "api/wire", "identity"}, aService},

@@ -27,6 +27,7 @@ import (
 	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
+	"github.com/trellis-project/trellis/api/eksauth"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
@@ -75,6 +76,7 @@ type Daemon struct {
 	resolver   *dns.Server
 	apiServer  *api.Server
 	metadata   *metadata
+	agent      *agent
 	presences  *presences
 	supervisor *supervisor
 	health     chan trellis.TargetHealth
@@ -111,7 +113,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		health: make(chan trellis.TargetHealth, 4096), supervisor: newSupervisor(log)}
 	strict := c.Compatibility == Strict
 	roots := sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) })
-	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log})
+	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log, Directory: d.directory.Load})
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
@@ -131,7 +133,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	}
 	d.resolver = dns.New(dns.Options{Table: d.table.Load, Forward: forward,
 		Static: map[string]netip.Addr{APIName: trellis.APIAddr4}, Log: log})
-	d.metadata = newMetadata(d)
+	d.metadata, d.agent = newMetadata(d), newAgent(d)
 	d.presences = &presences{d: d, log: log, running: map[place]opened{}, ending: map[place]chan struct{}{}, failed: map[place]string{}}
 	d.apiServer = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, ResourceControl: d.resourceControl, Log: log, Ready: d.readiness,
 		Applied:    func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
@@ -144,6 +146,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			acm.New(d.plane),
 			ec2.New(d.plane),
 			eks.New(d.identity),
+			eksauth.New(d.identity),
 			iam.New(d.identity),
 			logs.New(d.telemetry.Logs()),
 			organizations.New(d.identity),

@@ -86,7 +86,8 @@ func TestMetadataTree(t *testing.T) {
 	in := &metadataOf{Instance: &trellis.Instance{Meta: trellis.Meta{Account: "111122223333", ID: "i-0123456789abcdef0", CreatedAt: made, UpdatedAt: made},
 		VPCID: "vpc-1", SubnetID: "subnet-1", PrivateIP: netip.MustParseAddr("10.0.0.10"), IPv6: netip.MustParseAddr("2001:db8::10"), MAC: "0a:00:00:00:00:01",
 		InterfaceID: "eni-1", SecurityGroupIDs: []string{"sg-1", "sg-2"}, ImageID: "ami-1", InstanceType: "t3.micro", RoleARN: "arn:aws:iam::111122223333:role/app/checkout",
-		ReservationID: "r-1", LaunchIndex: 2},
+		ReservationID: "r-1", LaunchIndex: 2,
+		Profile: &trellis.ProfileAssociation{ID: "iip-assoc-1", ProfileARN: "arn:aws:iam::111122223333:instance-profile/shop", ProfileID: "AIPA0123456789ABCDEFG"}},
 		subnet: &trellis.Subnet{CIDR: netip.MustParsePrefix("10.0.0.0/24"), IPv6CIDR: netip.MustParsePrefix("2001:db8::/64"), AvailabilityZone: "eu-west-1b"},
 		vpc:    &trellis.VPC{CIDR: netip.MustParsePrefix("10.0.0.0/16"), MoreCIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, IPv6CIDR: netip.MustParsePrefix("2001:db8::/56")},
 		groups: []string{"default", "web"}, region: "eu-west-1", zones: []controlplane.Zone{{Name: "eu-west-1b", ID: "euw1-az2"}}, hostname: "ip-10-0-0-10.eu-west-1.compute.internal", role: "checkout"}
@@ -121,7 +122,7 @@ func FuzzMetadataPath(f *testing.F) {
 	for _, path := range []string{"", "meta-data", "meta-data/iam/security-credentials/", "meta-data//iam", "../etc", "meta-data/mac/x", "dynamic/", "/", "meta-data/%2e%2e"} {
 		f.Add("latest", path)
 	}
-	in := &metadataOf{Instance: &trellis.Instance{MAC: "0a:00:00:00:00:01"}, subnet: &trellis.Subnet{}, vpc: &trellis.VPC{}, role: "checkout"}
+	in := &metadataOf{Instance: &trellis.Instance{MAC: "0a:00:00:00:00:01", RoleARN: "arn:aws:iam::111122223333:role/checkout"}, subnet: &trellis.Subnet{}, vpc: &trellis.VPC{}, role: "checkout"}
 	values := in.values()
 	f.Fuzz(func(t *testing.T, version, path string) {
 		text, ok := in.find(version, path)

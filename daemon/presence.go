@@ -43,6 +43,7 @@ const (
 	placeResources placeKind = "resources"
 	placeResolver  placeKind = "resolver"
 	placeMetadata  placeKind = "metadata"
+	placeAgent     placeKind = "pod identity"
 	placeAPI       placeKind = "api"
 )
 
@@ -59,7 +60,9 @@ type presences struct {
 }
 
 // supports tells whether clients need a place to make requests and to sign them.
-func (pl place) supports() bool { return pl.kind == placeResolver || pl.kind == placeMetadata }
+func (pl place) supports() bool {
+	return pl.kind == placeResolver || pl.kind == placeMetadata || pl.kind == placeAgent
+}
 
 // carries tells whether clients make requests at a place.
 func (pl place) carries() bool {
@@ -119,6 +122,7 @@ func (p *presences) want(st *trellis.State, t *routing.Table) map[place]bool {
 		}
 		add(placeResolver, 0, 53, trellis.ResolverAddr4, trellis.ResolverAddr6, v.ResolverAddr())
 		add(placeMetadata, 0, 80, trellis.MetadataAddr4, trellis.MetadataAddr6)
+		add(placeAgent, 0, 80, trellis.AgentAddr4, trellis.AgentAddr6)
 		add(placeAPI, 0, apiPort, trellis.APIAddr4)
 		if t.TakesResources(v.ID) {
 			for _, at := range vpc.ResourcePlaces {
@@ -256,6 +260,8 @@ func (p *presences) open(pl place) (opened, error) {
 		serve("resolver", func() error { return p.d.resolver.Serve(ctx, pl.vpc, pc, ln) })
 	case placeMetadata:
 		serve("metadata", func() error { return serveHTTP(ctx, ln, p.d.metadata.handler(pl.vpc), p.log) })
+	case placeAgent:
+		serve("pod identity", func() error { return serveHTTP(ctx, ln, p.d.agent.handler(pl.vpc), p.log) })
 	case placeAPI:
 		serve("api", func() error { return serveHTTP(ctx, ln, p.d.apiServer, p.log) })
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,6 +18,10 @@ import (
 // IssuerTag is the tag of a cluster that names the issuer of its service accounts' tokens. EKS makes the issuer itself
 // and its API has no member for it; Trellis runs no Kubernetes and must be told (docs/decisions/0015).
 const IssuerTag = "trellis:oidc-issuer"
+
+// ThumbprintTag is the tag of a cluster with the thumbprint, or several with spaces between, of certificates that the
+// issuer may show although no well-known authority has issued them, as IAM's ThumbprintList: SHA-1 in hexadecimal.
+const ThumbprintTag = "trellis:oidc-thumbprint"
 
 // Limits of EKS (EKS user guide, service-quotas and pod-identities).
 const (
@@ -58,14 +63,17 @@ func issuerSet(account, issuer string) string {
 	return "clusterissuer/" + account + "/" + bare
 }
 
+// thumbprintForm is the form of a thumbprint (IAM API reference, CreateOpenIDConnectProvider).
+var thumbprintForm = regexp.MustCompile(`^[0-9A-Fa-f]{40}$`)
+
 // checkIssuer refuses what can't be the issuer of tokens (OpenID Connect Discovery 1.0, section 3; Kubernetes'
-// --service-account-issuer): an https URL without user, query and fragment.
-func checkIssuer(issuer string) error {
+// --service-account-issuer): an https URL without user, query and fragment, or an http one when not strict.
+func checkIssuer(issuer string, strict bool) error {
 	u, err := url.Parse(issuer)
 	switch {
 	case issuer == "":
 		return eksInvalid("Trellis runs no Kubernetes: name the issuer of the service account tokens of a cluster that exists by the tag %s, for example https://oidc.example.com/id/ABC.", IssuerTag)
-	case err != nil, len(issuer) > maxIssuer, u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "", strings.Contains(u.Path, "//"), u.String() != issuer:
+	case err != nil, len(issuer) > maxIssuer, u.Scheme != "https" && (u.Scheme != "http" || strict), u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "", strings.Contains(u.Path, "//"), u.String() != issuer:
 		return eksInvalid("The tag %s must be the URL of an issuer: scheme, host and path alone, at most %d characters.", IssuerTag, maxIssuer)
 	}
 	return nil
@@ -117,8 +125,7 @@ func passRole(tx *store.Tx, c *authpolicy.Caller, arn, service string) (*trellis
 // IssuerTag must be one.
 func (i *Identity) CreateCluster(ctx context.Context, c *authpolicy.Caller, token string, in trellis.Cluster) (made *Cluster, rev trellis.Revision, err error) {
 	account := c.Principal.Account
-	in.IssuerURL = in.Tags[IssuerTag]
-	if err := errors.Join(eksTags("InvalidParameterException", in.Tags), checkIssuer(in.IssuerURL), checkNetwork(&in)); err != nil {
+	if err := errors.Join(eksTags("InvalidParameterException", in.Tags), checkNetwork(&in)); err != nil {
 		return nil, 0, first(err)
 	}
 	rev, err = i.commit(ctx, c, "eks:CreateCluster", i.eksResource(c, "cluster/"+in.ID), tagKeys(in.Tags), func(tx *store.Tx) error {
@@ -178,16 +185,26 @@ func (i *Identity) putCluster(tx *store.Tx, c *authpolicy.Caller, in trellis.Clu
 	if err := inOneVPC(tx, &n); err != nil {
 		return nil, err
 	}
-	if err := takeIssuer(tx, &n, n.IssuerURL); err != nil {
+	if err := i.takeIssuer(tx, &n); err != nil {
 		return nil, err
 	}
 	tx.Put(&n)
 	return &n, nil
 }
 
-// takeIssuer gives a cluster an issuer. A token names its issuer and nothing else that leads to the cluster, so an
-// account has one cluster for each.
-func takeIssuer(tx *store.Tx, n *trellis.Cluster, issuer string) error {
+// takeIssuer gives a cluster the issuer that its tags name. A token names its issuer and nothing else that leads to the
+// cluster, so an account has one cluster for each.
+func (i *Identity) takeIssuer(tx *store.Tx, n *trellis.Cluster) error {
+	issuer := n.Tags[IssuerTag]
+	if err := checkIssuer(issuer, i.o.Strict); err != nil {
+		return err
+	}
+	n.Thumbprints = strings.Fields(n.Tags[ThumbprintTag])
+	for _, t := range n.Thumbprints {
+		if !thumbprintForm.MatchString(t) {
+			return eksInvalid("The tag %s must be SHA-1 thumbprints: 40 hexadecimal digits each, with spaces between them.", ThumbprintTag)
+		}
+	}
 	names, err := tx.Marked(issuerSet(n.Account, issuer))
 	if err != nil {
 		return err
@@ -197,7 +214,9 @@ func takeIssuer(tx *store.Tx, n *trellis.Cluster, issuer string) error {
 			return trellis.NewError(409, "ResourceInUseException", "The issuer %s is that of the cluster %s already.", issuer, name)
 		}
 	}
-	tx.Unmark(issuerSet(n.Account, n.IssuerURL), n.ID)
+	if n.IssuerURL != "" {
+		tx.Unmark(issuerSet(n.Account, n.IssuerURL), n.ID)
+	}
 	tx.Mark(issuerSet(n.Account, issuer), n.ID)
 	n.IssuerURL = issuer
 	return nil

@@ -46,26 +46,12 @@ func (i *Identity) eksARN(c *authpolicy.Caller, arn string) error {
 	return nil
 }
 
-// TagEKSResource adds tags to a cluster or association. IssuerTag gives a cluster another issuer.
+// TagEKSResource adds tags to a cluster or association. IssuerTag gives a cluster another issuer, ThumbprintTag other
+// certificates of it.
 func (i *Identity) TagEKSResource(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
-	return i.changeEKSTags(ctx, c, "eks:TagResource", arn, tagKeys(tags), func(tx *store.Tx, n trellis.Noun, m *trellis.Meta) error {
-		if cluster, ok := n.(*trellis.Cluster); ok {
-			if issuer, named := tags[IssuerTag]; named {
-				if err := checkIssuer(issuer); err != nil {
-					return badRequest(err)
-				}
-				if err := takeIssuer(tx, cluster, issuer); err != nil {
-					return badRequest(err)
-				}
-			}
-		}
-		all := maps.Clone(m.Tags)
-		if all == nil {
-			all = map[string]string{}
-		}
-		maps.Copy(all, tags)
-		m.Tags = all
-		return eksTags("BadRequestException", all)
+	return i.changeEKSTags(ctx, c, "eks:TagResource", arn, tagKeys(tags), func(have map[string]string) error {
+		maps.Copy(have, tags)
+		return eksTags("BadRequestException", have)
 	})
 }
 
@@ -79,17 +65,14 @@ func badRequest(err error) error {
 
 // UntagEKSResource removes tags of a cluster or association. A cluster keeps its IssuerTag.
 func (i *Identity) UntagEKSResource(ctx context.Context, c *authpolicy.Caller, arn string, keys []string) (trellis.Revision, error) {
-	return i.changeEKSTags(ctx, c, "eks:UntagResource", arn, map[string][]string{"aws:tagkeys": keys}, func(_ *store.Tx, n trellis.Noun, m *trellis.Meta) error {
-		if _, ok := n.(*trellis.Cluster); ok && slices.Contains(keys, IssuerTag) {
-			return trellis.NewError(400, "BadRequestException", "The tag %s names the cluster's issuer and stays.", IssuerTag)
-		}
-		maps.DeleteFunc(m.Tags, func(k, _ string) bool { return slices.Contains(keys, k) })
+	return i.changeEKSTags(ctx, c, "eks:UntagResource", arn, map[string][]string{"aws:tagkeys": keys}, func(have map[string]string) error {
+		maps.DeleteFunc(have, func(k, _ string) bool { return slices.Contains(keys, k) })
 		return nil
 	})
 }
 
 // changeEKSTags changes the tags of a cluster or association.
-func (i *Identity) changeEKSTags(ctx context.Context, c *authpolicy.Caller, action, arn string, keys map[string][]string, change func(*store.Tx, trellis.Noun, *trellis.Meta) error) (trellis.Revision, error) {
+func (i *Identity) changeEKSTags(ctx context.Context, c *authpolicy.Caller, action, arn string, keys map[string][]string, change func(map[string]string) error) (trellis.Revision, error) {
 	if err := i.eksARN(c, arn); err != nil {
 		return 0, err
 	}
@@ -98,8 +81,18 @@ func (i *Identity) changeEKSTags(ctx context.Context, c *authpolicy.Caller, acti
 		if err != nil {
 			return err
 		}
-		if err := change(tx, n, m); err != nil {
+		tags := maps.Clone(m.Tags)
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		if err := change(tags); err != nil {
 			return err
+		}
+		m.Tags = tags
+		if cluster, ok := n.(*trellis.Cluster); ok {
+			if err := i.takeIssuer(tx, cluster); err != nil {
+				return badRequest(err)
+			}
 		}
 		m.UpdatedAt = i.now()
 		tx.Put(n)

@@ -44,6 +44,8 @@ type Options struct {
 	Region string
 	Now    func() time.Time // time.Now when nil
 	Log    *slog.Logger
+	// Directory is the newest directory, by which roles are assumed for pods and then with each other.
+	Directory func() *Directory
 	// Strict asks issuers of web identities by https alone, and not on this host's loopback.
 	Strict bool
 	// Roots are the authorities whose certificates issuers may show; nil: the system's.

@@ -46,7 +46,8 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	w := &world{t: t, store: s, clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	w.identity = identity.New(identity.Options{Store: s, Region: "eu-west-1", Now: w.now, OrganizationID: "o-exampleorgid"})
+	w.identity = identity.New(identity.Options{Store: s, Region: "eu-west-1", Now: w.now, OrganizationID: "o-exampleorgid",
+		Directory: func() *identity.Directory { return w.directory() }})
 	key, created, err := w.identity.Bootstrap(t.Context())
 	if err != nil || !created {
 		t.Fatalf("bootstrap: created %v, %v", created, err)

@@ -21,6 +21,7 @@ import (
 	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
+	"github.com/trellis-project/trellis/api/eksauth"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
@@ -87,6 +88,7 @@ func models() []*wire.Model {
 		acm.Model(),
 		ec2.Model(),
 		eks.Model(),
+		eksauth.Model(),
 		iam.Model(),
 		logs.Model(),
 		organizations.Model(),

@@ -13,6 +13,7 @@ import (
 	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
+	"github.com/trellis-project/trellis/api/eksauth"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
@@ -48,6 +49,7 @@ func document() ([]byte, error) {
 		acm.New(plane),
 		ec2.New(plane),
 		eks.New(who),
+		eksauth.New(who),
 		iam.New(who),
 		logs.New(nil),
 		organizations.New(who),

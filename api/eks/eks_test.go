@@ -335,7 +335,7 @@ func TestTags(t *testing.T) {
 	for _, bad := range []string{"orders", "arn:aws:eks:eu-west-1:111122223333:nodegroup/x", "arn:aws:eks:eu-west-1:111122223333:podidentityassociation/orders", "arn:aws:ec2:eu-west-1:111122223333:cluster/orders"} {
 		refused(t, c, "ListTagsForResource", &eks.ListTagsForResourceInput{ResourceArn: bad}, "BadRequestException")
 	}
-	refused(t, c, "UntagResource", &eks.UntagResourceInput{ResourceArn: arn, TagKeys: []string{identity.IssuerTag}}, "BadRequestException: The tag trellis:oidc-issuer names")
+	refused(t, c, "UntagResource", &eks.UntagResourceInput{ResourceArn: arn, TagKeys: []string{identity.IssuerTag}}, "BadRequestException: Trellis runs no Kubernetes")
 	refused(t, c, "TagResource", &eks.TagResourceInput{ResourceArn: arn, Tags: map[string]string{identity.IssuerTag: "x"}}, "BadRequestException: The tag trellis:oidc-issuer must")
 	refused(t, c, "TagResource", &eks.TagResourceInput{ResourceArn: arn, Tags: map[string]string{identity.IssuerTag: issuer + "/payments"}}, "BadRequestException: The issuer")
 	call[eks.TagResourceOutput](t, c, "TagResource", &eks.TagResourceInput{ResourceArn: arn, Tags: map[string]string{identity.IssuerTag: issuer + "/new"}})
