@@ -81,14 +81,15 @@ type Daemon struct {
 	supervisor *supervisor
 	health     chan trellis.TargetHealth
 
-	directory atomic.Pointer[identity.Directory]
-	table     atomic.Pointer[routing.Table]
-	keys      atomic.Pointer[certificate.Keys]
-	vouching  atomic.Pointer[dataplane.Vouching] // nil while nobody has opted in
-	applied   *applied
-	outage    atomic.Pointer[error] // what the store died of, nil while it lives
-	endpoint  chan string           // the API's address once it listens, capacity 1
-	ready     chan struct{}         // closed when the first revision is carried
+	directory  atomic.Pointer[identity.Directory]
+	table      atomic.Pointer[routing.Table]
+	keys       atomic.Pointer[certificate.Keys]
+	certifying atomic.Pointer[dataplane.Certifying] // nil until there is a directory
+	vouching   atomic.Pointer[dataplane.Vouching]   // nil while nobody has opted in
+	applied    *applied
+	outage     atomic.Pointer[error] // what the store died of, nil while it lives
+	endpoint   chan string           // the API's address once it listens, capacity 1
+	ready      chan struct{}         // closed when the first revision is carried
 }
 
 // New checks the configuration and makes a Trellis. It starts nothing.
@@ -121,7 +122,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Roots: roots, Health: d.reportHealth, Region: c.Region, Log: log})
 	d.accessLog = accesslog.New(accesslog.Options{Region: c.Region, Deliver: d.deliver, Log: log})
 	loops := spareProcessor()
-	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Vouching: d.vouching.Load, ResourceControl: d.resourceControl, Certificate: d.certificate, Groups: d.groups,
+	d.dataPlane = dataplane.New(dataplane.Options{Table: d.table.Load, Callers: d.caller, Vouching: d.vouching.Load, Certifying: d.certifying.Load, ResourceControl: d.resourceControl, Certificate: d.certificate, Groups: d.groups,
 		Log: d.accessLog.Emit, Region: c.Region, Strict: strict, Logger: log, DrainTimeout: c.DrainTimeout,
 		LogResource: d.accessLog.EmitResource, GatewaySocket: d.vpcs.GatewaySocket, LookUp: d.lookUp,
 		MaxMemory: boundMemory(), Workers: loops, Joined: c.Acceleration != AccelerateOff, Decisions: c.Decisions})

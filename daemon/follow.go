@@ -11,6 +11,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/certificate"
+	"github.com/trellis-project/trellis/dataplane"
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/store"
@@ -22,7 +23,8 @@ const retryAfter = 2 * time.Second
 // Kinds of nouns by what is made of them.
 var (
 	identityKinds = []trellis.Kind{trellis.KindAccount, trellis.KindOrganization, trellis.KindOrganizationalUnit,
-		trellis.KindOrganizationPolicy, trellis.KindUser, trellis.KindGroup, trellis.KindRole, trellis.KindAccessKey, trellis.KindSealingKey, trellis.KindManagedPolicy}
+		trellis.KindOrganizationPolicy, trellis.KindUser, trellis.KindGroup, trellis.KindRole, trellis.KindAccessKey, trellis.KindSealingKey, trellis.KindManagedPolicy,
+		trellis.KindTrustAnchor, trellis.KindAnywhereProfile, trellis.KindRevocationList}
 	certificateKinds = []trellis.Kind{trellis.KindCertificate}
 	vpcKinds         = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
 		trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
@@ -32,7 +34,7 @@ var (
 	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindRule, trellis.KindAuthPolicy,
 		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription, trellis.KindCertificate, trellis.KindAuthority,
 		trellis.KindDomainVerification, trellis.KindResourceEndpointAssociation, trellis.KindCluster, trellis.KindPodIdentityAssociation,
-		trellis.KindInstanceProfile, trellis.KindOIDCProvider, trellis.KindHandshake}
+		trellis.KindInstanceProfile, trellis.KindOIDCProvider, trellis.KindHandshake, trellis.KindAnywhereSubject}
 )
 
 // follow joins control and traffic: it follows the store and makes of each revision what this node needs,
@@ -121,7 +123,12 @@ func (d *Daemon) converge(ctx context.Context, st *trellis.State, touched map[tr
 		return slices.ContainsFunc(kinds, func(k trellis.Kind) bool { return slices.Contains(set, k) })
 	}
 	if in(identityKinds) {
-		d.directory.Store(identity.NewDirectory(st, d.directory.Load(), d.sessionKey, time.Now))
+		before := d.directory.Load()
+		now := identity.NewDirectory(st, before, d.sessionKey, time.Now)
+		d.directory.Store(now)
+		if now != before {
+			d.certifying.Store(&dataplane.Certifying{Caller: now.CertificateCaller})
+		}
 	}
 	var err error
 	if in(vpcKinds) {

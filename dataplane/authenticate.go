@@ -28,6 +28,10 @@ func (x *exchange) authenticate() *denial {
 	a, signed, err := sigv4.Parse(&x.sig)
 	if !signed {
 		x.rec.ResolvedUser = "Anonymous"
+		if c := x.certificateCaller(); c != nil {
+			x.setCaller(c, sourceCertificate)
+			return nil
+		}
 		x.attest()
 		return nil
 	}

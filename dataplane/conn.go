@@ -370,12 +370,17 @@ func (c *conn) linger() {
 	if c.x == nil || !c.x.unread || c.CloseWrite() != nil {
 		return
 	}
+	c.readOn(c.Read)
+}
+
+// readOn reads what comes for a moment, and drops it.
+func (c *conn) readOn(read func([]byte) (int, error)) {
 	loop := c.w.loop
 	b := loop.Buffer()
 	defer loop.Release(b)
 	c.SetReadDeadline(loop.Now() + lingerTimeout)
 	for left := maxLinger; left > 0; {
-		n, err := c.Read(b)
+		n, err := read(b)
 		if err != nil {
 			return
 		}

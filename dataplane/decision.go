@@ -14,8 +14,9 @@ import (
 
 // How a principal is known (access log, principalSource). Nothing is known of who is anonymous.
 const (
-	sourceSignature = "Signature"
-	sourceNetwork   = "Network"
+	sourceSignature   = "Signature"
+	sourceNetwork     = "Network"
+	sourceCertificate = "Certificate"
 )
 
 const (

@@ -33,6 +33,10 @@ func (x *exchange) serve() {
 	x.rule = x.listener.Match(&x.match)
 
 	// Who, and may they?
+	if denied := x.certify(); denied != nil {
+		x.deny(denied)
+		return
+	}
 	if denied := x.authenticate(); denied != nil {
 		x.deny(denied)
 		return

@@ -44,6 +44,9 @@ type Options struct {
 	Callers func(accessKeyID, token string) (*authpolicy.Caller, *sigv4.Key, error)
 	// ResourceControl returns the resource control policies that hold for what an account owns. May be nil.
 	ResourceControl func(account string) []authpolicy.Policies
+	// Certifying says for whom clients' certificates stand. It returns the same pointer for as long as nothing changes, and nil
+	// when they stand for nobody. May be nil itself.
+	Certifying func() *Certifying
 	// Vouching says who opens connections, for requests without a signature. It returns the same pointer for as long as
 	// nothing changes, and nil when the network vouches for nobody. May be nil itself.
 	Vouching func() *Vouching
@@ -124,6 +127,9 @@ func New(o Options) *Server {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Certifying == nil {
+		o.Certifying = func() *Certifying { return nil }
 	}
 	if o.Log == nil {
 		o.Log = func(int, *accesslog.Record) {}

@@ -63,9 +63,10 @@ var unrecognizedName = []byte{21, 3, 3, 0, 2, 2, 112}
 // agreed is what a TLS connection knows of itself.
 type agreed struct {
 	*reactor.Secured
-	serverName      string // SNI
-	cipher, version string // as access logs have them
-	http2           bool   // what ALPN agreed on
+	serverName      string     // SNI
+	cipher, version string     // as access logs have them
+	http2           bool       // what ALPN agreed on
+	certified       *certified // whom the client's certificate stands for; nil when none was asked for
 }
 
 // hello is how a TLS connection begins.
@@ -104,27 +105,36 @@ func (c *conn) secure(first []byte) bool {
 		s.Forget()
 		c.tls = nil
 		c.Conn.Write(unrecognizedName)
-		c.unsecured(failClientProtocol)
+		c.unsecured(failClientProtocol, err)
 	default:
 		s.Refuse()
 		reason := failClientProtocol
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			reason = failClientClosed
 		}
-		c.unsecured(reason)
+		if errors.Is(err, errCertificate) {
+			reason = failClientAccessDenied
+		}
+		c.unsecured(reason, err)
+		if reason == failClientAccessDenied && c.Conn.CloseWrite() == nil {
+			c.readOn(c.Conn.Read) // clients of TLS 1.3 have sent a request already, and are to see the alert
+		}
 	}
 	c.end()
 	return false
 }
 
 // unsecured accounts for a handshake that failed: nothing could be answered.
-func (c *conn) unsecured(reason string) {
+func (c *conn) unsecured(reason string, why error) {
 	c.w.s.handshakesFailed.Add(1)
 	x := c.begin()
 	defer c.free()
 	x.began, x.start = c.w.loop.Now(), c.w.loop.Time()
 	r := &x.rec
 	r.Start, r.Source, r.SourceVPCID, r.FailureReason, r.RequestID = x.start, x.from, c.l.vpcID, reason, x.newRequestID()
+	if errors.Is(why, errCertificate) {
+		r.AuthDeniedDetail = why.Error()
+	}
 	if h := c.hello; h != nil {
 		r.ServerName = h.name
 		if h.vpc != nil {
@@ -179,7 +189,7 @@ func (c *conn) greeted(info *tls.ClientHelloInfo) (*tls.Config, error) {
 			c.l.s.Logger.Warn("no certificate", "service", h.service.ARN, "name", h.name, "certificate", h.service.CertificateARN, "error", err)
 			return nil, errNoService
 		}
-		return c.w.configOf(certificate), nil
+		return c.asking(c.w.configOf(certificate), h.service), nil
 	case trellis.ProtocolTLSPassthrough:
 		if !h.service.Custom(h.name) {
 			return nil, errNoService

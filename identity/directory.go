@@ -19,7 +19,8 @@ type Directory struct {
 	managed    map[string]string                        // texts of managed policies by ARN
 	attachedTo map[string][]*trellis.OrganizationPolicy // by root, unit or account; sorted by id
 	compiled   map[policyText]compiled
-	controls   map[string]*control               // by account, nil where no policies of an organization hold
+	controls   map[string]*control // by account, nil where no policies of an organization hold
+	anywhere   *anywhere
 	keys       map[string]*credential            // users' access keys by id
 	callers    *recent[*credential]              // sessions of this snapshot by token
 	opened     *recent[*openedSession]           // envelopes by token, handed from snapshot to snapshot
@@ -66,7 +67,7 @@ func NewDirectory(st *trellis.State, prev *Directory, sessionKey []byte, now fun
 	if now == nil {
 		now = time.Now
 	}
-	if prev != nil && prev.nouns.same(st) {
+	if prev != nil && prev.nouns.same(st) && prev.anywhere.same(st) {
 		return prev
 	}
 	d := &Directory{
@@ -83,6 +84,7 @@ func NewDirectory(st *trellis.State, prev *Directory, sessionKey []byte, now fun
 		d.opened = newRecent[*openedSession](sessionsRemembered)
 		prev = &Directory{}
 	}
+	d.anywhere = newAnywhere(st, prev.anywhere)
 	for _, p := range d.nouns.policies {
 		d.managed[p.ARN()] = p.Text
 	}
