@@ -52,7 +52,7 @@ func (i *Identity) AssumeRole(ctx context.Context, c *authpolicy.Caller, in Assu
 	if err != nil {
 		return nil, err
 	}
-	if action := q.refusal(r, c, i.o.Now()); action != "" {
+	if action := q.refusal(i.directory(), r, c, i.o.Now()); action != "" {
 		return nil, denied(action)
 	}
 	return i.issue(ctx, r, q)

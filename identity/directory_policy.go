@@ -235,8 +235,11 @@ func controlKind(policyType string) authpolicy.PolicyKind {
 }
 
 // ResourceControl returns the resource control policies that hold for what an account owns, as authpolicy.Request takes
-// them.
+// them. d may be nil: then there are no accounts yet.
 func (d *Directory) ResourceControl(account string) []authpolicy.Policies {
+	if d == nil {
+		return nil
+	}
 	if of := d.controls[account]; of != nil {
 		return of.resource
 	}

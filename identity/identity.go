@@ -73,6 +73,14 @@ func New(o Options) *Identity {
 	return &Identity{o: o, sessionKey: o.Store.Key(SessionKeyPurpose), issuers: newIssuers(o.Now, o.Strict, o.Roots)}
 }
 
+// directory is the newest directory, nil where there is none yet.
+func (i *Identity) directory() *Directory {
+	if i.o.Directory == nil {
+		return nil
+	}
+	return i.o.Directory()
+}
+
 // now is the time of a change, in whole milliseconds and UTC as answers show it.
 func (i *Identity) now() time.Time { return i.o.Now().UTC().Truncate(time.Millisecond) }
 

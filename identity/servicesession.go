@@ -56,7 +56,7 @@ func (i *Identity) SessionForService(ctx context.Context, ss ServiceSession) (*C
 	if err != nil {
 		return nil, err
 	}
-	if action := q.refusal(r, serviceCaller(ss.Service), i.o.Now()); action != "" {
+	if action := q.refusal(i.directory(), r, serviceCaller(ss.Service), i.o.Now()); action != "" {
 		return nil, ss.refused(action)
 	}
 	return i.issue(ctx, r, q)
@@ -76,7 +76,7 @@ func (d *Directory) ServiceCaller(ss ServiceSession) (*authpolicy.Caller, error)
 		return nil, ss.refused(q.action)
 	}
 	now := d.now()
-	if action := q.refusal(r, serviceCaller(ss.Service), now); action != "" {
+	if action := q.refusal(d, r, serviceCaller(ss.Service), now); action != "" {
 		return nil, ss.refused(action)
 	}
 	return d.sessionCaller(r, &session{Account: r.Account, RoleName: r.Name, RoleID: r.ID, Name: q.name, Tags: q.tags, TransitiveTags: q.transitive,

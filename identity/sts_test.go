@@ -200,3 +200,35 @@ func TestAssumeRoleRefusals(t *testing.T) {
 		t.Error("a service that the role does not trust has a session")
 	}
 }
+
+// TestAssumeRoleUnderResourceControl refuses sessions of a role whose account a resource control policy protects.
+func TestAssumeRoleUnderResourceControl(t *testing.T) {
+	w := newWorld(t)
+	ctx, i, admin := t.Context(), w.identity, w.admin()
+	o, _, _, err := i.CreateOrganization(ctx, admin, "")
+	w.must(err)
+	other := w.account("444455556666", "payments")
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"},
+		{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	r, _, err := i.CreateRole(ctx, other, trellis.Role{Name: "protected", TrustPolicy: trust})
+	w.must(err)
+	ask := identity.AssumeRole{RoleARN: r.ARN(), SessionName: "night"}
+	_, err = i.AssumeRole(ctx, admin, ask)
+	w.must(err)
+	_, _, err = i.SetPolicyType(ctx, admin, o.RootID, identity.ResourceControlPolicy, true)
+	w.must(err)
+	p, _, _, err := i.CreateControlPolicy(ctx, admin, trellis.OrganizationPolicy{Name: "services-alone", Type: identity.ResourceControlPolicy,
+		Text: `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole","Resource":"*","Condition":{"Bool":{"aws:PrincipalIsAWSService":"false"}}}]}`})
+	w.must(err)
+	_, err = i.AttachControlPolicy(ctx, admin, p.ID, "444455556666")
+	w.must(err)
+	if _, err = i.AssumeRole(ctx, admin, ask); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+		t.Errorf("assumed in spite of the resource control policy: %v", err)
+	}
+	_, err = i.SessionForService(ctx, identity.ServiceSession{RoleARN: r.ARN(), Service: "ec2.amazonaws.com", SessionName: "night"})
+	w.must(err)
+	_, err = i.DetachControlPolicy(ctx, admin, p.ID, "444455556666")
+	w.must(err)
+	_, err = i.AssumeRole(ctx, admin, ask)
+	w.must(err)
+}

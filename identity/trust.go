@@ -12,17 +12,18 @@ import (
 )
 
 // refusal is the first action of a request that the role refuses a caller; empty when there is none. The role's trust
-// policy must allow all of them, and the caller's own policies as authpolicy.Access says. A trust policy that can't be
-// compiled refuses everything.
-func (q *sessionRequest) refusal(r *trellis.Role, c *authpolicy.Caller, now time.Time) (action string) {
+// policy must allow all of them, the caller's own policies as authpolicy.Access says, and the resource control policies that
+// hold for the role's account. A trust policy that can't be compiled refuses everything.
+func (q *sessionRequest) refusal(d *Directory, r *trellis.Role, c *authpolicy.Caller, now time.Time) (action string) {
 	trust, err := authpolicy.Parse(r.TrustPolicy, authpolicy.Trust)
 	if err != nil {
 		return q.action
 	}
 	keys := q.conditionKeys()
 	for _, action := range q.actions() {
-		req := &authpolicy.Request{Action: action, Resource: r.ARN(), Caller: c, Now: now, ResourceTags: r.Tags, Extra: keys}
-		if d := authpolicy.Access(req, trust, r.Account); !d.Allowed {
+		req := &authpolicy.Request{Action: action, Resource: r.ARN(), Caller: c, Now: now, ResourceTags: r.Tags, Extra: keys,
+			ResourceControl: d.ResourceControl(r.Account)}
+		if decision := authpolicy.Access(req, trust, r.Account); !decision.Allowed {
 			return action
 		}
 	}

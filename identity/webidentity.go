@@ -66,7 +66,7 @@ func (i *Identity) AssumeRoleWithWebIdentity(ctx context.Context, in WebIdentity
 	}
 	caller := &authpolicy.Caller{Context: in.Context,
 		Principal: trellis.Principal{Type: trellis.PrincipalWebIdentity, FederatedProvider: provider.ARN(), UserID: token.Subject}}
-	if action := q.refusal(r, caller, i.o.Now()); action != "" {
+	if action := q.refusal(i.directory(), r, caller, i.o.Now()); action != "" {
 		return nil, denied(action)
 	}
 	c, err := i.issue(ctx, r, q)
