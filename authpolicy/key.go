@@ -198,9 +198,15 @@ func (v *value) string() string {
 	return string(v.append(nil))
 }
 
+// noMore is the position after the one value of a key that has no others.
+const noMore = -1
+
 // value returns the next value of the key at or after position pos (0 at first) and the position after it. Not
 // ok means that there are no more; a key without any value is absent from the request.
 func (k *key) value(r *Request, pos int) (v value, next int, ok bool) {
+	if pos == noMore {
+		return v, pos, false
+	}
 	if r.Override != nil {
 		if vs, told := r.Override[k.extra]; told {
 			return nth(vs, pos)
@@ -218,7 +224,7 @@ func (k *key) value(r *Request, pos int) (v value, next int, ok bool) {
 	case extraKey:
 	default:
 		if v, ok = k.single(r); ok {
-			return v, 1, pos == 0
+			return v, noMore, true
 		}
 	}
 	vs := r.Extra[k.extra]

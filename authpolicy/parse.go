@@ -133,6 +133,7 @@ func (p *parser) statement(s *Statement, n *node) {
 		case "Action", "NotAction":
 			s.notAction, s.text.action = name == "NotAction", it.raw()
 			s.actions, err = parseActions(it)
+			s.invokes = s.performs(ActionInvoke)
 		case "Resource", "NotResource":
 			s.notResource, s.text.resource = name == "NotResource", it.raw()
 			s.resources, err = p.resources(it)

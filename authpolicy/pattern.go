@@ -106,7 +106,7 @@ func (p *pattern) match(r *Request, s string) bool {
 		if p.plain {
 			return p.text == s
 		}
-		return glob(p.text, s)
+		return isStar(p.text) || glob(p.text, s)
 	}
 	var space [512]byte
 	b, ok := p.expand(space[:0], r)
@@ -126,7 +126,7 @@ func (p *pattern) matchFold(r *Request, s string) bool {
 // matchARN compares two ARNs part by part, so that a star does not reach over a colon but in the last part.
 func (p *pattern) matchARN(r *Request, s string) bool {
 	if p.parts == nil {
-		return globARN(p.text, s)
+		return p.plain && p.text == s || globARN(p.text, s)
 	}
 	var space [512]byte
 	b, ok := p.expand(space[:0], r)
@@ -156,9 +156,12 @@ func (p *pattern) resolved(r *Request) bool {
 	return ok
 }
 
+// isStar tells whether a pattern is a star alone.
+func isStar(p string) bool { return len(p) == 1 && p[0] == anyRun }
+
 // globARN is glob for each of the six parts of an ARN. A lone star is any ARN.
 func globARN(p, s string) bool {
-	if len(p) == 1 && p[0] == anyRun {
+	if isStar(p) {
 		return strings.HasPrefix(s, "arn:")
 	}
 	for range 5 {

@@ -44,6 +44,7 @@ type Statement struct {
 	principals   *principals // nil: everybody, in policies without the element
 	notPrincipal bool
 	actions      []string // patterns in lower case
+	invokes      bool     // one of them is ActionInvoke, before negation
 	notAction    bool
 	resources    []pattern // nil: every resource, in trust policies
 	notResource  bool
@@ -101,6 +102,14 @@ func (s *Statement) names(c *Caller) bool {
 
 // matchesAction tells whether one of the actions is the request's, before negation.
 func (s *Statement) matchesAction(action string) bool {
+	if action == ActionInvoke { // of each request to a service
+		return s.invokes
+	}
+	return s.performs(action)
+}
+
+// performs is matchesAction by a look at the actions.
+func (s *Statement) performs(action string) bool {
 	for _, a := range s.actions {
 		if globFold(a, action) {
 			return true
