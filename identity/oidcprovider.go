@@ -23,7 +23,7 @@ func noProvider(arn string) *trellis.Error {
 }
 
 // issuerOf reads an issuer's URL, which tokens have as iss, without its scheme, as the ARN has it. AWS takes https alone;
-// plain http is for labs, and as trustworthy as the way there (docs/decisions/0016-where-issuers-are-asked.md).
+// plain http is for labs, and as trustworthy as the way there (docs/decisions/0018-where-issuers-are-asked.md).
 func (i *Identity) issuerOf(text string) (id string, err error) {
 	u, parse := url.Parse(text)
 	if parse != nil || u.Scheme != "https" && (u.Scheme != "http" || i.o.Strict) || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
