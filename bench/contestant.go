@@ -73,7 +73,7 @@ func contestants() []*contestant {
 		{name: "envoy-auth", title: "Envoy, JWT and RBAC", rows: "g", port: 9235, start: startEnvoyAuth, signed: "token"},
 		{name: "envoys", title: "two Envoys, mTLS", rows: "abcde", port: 9240, peer: true, start: startEnvoys, slow: true},
 		{name: "nethttp", title: "Go's ReverseProxy", rows: "abcdehijklm", port: 9250, peer: true, start: startReverseProxy},
-		{name: "trellis", title: "Trellis", rows: "abcdefghijklmno", port: 9260, start: startTrellis, change: changeTrellis("/service"), hosts: true},
+		{name: "trellis", title: "Trellis", rows: "abcdefghijklmnop", port: 9260, start: startTrellis, change: changeTrellis("/service"), hosts: true},
 		{name: "trellis-rules", title: "Trellis, all in one service", rows: "f", port: 9265, start: startTrellis, change: changeTrellis("/rule")},
 		{name: "trellis-target", title: "Trellis, target leg accelerated", rows: "abcde", port: 9270, start: startTrellis, legs: "target"},
 		{name: "trellis-both", title: "Trellis, both legs accelerated", rows: "abcde", port: 9275, start: startTrellis, legs: "both"},
