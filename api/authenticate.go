@@ -94,7 +94,11 @@ func (x *exchange) authenticate(a *sigv4.Authorization, signed bool, parse error
 // with is a caller with what is known of this request alone as conditions. Callers are shared, so it is a copy.
 func (x *exchange) with(c *authpolicy.Caller) *authpolicy.Caller {
 	own := *c
+	own.Control = x.server.options.ResourceControl
 	own.Context = map[string][]string{"aws:sourceip": {x.call.SourceIP}, "aws:requestedregion": {x.server.options.Region}}
+	if x.call.UserAgent != "" {
+		own.Context["aws:useragent"] = []string{x.call.UserAgent}
+	}
 	for k, v := range c.Context { // of the session
 		own.Context[k] = v
 	}

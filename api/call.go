@@ -2,7 +2,6 @@ package api
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -21,7 +20,6 @@ type Call struct {
 	Operation   string // for example CreateService
 
 	tokens   *Tokens
-	control  func(account string) []authpolicy.Policies // Options.ResourceControl
 	revision atomic.Int64
 }
 
@@ -36,16 +34,11 @@ func (c *Call) Committed(rev trellis.Revision) {
 	}
 }
 
-// Authorize asks the policies that bound the caller, and the resource control policies that hold for the caller's
-// account, whether they allow an action, for example "logs:PutLogEvents", on the ARN of a resource of that account. keys
-// are condition keys in lower case that are known of the request. The error is AccessDeniedException with AWS's
-// sentence.
+// Authorize asks the policies that bound the caller and the resource whether they allow an action, for example
+// "logs:PutLogEvents", on a resource's ARN. keys are condition keys in lower case that are known of the request. The error
+// is AccessDeniedException with AWS's sentence.
 func (c *Call) Authorize(action, resourceARN string, keys map[string][]string) error {
-	r := &authpolicy.Request{Action: action, Resource: resourceARN, Extra: keys, Now: time.Now()}
-	if c.control != nil {
-		r.ResourceControl = c.control(c.Account)
-	}
-	return c.Caller.AuthorizeRequest(r)
+	return c.Caller.Authorize(action, resourceARN, keys)
 }
 
 // NextToken makes the pagination token that says where the next page begins. It is bound to the account and the

@@ -144,7 +144,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(s.options.Root())
 		return
 	}
-	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: trellis.NewUUID(), UserAgent: r.UserAgent(), tokens: s.tokens, control: s.options.ResourceControl}}
+	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: trellis.NewUUID(), UserAgent: r.UserAgent(), tokens: s.tokens}}
 	x.call.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
 	response, err := x.answer(w, r)
 	if err != nil {

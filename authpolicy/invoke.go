@@ -242,9 +242,17 @@ func (c *Caller) Authorize(action, resource string, extra map[string][]string) e
 	return c.AuthorizeRequest(&Request{Action: action, Resource: resource, Extra: extra, Now: time.Now()})
 }
 
-// AuthorizeRequest is Authorize for a request with more context. It sets r.Caller to c.
+// AuthorizeRequest is Authorize for a request with more context. It sets r.Caller to c, and r.ResourceControl to what holds
+// for the owner of the resource: the account that its ARN names, or else the caller's.
 func (c *Caller) AuthorizeRequest(r *Request) error {
 	r.Caller = c
+	if c != nil && c.Control != nil && r.ResourceControl == nil {
+		owner := arnPart(r.Resource, 4)
+		if owner == "" {
+			owner = c.Principal.Account
+		}
+		r.ResourceControl = c.Control(owner)
+	}
 	d := Own(r)
 	if d.Allowed {
 		return nil

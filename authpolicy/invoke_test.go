@@ -169,3 +169,30 @@ func TestManyValues(t *testing.T) {
 		}
 	}
 }
+
+// TestControl holds what the API is asked for to the resource control policies of the resource's owner.
+func TestControl(t *testing.T) {
+	rcp := Policies{{Name: "no-deletes", Policy: compile(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":["a:Delete"],"Resource":"*"}]}`, ResourceControl)}}
+	full := Policies{{Name: "full", Policy: compile(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`, ResourceControl)}}
+	c := &Caller{Principal: callers()["operator"].Principal, Identity: Policies{{Policy: compile(t, `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`, Identity)}}}
+	c.Control = func(account string) []Policies {
+		if account == "444455556666" || account == c.Principal.Account {
+			return []Policies{full, append(full, rcp...)}
+		}
+		return nil
+	}
+	for _, tt := range []struct {
+		action, resource string
+		allowed          bool
+	}{
+		{"a:Delete", "arn:aws:a:eu-west-1:444455556666:thing/1", false},
+		{"a:Get", "arn:aws:a:eu-west-1:444455556666:thing/1", true},
+		{"a:Delete", "arn:aws:a:eu-west-1:999900001111:thing/1", true},
+		{"a:Delete", "*", false},
+	} {
+		err := c.Authorize(tt.action, tt.resource, nil)
+		if (err == nil) != tt.allowed || err != nil && !strings.Contains(err.Error(), "with an explicit deny in a resource control policy") {
+			t.Errorf("%s on %s: %v", tt.action, tt.resource, err)
+		}
+	}
+}

@@ -215,10 +215,14 @@ func (k *key) value(r *Request, pos int) (v value, next int, ok bool) {
 	switch k.kind {
 	case headerKey:
 		return header(r, k.name, pos)
-	case userAgentKey:
-		return header(r, "user-agent", pos)
-	case refererKey:
-		return header(r, "referer", pos)
+	case userAgentKey, refererKey:
+		name := "user-agent"
+		if k.kind == refererKey {
+			name = "referer"
+		}
+		if v, next, ok = header(r, name, pos); ok || r.Headers != nil {
+			return v, next, ok
+		}
 	case queryKey:
 		return queryValue(r.RawQuery, k.name, pos)
 	case extraKey:

@@ -74,6 +74,9 @@ type Caller struct {
 	// the API, for example aws:sourceip and aws:useragent. They answer for keys that a Request leaves absent.
 	// Callers are shared: set it on a copy.
 	Context map[string][]string
+	// Control returns the resource control policies that hold for what an account owns, for what the caller asks of the API,
+	// where a Request does not bring them. It may be nil.
+	Control func(account string) []Policies
 	// Broken says why the policies could not be compiled. It denies everything.
 	Broken error
 }
