@@ -23,9 +23,8 @@ const onlyBatch = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Princ
 
 // voucher hands out what the network vouches for: by its word, for one association and whoever holds the address.
 type voucher struct {
-	now    atomic.Pointer[Vouching]
-	asked  atomic.Int64
-	holder atomic.Value
+	now   atomic.Pointer[Vouching]
+	asked atomic.Int64
 }
 
 // vouch makes a new Vouching, for a role or for nobody.
