@@ -27,11 +27,11 @@ tools: ## install what the tests need
 	@.ci/install test
 
 test: tools lint ## install what the tests need and run all of them
-	go test -timeout 20m ./...
+	TRELLIS_THOROUGH=1 go test -timeout 20m ./...
 
 race: ## run the tests under the race detector
 	@.ci/install race
-	go test -race -timeout 40m ./...
+	TRELLIS_THOROUGH=1 go test -race -timeout 40m ./...
 
 fuzz: ## fuzz each parser for 20 seconds (FUZZTIME=20s)
 	@.ci/fuzz $(or $(FUZZTIME),20s)

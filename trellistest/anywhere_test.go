@@ -32,6 +32,8 @@ func TestRolesAnywhereAPI(t *testing.T) {
 
 // TestRolesAnywhereSessions gets sessions for certificates by AWS's own helper, as credential_process of boto3.
 func TestRolesAnywhereSessions(t *testing.T) {
+	thorough(t)
+	t.Parallel()
 	tr := Start(t)
 	helper := filepath.Join(tools(t, "signing_helper"), "rolesanywhere-credential-helper")
 	if _, err := os.Stat(helper); err != nil {

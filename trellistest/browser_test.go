@@ -49,6 +49,7 @@ func servePage(w http.ResponseWriter, _ *http.Request) {
 // root of this installation is in the browser's store. A WebSocket of that page goes by Upgrade when the browser speaks
 // HTTP/1.1 alone, and as a stream beside the page when it speaks HTTP/2.
 func TestBrowser(t *testing.T) {
+	thorough(t)
 	t.Parallel()
 	tr := Start(t)
 	targets := makePlace(t, tr, "", "10.0.0.0/16", "10.0.0.0/24", 8080, prefixList(t, tr, ""), "", "10.0.0.10")

@@ -12,6 +12,7 @@ import (
 
 // TestCertificates drives AWS Certificate Manager with the aws CLI and boto3, and looks at what policies allow.
 func TestCertificates(t *testing.T) {
+	thorough(t)
 	t.Parallel()
 	tr := Start(t)
 	dir := t.TempDir()

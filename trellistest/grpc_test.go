@@ -174,6 +174,7 @@ func node(t *testing.T) []string {
 
 // TestGRPCTargets makes the same calls to targets in Python and Node.
 func TestGRPCTargets(t *testing.T) {
+	thorough(t)
 	t.Parallel()
 	tr := Start(t)
 	s := makeGRPC(t, tr)

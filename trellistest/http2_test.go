@@ -49,6 +49,7 @@ func serveWeb(listen string) error {
 // TestHTTP2Clients calls a service from a VPC by all the versions of HTTP that curl knows, and loads it with h2load: to
 // targets of HTTP/1.1, and below /two to the same ones by HTTP/2.
 func TestHTTP2Clients(t *testing.T) {
+	thorough(t)
 	t.Parallel()
 	tr := Start(t)
 	targets := makePlace(t, tr, "", "10.0.0.0/16", "10.0.0.0/24", 8080, prefixList(t, tr, ""), "", "10.0.0.10")

@@ -21,6 +21,7 @@ func TestResources(t *testing.T) {
 
 // TestResourcesByCLI does the same with the aws CLI.
 func TestResourcesByCLI(t *testing.T) {
+	thorough(t)
 	t.Parallel()
 	tr := Start(t)
 	got := tr.Shell(t, "", mustRead(t, "testdata/resources.sh"))

@@ -147,6 +147,7 @@ func reach(t *testing.T, tr *Trellis, account, network string, p place, more map
 
 // TestPostgreSQL reaches a database from a VPC with the same CIDR, in which the client even has the database's address.
 func TestPostgreSQL(t *testing.T) {
+	thorough(t)
 	t.Parallel()
 	tr := Start(t, func(c *daemon.Config) {
 		c.DNSForward = []string{nameServer(t, map[string][]string{"db.corp.example": {"10.0.12.31"}, "twice.corp.example": {"10.0.12.99", "10.0.12.31"}})}
@@ -347,6 +348,7 @@ func TestTCP(t *testing.T) {
 // TestTCPAcrossAccounts shares a group with another account, which reaches its children by an endpoint and their private names,
 // and the owner ends that.
 func TestTCPAcrossAccounts(t *testing.T) {
+	thorough(t)
 	t.Parallel()
 	tr := Start(t)
 	makeAccount(t, tr, account444)
@@ -388,6 +390,7 @@ func TestTCPAcrossAccounts(t *testing.T) {
 // TestTCPUpgrade starts Trellis anew, in order and after a kill: connections that do nothing keep nobody waiting, those that come
 // meanwhile are carried by the next process, and nothing has to be made anew.
 func TestTCPUpgrade(t *testing.T) {
+	thorough(t)
 	t.Parallel()
 	const drain = time.Minute
 	m := newServiceManager(t)

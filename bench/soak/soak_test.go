@@ -59,6 +59,9 @@ func serve(args []string) error {
 // TestSoakFails proves that the soak can fail: a target gives one answer with one wrong byte, and exactly that is
 // reported, among thousands of bytes that are right, rules that change and a target that is killed.
 func TestSoakFails(t *testing.T) {
+	if os.Getenv("TRELLIS_THOROUGH") == "" {
+		t.Skip("takes long: make test runs it, and so does TRELLIS_THOROUGH=1 go test")
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

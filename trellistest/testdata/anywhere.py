@@ -86,7 +86,7 @@ ra.untag_resource(resourceArn=p["profileArn"], tagKeys=["stage"])
 assert ra.list_tags_for_resource(resourceArn=p["profileArn"])["tags"] == [{"key": "team", "value": "shop"}]
 assert ra.list_tags_for_resource(resourceArn=a["trustAnchorArn"])["tags"] == [{"key": "team", "value": "shop"}]
 refused("TooManyTagsException", ra.tag_resource, resourceArn=p["profileArn"], tags=[{"key": f"k{i}", "value": ""} for i in range(51)])
-refused("ResourceNotFoundException", ra.list_tags_for_resource, resourceArn=p["profileArn"][:-1] + "0")
+refused("ResourceNotFoundException", ra.list_tags_for_resource, resourceArn=f"arn:aws:rolesanywhere:{ra.meta.region_name}:{account}:profile/01234567-89ab-4cde-8f01-23456789abcd")
 
 # Pages.
 for i in range(4):

@@ -24,7 +24,7 @@ source = {"ArnEquals": {"aws:SourceArn": anchor["trustAnchorArn"]}, "StringEqual
 orders = role("orders", {**source, "StringEquals": {"aws:PrincipalTag/x509Subject/OU": "Shop", "aws:PrincipalTag/x509Issuer/CN": "Example Root"}}, MaxSessionDuration=7200)
 svid = role("svid", {**source, "StringLike": {"aws:PrincipalTag/x509SAN/URI": "spiffe://example.org/*"}})
 alice = role("alice", {"StringEquals": {"sts:SourceIdentity": "alice"}})
-elsewhere = role("elsewhere", {"ArnEquals": {"aws:SourceArn": anchor["trustAnchorArn"][:-1] + "0"}})
+elsewhere = role("elsewhere", {"ArnEquals": {"aws:SourceArn": anchor["trustAnchorArn"] + "0"}})
 nobody = iam.create_role(RoleName="nobody", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}}))["Role"]["Arn"]
 below = role("below", None)
 profile = ra.create_profile(name="all", enabled=True, roleArns=[orders, svid, alice, elsewhere, nobody, below], durationSeconds=3600)["profile"]
