@@ -11,6 +11,7 @@ import (
 type pattern struct {
 	text  string // with wildcards as anyRun and anyByte; without variables
 	plain bool   // neither wildcards nor variables
+	ends  bool   // a star, and then plain text or nothing: such as * and */rates
 	arn   bool   // of a resource: an ARN with all of its parts, so that wildcards keep to theirs
 	parts []part // of a pattern with variables; text is unused then
 }
@@ -35,6 +36,7 @@ func (p *parser) pattern(n *node, wild bool) (pattern, *ParseError) {
 	if !p.variables || !strings.Contains(n.text, "${") {
 		out := pattern{text: lit(n.text)}
 		out.plain = !wild || out.text == n.text
+		out.ends = wild && n.text != "" && out.text[0] == anyRun && out.text[1:] == n.text[1:]
 		if !searchable(out.text) {
 			return out, n.bad("INVALID_RESOURCE_PATTERN", "a part with ? between two * must not be longer than 64 bytes")
 		}
@@ -106,7 +108,10 @@ func (p *pattern) match(r *Request, s string) bool {
 		if p.plain {
 			return p.text == s
 		}
-		return isStar(p.text) || glob(p.text, s)
+		if p.ends {
+			return strings.HasSuffix(s, p.text[1:])
+		}
+		return glob(p.text, s)
 	}
 	var space [512]byte
 	b, ok := p.expand(space[:0], r)

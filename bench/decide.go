@@ -49,7 +49,7 @@ func longPolicy() string {
 	var b strings.Builder
 	b.WriteString(`{"Version":"2012-10-17","Statement":[`)
 	for i := range 999 {
-		fmt.Fprintf(&b, `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:role/r%d"},"Action":"vpc-lattice-svcs:Invoke","Resource":"*"},`, i)
+		fmt.Fprintf(&b, `{"Effect":"Allow","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*/%d"},`, i)
 	}
 	b.WriteString(`{"Effect":"Allow","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*"}]}`)
 	return b.String()
