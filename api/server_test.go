@@ -544,3 +544,24 @@ func TestHealth(t *testing.T) {
 		applied.Store(-1)
 	}
 }
+
+// TestTokenTexts takes a pagination token in its own text alone: what else decodes to the same bytes is refused.
+func TestTokenTexts(t *testing.T) {
+	tokens := api.NewTokens(make([]byte, 32))
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_\n"
+	for _, after := range []string{"a", "ab", "abc"} {
+		token := tokens.Make("111122223333", "op", after)
+		if got, err := tokens.Open("111122223333", "op", token); err != nil || got != after {
+			t.Fatal(got, err)
+		}
+		for _, c := range letters {
+			other := token[:len(token)-1] + string(c)
+			if _, err := tokens.Open("111122223333", "op", other); err == nil && other != token {
+				t.Errorf("%q is taken for %q", other, token)
+			}
+		}
+		if _, err := tokens.Open("111122223333", "op", token+"\n"); err == nil {
+			t.Error("a token with a line break is taken")
+		}
+	}
+}

@@ -60,7 +60,7 @@ func (m *metadata) mac(instance string, expiry []byte) []byte {
 
 // left is how long a token of an instance still holds: 0 when it was not made for the instance, or is over.
 func (m *metadata) left(instance, token string, now time.Time) time.Duration {
-	b, err := base64.RawURLEncoding.DecodeString(token)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(b) < 8 {
 		return 0
 	}

@@ -94,7 +94,7 @@ func (i *Identity) OpenDenial(c *authpolicy.Caller, encoded string) (string, err
 	if err != nil {
 		return "", err
 	}
-	b, err := base64.RawURLEncoding.DecodeString(encoded)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	if err != nil || len(b) < 1+gcm.NonceSize() || b[0] != denialVersion {
 		return "", invalid
 	}
