@@ -91,8 +91,11 @@ func TestOwnMembers(t *testing.T) {
 
 // TestDetailForEachOwner gives the subscriptions of service and network the details that their owners may know.
 func TestDetailForEachOwner(t *testing.T) {
+	var mu sync.Mutex
 	got := map[string]string{}
 	l := New(Options{Region: "eu-west-1", Deliver: func(_ context.Context, to string, rows []Row) error {
+		mu.Lock()
+		defer mu.Unlock()
 		for _, r := range rows {
 			got[to] += string(r.JSON)
 		}
