@@ -83,6 +83,14 @@ func measureDecisions(_ context.Context, _ *bench, _ *contestant) (metrics, erro
 			}
 			return err
 		}},
+		{"two", func() error {
+			for _, l := range []authpolicy.Layer{network, service} {
+				if e, _ := l.Policy.Decide(r); e != authpolicy.Allow {
+					return fmt.Errorf("a policy of the guide: %s", e)
+				}
+			}
+			return nil
+		}},
 		{"decide", func() error {
 			if d := authpolicy.Invoke(r, network, service); !d.Allowed {
 				return fmt.Errorf("denied: %s", d.Message(r))

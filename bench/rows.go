@@ -37,7 +37,7 @@ func rows() []row {
 	delay := []column{{"p99", "p99 µs", "%.0f"}, {"p50", "p50 µs", "%.0f"}, {"p999", "p99.9 µs", "%.0f"}, {"cpu_us", "CPU µs/request", micros}, {"unanswered", "unanswered", "%.0f"}}
 	held := []column{{"bytes", "bytes/connection", "%.0f"}, {"before_mb", "PSS MB before", micros}, {"with_mb", "PSS MB with them", micros}}
 	opening := []column{{"cpu_us", "CPU µs/connection", micros}, {"cps", "connections/s", "%.0f"}, {"busy", "core used", "%.2f"}, {"all_us", "with load and target µs", micros}}
-	decisions := []column{{"verify_ns", "ns/signature", "%.0f"}, {"verify_allocs", "allocations", "%.0f"}, {"decide_ns", "ns/decision, the guide's policies", "%.0f"}, {"decide_allocs", "allocations", "%.0f"},
+	decisions := []column{{"verify_ns", "ns/signature", "%.0f"}, {"verify_allocs", "allocations", "%.0f"}, {"two_ns", "ns/decision, the guide's two policies", "%.0f"}, {"decide_ns", "with the caller's own", "%.0f"}, {"decide_allocs", "allocations", "%.0f"},
 		{"decisions", "decisions/s", "%.0f"}, {"long_ns", "ns/decision, 1,000 statements", "%.0f"}}
 	parts := slices.Clone(small)
 	parts[0].title, parts[1].title, parts[3].title = "CPU µs/message", "messages/s", "messages/s of a full core"
