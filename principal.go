@@ -36,7 +36,7 @@ type Principal struct {
 	TokenIssuedAt     time.Time // aws:TokenIssueTime; zero for long-lived keys
 	SourceIdentity    string    // aws:SourceIdentity, handed on from session to session
 	FederatedProvider string    // aws:FederatedProvider: ARN of the provider that a web identity came from
-	TransitiveTags    []string  // keys of Tags that a role that is assumed with this session gets too
+	TransitiveTags    []string  // keys of those Tags that are handed on to the role that is assumed next
 	X509              *X509     // of the certificate that the session was made for
 }
 
