@@ -53,15 +53,8 @@ func matchAt(p, s string) bool {
 const maxSearched = 64
 
 // search finds the first place of p in s. A part with ? is searched by the Shift-And automaton (Baeza-Yates and
-// Gonnet), whose states are the bits of a word; without ?, strings.Index is as good as linear. That s has not the last
-// byte of p is told fastest.
+// Gonnet), whose states are the bits of a word; without ?, strings.Index is as good as linear.
 func search(p, s string) int {
-	if p == "" {
-		return 0
-	}
-	if last := p[len(p)-1]; last != anyByte && strings.IndexByte(s, last) < 0 {
-		return -1
-	}
 	if strings.IndexByte(p, anyByte) < 0 {
 		return strings.Index(s, p)
 	}
@@ -73,47 +66,19 @@ func search(p, s string) int {
 		}
 		return -1
 	}
-	return shiftAnd(p, s)
-}
-
-// shiftAnd is search by the Shift-And automaton: bit i of the state says that the last i+1 bytes of s meet those of p. Bytes
-// of s that p does not name share one mask, so that what is set up for a call is small.
-func shiftAnd(p, s string) int {
-	var class [256]uint8              // of a byte; 0: p does not name it
-	var masks [2 * maxSearched]uint64 // of classes; more than there are, so that no index needs a check
+	var accepts [256]uint64
 	var every uint64
-	n := uint8(0)
 	for i := range len(p) {
 		if p[i] == anyByte {
 			every |= 1 << i
-			continue
+		} else {
+			accepts[p[i]] |= 1 << i
 		}
-		if class[p[i]] == 0 {
-			n++
-			class[p[i]] = n
-		}
-		masks[class[p[i]]] |= 1 << i
 	}
-	for c := range masks[:n+1] {
-		masks[c] |= every
-	}
-	last := uint64(1) << (len(p) - 1)
-	const stride = 8 // between looks at whether the end was reached
 	var state uint64
-	i := 0
-	for ; i+stride <= len(s); i += stride {
-		before, met := state, uint64(0)
-		for _, c := range []byte(s[i : i+stride]) {
-			state = (state<<1 | 1) & masks[class[c]&(2*maxSearched-1)]
-			met |= state
-		}
-		if met&last != 0 {
-			state = before
-			break
-		}
-	}
-	for ; i < len(s); i++ {
-		if state = (state<<1 | 1) & masks[class[s[i]]&(2*maxSearched-1)]; state&last != 0 {
+	for i := range len(s) {
+		state = (state<<1 | 1) & (accepts[s[i]] | every)
+		if state>>(len(p)-1)&1 == 1 {
 			return i + 1 - len(p)
 		}
 	}
