@@ -1,7 +1,6 @@
 package trellistest
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -26,20 +25,6 @@ func TestRolesAnywhereAPI(t *testing.T) {
 	dir := pki(t)
 	makeRole(t, tr, "", "orders")
 	if out := tr.Python(t, "", mustRead(t, filepath.Join("testdata", "anywhere.py")), dir); strings.TrimSpace(out) != "ok" {
-		t.Errorf("boto3: %s", out)
-	}
-}
-
-// TestRolesAnywhereSessions gets sessions for certificates by AWS's own helper, as credential_process of boto3.
-func TestRolesAnywhereSessions(t *testing.T) {
-	thorough(t)
-	t.Parallel()
-	tr := Start(t)
-	helper := filepath.Join(tools(t, "signing_helper"), "rolesanywhere-credential-helper")
-	if _, err := os.Stat(helper); err != nil {
-		t.Fatalf("no aws_signing_helper at %s: run `make tools`", helper)
-	}
-	if out := tr.Python(t, "", mustRead(t, filepath.Join("testdata", "anywhere_session.py")), pki(t), helper); strings.TrimSpace(out) != "ok" {
 		t.Errorf("boto3: %s", out)
 	}
 }

@@ -1,55 +1,19 @@
+//go:build thorough
+
 package trellistest
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/gorilla/websocket"
 )
-
-// silence is how long a WebSocket has nothing to say before its target speaks: longer than a connection is kept at hand.
-const silence = 3 * time.Second
-
-// serveSocket is the end of a WebSocket that says what it hears, and something of its own after a while when it is asked to.
-func serveSocket(w http.ResponseWriter, r *http.Request) {
-	up := websocket.Upgrader{}
-	c, err := up.Upgrade(w, r, nil)
-	if err != nil {
-		return
-	}
-	defer c.Close()
-	for {
-		kind, text, err := c.ReadMessage()
-		if err != nil {
-			return
-		}
-		if string(text) == "after a while" {
-			<-time.After(silence)
-			text = []byte("still here")
-		}
-		if c.WriteMessage(kind, text) != nil {
-			return
-		}
-	}
-}
-
-// servePage is a page that a browser opens.
-func servePage(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	io.WriteString(w, "<!doctype html><title>a page of a service</title>")
-}
 
 // TestBrowser opens a page of a service by its name in Chromium, inside a VPC and by the way of trust that users take: the
 // root of this installation is in the browser's store. A WebSocket of that page goes by Upgrade when the browser speaks
 // HTTP/1.1 alone, and as a stream beside the page when it speaks HTTP/2.
 func TestBrowser(t *testing.T) {
-	thorough(t)
 	t.Parallel()
 	tr := Start(t)
 	targets := makePlace(t, tr, "", "10.0.0.0/16", "10.0.0.0/24", 8080, prefixList(t, tr, ""), "", "10.0.0.10")

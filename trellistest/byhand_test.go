@@ -1,3 +1,5 @@
+//go:build thorough
+
 package trellistest
 
 import (
@@ -21,7 +23,6 @@ const byHandTimeout = 3 * time.Minute
 // TestGuideByHand copies every command of docs/guide.md into a shell, and changes only what other tests on this
 // machine would run into: the address of the API, the ids of VPCs, and where programs are.
 func TestGuideByHand(t *testing.T) {
-	thorough(t)
 	t.Parallel() // most of it is waiting for clients
 	text, err := os.ReadFile(filepath.Join("..", "docs", "guide.md"))
 	if err != nil {

@@ -5,8 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -170,31 +168,6 @@ func TestGRPC(t *testing.T) {
 func node(t *testing.T) []string {
 	t.Helper()
 	return []string{"env", "NODE_PATH=" + filepath.Join(tools(t, "grpc-node"), "node_modules"), "node"}
-}
-
-// TestGRPCTargets makes the same calls to targets in Python and Node.
-func TestGRPCTargets(t *testing.T) {
-	thorough(t)
-	t.Parallel()
-	tr := Start(t)
-	s := makeGRPC(t, tr)
-	s.prepareCalls(t, tr)
-	for _, target := range []struct {
-		name, port string
-		command    []string
-	}{
-		{"Python", "8082", []string{filepath.Join(venv(t, "grpc"), "bin", "python3"), testdata(t, "grpc_target.py")}},
-		{"Node", "8083", append(node(t), testdata(t, "grpc_target.js"))},
-	} {
-		for _, port := range []string{target.port, "8081"} {
-			s.start(t, tr, ":"+port, append(target.command, port)...)
-		}
-		group := s.makeGroup(t, tr, strings.ToLower(target.name))
-		at, _ := strconv.Atoi(target.port)
-		tr.Call(t, "", "vpc-lattice", "RegisterTargets", map[string]any{"targetGroupIdentifier": group, "targets": []any{map[string]any{"id": "10.0.12.31", "port": at}}})
-		tr.Call(t, "", "vpc-lattice", "UpdateListener", map[string]any{"serviceIdentifier": s.id, "listenerIdentifier": s.listener, "defaultAction": forwardTo(group)})
-		s.makeCalls(t, tr, target.name+"'s target", self(t, "client"))
-	}
 }
 
 // TestGRPCDrains takes targets away under calls: by deregistering them, and by letting them go, which they say with GOAWAY.

@@ -1,55 +1,19 @@
+//go:build thorough
+
 package trellistest
 
 import (
 	"crypto/sha256"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
 
-// serveWeb is the process of a target that speaks HTTP/1.1 and HTTP/2: it tells what it got, sends as many bytes as it is
-// asked for, or breaks off.
-func serveWeb(listen string) error {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		h := sha256.New()
-		n, err := io.Copy(h, r.Body)
-		if err == nil {
-			fmt.Fprintf(w, "%s %d %x", r.Proto, n, h.Sum(nil)[:4])
-		}
-	})
-	zeros := func(w http.ResponseWriter, r *http.Request) {
-		n, _ := strconv.Atoi(r.PathValue("n"))
-		for piece := make([]byte, 1<<20); n > 0; n-- {
-			w.Write(piece)
-		}
-	}
-	cut := func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "hello")
-		w.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler)
-	}
-	mux.HandleFunc("/page/{$}", servePage)
-	mux.HandleFunc("/page/echo", serveSocket)
-	for _, at := range []string{"", "/two"} {
-		mux.HandleFunc(at+"/zeros/{n}", zeros)
-		mux.HandleFunc(at+"/cut", cut)
-	}
-	s := &http.Server{Addr: listen, Handler: mux, Protocols: new(http.Protocols)}
-	s.Protocols.SetHTTP1(true)
-	s.Protocols.SetUnencryptedHTTP2(true)
-	return s.ListenAndServe()
-}
-
 // TestHTTP2Clients calls a service from a VPC by all the versions of HTTP that curl knows, and loads it with h2load: to
 // targets of HTTP/1.1, and below /two to the same ones by HTTP/2.
 func TestHTTP2Clients(t *testing.T) {
-	thorough(t)
 	t.Parallel()
 	tr := Start(t)
 	targets := makePlace(t, tr, "", "10.0.0.0/16", "10.0.0.0/24", 8080, prefixList(t, tr, ""), "", "10.0.0.10")

@@ -25,12 +25,3 @@ func TestMain(m *testing.M) {
 	stopAWS()
 	os.Exit(code)
 }
-
-// thorough leaves a test that takes long, with clients and programs of others, to `make test`, which CI runs: what
-// developers run after each change is to be quick.
-func thorough(t *testing.T) {
-	t.Helper()
-	if os.Getenv("TRELLIS_THOROUGH") == "" {
-		t.Skip("takes long: make test runs it, and so does TRELLIS_THOROUGH=1 go test")
-	}
-}

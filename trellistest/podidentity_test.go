@@ -1,3 +1,5 @@
+//go:build thorough
+
 package trellistest
 
 import (
@@ -77,7 +79,6 @@ func (k *cluster) token(t *testing.T, namespace, serviceAccount string) string {
 // TestPodIdentity gives pods a role by Pod Identity's environment: unmodified boto3 finds it in a VPC and calls a service
 // whose policy names the role and the namespace of the pod.
 func TestPodIdentity(t *testing.T) {
-	thorough(t)
 	t.Parallel()
 	tr := Start(t)
 	k := startCluster(t)

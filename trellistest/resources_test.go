@@ -18,15 +18,3 @@ func TestResources(t *testing.T) {
 		t.Error(got)
 	}
 }
-
-// TestResourcesByCLI does the same with the aws CLI.
-func TestResourcesByCLI(t *testing.T) {
-	thorough(t)
-	t.Parallel()
-	tr := Start(t)
-	got := tr.Shell(t, "", mustRead(t, "testdata/resources.sh"))
-	want := "ENDPOINT-ASSOCIATION.CONFIG.4232ccc.vpc-lattice-rsc." + tr.Region + ".on.aws\norders-db\n"
-	if got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}

@@ -1,3 +1,5 @@
+//go:build thorough
+
 package trellistest
 
 import (
@@ -10,7 +12,6 @@ import (
 // TestOrders plays the guide's Steps 1 to 4 and 6 and its Verify section, twice: the second time finds
 // everything in place.
 func TestOrders(t *testing.T) {
-	thorough(t)
 	t.Parallel() // most of it is waiting for clients
 	tr := Start(t)
 	own := map[string]string{"targets_vpc": trellis.NewID("vpc"), "client_vpc": trellis.NewID("vpc")}

@@ -56,38 +56,6 @@ func serve(args []string) error {
 	return d.Run(ctx)
 }
 
-// TestSoakFails proves that the soak can fail: a target gives one answer with one wrong byte, and exactly that is
-// reported, among thousands of bytes that are right, rules that change and a target that is killed.
-func TestSoakFails(t *testing.T) {
-	if os.Getenv("TRELLIS_THOROUGH") == "" {
-		t.Skip("takes long: make test runs it, and so does TRELLIS_THOROUGH=1 go test")
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv(roleVariable, "serve")
-	var out strings.Builder
-	r, err := run(t.Context(), options{length: 3 * time.Second, seed: 7, rate: 80, churn: 4, faults: time.Second, big: 2 << 20, sample: time.Second, plain: true,
-		corrupt: 5, program: self, out: &out})
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out.String())
-	}
-	t.Log(out.String())
-	if r.Kept != "" {
-		defer os.RemoveAll(r.Kept)
-	}
-	if n := len(r.Unexplained); n != 1 || !strings.Contains(r.Unexplained[0], "byte 0") || r.Calls[classUnexplained] != 1 {
-		t.Errorf("%d unexplained, want the one that has a wrong byte:\n%s", n, strings.Join(r.Unexplained, "\n"))
-	}
-	if r.Calls[classOK] < 20 || len(r.Churn) == 0 || len(r.Faults) == 0 {
-		t.Errorf("too little was done: %v, churn %v, faults %v", r.Calls, r.Churn, r.Faults)
-	}
-	if left := owned(r.dataDir); len(left) > 0 {
-		t.Errorf("left in the kernel: %v", left)
-	}
-}
-
 // TestLeaks holds samples against each other: what is more is named.
 func TestLeaks(t *testing.T) {
 	before := &sample{Goroutines: 10, Heap: 20 << 20, Objects: 100000, Namespaces: 3, Rules: 40, Links: 5, Descriptors: map[string]int{"socket": 7}, stacks: map[string]int{"a.b": 4}}

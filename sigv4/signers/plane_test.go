@@ -1,3 +1,5 @@
+//go:build thorough
+
 package signers_test
 
 import (
@@ -8,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -141,9 +142,6 @@ func send(t *testing.T, addr string, c *signed) (int, string) {
 
 // TestLive has every signer sign the cases now and sends them to a listener of the data plane, by HTTP/1.1 and HTTP/2.
 func TestLive(t *testing.T) {
-	if os.Getenv("TRELLIS_THOROUGH") == "" {
-		t.Skip("takes long: make test runs it, and so does TRELLIS_THOROUGH=1 go test")
-	}
 	addr := plane(t)
 	if status, body := send(t, addr, &signed{Name: "unsigned", Method: "GET", Path: "/", Headers: [][2]string{{"Host", host}}}); status != http.StatusForbidden {
 		t.Fatalf("who does not sign gets %d %s", status, body)
