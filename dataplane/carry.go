@@ -21,6 +21,7 @@ type side interface {
 
 // carriage is one direction of a connection that is carried as it comes.
 type carriage struct {
+	server   *Server
 	loop     *reactor.Loop
 	from, to side
 	idle     *time.Duration // it may become shorter meanwhile
@@ -33,8 +34,8 @@ type carriage struct {
 // idle timeout. first has been read from the client already. It returns the reason of a failure.
 func (x *exchange) carry(client, target side, first []byte) (reason string) {
 	loop := x.w.loop
-	up := &carriage{loop: loop, from: client, to: target, idle: &x.idle}
-	down := &carriage{loop: loop, from: target, to: client, idle: &x.idle}
+	up := &carriage{server: x.w.s, loop: loop, from: client, to: target, idle: &x.idle}
+	down := &carriage{server: x.w.s, loop: loop, from: target, to: client, idle: &x.idle}
 	if len(first) > 0 {
 		target.SetWriteDeadline(loop.Now() + x.idle)
 		if _, err := target.Write(first); err != nil {
@@ -45,6 +46,9 @@ func (x *exchange) carry(client, target side, first []byte) (reason string) {
 	loop.Go(up)
 	down.Run()
 	for loop.Await(&up.done, time.Hour) != nil {
+	}
+	if up.err == errPanicked || down.err == errPanicked {
+		panic(errPanicked)
 	}
 	x.rec.BytesReceived += up.carried
 	x.rec.BytesSent += down.carried
@@ -71,7 +75,16 @@ var errOther = errors.New("the other direction has failed")
 
 // Run carries one direction. It is a fiber's task. No buffer is held while nothing comes.
 func (d *carriage) Run() {
+	defer d.end()
 	d.err = d.run()
+}
+
+// end tells how the direction has ended.
+func (d *carriage) end() {
+	if p := recover(); p != nil {
+		d.server.panicked(p)
+		d.err = errPanicked
+	}
 	if d.err != nil {
 		d.from.Interrupt(errOther)
 		d.to.Interrupt(errOther)
@@ -86,21 +99,26 @@ func (d *carriage) run() error {
 		if err := d.from.WaitRead(); err != nil {
 			return err
 		}
-		b := d.loop.Buffer()
-		n, err := d.from.Read(b)
-		if n > 0 {
-			d.stir()
-			_, err = d.to.Write(b[:n])
-			d.carried += int64(n)
-		}
-		d.loop.Release(b)
-		switch {
+		switch err := d.pass(); {
 		case errors.Is(err, io.EOF):
 			return d.to.CloseWrite()
 		case err != nil:
 			return err
 		}
 	}
+}
+
+// pass passes on what has come.
+func (d *carriage) pass() error {
+	b := d.loop.Buffer()
+	defer d.loop.Release(b)
+	n, err := d.from.Read(b)
+	if n > 0 {
+		d.stir()
+		_, err = d.to.Write(b[:n])
+		d.carried += int64(n)
+	}
+	return err
 }
 
 // stir puts off the end for want of anything sent, in both directions.

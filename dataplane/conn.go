@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"time"
 
 	"github.com/trellis-project/trellis/http1"
@@ -177,8 +176,8 @@ func (c *conn) turn() {
 // Run serves what the connection has sent: one request. It is a fiber's task.
 func (c *conn) Run() {
 	defer func() {
-		if r := recover(); r != nil {
-			c.l.s.Logger.Error("request handling panicked", "panic", r, "stack", string(debug.Stack()))
+		if p := recover(); p != nil {
+			c.w.s.panicked(p)
 			if c.x != nil {
 				c.x.abandon()
 				c.x = nil

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -191,7 +190,7 @@ func (r *stream) Run() {
 	x := r.x
 	defer func() {
 		if p := recover(); p != nil {
-			x.l.s.Logger.Error("request handling panicked", "panic", p, "stack", string(debug.Stack()))
+			x.w.s.panicked(p)
 			x.abandon()
 			r.Reset(http2.InternalError)
 			r.Release()
@@ -290,26 +289,16 @@ func (r *stream) upload(t receiver) (res uploadResult) {
 	for {
 		r.SetReadDeadline(loop.Now() + x.w.patience(x.idle))
 		err := r.WaitRead()
-		n, b := 0, loop.Buffer()
 		if err == nil {
-			n, err = r.Stream.Read(b[chunkHead : len(b)-chunkTail])
-		}
-		if n > 0 {
+			var n int
+			var failed error
+			n, err, failed = r.sendOn(t, chunked)
 			res.received += int64(n)
-			piece := b[chunkHead : chunkHead+n]
-			if chunked {
-				piece = frameChunk(b, n)
-			}
-			t.SetWriteDeadline(loop.Now() + x.idle)
-			_, werr := t.Write(piece)
-			t.SetReadDeadline(loop.Now() + x.idle)
-			if werr != nil {
-				loop.Release(b)
+			if failed != nil {
 				res.reason = failTargetClosed
 				return res
 			}
 		}
-		loop.Release(b)
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF):
@@ -327,6 +316,24 @@ func (r *stream) upload(t receiver) (res uploadResult) {
 			return res
 		}
 	}
+}
+
+// sendOn sends on what has come of the request's body: n bytes. err is the client's error, failed the target's.
+func (r *stream) sendOn(t receiver, chunked bool) (n int, err, failed error) {
+	x, loop := r.x, r.of.c.w.loop
+	b := loop.Buffer()
+	defer loop.Release(b)
+	n, err = r.Stream.Read(b[chunkHead : len(b)-chunkTail])
+	if n > 0 {
+		piece := b[chunkHead : chunkHead+n]
+		if chunked {
+			piece = frameChunk(b, n)
+		}
+		t.SetWriteDeadline(loop.Now() + x.idle)
+		_, failed = t.Write(piece)
+		t.SetReadDeadline(loop.Now() + x.idle)
+	}
+	return n, err, failed
 }
 
 // endUpload ends the request's body, with its trailers.

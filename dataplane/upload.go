@@ -11,6 +11,7 @@ type uploadResult struct {
 	took     time.Duration // from the request's start to the last byte sent
 	status   int           // to answer, when the client is at fault
 	reason   string        // failNone when the whole body was sent
+	panicked bool          // and that is all that is known
 }
 
 // uploading is an exchange as the task of the fiber that sends its body, beside the one that reads the answer.
@@ -26,11 +27,18 @@ func (x *exchange) startUpload() {
 func (u *uploading) Run() {
 	x := (*exchange)(u)
 	t := x.target
+	defer func() {
+		if p := recover(); p != nil {
+			x.w.s.panicked(p)
+			x.sent.panicked = true
+			t.Close() // as below
+		}
+		x.uploaded.Set()
+	}()
 	x.sent = x.c.upload(t)
 	if x.sent.reason == failClientClosed || x.sent.reason == failClientProtocol {
 		t.Close() // the target must see that the body is cut short; this also ends the wait for its answer
 	}
-	x.uploaded.Set()
 }
 
 // errAnswered ends the waits of an upload whose answer has come before its end.
@@ -54,6 +62,9 @@ func (x *exchange) joinUpload(within time.Duration) {
 		if x.sent.reason != failNone {
 			x.sent.reason = failTargetClosed // neither side is to blame: the answer came first
 		}
+	}
+	if x.sent.panicked {
+		panic(errPanicked)
 	}
 	x.rec.BytesReceived += x.sent.received
 	x.rec.RequestToTarget = x.sent.took
