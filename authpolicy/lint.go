@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // FindingType is how bad a finding is (IAM Access Analyzer API reference, ValidatePolicyFinding).
@@ -62,7 +61,8 @@ func Lint(text string, kind PolicyKind) []Finding {
 	return out
 }
 
-// maxFindings bounds what a document of thousands of faults gives.
+// maxFindings bounds what a document of thousands of faults gives: about as many, since a statement that is begun is read to
+// its end.
 const maxFindings = 500
 
 // located is a finding with where it begins, in bytes.
@@ -116,7 +116,7 @@ func (l *linter) location(at *place, start, end int, name bool) Location {
 func (l *linter) position(offset int) TextPosition {
 	offset = min(offset, len(l.source.text))
 	p := l.source.position(offset)
-	return TextPosition{p.Line, p.Column - 1, utf8.RuneCountInString(l.source.text[:offset])}
+	return TextPosition{p.Line, p.Column - 1, l.source.characters(offset)}
 }
 
 // document looks at a document that is an object.
@@ -139,6 +139,9 @@ func (l *linter) document(doc *node, policy *Policy) {
 	}
 	seen := map[string]bool{}
 	for i, n := range list {
+		if len(l.findings) >= maxFindings {
+			return
+		}
 		if n.kind != objectNode || i >= len(policy.statements) {
 			continue
 		}
@@ -213,20 +216,21 @@ func (l *linter) statement(n *node, s *Statement) {
 
 // redundant reports items of a list that another item covers.
 func (l *linter) redundant(items []*node, code, what string, fold bool) {
-	patterns := make([]string, len(items))
-	for i, it := range items {
-		patterns[i] = it.text
-		if fold {
-			patterns[i] = strings.ToLower(it.text)
-		}
-	}
 	if len(items) > 200 {
 		return // each is compared with each
 	}
+	texts, patterns := make([]string, len(items)), make([]string, len(items))
+	for i, it := range items {
+		texts[i] = it.text
+		if fold {
+			texts[i] = strings.ToLower(it.text)
+		}
+		patterns[i] = wildcards.Replace(texts[i])
+	}
 	for i := range items {
 		for j := range items {
-			covered := i != j && len(patterns[i]) < 2048 && glob(wildcards.Replace(patterns[j]), patterns[i])
-			if covered && (patterns[i] != patterns[j] || i > j) {
+			covered := i != j && len(texts[i]) < 2048 && glob(patterns[j], texts[i])
+			if covered && (texts[i] != texts[j] || i > j) {
 				l.note(LintSuggestion, code, items[i], "The "+what+" "+short(items[i].text)+" is covered by "+short(items[j].text)+".")
 				break
 			}

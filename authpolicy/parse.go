@@ -10,7 +10,7 @@ import (
 // control plane.
 const MaxSize = 102_400
 
-// parser compiles one document. It goes on after an error in one element, so that Lint finds all of them.
+// parser compiles one document. It goes on after an error in one element, so that Lint finds others, too.
 type parser struct {
 	kind      PolicyKind
 	variables bool // the version has policy variables
@@ -38,7 +38,7 @@ func (p *parser) keep(err *ParseError) {
 func (p *parser) document(text string) (*Policy, *node) {
 	root := &place{index: -1}
 	if len(text) > MaxSize {
-		p.keep((&source{lines: []int{0}}).bad(root, 0, 0, "POLICY_SIZE_EXCEEDED", "%d bytes are more than %d", len(text), MaxSize))
+		p.keep(newSource("").bad(root, 0, 0, "POLICY_SIZE_EXCEEDED", "%d bytes are more than %d", len(text), MaxSize))
 		return nil, nil
 	}
 	src := newSource(text)
@@ -94,6 +94,9 @@ func (p *parser) elements(doc *node) []Statement {
 	out := make([]Statement, len(list))
 	sids := map[string]int{}
 	for i, n := range list {
+		if len(p.errors) >= maxFindings {
+			break
+		}
 		s := &out[i]
 		s.Index = i
 		p.statement(s, n)

@@ -3,7 +3,6 @@ package authpolicy
 import (
 	"fmt"
 	"sort"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -14,29 +13,53 @@ type Position struct{ Line, Column int }
 // String is line:column.
 func (p Position) String() string { return fmt.Sprintf("%d:%d", p.Line, p.Column) }
 
-// source is the text of a policy with where its lines begin.
+// source is the text of a policy, prepared for finding many positions: each statement, condition and error has one, and
+// all may stand in one line.
 type source struct {
-	text  string
-	lines []int // offsets of the first byte of each line
+	text   string
+	lines  []int // offsets of the first byte of each line
+	counts []int // characters before each block
 }
 
-// newSource finds the lines of a text.
+// block is how many bytes are counted at most for a position.
+const block = 128
+
+// newSource prepares a text.
 func newSource(text string) *source {
-	s := &source{text: text, lines: []int{0}}
-	for i := 0; ; {
-		n := strings.IndexByte(text[i:], '\n')
-		if n < 0 {
-			return s
+	s := &source{text: text, lines: []int{0}, counts: make([]int, 0, len(text)/block+1)}
+	n := 0
+	for i := range len(text) {
+		if i%block == 0 {
+			s.counts = append(s.counts, n)
 		}
-		i += n + 1
-		s.lines = append(s.lines, i)
+		if utf8.RuneStart(text[i]) {
+			n++
+		}
+		if text[i] == '\n' {
+			s.lines = append(s.lines, i+1)
+		}
 	}
+	if len(text)%block == 0 { // its end is a position, too
+		s.counts = append(s.counts, n)
+	}
+	return s
+}
+
+// characters is how many characters stand before a byte.
+func (s *source) characters(offset int) int {
+	n := s.counts[offset/block]
+	for i := offset / block * block; i < offset; i++ {
+		if utf8.RuneStart(s.text[i]) {
+			n++
+		}
+	}
+	return n
 }
 
 // position is where a byte stands.
 func (s *source) position(offset int) Position {
 	line := sort.SearchInts(s.lines, offset+1) - 1
-	return Position{line + 1, utf8.RuneCountInString(s.text[s.lines[line]:offset]) + 1}
+	return Position{line + 1, s.characters(offset) - s.characters(s.lines[line]) + 1}
 }
 
 // bad is an error about a span of bytes.
