@@ -190,7 +190,7 @@ func TestRowsReachTheirDestinations(t *testing.T) {
 
 		s.fail = errors.New("no room")
 		emit(l, serviceARN, "", "/lost", 0)
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond) // the bubble's clock
 		synctest.Wait()
 		if got := l.Stats().Dropped; got != 1 {
 			t.Errorf("%d dropped", got)

@@ -146,11 +146,7 @@ func TestSlowReaderHoldsNodeUp(t *testing.T) {
 					}
 					ended <- nil
 				}()
-				for end := time.Now().Add(20 * time.Second); stats(t, a).HeldUp == before.HeldUp; runtime.Gosched() { // the kernel counts, and tells nobody
-					if time.Now().After(end) {
-						t.Fatal("the node was not held up")
-					}
-				}
+				heldUp(t, a, before.HeldUp)
 				var got []byte
 				r, b := newEdgeReader(t, peer), make([]byte, 1<<15)
 				for len(got) < len(all) {
@@ -228,6 +224,16 @@ func free(t *testing.T) int {
 	return int(i.Freeram) * int(i.Unit)
 }
 
+// heldUp waits until the node was held up once more: the kernel counts it, and tells nobody.
+func heldUp(t *testing.T, a *Accelerator, before uint64) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); stats(t, a).HeldUp == before; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("the node was never held up")
+		}
+	}
+}
+
 // TestFullReaderCloses has an instance that closes, or resets, while the node is held up. The node's tries must come to an end.
 func TestFullReaderCloses(t *testing.T) {
 	a, s := newAccelerator(t), newSandbox(t)
@@ -241,9 +247,7 @@ func TestFullReaderCloses(t *testing.T) {
 				_, err := (patient{node}).Write(make([]byte, 8<<20))
 				ended <- err
 			}()
-			for stats(t, a).HeldUp == before {
-				time.Sleep(time.Millisecond)
-			}
+			heldUp(t, a, before)
 			switch how {
 			case "resets":
 				peer.SetLinger(0)

@@ -198,7 +198,7 @@ func (p patient) Write(b []byte) (sent int, err error) {
 		if !errors.Is(err, unix.EINVAL) {
 			return sent, err
 		}
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 }
 
