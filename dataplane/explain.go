@@ -77,12 +77,12 @@ func (v *verdict) reasons(account string) []authpolicy.Reason {
 	return out
 }
 
-// ownerOf is the account that a layer's policies belong to, or are about.
+// ownerOf is the account that a layer's policies belong to, or are about: resource control policies are about the service's.
 func (v *verdict) ownerOf(layer string) string {
 	switch layer {
 	case authpolicy.LayerNetwork:
 		return accountOf(v.network)
-	case authpolicy.LayerService:
+	case authpolicy.LayerService, authpolicy.LayerResourceControl:
 		return accountOf(v.service)
 	}
 	if v.caller == nil {

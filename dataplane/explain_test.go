@@ -96,9 +96,21 @@ func TestExplainAcrossAccounts(t *testing.T) {
 	w.st.Put(&trellis.ServiceAssociation{Meta: meta("snsa-0fffffffffffffff0"), Service: trellis.Ref{Account: account, ID: svcID}, ServiceNetwork: network, Status: trellis.StatusActive})
 	w.st.Put(&trellis.AuthPolicy{Resource: network, Text: strings.ReplaceAll(onlyCheckout, "NoAdmin", "NetworkSecret")})
 	w.enforce(svcID, strings.ReplaceAll(onlyCheckout, "NoAdmin", "ServiceSecret"))
-	w.serve(Options{Decisions: 64})
+	control, err := authpolicy.Parse(`{"Version":"2012-10-17","Statement":{"Sid":"ControlSecret","Effect":"Deny","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*"}}`, authpolicy.ResourceControl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.serve(Options{Decisions: 64, ResourceControl: func(of string) []authpolicy.Policies {
+		if of != account {
+			return nil
+		}
+		return []authpolicy.Policies{{{Name: "control", Policy: control}}}
+	}})
 	id := idOf(t, w.exchangeBytes(request("GET", "/admin", "-", "", time.Now())))
 	r := w.record(0)
+	if !strings.Contains(r.AuthDeniedDetail, "ControlSecret") || strings.Contains(r.NetworkDetail, "ControlSecret") {
+		t.Errorf("of the service's resource control policy, its owner is told %s, and the network's %s", r.AuthDeniedDetail, r.NetworkDetail)
+	}
 	for _, c := range []struct{ account, detail, own, others string }{
 		{account, r.AuthDeniedDetail, "ServiceSecret", "NetworkSecret"},
 		{networkOwner, r.NetworkDetail, "NetworkSecret", "ServiceSecret"},
