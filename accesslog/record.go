@@ -61,7 +61,7 @@ type Record struct {
 	// Members of our own, which stand behind AWS's and are left out when they are empty.
 	PrincipalSource  string // how the caller is known: Signature, Network or Certificate; empty when anonymous
 	AuthDeniedDetail string // why the request was denied, in one line, as far as the service's owner may know it
-	// NetworkDetail is AuthDeniedDetail for the service network's subscriptions, when its owner is another account.
+	// NetworkDetail is AuthDeniedDetail for the service network's subscriptions, when its owner may know something else.
 	NetworkDetail string
 }
 

@@ -10,7 +10,7 @@ import (
 // authorizes (auth type NONE), nobody is asked, the caller's own policies neither.
 func (x *exchange) authorize() *denial {
 	if !x.network.Layer.Enforced && !x.service.Layer.Enforced {
-		x.unasked(authpolicy.ActionInvoke)
+		x.allowed(authpolicy.ActionInvoke, authpolicy.Decision{})
 		return nil
 	}
 	x.resource = append(append(x.resource[:0], x.service.ARN...), x.req.Path...)
@@ -32,7 +32,7 @@ func (x *exchange) decide() *denial {
 	}
 	d := authpolicy.Invoke(&x.policy, x.network.Layer, x.service.Layer)
 	if d.Allowed {
-		x.allowed(d)
+		x.allowed(p.Action, d)
 		return nil
 	}
 	return x.deniedBy(&d)

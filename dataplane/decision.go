@@ -46,9 +46,8 @@ type verdict struct {
 	caller   *authpolicy.Caller
 	source   string
 	action   string
-	decision authpolicy.Decision
-	unasked  bool // auth type NONE of both, so that nobody was asked
-	why      *why // of a denial
+	decision authpolicy.Decision // that allowed; zero for auth type NONE of both, where nobody was asked
+	why      *why                // of a denial
 }
 
 // why is what is kept of a denial.
@@ -102,18 +101,14 @@ func (x *exchange) fill(v *verdict) {
 		network: x.network.ARN, service: x.service.ARN, caller: x.caller, source: x.rec.PrincipalSource}
 }
 
-// allowed notes that policies let the request go on.
-func (x *exchange) allowed(d authpolicy.Decision) {
+// allowed notes that the request may go on: by a decision, or by a zero one since nobody authorizes.
+func (x *exchange) allowed(action string, d authpolicy.Decision) {
+	if x.w.allowed.size == 0 {
+		return
+	}
 	v := x.w.allowed.place()
 	x.fill(v)
-	v.action, v.decision = x.policy.Action, d
-}
-
-// unasked notes that the request may go on since nobody authorizes.
-func (x *exchange) unasked(action string) {
-	v := x.w.allowed.place()
-	x.fill(v)
-	v.action, v.unasked = action, true
+	v.action, v.decision = action, d
 }
 
 // mayExplain tells whether a further denial may be explained now.
@@ -139,7 +134,7 @@ func (x *exchange) deniedBy(d *authpolicy.Decision) *denial {
 	y := &why{requestID: strings.Clone(x.rec.RequestID), method: keptText(x.policy.Method), resource: keptText(x.policy.Resource), layer: denied.layer}
 	v := x.w.denied.place()
 	x.fill(v)
-	v.action, v.decision, v.why = x.policy.Action, *d, y
+	v.action, v.why = x.policy.Action, y
 	if !x.w.mayExplain() {
 		y.note = tooMany
 		x.rec.AuthDeniedDetail = "denied by " + d.Layer + ", " + tooMany
@@ -189,9 +184,6 @@ func (x *exchange) unsigned(a *sigv4.Authorization, sentence string) {
 	} else {
 		x.explainSignature(a, y.signature)
 		x.rec.AuthDeniedDetail = "signature: " + describe(y.signature)
-	}
-	if x.network.Account != x.service.Account() {
-		x.rec.NetworkDetail = x.rec.AuthDeniedDetail // nobody's policy is in it
 	}
 }
 

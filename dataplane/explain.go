@@ -45,7 +45,7 @@ func (v *verdict) explanation(requestID, account string) trellis.Explanation {
 		e.Principal = v.caller.Principal.ARN
 	}
 	switch y := v.why; {
-	case v.unasked:
+	case y == nil && !v.decision.Allowed:
 		e.Note = "the auth types of the service network and the service are NONE, so no policy was asked"
 		return e
 	case y != nil:

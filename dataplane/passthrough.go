@@ -71,7 +71,7 @@ func (x *exchange) beginPassing(name string) {
 // through, so it is anonymous.
 func (x *exchange) authorizeConnect() *denial {
 	if !x.network.Layer.Enforced && !x.service.Layer.Enforced {
-		x.unasked(authpolicy.ActionConnect)
+		x.allowed(authpolicy.ActionConnect, authpolicy.Decision{})
 		return nil
 	}
 	x.policy = authpolicy.Request{Action: authpolicy.ActionConnect, Resource: x.service.ARN}
