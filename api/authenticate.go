@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -99,9 +100,7 @@ func (x *exchange) with(c *authpolicy.Caller) *authpolicy.Caller {
 	if x.call.UserAgent != "" {
 		own.Context["aws:useragent"] = []string{x.call.UserAgent}
 	}
-	for k, v := range c.Context { // of the session
-		own.Context[k] = v
-	}
+	maps.Copy(own.Context, c.Context) // of the session
 	return &own
 }
 
@@ -110,7 +109,7 @@ func (x *exchange) open() bool {
 	if x.service == nil || !x.service.open {
 		return false
 	}
-	message, err := x.service.codec.Read(&x.request)
+	message, err := x.message()
 	return err == nil && x.service.rows[message.Operation.Name].unsigned
 }
 

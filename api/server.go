@@ -126,6 +126,8 @@ type exchange struct {
 	service     *served // nil while it is not known
 	request     wire.Request
 	signed      sigv4.Request
+	parsed      *wire.Message   // nil until message was asked
+	unparsed    error           // why it is not whole
 	operation   *wire.Operation // nil while it is not known
 	certificate *sigv4.X509     // by whose key it is signed, nil for other signatures
 	call        *Call
@@ -200,7 +202,7 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 	if x.service == nil {
 		return nil, trellis.NewError(http.StatusNotFound, codeUnknownOperation, "The service %s is not served by Trellis", printable(auth.Service))
 	}
-	message, err := x.service.codec.Read(&x.request)
+	message, err := x.message()
 	if x.operation = message.Operation; x.operation != nil {
 		x.call.Operation = x.operation.Name
 	}
@@ -223,6 +225,14 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 		return nil, err
 	}
 	return x.service.codec.Encode(message.Operation, out, x.call.RequestID), nil
+}
+
+// message is the request as its service's codec reads it.
+func (x *exchange) message() (*wire.Message, error) {
+	if x.parsed == nil {
+		x.parsed, x.unparsed = x.service.codec.Read(&x.request)
+	}
+	return x.parsed, x.unparsed
 }
 
 // read takes from an HTTP request what signature and codec need, raw as it was on the wire.
