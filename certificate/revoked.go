@@ -15,11 +15,11 @@ const pemCRL = "X509 CRL"
 const maxCRL = 300_000
 
 // Revoked is a list of certificates that an authority has revoked: a CRL. Whether that authority has signed it is found
-// out once for each authority of that name.
+// out once for each authority that has.
 type Revoked struct {
 	list    *x509.RevocationList
 	serials map[string]bool // bytes of the numbers
-	signed  sync.Map        // bool by the raw certificate of an authority
+	signed  sync.Map        // nil by the raw certificate of an authority that has signed it
 }
 
 // ParseCRL reads a list in PEM or DER. The error is a ValidationException.
@@ -68,9 +68,6 @@ var (
 // DER is the list as it is kept.
 func (r *Revoked) DER() []byte { return r.list.Raw }
 
-// PEM is the list as it is shown.
-func (r *Revoked) PEM() []byte { return []byte(encode(pemCRL, r.list.Raw)) }
-
 // CheckIssuer refuses a list that bears the name of one of these authorities, and that none of them has signed. A name of
 // none of them may be that of an authority below them. The error is a ValidationException.
 func (r *Revoked) CheckIssuer(authorities []*x509.Certificate) error {
@@ -94,14 +91,15 @@ func (r *Revoked) by(authority *x509.Certificate) bool {
 	if !bytes.Equal(authority.RawSubject, r.list.RawIssuer) {
 		return false
 	}
-	if known, ok := r.signed.Load(string(authority.Raw)); ok {
-		return known.(bool)
+	key := string(authority.Raw)
+	if _, known := r.signed.Load(key); known {
+		return true
 	}
-	signed := r.list.CheckSignatureFrom(authority) == nil
-	if signed { // others would be remembered without end
-		r.signed.Store(string(authority.Raw), true)
+	if r.list.CheckSignatureFrom(authority) != nil {
+		return false // not remembered: there is no end of others
 	}
-	return signed
+	r.signed.Store(key, nil)
+	return true
 }
 
 // revokes tells whether the list holds a certificate that an authority has issued. A list whose next update is overdue
