@@ -54,18 +54,21 @@ func (c *certified) judge(s *Server, profile string) {
 	}
 }
 
-// asksCertificate tells whether a service's listener asks for clients' certificates. In strict mode none does.
-func (s *Server) asksCertificate(service *routing.Service) bool {
-	return service.AsksCertificates() && !s.Strict
+// asks is what a service's HTTPS listeners ask of clients' certificates, nil for nothing. In strict mode none does.
+func (s *Server) asks(service *routing.Service) *routing.ClientCertificates {
+	if s.Strict {
+		return nil
+	}
+	return service.ClientCertificates
 }
 
 // asking is the configuration of a handshake with a service that asks for the client's certificate. A session that is resumed
 // brings the certificate of the one it goes on with, which is judged anew.
 func (c *conn) asking(config *tls.Config, service *routing.Service) *tls.Config {
-	if !c.l.s.asksCertificate(service) {
+	ask := c.l.s.asks(service)
+	if ask == nil {
 		return config
 	}
-	ask := service.ClientCertificates()
 	config = config.Clone()
 	config.ClientAuth = tls.RequestClientCert
 	if ask.Required {
@@ -86,10 +89,11 @@ func (c *conn) asking(config *tls.Config, service *routing.Service) *tls.Config 
 // certify holds the client's certificate against what the service asks: one that is required must be there, whoever signs the
 // request. A connection on which none was asked for, since it was made for another service or before, is the wrong one.
 func (x *exchange) certify() *denial {
-	if x.tls == nil || !x.l.s.asksCertificate(x.service) {
+	ask := x.l.s.asks(x.service)
+	if x.tls == nil || ask == nil {
 		return nil
 	}
-	ask, is := x.service.ClientCertificates(), x.tls.certified
+	is := x.tls.certified
 	if is == nil || len(is.chain) == 0 {
 		if ask.Required {
 			return &denial{status: 421, reason: failClientProtocol, close: true}
@@ -106,7 +110,7 @@ func (x *exchange) certify() *denial {
 
 // certificateCaller is the caller that the client's certificate stands for, nil for none. certify has judged it.
 func (x *exchange) certificateCaller() *authpolicy.Caller {
-	if x.tls == nil || x.tls.certified == nil || !x.l.s.asksCertificate(x.service) {
+	if x.tls == nil || x.tls.certified == nil || x.l.s.asks(x.service) == nil {
 		return nil
 	}
 	return x.tls.certified.caller

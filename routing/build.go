@@ -273,7 +273,7 @@ func (b *builder) service(s *trellis.Service) *Service {
 		return old
 	}
 	out := &Service{ID: s.ID, ARN: s.ARN(b.region), DomainName: s.DomainName(b.region), CertificateARN: s.CertificateARN, Layer: layer.Layer, policy: layer.text,
-		IdleTimeout: time.Duration(s.IdleTimeoutSeconds) * time.Second, Tags: s.Tags, noun: s}
+		IdleTimeout: time.Duration(s.IdleTimeoutSeconds) * time.Second, Tags: s.Tags, ClientCertificates: clientCertificates(s), noun: s}
 	if out.IdleTimeout == 0 {
 		out.IdleTimeout = defaultIdleTimeout
 	}

@@ -18,6 +18,7 @@ type Service struct {
 	Layer               authpolicy.Layer
 	IdleTimeout         time.Duration
 	Tags                map[string]string
+	ClientCertificates  *ClientCertificates // nil when it asks for none
 
 	policy policyText       // of the Layer
 	noun   *trellis.Service // nouns never change, so equal pointers are equal values
