@@ -20,19 +20,19 @@ type Vouching struct {
 type vouched struct {
 	by          *Vouching
 	association string
-	holder      string // of the address, when the connection's first unsigned request came
+	holder      string // of the address, when the connection's first unsigned request came; empty for nobody
 	caller      *authpolicy.Caller
 }
 
-// vouchedFor is the caller that the network vouches for, nil for none. An address may change hands, but who has it then did
-// not open the connection.
+// vouchedFor is the caller that the network vouches for, nil for none. An address may change hands, or come to somebody when
+// it was nobody's, but who has it then did not open the connection.
 func (c *conn) vouchedFor(v *Vouching, association string) *authpolicy.Caller {
 	if c.vouched == nil {
 		c.vouched = &vouched{}
 	}
 	if is := c.vouched; is.by != v || is.association != association {
 		holder, caller := v.Caller(c.l.vpcID, association, c.remote.Addr())
-		if is.holder == "" {
+		if is.by == nil {
 			is.holder = holder
 		}
 		if holder != is.holder {

@@ -92,6 +92,14 @@ func TestVouching(t *testing.T) {
 	if status, _ := parseAnswer(t, w.exchangeBytes(unsigned)); status != 200 {
 		t.Errorf("another connection of the address: %d", status)
 	}
+	n++
+	v.vouch("", "")
+	c = w.dial()
+	defer c.Close()
+	r = bufio.NewReader(c)
+	send("nobody has the address", unsigned, 403, "", "Anonymous")
+	v.vouch("i-2", "batch")
+	send("somebody has got it since", unsigned, 403, "", "Anonymous")
 }
 
 // TestVouchingByTLS is vouched for over HTTPS as well, with HTTP/2, and not where TLS is passed through.
