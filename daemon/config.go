@@ -24,8 +24,8 @@ type Config struct {
 	Debug         string        // address at which profiles and counters of this process are served, host:port; empty: nowhere
 	Acceleration  string        // which sockets of one machine are joined past TCP: AccelerateBoth, AccelerateTarget, AccelerateOff
 	KeepVPCs      bool          // VPCs and what runs in them stay after SIGTERM, for another program to go on with (docs/upgrading.md)
-	// Decisions is how many of the latest decisions to allow a request each event loop keeps for `trellis explain`, and four
-	// times as many as of denials. One takes 200 bytes, a denial at most 20 KiB; 0 keeps none.
+	// Decisions is how many of the latest decisions to allow a request each event loop keeps for `trellis explain`; of denials
+	// it keeps a quarter as many. One takes 240 bytes, what explains a denial at most 30 KB; 0 keeps none.
 	Decisions int
 }
 
@@ -58,7 +58,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// maxDecisions bounds Decisions: 200 MB for each event loop.
+// maxDecisions bounds Decisions: 250 MB for each event loop, besides what explains denials.
 const maxDecisions = 1 << 20
 
 // region is the form of the names of AWS's regions.

@@ -32,7 +32,7 @@ func (x *exchange) authenticate() *denial {
 			x.setCaller(c, sourceCertificate)
 			return nil
 		}
-		x.attest()
+		x.vouch()
 		return nil
 	}
 	x.rec.ResolvedUser = "Unknown"

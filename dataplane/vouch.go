@@ -43,9 +43,9 @@ func (c *conn) vouchedFor(v *Vouching, association string) *authpolicy.Caller {
 	return c.vouched.caller
 }
 
-// attest finds who opened the connection of an unsigned request, where the network vouches for that (docs/modes.md). Whoever
+// vouch finds who opened the connection of an unsigned request, where the network vouches for that (docs/modes.md). Whoever
 // signs is whom the signature says, and nobody else when it is bad.
-func (x *exchange) attest() {
+func (x *exchange) vouch() {
 	v := x.l.s.Vouching()
 	if v == nil {
 		return
