@@ -147,7 +147,7 @@ func (i *Identity) anywhereSession(ctx context.Context, anchor *trellis.TrustAnc
 		ask.Context["aws:sourceip"] = []string{in.SourceIP}
 	}
 	made, err := i.SessionForService(ctx, ask)
-	if e, ok := errors.AsType[*trellis.Error](err); ok {
+	if e, ok := errors.AsType[*trellis.Error](err); ok && e.Status < 500 {
 		return nil, anywhereRefusal(e, in.RoleARN)
 	}
 	return made, err

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -42,20 +41,9 @@ func (i *Identity) AssumeRole(ctx context.Context, c *authpolicy.Caller, in Assu
 	if err != nil {
 		return nil, err
 	}
-	denied := func(action string) error {
+	return i.session(ctx, q, in.RoleARN, c, func(action string) *trellis.Error {
 		return trellis.NewError(403, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s", c.Principal.ARN, action, in.RoleARN)
-	}
-	r, err := i.roleByARN(ctx, in.RoleARN)
-	if errors.Is(err, trellis.ErrNotExist) {
-		return nil, denied(q.action) // whether a role exists is not told
-	}
-	if err != nil {
-		return nil, err
-	}
-	if action := q.refusal(i.directory(), r, c, i.o.Now()); action != "" {
-		return nil, denied(action)
-	}
-	return i.issue(ctx, r, q)
+	})
 }
 
 // isRoleARN tells whether a text has the form of a role's ARN.

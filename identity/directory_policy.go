@@ -235,11 +235,8 @@ func controlKind(policyType string) authpolicy.PolicyKind {
 }
 
 // ResourceControl returns the resource control policies that hold for what an account owns, as authpolicy.Request takes
-// them. d may be nil: then there are no accounts yet.
+// them.
 func (d *Directory) ResourceControl(account string) []authpolicy.Policies {
-	if d == nil {
-		return nil
-	}
 	if of := d.controls[account]; of != nil {
 		return of.resource
 	}

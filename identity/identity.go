@@ -44,7 +44,7 @@ type Options struct {
 	Region string
 	Now    func() time.Time // time.Now when nil
 	Log    *slog.Logger
-	// Directory is the newest directory, by which roles are assumed for pods and then with each other.
+	// Directory is the newest directory, by which roles are assumed; nil while nothing was followed yet.
 	Directory func() *Directory
 	// Strict asks issuers of web identities by https alone, and not on this host's loopback.
 	Strict bool
@@ -73,12 +73,15 @@ func New(o Options) *Identity {
 	return &Identity{o: o, sessionKey: o.Store.Key(SessionKeyPurpose), issuers: newIssuers(o.Now, o.Strict, o.Roots)}
 }
 
-// directory is the newest directory, nil where there is none yet.
-func (i *Identity) directory() *Directory {
-	if i.o.Directory == nil {
-		return nil
+// directory is the newest directory. Until there is one, what an organization holds roles to is not known, so that nobody
+// gets a session of one.
+func (i *Identity) directory() (*Directory, error) {
+	if i.o.Directory != nil {
+		if d := i.o.Directory(); d != nil {
+			return d, nil
+		}
 	}
-	return i.o.Directory()
+	return nil, trellis.NewError(503, "ServiceUnavailable", "Trellis is starting")
 }
 
 // now is the time of a change, in whole milliseconds and UTC as answers show it.

@@ -187,7 +187,11 @@ func (i *Identity) assumeForPod(ctx context.Context, n *trellis.Cluster, a *trel
 		ask.Policy = a.Policy
 		return i.SessionForService(ctx, ask)
 	}
-	first, err := i.o.Directory().ServiceCaller(ask)
+	d, err := i.directory()
+	if err != nil {
+		return nil, err
+	}
+	first, err := d.ServiceCaller(ask)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +201,7 @@ func (i *Identity) assumeForPod(ctx context.Context, n *trellis.Cluster, a *trel
 // notAssumed gives what STS says of roles the codes of EKS Auth, and logs what they hide.
 func (i *Identity) notAssumed(err error, a *trellis.PodIdentityAssociation) error {
 	e, ok := errors.AsType[*trellis.Error](err)
-	if !ok {
+	if !ok || e.Status >= 500 {
 		return err
 	}
 	i.o.Log.Info("no session for a pod", "association", a.Key(), "role", a.RoleARN, "target_role", a.TargetRoleARN, "error", err)

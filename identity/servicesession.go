@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -49,17 +48,7 @@ func (i *Identity) SessionForService(ctx context.Context, ss ServiceSession) (*C
 	if err := q.check(); err != nil {
 		return nil, err
 	}
-	r, err := i.roleByARN(ctx, ss.RoleARN)
-	if errors.Is(err, trellis.ErrNotExist) {
-		return nil, ss.refused(q.action)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if action := q.refusal(i.directory(), r, serviceCaller(ss.Service), i.o.Now()); action != "" {
-		return nil, ss.refused(action)
-	}
-	return i.issue(ctx, r, q)
+	return i.session(ctx, q, ss.RoleARN, serviceCaller(ss.Service), ss.refused)
 }
 
 // ServiceCaller is the caller that SessionForService's session would make, for identities that the network attests and

@@ -125,3 +125,17 @@ func TestChains(t *testing.T) {
 	_, _, err = w.directory().Caller(c.AccessKeyID, c.SessionToken)
 	wantCode(t, "after an hour", err, "ExpiredTokenException")
 }
+
+// TestSessionsBeforeTheDirectory: while nobody knows what an organization holds roles to, no session is made.
+func TestSessionsBeforeTheDirectory(t *testing.T) {
+	w := newWorld(t)
+	starting := identity.New(identity.Options{Store: w.store, Region: "eu-west-1", Now: w.now, Directory: func() *identity.Directory { return nil }})
+	_, _, err := w.identity.CreateRole(t.Context(), w.admin(), trellis.Role{Name: "pod",
+		TrustPolicy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`})
+	w.must(err)
+	ask := identity.ServiceSession{RoleARN: "arn:aws:iam::111122223333:role/pod", Service: "pods.eks.amazonaws.com", SessionName: "eks-c-p"}
+	_, err = starting.SessionForService(t.Context(), ask)
+	wantCode(t, "session", err, "ServiceUnavailable")
+	_, err = w.identity.SessionForService(t.Context(), ask)
+	w.must(err)
+}

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,6 +11,26 @@ import (
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )
+
+// session makes a session of the role of an ARN for who may have it by refusal. denied is the error for an action that is
+// refused; it is also that of a role that does not exist, so that nobody is told which do.
+func (i *Identity) session(ctx context.Context, q *sessionRequest, arn string, c *authpolicy.Caller, denied func(action string) *trellis.Error) (*Credentials, error) {
+	d, err := i.directory()
+	if err != nil {
+		return nil, err
+	}
+	r, err := i.roleByARN(ctx, arn)
+	if errors.Is(err, trellis.ErrNotExist) {
+		return nil, denied(q.action)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if action := q.refusal(d, r, c, i.o.Now()); action != "" {
+		return nil, denied(action)
+	}
+	return i.issue(ctx, r, q)
+}
 
 // refusal is the first action of a request that the role refuses a caller; empty when there is none. The role's trust
 // policy must allow all of them, the caller's own policies as authpolicy.Access says, and the resource control policies that

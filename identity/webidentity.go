@@ -54,22 +54,11 @@ func (i *Identity) AssumeRoleWithWebIdentity(ctx context.Context, in WebIdentity
 	if err != nil {
 		return nil, err
 	}
-	denied := func(action string) error {
-		return trellis.NewError(403, "AccessDenied", "Not authorized to perform %s", action)
-	}
-	r, err := i.roleByARN(ctx, in.RoleARN)
-	if errors.Is(err, trellis.ErrNotExist) {
-		return nil, denied(q.action) // whether a role exists is not told
-	}
-	if err != nil {
-		return nil, err
-	}
 	caller := &authpolicy.Caller{Context: in.Context,
 		Principal: trellis.Principal{Type: trellis.PrincipalWebIdentity, FederatedProvider: provider.ARN(), UserID: token.Subject}}
-	if action := q.refusal(i.directory(), r, caller, i.o.Now()); action != "" {
-		return nil, denied(action)
-	}
-	c, err := i.issue(ctx, r, q)
+	c, err := i.session(ctx, q, in.RoleARN, caller, func(action string) *trellis.Error {
+		return trellis.NewError(403, "AccessDenied", "Not authorized to perform %s", action)
+	})
 	if err != nil {
 		return nil, err
 	}

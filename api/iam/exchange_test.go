@@ -89,26 +89,28 @@ func start(t *testing.T) *exchange {
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
-	i := identity.New(identity.Options{Store: s, Region: "eu-west-1", Now: now, OrganizationID: "o-exampleorgid"})
-	key, _, err := i.Bootstrap(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var i *identity.Identity
 	enough := errors.New("enough")
-	callers := func(id, token string) (c *authpolicy.Caller, k *sigv4.Key, err error) {
+	directory := func() (d *identity.Directory) {
 		followed := s.Follow(ctx, func(change store.Change) error {
 			st := trellis.NewState()
 			for _, n := range change.Puts {
 				st.Put(n)
 			}
-			c, k, err = identity.NewDirectory(st, nil, i.SessionKey(), now).Caller(id, token)
+			d = identity.NewDirectory(st, nil, i.SessionKey(), now)
 			return enough
 		})
 		if followed != enough {
-			return nil, nil, followed
+			t.Errorf("follow the store: %v", followed)
 		}
-		return c, k, err
+		return d
 	}
+	i = identity.New(identity.Options{Store: s, Region: "eu-west-1", Now: now, OrganizationID: "o-exampleorgid", Directory: directory})
+	key, _, err := i.Bootstrap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	callers := func(id, token string) (*authpolicy.Caller, *sigv4.Key, error) { return directory().Caller(id, token) }
 	server := httptest.NewServer(api.NewServer(api.Options{
 		Services: []api.Service{iam.New(i), sts.New(i), organizations.New(i)},
 		Callers:  callers, Region: "eu-west-1", TokenKey: make([]byte, 32),
