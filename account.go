@@ -132,8 +132,6 @@ type Role struct {
 	Inline            []PolicyDoc `json:"inline,omitempty"`
 	Attached          []string    `json:"attached,omitempty"` // ARNs of managed policies
 	Boundary          string      `json:"boundary,omitempty"` // ARN of the managed policy that is the permissions boundary
-	// SessionsRevokedBefore refuses sessions that were made earlier.
-	SessionsRevokedBefore time.Time `json:"sessionsRevokedBefore,omitzero"`
 }
 
 // Kind is KindRole.

@@ -38,7 +38,7 @@ func (d *Directory) callerOf(s *session) *authpolicy.Caller {
 	switch s.Kind {
 	case roleSession:
 		r, ok := d.nouns.roles[s.Account+"/"+s.RoleName]
-		if !ok || r.ID != s.RoleID || s.IssuedAt.Before(r.SessionsRevokedBefore) {
+		if !ok || r.ID != s.RoleID {
 			return nil
 		}
 		return d.sessionCaller(r, s)
