@@ -108,7 +108,7 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 	if err != nil {
 		return nil, err
 	}
-	profile, role, withRole, err := ProfileNamed{in.ProfileARN, in.ProfileName}.profile(tx, c)
+	profile, role, withRole, err := ProfileNamed{in.ProfileARN, in.ProfileName}.profile(tx, c, "")
 	if err != nil {
 		return nil, err
 	}

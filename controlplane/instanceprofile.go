@@ -32,8 +32,9 @@ func ProfileOf(i *trellis.Instance) *trellis.ProfileAssociation {
 }
 
 // profile finds the instance profile that a request names, and its role, which the caller must be allowed to pass on. A
-// name that no profile has is that of a role. ok is false when none is named.
-func (n ProfileNamed) profile(tx *store.Tx, c EC2Call) (a trellis.ProfileAssociation, role *trellis.Role, ok bool, err error) {
+// name that no profile has is that of a role. ok is false when none is named. instance is the ARN of the instance that gets
+// it, empty for one that is being made.
+func (n ProfileNamed) profile(tx *store.Tx, c EC2Call, instance string) (a trellis.ProfileAssociation, role *trellis.Role, ok bool, err error) {
 	parameter, value, name := "iamInstanceProfile.name", n.Name, n.Name
 	if n.ARN != "" {
 		parameter, value, name = "iamInstanceProfile.arn", n.ARN, trellis.LastPart(n.ARN)
@@ -67,7 +68,7 @@ func (n ProfileNamed) profile(tx *store.Tx, c EC2Call) (a trellis.ProfileAssocia
 	if err != nil {
 		return a, nil, false, err
 	}
-	return a, role, true, unauthorized(identity.PassRole(c.Caller, role, identity.EC2Service, ""))
+	return a, role, true, unauthorized(identity.PassRole(c.Caller, role, identity.EC2Service, instance))
 }
 
 // associate gives an instance that is about to be put a profile and its role.
@@ -122,7 +123,7 @@ func (p *Plane) giveProfile(tx *store.Tx, c EC2Call, i *trellis.Instance, n Prof
 	if i.State == trellis.InstanceTerminated || i.State == trellis.InstanceShuttingDown {
 		return InstanceOfProfile{}, ec2Error("IncorrectInstanceState", "The instance '%s' is not in the 'running' or 'stopped' states.", i.ID)
 	}
-	a, role, ok, err := n.profile(tx, c)
+	a, role, ok, err := n.profile(tx, c, p.ec2ARN(c, "instance/"+i.ID))
 	if err != nil {
 		return InstanceOfProfile{}, err
 	}
@@ -135,17 +136,22 @@ func (p *Plane) giveProfile(tx *store.Tx, c EC2Call, i *trellis.Instance, n Prof
 	return InstanceOfProfile{i.ID, i.Profile, ProfileAssociating}, nil
 }
 
-// changeProfile changes the instance that has an association, by the association's id.
+// changeProfile changes the instance that has an association, by the association's id. The action is asked of that instance
+// (Service Authorization Reference, DisassociateIamInstanceProfile).
 func (p *Plane) changeProfile(ctx context.Context, c EC2Call, action, id string, change func(*store.Tx, *trellis.Instance) error) (trellis.Revision, error) {
-	if err := c.allow(action, nil, p.ec2ARN(c, "instance/*")); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
 		all, err := store.List[*trellis.Instance](tx, c.account()+"/")
 		if err != nil {
 			return err
 		}
 		at := slices.IndexFunc(all, func(i *trellis.Instance) bool { a := ProfileOf(i); return a != nil && a.ID == id })
+		instance := "*"
+		if at >= 0 {
+			instance = all[at].ID
+		}
+		if err := c.allow(action, nil, p.ec2ARN(c, "instance/"+instance)); err != nil {
+			return err
+		}
 		if at < 0 {
 			return ec2Error("NoSuchAssociation", "An invalid association-id of '%s' was given", id)
 		}

@@ -85,6 +85,30 @@ func TestInstanceProfiles(t *testing.T) {
 	_, err = i.DeleteInstanceProfile(ctx, who, "web")
 	wantCode(t, err, "")
 
+	// What is denied of an instance can't be done by the id of its association.
+	associated, _, err := l.p.AssociateProfile(ctx, l.c, plain[0].ID, controlplane.ProfileNamed{Name: "orders-role"})
+	wantCode(t, err, "")
+	all := l.c.Caller
+	l.c.Caller = caller(t, who.Principal.Account, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
+		{"Effect":"Deny","Action":"ec2:*","Resource":"arn:aws:ec2:*:*:instance/`+plain[0].ID+`"}]}`)
+	_, _, err = l.p.DisassociateProfile(ctx, l.c, associated.ID)
+	wantCode(t, err, "UnauthorizedOperation")
+	l.c.Caller = all
+	_, _, err = l.p.DisassociateProfile(ctx, l.c, associated.ID)
+	wantCode(t, err, "")
+
+	// Who may hand a role to an instance alone can't hand it to another.
+	l.c.Caller = caller(t, who.Principal.Account, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:*","Resource":"*"},
+		{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{"ArnLike":{"iam:AssociatedResourceARN":"arn:aws:ec2:*:*:instance/`+plain[0].ID+`"}}}]}`)
+	_, err = l.run(t, controlplane.NewInstances{ProfileName: "orders-role"})
+	wantCode(t, err, "UnauthorizedOperation")
+	_, _, err = l.p.AssociateProfile(ctx, l.c, plain[0].ID, controlplane.ProfileNamed{Name: "orders-role"})
+	wantCode(t, err, "")
+	l.c.Caller = all
+	_, _, err = l.p.DisassociateProfile(ctx, l.c, controlplane.ProfileOf(must[[]controlplane.DescribedInstance](t)(l.p.Instances(ctx, l.c, "DescribeInstances",
+		controlplane.Query{IDs: []string{plain[0].ID}}))[0].Instance).ID)
+	wantCode(t, err, "")
+
 	// Who may run instances but not hand on the role runs none with it.
 	l.c.Caller = caller(t, who.Principal.Account, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*"}}`)
 	_, _, err = l.p.AssociateProfile(ctx, l.c, plain[0].ID, controlplane.ProfileNamed{Name: "orders-role"})
