@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -19,10 +20,9 @@ func (i *Identity) CreateAnywhereProfile(ctx context.Context, c *authpolicy.Call
 	if n.DurationSeconds == 0 {
 		n.DurationSeconds = defaultSession
 	}
-	if err := i.checkProfile(c, &n, n.RoleARNs); err != nil {
-		return nil, 0, err
-	}
-	rev, err := anywhereMake(ctx, i, c, "rolesanywhere:CreateProfile", &n, maxAnywhereProfiles, func(*store.Tx) error { return nil })
+	rev, err := anywhereMake(ctx, i, c, "rolesanywhere:CreateProfile", &n, maxAnywhereProfiles, func(tx *store.Tx) error {
+		return checkProfile(tx, c, &n, n.RoleARNs)
+	})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -30,7 +30,7 @@ func (i *Identity) CreateAnywhereProfile(ctx context.Context, c *authpolicy.Call
 }
 
 // checkProfile refuses a profile with a field that can't be, and a caller who may not pass the roles that it gets.
-func (i *Identity) checkProfile(c *authpolicy.Caller, n *trellis.AnywhereProfile, passed []string) error {
+func checkProfile(tx *store.Tx, c *authpolicy.Caller, n *trellis.AnywhereProfile, passed []string) error {
 	if n.DurationSeconds < minSession || n.DurationSeconds > maxProfileDuration {
 		return anywhereInvalid("The duration of sessions must be between %d and %d seconds.", minSession, maxProfileDuration)
 	}
@@ -48,16 +48,32 @@ func (i *Identity) checkProfile(c *authpolicy.Caller, n *trellis.AnywhereProfile
 		}
 	}
 	for _, arn := range n.RoleARNs {
-		if a, err := trellis.ParseARN(arn); err != nil || a.Service != "iam" || a.Account != n.Account || !strings.HasPrefix(a.Resource, "role/") {
+		if a, _ := trellis.ParseARN(arn); !isRoleARN(arn) || a.Account != n.Account {
 			return anywhereInvalid("%q is not the ARN of a role of account %s.", arn, n.Account)
 		}
 	}
 	for _, arn := range passed {
-		if err := c.Authorize("iam:PassRole", arn, map[string][]string{"iam:passedtoservice": {anywhereService}}); err != nil {
+		if err := passByARN(tx, c, arn, anywhereService); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// passByARN is PassRole for a role that need not exist yet.
+func passByARN(tx *store.Tx, c *authpolicy.Caller, arn, service string) error {
+	a, err := trellis.ParseARN(arn)
+	if err != nil {
+		return err
+	}
+	r, err := store.Get[*trellis.Role](tx, a.Account+"/"+trellis.LastPart(a.Resource))
+	switch {
+	case err == nil && r.ARN() == arn:
+		return PassRole(c, r, service, "")
+	case err != nil && !errors.Is(err, trellis.ErrNotExist):
+		return err
+	}
+	return authorizeOn(c, passRole, arn, nil, "", passKeys(service, ""))
 }
 
 // GetAnywhereProfile returns a profile of the caller's account.
@@ -95,7 +111,7 @@ func (i *Identity) UpdateAnywhereProfile(ctx context.Context, c *authpolicy.Call
 		if before, err = realias(tx, n, &n.Alias, change.Alias); err != nil {
 			return err
 		}
-		return i.checkProfile(c, n, passed)
+		return checkProfile(tx, c, n, passed)
 	})
 	return n, before, rev, err
 }

@@ -100,12 +100,12 @@ func tokenReused(err error) error {
 	return err
 }
 
-// passRole refuses a caller who may not hand a role to a service of EKS, and a role that is not the account's.
-func passRole(tx *store.Tx, c *authpolicy.Caller, arn, service string) (*trellis.Role, error) {
-	a, err := trellis.ParseARN(arn)
-	if err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") {
+// eksRole reads a role that a caller may hand to a service of EKS, and refuses one that is not the account's.
+func eksRole(tx *store.Tx, c *authpolicy.Caller, arn, service string) (*trellis.Role, error) {
+	if !isRoleARN(arn) {
 		return nil, eksInvalid("%s is not the ARN of a role.", arn)
 	}
+	a, _ := trellis.ParseARN(arn)
 	if a.Account != c.Principal.Account {
 		return nil, trellis.Denied("Cross-account pass role is not allowed.")
 	}
@@ -117,8 +117,7 @@ func passRole(tx *store.Tx, c *authpolicy.Caller, arn, service string) (*trellis
 	if r.ARN() != arn {
 		return nil, missing
 	}
-	return r, c.AuthorizeRequest(&authpolicy.Request{Action: "iam:PassRole", Resource: arn, Caller: c, ResourceTags: r.Tags,
-		Extra: map[string][]string{"iam:passedtoservice": {service}}})
+	return r, PassRole(c, r, service, "")
 }
 
 // CreateCluster makes the record of a Kubernetes cluster out of its name, version, role, network and tags, of which
@@ -176,7 +175,7 @@ func (i *Identity) putCluster(tx *store.Tx, c *authpolicy.Caller, in trellis.Clu
 	if len(have) >= maxClusters {
 		return nil, trellis.NewError(400, "ResourceLimitExceededException", "Cluster limit exceeded: an account has at most %d clusters.", maxClusters)
 	}
-	if _, err := passRole(tx, c, in.RoleARN, "eks.amazonaws.com"); err != nil {
+	if _, err := eksRole(tx, c, in.RoleARN, "eks.amazonaws.com"); err != nil {
 		return nil, err
 	}
 	n := in

@@ -160,14 +160,22 @@ func authorizeOn(c *authpolicy.Caller, action, arn string, tags map[string]strin
 // boundaryKey is the condition key of the permissions boundary that a request sets, or that its subject has.
 const boundaryKey = "iam:permissionsboundary"
 
+// passRole is the action of handing a role to a service.
+const passRole = "iam:PassRole"
+
 // PassRole asks whether a caller may hand a role to a service, for example ec2.amazonaws.com, to use with a resource whose
 // ARN is empty while it has none.
 func PassRole(c *authpolicy.Caller, r *trellis.Role, service, resource string) error {
+	return authorizeOn(c, passRole, r.ARN(), r.Tags, "", passKeys(service, resource))
+}
+
+// passKeys are the condition keys of handing a role to a service.
+func passKeys(service, resource string) map[string][]string {
 	keys := map[string][]string{"iam:passedtoservice": {service}}
 	if resource != "" {
 		keys["iam:associatedresourcearn"] = []string{resource}
 	}
-	return authorizeOn(c, "iam:PassRole", r.ARN(), r.Tags, "", keys)
+	return keys
 }
 
 // get is store.Get with an error for the client when there is no such noun.

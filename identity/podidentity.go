@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -46,15 +45,7 @@ func dropAssociation(tx *store.Tx, a *trellis.PodIdentityAssociation) {
 }
 
 // newAssociationID returns a- and 17 letters and digits.
-func newAssociationID() string {
-	const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
-	b := make([]byte, 17)
-	rand.Read(b) // never fails (crypto/rand, Go 1.24)
-	for i := range b {
-		b[i] = alphabet[b[i]&31]
-	}
-	return "a-" + string(b)
-}
+func newAssociationID() string { return "a-" + lower(newID("", 17)) }
 
 // CreatePodIdentityAssociation gives the pods of a service account a role, out of the cluster's name, namespace, service
 // account, roles, session policy and tags. Neither namespace nor service account need exist.
@@ -113,7 +104,7 @@ func (i *Identity) putAssociation(tx *store.Tx, c *authpolicy.Caller, in trellis
 // it has a target role. passed says that the role is named anew.
 func settleAssociation(tx *store.Tx, c *authpolicy.Caller, n *trellis.PodIdentityAssociation, passed bool) error {
 	if passed {
-		r, err := passRole(tx, c, n.RoleARN, PodIdentityService)
+		r, err := eksRole(tx, c, n.RoleARN, PodIdentityService)
 		if err != nil {
 			return err
 		}
@@ -124,8 +115,7 @@ func settleAssociation(tx *store.Tx, c *authpolicy.Caller, n *trellis.PodIdentit
 	if n.TargetRoleARN == "" {
 		n.ExternalID = ""
 	} else {
-		a, err := trellis.ParseARN(n.TargetRoleARN)
-		if err != nil || a.Service != "iam" || !trellis.IsAccountID(a.Account) || !strings.HasPrefix(a.Resource, "role/") {
+		if !isRoleARN(n.TargetRoleARN) {
 			return eksInvalid("%s is not the ARN of a role.", n.TargetRoleARN)
 		}
 		if n.ExternalID == "" {
