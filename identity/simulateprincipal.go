@@ -80,13 +80,12 @@ func (i *Identity) bearerCaller(ctx context.Context, account, source string) (of
 	if err != nil || a.Service != "iam" || a.Account != account {
 		return nil, missing
 	}
-	name := trellis.LastPart(a.Resource)
 	err = i.o.Store.Read(ctx, func(tx *store.Tx) error {
 		st := trellis.NewState()
 		if err := putOrganization(tx, st, account); err != nil {
 			return err
 		}
-		u, r, err := putBearer(tx, st, kind, account, name)
+		u, r, err := putBearer(tx, st, kind, account, source)
 		if errors.Is(err, trellis.ErrNotExist) {
 			return missing
 		}
@@ -94,13 +93,10 @@ func (i *Identity) bearerCaller(ctx context.Context, account, source string) (of
 			return err
 		}
 		d := NewDirectory(st, nil, i.sessionKey, i.o.Now)
-		switch {
-		case r != nil && r.ARN() == source:
+		if r != nil {
 			of = d.sessionCaller(r, &session{Account: account, RoleName: r.Name, RoleID: r.ID, Name: "simulation", IssuedAt: i.now()})
-		case u != nil && (u.ARN() == source || kind == "group"):
+		} else {
 			of = d.userCredential(&trellis.AccessKey{Account: account, UserName: u.Name, Status: KeyActive}, nil).caller
-		default:
-			return missing
 		}
 		if of == nil {
 			return missing
@@ -142,21 +138,17 @@ func putOrganization(tx *store.Tx, st *trellis.State, account string) error {
 	return nil
 }
 
-// putBearer puts a user or role with all of its policies into a state. For a group it is a user without a name in it.
-func putBearer(tx *store.Tx, st *trellis.State, kind, account, name string) (u *trellis.User, r *trellis.Role, err error) {
-	attached := []string{}
-	group := func(name string) error {
-		g, err := store.Get[*trellis.Group](tx, account+"/"+name)
-		if err == nil {
-			st.Put(g)
-			attached = append(attached, g.Attached...)
-		}
-		return err
-	}
+// putBearer puts the user or role of an ARN with all of its policies into a state. For a group it is a user without a name in
+// it. Names are unique in an account, but what may be asked about an ARN may not be asked about the same name with another path.
+func putBearer(tx *store.Tx, st *trellis.State, kind, account, source string) (u *trellis.User, r *trellis.Role, err error) {
+	name, attached := trellis.LastPart(source), []string{}
 	switch kind {
 	case "role":
 		if r, err = store.Get[*trellis.Role](tx, account+"/"+name); err != nil {
 			return nil, nil, err
+		}
+		if r.ARN() != source {
+			return nil, nil, trellis.ErrNotExist
 		}
 		st.Put(r)
 		attached = append(attached, append(r.Attached, r.Boundary)...)
@@ -166,13 +158,22 @@ func putBearer(tx *store.Tx, st *trellis.State, kind, account, name string) (u *
 			if u, err = store.Get[*trellis.User](tx, account+"/"+name); err != nil {
 				return nil, nil, err
 			}
+			if u.ARN() != source {
+				return nil, nil, trellis.ErrNotExist
+			}
 			attached = append(attached, append(u.Attached, u.Boundary)...)
 		}
 		st.Put(u)
-		for _, g := range u.Groups {
-			if err := group(g); err != nil {
+		for _, name := range u.Groups {
+			g, err := store.Get[*trellis.Group](tx, account+"/"+name)
+			if err != nil {
 				return nil, nil, err
 			}
+			if kind == "group" && g.ARN() != source {
+				return nil, nil, trellis.ErrNotExist
+			}
+			st.Put(g)
+			attached = append(attached, g.Attached...)
 		}
 	default:
 		return nil, nil, trellis.ErrNotExist
