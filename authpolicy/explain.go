@@ -238,8 +238,22 @@ func callerName(c *Caller) string {
 	return c.Principal.FederatedProvider
 }
 
-// secretFields are header fields and query parameters whose values are never told, in lower case.
-var secretFields = []string{"authorization", "cookie", "proxy-authorization", "x-amz-security-token", "x-amz-signature"}
+// secrets are the header fields and query parameters whose values are credentials, in lower case. Applications may have others
+// of their own; what a policy compares with is told.
+var secrets = []string{"authorization", "cookie", "proxy-authorization", "set-cookie", "x-amz-security-token", "x-amz-signature"}
+
+// Secret tells whether the values of a header field or query parameter are credentials, which are never told.
+func Secret(name string) bool {
+	return slices.ContainsFunc(secrets, func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+// secret tells whether the key's values are credentials.
+func (k *key) secret() bool { return (k.kind == headerKey || k.kind == queryKey) && Secret(k.name) }
+
+// secret tells whether a variable stands for a credential.
+func (p *pattern) secret() bool {
+	return slices.ContainsFunc(p.parts, func(v part) bool { return v.variable != nil && v.variable.secret() })
+}
 
 // miss says why the condition does not hold.
 func (c *condition) miss(r *Request, s *Statement) Miss {
@@ -247,7 +261,7 @@ func (c *condition) miss(r *Request, s *Statement) Miss {
 		Wanted: clip(strings.Join(strings.Fields(c.text.values), " ")), At: c.text.at}
 	v, next, ok := c.key.value(r, 0)
 	for ; ok && len(m.Seen) < maxSeen; v, next, ok = c.key.value(r, next) {
-		if (c.key.kind == headerKey || c.key.kind == queryKey) && slices.Contains(secretFields, strings.ToLower(c.key.name)) {
+		if c.key.secret() {
 			m.Seen = append(m.Seen, "(hidden)")
 			continue
 		}
@@ -256,7 +270,9 @@ func (c *condition) miss(r *Request, s *Statement) Miss {
 	wants := m.Wanted
 	for i := range c.values {
 		if p := &c.values[i].pattern; p.parts != nil {
-			if b, ok := p.expand(nil, r); ok {
+			if b, ok := p.expand(nil, r); ok && p.secret() {
+				wants += " (hidden)"
+			} else if ok {
 				wants += fmt.Sprintf(" (%q)", clip(unwild.Replace(string(b))))
 			} else {
 				wants += " (a variable has no value)"

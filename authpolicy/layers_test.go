@@ -2,6 +2,7 @@ package authpolicy
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -157,5 +158,21 @@ func TestLayers(t *testing.T) {
 		if n := testing.AllocsPerRun(10, func() { c.decide() }); n != 0 {
 			t.Errorf("line %d: %v allocations", c.line, n)
 		}
+	}
+}
+
+// TestExplainHidesCredentials names credentials in conditions, as keys and by variables, and looks for them in what is told.
+func TestExplainHidesCredentials(t *testing.T) {
+	p, err := Parse(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{
+		"vpc-lattice-svcs:RequestHeader/Authorization":"x","vpc-lattice-svcs:RequestQueryString/X-Amz-Security-Token":"x",
+		"vpc-lattice-svcs:RequestMethod":"${vpc-lattice-svcs:RequestHeader/Cookie}","vpc-lattice-svcs:RequestPath":"${vpc-lattice-svcs:RequestHeader/X-Team}"}}}}`, Resource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Request{Action: ActionInvoke, Method: "GET", Path: "/a", RawQuery: "X-Amz-Security-Token=SECRET",
+		Headers: []Field{{Name: "authorization", Value: "SECRET"}, {Name: "cookie", Value: "SECRET"}, {Name: "x-team", Value: "blue"}}}
+	why := p.Explain(r, LayerService, "")
+	if text := fmt.Sprintf("%+v", why); strings.Contains(text, "SECRET") || strings.Count(text, "(hidden)") < 3 || !strings.Contains(text, `"blue"`) {
+		t.Errorf("%s", text)
 	}
 }

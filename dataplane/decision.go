@@ -199,7 +199,7 @@ func (x *exchange) explainSignature(a *sigv4.Authorization, s *trellis.Explained
 	shown := x.sig
 	shown.Headers = slices.Clone(shown.Headers)
 	for i := range shown.Headers {
-		if f := &shown.Headers[i]; secretField(f.Name) {
+		if f := &shown.Headers[i]; authpolicy.Secret(f.Name) {
 			f.Value = redacted
 		}
 	}
