@@ -25,7 +25,7 @@ type Config struct {
 	Acceleration  string        // which sockets of one machine are joined past TCP: AccelerateBoth, AccelerateTarget, AccelerateOff
 	KeepVPCs      bool          // VPCs and what runs in them stay after SIGTERM, for another program to go on with (docs/upgrading.md)
 	// Decisions is how many of the latest decisions to allow a request each event loop keeps for `trellis explain`; of denials
-	// it keeps a quarter as many. One takes 240 bytes, what explains a denial at most 30 KB; 0 keeps none.
+	// it keeps a quarter as many. One takes 232 bytes, what explains a denial at most 30 KB; 0 keeps none.
 	Decisions int
 }
 
