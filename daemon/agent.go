@@ -62,13 +62,13 @@ func (a *agent) handler(vpcID string) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		token := r.Header.Get("Authorization")
-		switch text, status := checkPod(r.Host, token, time.Now()); {
-		case status != 0:
-			http.Error(w, text, status)
+		if !a.allow(instance) { // before anything is parsed
+			http.Error(w, fmt.Sprintf("Too Many Requests. An instance may ask %d times a second.", agentRate), http.StatusTooManyRequests)
 			return
-		case !a.allow(instance):
-			http.Error(w, "Too Many Requests. An instance may ask "+fmt.Sprint(agentRate)+" times a second.", http.StatusTooManyRequests)
+		}
+		token := r.Header.Get("Authorization")
+		if text, status := checkPod(r.Host, token, time.Now()); status != 0 {
+			http.Error(w, text, status)
 			return
 		}
 		account, _, _ := strings.Cut(instance, "/")
