@@ -15,7 +15,7 @@ import (
 // instances of its account, or on an instance, where "false" excepts it (docs/decisions/0017-identity-without-code.md).
 const AttestTag = "trellis:attest-identity"
 
-// voucher knows which lab instance has an address, and attests the instance's role. It is of one state and directory.
+// voucher knows which lab instance has an address, and vouches for it with its role. It is of one state and directory.
 // Lab instances are the one kind of workload that it knows; pods and attached hosts would stand beside them.
 type voucher struct {
 	instanceAt    func(vpcID string, a netip.Addr) (key string, ok bool) // what the kernel holds everybody to
@@ -70,7 +70,7 @@ func (v *voucher) caller(vpcID, associationID string, from netip.Addr) (holder s
 	}
 	c, err := v.directory.ServiceCaller(identity.ServiceSession{RoleARN: in.RoleARN, Service: "ec2.amazonaws.com", SessionName: in.ID})
 	if err != nil {
-		v.log.Info("no identity to attest", "instance", key, "role", in.RoleARN, "error", err)
+		v.log.Info("no identity to vouch for", "instance", key, "role", in.RoleARN, "error", err)
 		c = nil
 	}
 	v.callers.Store(key, c)
