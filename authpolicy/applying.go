@@ -12,24 +12,25 @@ func (p *Policy) Applying(r *Request, e Effect) (out []*Statement) {
 
 // Keys returns the condition keys that the policy asks, in conditions and by variables, as it writes them first, without
 // doubles.
-func (p *Policy) Keys() (out []string) {
+func (p *Policy) Keys() []string { return p.keys(func(*key) bool { return true }) }
+
+// Missing returns those of Keys that a request has no value for.
+func (p *Policy) Missing(r *Request) []string {
+	return p.keys(func(k *key) bool {
+		_, _, ok := k.value(r, 0)
+		return !ok
+	})
+}
+
+// keys returns those of Keys that are wanted.
+func (p *Policy) keys(wanted func(*key) bool) (out []string) {
 	seen := map[string]bool{}
 	p.eachKey(func(k *key, name string) {
 		if !seen[k.extra] {
 			seen[k.extra] = true
-			out = append(out, name)
-		}
-	})
-	return out
-}
-
-// Missing returns those of Keys that a request has no value for.
-func (p *Policy) Missing(r *Request) (out []string) {
-	seen := map[string]bool{}
-	p.eachKey(func(k *key, name string) {
-		if _, _, ok := k.value(r, 0); !ok && !seen[k.extra] {
-			seen[k.extra] = true
-			out = append(out, name)
+			if wanted(k) {
+				out = append(out, name)
+			}
 		}
 	})
 	return out

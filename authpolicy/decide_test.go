@@ -198,7 +198,7 @@ func TestDecisions(t *testing.T) {
 		if s != nil && s.Sid != "" {
 			got += " " + s.Sid
 		}
-		why := c.policy.Explain(c.request, LayerService, "")
+		why := c.policy.explain(c.request, LayerService, "")
 		if e == ImplicitDeny {
 			got += nearest(why.Misses)
 		}

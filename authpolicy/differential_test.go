@@ -314,7 +314,7 @@ func TestDifferential(t *testing.T) {
 			continue
 		}
 		if failed++; failed <= 5 {
-			t.Errorf("case %d: %s, and iam-simulate says %s: %s\n%s", i, got, answers[i], b, Detail(ExplainAccess(r, policy, all[i].Owner)))
+			t.Errorf("case %d: %s, and iam-simulate says %s: %s\n%s", i, got, answers[i], b, Access(r, policy, all[i].Owner).Sentence(r))
 		}
 	}
 	t.Logf("%d cases: %v; %d disagree for reasons that are explained: %v", cases, counts, sumOf(left), left)

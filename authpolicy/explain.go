@@ -42,7 +42,7 @@ type Miss struct {
 
 // Explain returns what every policy says about a request to a service, whether or not another has decided already, in
 // the order in which Invoke asks them. Unlike Invoke it takes its time. Policies of one layer and level count as one:
-// Decided says what came of each.
+// decided says what came of each.
 func Explain(r *Request, network, service Layer) []Reason {
 	out := explainOrganizations(r)
 	out = append(out, network.explain(r, LayerNetwork), service.explain(r, LayerService))
@@ -50,42 +50,6 @@ func Explain(r *Request, network, service Layer) []Reason {
 		return append(out, Reason{Layer: LayerIdentity, Effect: Allow, Text: "the caller is anonymous, so there is no identity-based policy to ask"})
 	}
 	return append(out, explainCaller(r)...)
-}
-
-// ExplainOwn is Explain for what Own decides.
-func ExplainOwn(r *Request) []Reason {
-	out := explainOrganizations(r)
-	if anonymous(r.Caller) {
-		return append(out, Reason{Layer: LayerIdentity, Text: "the caller is anonymous"})
-	}
-	return append(out, explainCaller(r)...)
-}
-
-// ExplainAccess is Explain for what Access decides.
-func ExplainAccess(r *Request, policy *Policy, owner string) []Reason {
-	g := policy.grants(r, owner)
-	why := Reason{Layer: LayerResource, Text: "the resource has no policy"}
-	if policy != nil {
-		why = policy.Explain(r, LayerResource, "")
-	}
-	if g.effect == Allow && g.statement == nil {
-		why.Effect, why.Text = Allow, why.Text+", and the caller's own policies are enough in its account"
-	}
-	out := append(explainOrganizations(r), why)
-	if g.alone {
-		return out
-	}
-	for _, why := range explainCaller(r) {
-		needed := ownGrant
-		if why.Layer == LayerIdentity {
-			needed = roleGrant
-		}
-		if why.Effect == ImplicitDeny && g.to >= needed && r.Caller.Broken == nil {
-			why.Effect, why.Text = Allow, why.Text+", which is not needed: the resource's policy names the caller"
-		}
-		out = append(out, why)
-	}
-	return out
 }
 
 // explain is what an auth policy says.
@@ -98,7 +62,7 @@ func (l *Layer) explain(r *Request, name string) Reason {
 	case l.Policy == nil:
 		return Reason{Layer: name, Text: "the auth type is AWS_IAM and there is no policy"}
 	}
-	return l.Policy.Explain(r, name, "")
+	return l.Policy.explain(r, name, "")
 }
 
 // explainOrganizations is what the policies of organizations say.
@@ -109,7 +73,7 @@ func explainOrganizations(r *Request) (out []Reason) {
 				out = append(out, Reason{Layer: layer, Level: i, Text: "no policy is attached at this level"})
 			}
 			for _, p := range level {
-				why := p.Policy.Explain(r, layer, p.Name)
+				why := p.Policy.explain(r, layer, p.Name)
 				why.Level = i
 				out = append(out, why)
 			}
@@ -134,22 +98,22 @@ func explainCaller(r *Request) (out []Reason) {
 		out = append(out, Reason{Layer: LayerIdentity, Text: "the caller has no identity-based policy"})
 	}
 	for _, p := range c.Identity {
-		out = append(out, p.Policy.Explain(r, LayerIdentity, p.Name))
+		out = append(out, p.Policy.explain(r, LayerIdentity, p.Name))
 	}
 	if c.Boundary != nil {
-		out = append(out, c.Boundary.Policy.Explain(r, LayerBoundary, c.Boundary.Name))
+		out = append(out, c.Boundary.Policy.explain(r, LayerBoundary, c.Boundary.Name))
 	}
 	if c.Session != nil && len(c.Session) == 0 {
 		out = append(out, Reason{Layer: LayerSession, Text: "the session has no policy that could allow"})
 	}
 	for _, p := range c.Session {
-		out = append(out, p.Policy.Explain(r, LayerSession, p.Name))
+		out = append(out, p.Policy.explain(r, LayerSession, p.Name))
 	}
 	return out
 }
 
-// Explain is what the policy says about a request, as one of a layer.
-func (p *Policy) Explain(r *Request, layer, name string) Reason {
+// explain is what the policy says about a request, as one of a layer.
+func (p *Policy) explain(r *Request, layer, name string) Reason {
 	e, s := p.Decide(r)
 	why := Reason{Layer: layer, Policy: name, Effect: e, Statement: s}
 	switch e {
@@ -310,9 +274,9 @@ func clip(s string) string {
 	return s
 }
 
-// Decided returns, of reasons of one request, those that decided, the denying layers first: for each layer and level the
+// decided returns, of reasons of one request, those that decided, the denying layers first: for each layer and level the
 // policy that denies or allows, or all of its policies when none does. denied says how many of them deny.
-func Decided(reasons []Reason) (out []Reason, denied int) {
+func decided(reasons []Reason) (out []Reason, denied int) {
 	var explicit, implicit, allowed []Reason
 	for i := 0; i < len(reasons); {
 		end := i + 1
@@ -336,9 +300,9 @@ func Decided(reasons []Reason) (out []Reason, denied int) {
 // Detail is the reasons in one line of at most 2 KB, for the access log and for `trellis explain`: what denies first,
 // then what allows.
 func Detail(reasons []Reason) string {
-	decided, denied := Decided(reasons)
+	all, denied := decided(reasons)
 	var b strings.Builder
-	for i, r := range decided {
+	for i, r := range all {
 		switch {
 		case i == 0 && denied > 0:
 			b.WriteString("denied by ")

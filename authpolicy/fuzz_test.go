@@ -37,7 +37,7 @@ func FuzzPolicyParse(f *testing.F) {
 			}
 			for _, r := range requests {
 				a, by := p.Decide(r)
-				if why := p.Explain(r, LayerService, "x"); why.Effect != a || why.Statement != by || len(why.Misses) > maxMisses {
+				if why := p.explain(r, LayerService, "x"); why.Effect != a || why.Statement != by || len(why.Misses) > maxMisses {
 					t.Fatalf("decided %v, and Explain says %+v", a, why)
 				}
 				if b, _ := again.Decide(r); a != b {
@@ -167,7 +167,7 @@ func agree(t *testing.T, r *Request, base, more, less *Policy) {
 		network *Policy
 	}{{wide, more}, {narrow, less}} {
 		reasons := Explain(&bounded, layer(d.network), layer(base))
-		decided, denied := Decided(reasons)
+		decided, denied := decided(reasons)
 		if (denied == 0) != d.Allowed || denied > 0 && (decided[0].Layer != d.Layer || decided[0].Statement != d.Statement) {
 			t.Fatalf("decided %+v, and Explain says %+v", d.Decision, reasons)
 		}
