@@ -162,6 +162,7 @@ func TestOneStore(t *testing.T) {
 	t.Run("pages", func(t *testing.T) { testPages(t, s) })
 	t.Run("lost update", func(t *testing.T) { testLostUpdate(t, s) })
 	t.Run("phantom", func(t *testing.T) { testPhantom(t, s) })
+	t.Run("quota", func(t *testing.T) { testQuota(t, s) })
 	t.Run("claim", func(t *testing.T) { testClaim(t, s) })
 	t.Run("marks", func(t *testing.T) { testMarks(t, s) })
 	t.Run("once", func(t *testing.T) { testOnce(t, s) })
@@ -187,6 +188,13 @@ func testOwnWrites(t *testing.T, s *store.Store) {
 		}
 		if want := "own-a=new own-b=changed own-c=new own-e=new "; got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+		if n, err := store.Count[*trellis.Account](tx, "own-"); err != nil || n != 4 {
+			t.Errorf("counted %d, %v, want 4", n, err)
+		}
+		tx.Delete(account("own-f", "")) // it was never there
+		if n, err := store.Count[*trellis.Account](tx, "own-"); err != nil || n != 4 {
+			t.Errorf("counted %d, %v, want 4", n, err)
 		}
 		if _, err := store.Get[*trellis.Account](tx, "own-d"); !errors.Is(err, trellis.ErrNotExist) {
 			t.Errorf("what was deleted is read as %v", err)
@@ -294,6 +302,42 @@ func testPhantom(t *testing.T, s *store.Store) {
 		if err != nil || runs != want {
 			t.Errorf("%s: ran %d times with error %v, want %d times", what, runs, err, want)
 		}
+	}
+}
+
+// testQuota adds to a range from many sides at once, none of which may go beyond what is allowed.
+func testQuota(t *testing.T, s *store.Store) {
+	const most = 5
+	full := errors.New("full")
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			_, err := s.Commit(t.Context(), func(tx *store.Tx) error {
+				n, err := store.Count[*trellis.Account](tx, "quota/")
+				if err != nil {
+					return err
+				}
+				if n >= most {
+					return full
+				}
+				tx.Put(account(fmt.Sprintf("quota/%02d", i), "x"))
+				return nil
+			})
+			if err != nil && !errors.Is(err, full) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	err := s.Read(t.Context(), func(tx *store.Tx) error {
+		n, err := store.Count[*trellis.Account](tx, "quota/")
+		if n != most {
+			t.Errorf("%d are there, want %d", n, most)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -80,19 +80,24 @@ func (tx *Tx) value(key string) ([]byte, error) {
 	if w, ok := tx.writes[key]; ok {
 		return w.value, nil
 	}
+	r, err := tx.stored(key)
+	return r.value, err
+}
+
+// stored returns what a key held before the transaction.
+func (tx *Tx) stored(key string) (r read, err error) {
 	if r, ok := tx.reads[key]; ok {
-		return r.value, nil
+		return r, nil
 	}
 	resp, err := tx.get(key)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
-	var r read
 	if len(resp.Kvs) == 1 {
 		r = read{resp.Kvs[0].Value, resp.Kvs[0].ModRevision}
 	}
 	tx.reads[key] = r
-	return r.value, nil
+	return r, nil
 }
 
 // entry is a key and its value.
@@ -236,6 +241,35 @@ func Page[T trellis.Noun](tx *Tx, prefix, after string, limit int) (items []T, n
 		next = items[len(items)-1].Key()
 	}
 	return items, next, err
+}
+
+// Count returns how many nouns have keys that begin with prefix, and reads none of them. Inside a Commit this also guards
+// against nouns that others add to the range, so that a quota holds; what they remove meanwhile may still be counted.
+func Count[T trellis.Noun](tx *Tx, prefix string) (int, error) {
+	var zero T
+	from := nounKey(zero.Kind(), prefix)
+	to := clientv3.GetPrefixRangeEnd(from)
+	resp, err := tx.get(from, clientv3.WithRange(to), clientv3.WithCountOnly())
+	if err != nil {
+		return 0, err
+	}
+	tx.ranges = append(tx.ranges, keyRange{from, to})
+	n := int(resp.Count)
+	for key, w := range tx.writes {
+		if key < from || key >= to {
+			continue
+		}
+		had, err := tx.stored(key)
+		switch {
+		case err != nil:
+			return 0, err
+		case had.mod == 0 && !w.delete:
+			n++
+		case had.mod != 0 && w.delete:
+			n--
+		}
+	}
+	return n, nil
 }
 
 // decodeAll decodes entries of one kind.
