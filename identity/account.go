@@ -109,7 +109,7 @@ func (i *Identity) putAccessRole(tx *store.Tx, o *trellis.Organization, a *trell
 			trellis.IAMARN(o.ManagementAccountID, "root") + `"},"Action":"sts:AssumeRole"}]}`,
 	}
 	r.Account, r.ID, r.CreatedAt, r.UpdatedAt = a.ID, newID("AROA", 17), a.CreatedAt, a.CreatedAt
-	if err := claim(tx, "rolename/"+a.ID+"/"+lower(name), r.ID, "Role with name %s already exists.", name); err != nil {
+	if err := roleNaming.take(tx, &r.Meta, name); err != nil {
 		return err
 	}
 	tx.Mark(policyUse(administratorAccess), "role/"+a.ID+"/"+name)

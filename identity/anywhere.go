@@ -183,11 +183,11 @@ func anywhereMake[T trellis.Noun](ctx context.Context, i *Identity, c *authpolic
 		return 0, err
 	}
 	return i.commit(ctx, c, action, "*", tagKeys(m.Tags), func(tx *store.Tx) error {
-		all, err := store.List[T](tx, m.Account+"/")
+		have, err := store.Count[T](tx, m.Account+"/")
 		if err != nil {
 			return err
 		}
-		if len(all) >= limit {
+		if have >= limit {
 			return anywhereInvalid("The account has %d of these already, which is the most.", limit)
 		}
 		if err := cmp.Or(anywhereAlias(tx, n, aliasOf(n)), check(tx)); err != nil {

@@ -42,7 +42,7 @@ func (i *Identity) Bootstrap(ctx context.Context) (key trellis.AccessKey, create
 			u := &trellis.User{Name: AdministratorName, Path: "/", Attached: []string{administratorAccess}}
 			u.Account, u.ID, u.CreatedAt = ManagementAccount, newID("AIDA", 17), i.now()
 			u.UpdatedAt = u.CreatedAt
-			if err := tx.Claim("username/"+u.Account+"/"+u.Name, u.ID); err != nil {
+			if err := userNaming.take(tx, &u.Meta, u.Name); err != nil {
 				return err
 			}
 			tx.Mark(policyUse(administratorAccess), "user/"+u.Account+"/"+u.Name)

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/trellis-project/trellis"
@@ -165,14 +164,18 @@ func checkNetwork(in *trellis.Cluster) error {
 // putCluster makes a cluster in a transaction.
 func (i *Identity) putCluster(tx *store.Tx, c *authpolicy.Caller, in trellis.Cluster) (*trellis.Cluster, error) {
 	account := c.Principal.Account
-	have, err := store.List[*trellis.Cluster](tx, account+"/")
+	_, err := store.Get[*trellis.Cluster](tx, account+"/"+in.ID)
+	if err == nil {
+		return nil, trellis.NewError(409, "ResourceInUseException", "Cluster already exists with name: %s", in.ID)
+	}
+	if !errors.Is(err, trellis.ErrNotExist) {
+		return nil, err
+	}
+	have, err := store.Count[*trellis.Cluster](tx, account+"/")
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(have, func(n *trellis.Cluster) bool { return n.ID == in.ID }) {
-		return nil, trellis.NewError(409, "ResourceInUseException", "Cluster already exists with name: %s", in.ID)
-	}
-	if len(have) >= maxClusters {
+	if have >= maxClusters {
 		return nil, trellis.NewError(400, "ResourceLimitExceededException", "Cluster limit exceeded: an account has at most %d clusters.", maxClusters)
 	}
 	if _, err := eksRole(tx, c, in.RoleARN, "eks.amazonaws.com"); err != nil {

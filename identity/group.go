@@ -26,33 +26,12 @@ func lookUpGroup(tx *store.Tx, c *authpolicy.Caller, action, name string) (*trel
 
 // CreateGroup makes a group of the caller's account out of its name and path.
 func (i *Identity) CreateGroup(ctx context.Context, c *authpolicy.Caller, name, path string) (*trellis.Group, trellis.Revision, error) {
-	if err := checkName("groupName", name, maxGroupName); err != nil {
-		return nil, 0, err
-	}
-	path, err := checkPath(path)
+	path, err := groupNaming.check(name, path, nil)
 	if err != nil {
 		return nil, 0, err
 	}
 	g := &trellis.Group{Meta: i.meta(c, "AGPA", nil), Name: name, Path: path}
-	rev, err := i.commit(ctx, c, "iam:CreateGroup", g.ARN(), nil, func(tx *store.Tx) error {
-		if err := claimGroup(tx, g, name); err != nil {
-			return err
-		}
-		if err := quota[*trellis.Group](tx, g.Account, "GroupsPerAccount", maxGroups); err != nil {
-			return err
-		}
-		tx.Put(g)
-		return nil
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	return g, rev, nil
-}
-
-// claimGroup takes a group's name.
-func claimGroup(tx *store.Tx, g *trellis.Group, name string) error {
-	return claim(tx, "groupname/"+g.Account+"/"+lower(name), g.ID, "Group with name %s already exists.", name)
+	return create(ctx, i, c, "iam:CreateGroup", groupNaming, name, g, nil, nil)
 }
 
 // GetGroup returns a group of the caller's account with its users, by name.
@@ -123,11 +102,8 @@ func (i *Identity) UpdateGroup(ctx context.Context, c *authpolicy.Caller, name, 
 // renameGroup moves a group and what refers to it by name.
 func renameGroup(tx *store.Tx, g *trellis.Group, name string) error {
 	old := g.Name
-	if lower(old) != lower(name) {
-		if err := claimGroup(tx, g, name); err != nil {
-			return err
-		}
-		tx.Release("groupname/" + g.Account + "/" + lower(old))
+	if err := groupNaming.retake(tx, &g.Meta, old, name); err != nil {
+		return err
 	}
 	users, err := usersOf(tx, g)
 	if err != nil {
@@ -163,7 +139,7 @@ func (i *Identity) DeleteGroup(ctx context.Context, c *authpolicy.Caller, name s
 			return err
 		}
 		tx.Delete(g)
-		tx.Release("groupname/" + g.Account + "/" + lower(name))
+		groupNaming.release(tx, &g.Meta, name)
 		return nil
 	})
 }

@@ -48,27 +48,12 @@ func withRole(tx *store.Tx, p *trellis.InstanceProfile) (Profile, error) {
 
 // CreateInstanceProfile makes an instance profile of the caller's account out of its name, path and tags.
 func (i *Identity) CreateInstanceProfile(ctx context.Context, c *authpolicy.Caller, name, path string, tags map[string]string) (Profile, trellis.Revision, error) {
-	if err := checkName("instanceProfileName", name, maxProfileName); err != nil {
-		return Profile{}, 0, err
-	}
-	path, err := checkPath(path)
+	path, err := profileNaming.check(name, path, tags)
 	if err != nil {
 		return Profile{}, 0, err
 	}
-	if err := checkTags(tags); err != nil {
-		return Profile{}, 0, err
-	}
 	p := &trellis.InstanceProfile{Meta: i.meta(c, "AIPA", tags), Name: name, Path: path}
-	rev, err := i.commit(ctx, c, "iam:CreateInstanceProfile", p.ARN(), tagKeys(tags), func(tx *store.Tx) error {
-		if err := claim(tx, "profilename/"+p.Account+"/"+lower(name), p.ID, "Instance Profile %s already exists.", name); err != nil {
-			return err
-		}
-		if err := quota[*trellis.InstanceProfile](tx, p.Account, "InstanceProfilesPerAccount", maxProfiles); err != nil {
-			return err
-		}
-		tx.Put(p)
-		return nil
-	})
+	p, rev, err := create(ctx, i, c, "iam:CreateInstanceProfile", profileNaming, name, p, tagKeys(tags), nil)
 	return Profile{InstanceProfile: p}, rev, err
 }
 
@@ -230,7 +215,7 @@ func (i *Identity) DeleteInstanceProfile(ctx context.Context, c *authpolicy.Call
 			tx.Unmark(ProfileUse(p.ID), id)
 		}
 		tx.Delete(p)
-		tx.Release("profilename/" + p.Account + "/" + lower(name))
+		profileNaming.release(tx, &p.Meta, name)
 		return nil
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
-	"github.com/trellis-project/trellis/store"
 )
 
 // The forms of names and paths (IAM API reference, CreateUser and CreateRole).
@@ -78,15 +77,6 @@ func checkTags(tags map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// quota refuses one more noun of a kind than an account may have. The name is the quota's in AWS's sentence.
-func quota[T trellis.Noun](tx *store.Tx, account, name string, most int) error {
-	all, err := store.List[T](tx, account+"/")
-	if err == nil && len(all) >= most {
-		return limitExceeded("Cannot exceed quota for %s: %d", name, most)
-	}
-	return err
 }
 
 // sizeOf counts the characters of a policy as IAM's quotas do, without white space.

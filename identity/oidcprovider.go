@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -65,15 +66,15 @@ func (i *Identity) CreateOIDCProvider(ctx context.Context, c *authpolicy.Caller,
 	n := &trellis.OIDCProvider{Meta: i.meta(c, "", p.Tags), URL: p.URL, ClientIDs: unique(p.ClientIDs), Thumbprints: unique(p.Thumbprints)}
 	n.ID = id
 	rev, err := i.commit(ctx, c, "iam:CreateOpenIDConnectProvider", n.ARN(), tagKeys(p.Tags), func(tx *store.Tx) error {
-		all, err := store.List[*trellis.OIDCProvider](tx, n.Account+"/")
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(all, func(p *trellis.OIDCProvider) bool { return p.ID == id }) {
+		_, err := store.Get[*trellis.OIDCProvider](tx, n.Key())
+		if err == nil {
 			return alreadyExists("Provider with url %s already exists.", p.URL)
 		}
-		if len(all) >= maxProviders {
-			return limitExceeded("Cannot exceed quota for OpenIdConnectProvidersPerAccount: %d", maxProviders)
+		if !errors.Is(err, trellis.ErrNotExist) {
+			return err
+		}
+		if err := quota[*trellis.OIDCProvider](tx, n.Account, "OpenIdConnectProvidersPerAccount", maxProviders); err != nil {
+			return err
 		}
 		tx.Put(n)
 		return nil

@@ -85,11 +85,11 @@ func (i *Identity) putAssociation(tx *store.Tx, c *authpolicy.Caller, in trellis
 	if len(taken) > 0 {
 		return nil, trellis.NewError(409, "ResourceInUseException", "Association already exists: %s", taken[0])
 	}
-	have, err := store.List[*trellis.PodIdentityAssociation](tx, cluster+"/")
+	have, err := store.Count[*trellis.PodIdentityAssociation](tx, cluster+"/")
 	if err != nil {
 		return nil, err
 	}
-	if len(have) >= maxAssociations {
+	if have >= maxAssociations {
 		return nil, trellis.NewError(400, "ResourceLimitExceededException", "A cluster has at most %d pod identity associations.", maxAssociations)
 	}
 	if err := settleAssociation(tx, c, &n, true); err != nil {

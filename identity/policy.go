@@ -58,14 +58,8 @@ func (i *Identity) changePolicy(ctx context.Context, c *authpolicy.Caller, actio
 // CreatePolicy makes a managed policy of the caller's account out of its name, path, description, text and
 // tags.
 func (i *Identity) CreatePolicy(ctx context.Context, c *authpolicy.Caller, p trellis.ManagedPolicy) (*trellis.ManagedPolicy, trellis.Revision, error) {
-	if err := checkName("policyName", p.Name, maxPolicyName); err != nil {
-		return nil, 0, err
-	}
-	path, err := checkPath(p.Path)
+	path, err := policyNaming.check(p.Name, p.Path, p.Tags)
 	if err != nil {
-		return nil, 0, err
-	}
-	if err := checkTags(p.Tags); err != nil {
 		return nil, 0, err
 	}
 	if err := checkManaged(p.Text); err != nil {
@@ -73,20 +67,7 @@ func (i *Identity) CreatePolicy(ctx context.Context, c *authpolicy.Caller, p tre
 	}
 	n := &trellis.ManagedPolicy{Meta: i.meta(c, "ANPA", p.Tags), Name: p.Name, Path: path, Description: p.Description,
 		Text: p.Text, VersionID: "v1"}
-	rev, err := i.commit(ctx, c, "iam:CreatePolicy", n.ARN(), tagKeys(p.Tags), func(tx *store.Tx) error {
-		if err := claim(tx, "policyname/"+n.Account+"/"+lower(n.Name), n.ID, "A policy called %s already exists. Duplicate names are not allowed.", n.Name); err != nil {
-			return err
-		}
-		if err := quota[*trellis.ManagedPolicy](tx, n.Account, "PoliciesPerAccount", maxPolicies); err != nil {
-			return err
-		}
-		tx.Put(n)
-		return nil
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	return n, rev, nil
+	return create(ctx, i, c, "iam:CreatePolicy", policyNaming, n.Name, n, tagKeys(p.Tags), nil)
 }
 
 // checkManaged refuses the text of a managed policy that does not compile or is too long.
@@ -254,7 +235,7 @@ func (i *Identity) DeletePolicy(ctx context.Context, c *authpolicy.Caller, arn s
 			return deleteConflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
 		}
 		tx.Delete(p)
-		tx.Release("policyname/" + p.Account + "/" + lower(p.Name))
+		policyNaming.release(tx, &p.Meta, p.Name)
 		return nil
 	})
 }

@@ -27,14 +27,8 @@ func roleBearing(r *trellis.Role) *bearing {
 // CreateRole makes a role of the caller's account out of its name, path, description, trust policy, longest
 // session, permissions boundary and tags.
 func (i *Identity) CreateRole(ctx context.Context, c *authpolicy.Caller, r trellis.Role) (*trellis.Role, trellis.Revision, error) {
-	if err := checkName("roleName", r.Name, maxRoleName); err != nil {
-		return nil, 0, err
-	}
-	path, err := checkPath(r.Path)
+	path, err := roleNaming.check(r.Name, r.Path, r.Tags)
 	if err != nil {
-		return nil, 0, err
-	}
-	if err := checkTags(r.Tags); err != nil {
 		return nil, 0, err
 	}
 	if err := checkTrust(r.TrustPolicy); err != nil {
@@ -51,23 +45,9 @@ func (i *Identity) CreateRole(ctx context.Context, c *authpolicy.Caller, r trell
 	if strings.HasPrefix(path, serviceLinkedPath) {
 		return nil, 0, invalidInput("Roles with the path %s are made by CreateServiceLinkedRole.", serviceLinkedPath)
 	}
-	rev, err := i.commit(ctx, c, "iam:CreateRole", n.ARN(), newKeys(r.Tags, r.Boundary), func(tx *store.Tx) error {
-		if err := claim(tx, "rolename/"+n.Account+"/"+lower(n.Name), n.ID, "Role with name %s already exists.", n.Name); err != nil {
-			return err
-		}
-		if err := quota[*trellis.Role](tx, n.Account, "RolesPerAccount", maxRoles); err != nil {
-			return err
-		}
-		if err := setBoundary(tx, roleBearing(n), r.Boundary); err != nil {
-			return err
-		}
-		tx.Put(n)
-		return nil
+	return create(ctx, i, c, "iam:CreateRole", roleNaming, n.Name, n, newKeys(r.Tags, r.Boundary), func(tx *store.Tx) error {
+		return setBoundary(tx, roleBearing(n), r.Boundary)
 	})
-	if err != nil {
-		return nil, 0, err
-	}
-	return n, rev, nil
 }
 
 // checkTrust refuses a trust policy that does not compile or is too long.
@@ -192,7 +172,7 @@ func (i *Identity) DeleteRole(ctx context.Context, c *authpolicy.Caller, name st
 // deleteRole removes a role with its name.
 func deleteRole(tx *store.Tx, r *trellis.Role) {
 	tx.Delete(r)
-	tx.Release("rolename/" + r.Account + "/" + lower(r.Name))
+	roleNaming.release(tx, &r.Meta, r.Name)
 }
 
 // TagRole adds tags to a role, or replaces their values.

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -47,13 +48,15 @@ func (i *Identity) CreateServiceLinkedRole(ctx context.Context, c *authpolicy.Ca
 		TrustPolicy:       `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`}
 	keys := map[string][]string{"iam:awsservicename": {service}}
 	rev, err := i.commit(ctx, c, "iam:CreateServiceLinkedRole", r.ARN(), keys, func(tx *store.Tx) error {
-		err := claim(tx, "rolename/"+r.Account+"/"+lower(name), r.ID,
-			"Service role name %s has been taken in this account, please try a different suffix.", name)
-		if e, taken := err.(*trellis.Error); taken {
-			return invalidInput("%s", e.Message)
+		err := roleNaming.take(tx, &r.Meta, name)
+		if _, taken := errors.AsType[*trellis.Error](err); taken {
+			return invalidInput("Service role name %s has been taken in this account, please try a different suffix.", name)
+		}
+		if err != nil {
+			return err
 		}
 		tx.Put(r)
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, 0, err

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -28,43 +27,14 @@ func userBearing(u *trellis.User) *bearing {
 
 // CreateUser makes a user of the caller's account out of its name, path, permissions boundary and tags.
 func (i *Identity) CreateUser(ctx context.Context, c *authpolicy.Caller, u trellis.User) (*trellis.User, trellis.Revision, error) {
-	if err := checkName("userName", u.Name, maxUserName); err != nil {
-		return nil, 0, err
-	}
-	path, err := checkPath(u.Path)
+	path, err := userNaming.check(u.Name, u.Path, u.Tags)
 	if err != nil {
-		return nil, 0, err
-	}
-	if err := checkTags(u.Tags); err != nil {
 		return nil, 0, err
 	}
 	n := &trellis.User{Meta: i.meta(c, "AIDA", u.Tags), Name: u.Name, Path: path}
-	rev, err := i.commit(ctx, c, "iam:CreateUser", n.ARN(), newKeys(u.Tags, u.Boundary), func(tx *store.Tx) error {
-		if err := claim(tx, "username/"+n.Account+"/"+lower(n.Name), n.ID, "User with name %s already exists.", n.Name); err != nil {
-			return err
-		}
-		if err := quota[*trellis.User](tx, n.Account, "UsersPerAccount", maxUsers); err != nil {
-			return err
-		}
-		if err := setBoundary(tx, userBearing(n), u.Boundary); err != nil {
-			return err
-		}
-		tx.Put(n)
-		return nil
+	return create(ctx, i, c, "iam:CreateUser", userNaming, n.Name, n, newKeys(u.Tags, u.Boundary), func(tx *store.Tx) error {
+		return setBoundary(tx, userBearing(n), u.Boundary)
 	})
-	if err != nil {
-		return nil, 0, err
-	}
-	return n, rev, nil
-}
-
-// claim takes a unique name, or says in IAM's words that it is taken.
-func claim(tx *store.Tx, name, holder, format string, args ...any) error {
-	err := tx.Claim(name, holder)
-	if _, taken := errors.AsType[*store.TakenError](err); taken {
-		return alreadyExists(format, args...)
-	}
-	return err
 }
 
 // UserName is the name that a request without one means: the calling user's own.
@@ -147,11 +117,8 @@ func (i *Identity) UpdateUser(ctx context.Context, c *authpolicy.Caller, name, n
 // renameUser moves a user, its access keys and what refers to it by name.
 func (i *Identity) renameUser(tx *store.Tx, u *trellis.User, name string) error {
 	old := u.Name
-	if lower(old) != lower(name) {
-		if err := claim(tx, "username/"+u.Account+"/"+lower(name), u.ID, "User with name %s already exists.", name); err != nil {
-			return err
-		}
-		tx.Release("username/" + u.Account + "/" + lower(old))
+	if err := userNaming.retake(tx, &u.Meta, old, name); err != nil {
+		return err
 	}
 	keys, err := keysOf(tx, u.Account, old)
 	if err != nil {
@@ -194,7 +161,7 @@ func (i *Identity) DeleteUser(ctx context.Context, c *authpolicy.Caller, name st
 			return deleteConflict("Cannot delete entity, must remove users from group first.")
 		}
 		tx.Delete(u)
-		tx.Release("username/" + u.Account + "/" + lower(name))
+		userNaming.release(tx, &u.Meta, name)
 		return nil
 	})
 }
