@@ -51,8 +51,8 @@ func (i *Identity) SessionForService(ctx context.Context, ss ServiceSession) (*C
 	return i.session(ctx, q, ss.RoleARN, serviceCaller(ss.Service), ss.refused)
 }
 
-// ServiceCaller is the caller that SessionForService's session would make, for whom the network vouches for and
-// that so need no token. It is as of now: its TokenIssuedAt is the present. It compiles the trust policy and the
+// ServiceCaller is the caller that SessionForService's session would make, for those whom the network vouches for,
+// who so need no token. It is as of now: its TokenIssuedAt is the present. It compiles the trust policy and the
 // session policy, so that who calls often keeps the answer, and drops it with the Directory. Errors are of type
 // *trellis.Error. What ss refers to is kept.
 func (d *Directory) ServiceCaller(ss ServiceSession) (*authpolicy.Caller, error) {
