@@ -44,6 +44,7 @@ var allowedImports = map[string]struct {
 	"identity":           {[]string{"store", "authpolicy", "sigv4", "certificate"}, "identity says who calls, by key or by certificate, and what their own policies are; it is below the control plane"},
 	"routing":            {[]string{"authpolicy"}, "a table is made from nouns alone, with policies compiled into it"},
 	"controlplane":       {[]string{"store", "authpolicy", "certificate", "identity"}, "the control plane never imports traffic: they meet at a store revision, in daemon; what IAM means by an instance profile, and by handing on a role, is identity's"},
+	"companion":          {[]string{"store", "authpolicy"}, "how an operation of any companion reads and changes its nouns; what the nouns mean stands in the folders below"},
 	"dns":                {[]string{"routing"}, "names are answered from the table"},
 	"dataplane":          {[]string{"routing", "authpolicy", "sigv4", "targetgroup", "accesslog", "http1", "http2", "reactor", "streams"}, "the request path has no store, no control plane and no VPC"},
 	"api":                {[]string{"api/wire", "authpolicy", "sigv4"}, "the endpoint knows the wire and who signed; what an operation means is its service's business"},

@@ -48,7 +48,7 @@ func (p *Plane) destination(arn string) (shown, typ string, err error) {
 // resource configuration of the caller's. logType is SERVICE or RESOURCE, of networks only; SERVICE is the default.
 func (p *Plane) CreateAccessLogSubscription(ctx context.Context, c *authpolicy.Caller, token, resource, destination, logType string, tags map[string]string) (*Subscription, trellis.Revision, error) {
 	const action = "vpc-lattice:CreateAccessLogSubscription"
-	if err := authorize(c, action, tagKeys(nil, tags, nil), trellis.LatticeARN(p.Region, account(c), "accesslogsubscription/*")); err != nil {
+	if err := authorize(c, action, authpolicy.TagKeys(nil, tags, nil), trellis.LatticeARN(p.Region, account(c), "accesslogsubscription/*")); err != nil {
 		return nil, 0, err
 	}
 	if err := p.validTags(tags); err != nil {

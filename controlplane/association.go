@@ -61,7 +61,7 @@ func findAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller
 	}
 	var k keys
 	if !missing && found.Common().Account == account(c) {
-		k = tagKeys(k, nil, found.Common().Tags)
+		k = authpolicy.TagKeys(k, nil, found.Common().Tags)
 	}
 	if err := authorize(c, action, k, trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID)); err != nil {
 		return none, err

@@ -46,7 +46,7 @@ func (p *Plane) ownCertificate(tx *store.Tx, c *authpolicy.Caller, arn, action s
 	if n != nil {
 		tags = n.Tags
 	}
-	if err := authorize(c, action, tagKeys(nil, request, tags), arn); err != nil {
+	if err := authorize(c, action, authpolicy.TagKeys(nil, request, tags), arn); err != nil {
 		return nil, err
 	}
 	if n == nil {
@@ -84,7 +84,7 @@ type Import struct {
 func (p *Plane) ImportCertificate(ctx context.Context, c *authpolicy.Caller, in Import) (*trellis.Certificate, trellis.Revision, error) {
 	const action = "acm:ImportCertificate"
 	if in.ARN == "" {
-		if err := authorize(c, action, tagKeys(nil, in.Tags, nil), trellis.CertificateARN(p.Region, account(c), "*")); err != nil {
+		if err := authorize(c, action, authpolicy.TagKeys(nil, in.Tags, nil), trellis.CertificateARN(p.Region, account(c), "*")); err != nil {
 			return nil, 0, err
 		}
 	} else if len(in.Tags) > 0 {

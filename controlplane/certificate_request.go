@@ -31,7 +31,7 @@ func (p *Plane) RequestCertificate(ctx context.Context, c *authpolicy.Caller, r 
 		r.KeyAlgorithm = trellis.RSA2048
 	}
 	k := keys{"acm:domainnames": names, "acm:validationmethod": {r.ValidationMethod}, "acm:keyalgorithm": {string(r.KeyAlgorithm)}}
-	if err := authorize(c, "acm:RequestCertificate", tagKeys(k, r.Tags, nil), trellis.CertificateARN(p.Region, account(c), "*")); err != nil {
+	if err := authorize(c, "acm:RequestCertificate", authpolicy.TagKeys(k, r.Tags, nil), trellis.CertificateARN(p.Region, account(c), "*")); err != nil {
 		return nil, 0, err
 	}
 	if !slices.Contains([]trellis.KeyAlgorithm{trellis.RSA2048, trellis.ECP256, trellis.ECP384}, r.KeyAlgorithm) {

@@ -15,7 +15,7 @@ import (
 // StartDomainVerification begins to show that the caller owns a domain. The answer says which TXT record must be there.
 func (p *Plane) StartDomainVerification(ctx context.Context, c *authpolicy.Caller, token, domain string, tags map[string]string) (*trellis.DomainVerification, trellis.Revision, error) {
 	domain = plainDomain(domain)
-	k := tagKeys(keys{"vpc-lattice:domainname": {domain}}, tags, nil)
+	k := authpolicy.TagKeys(keys{"vpc-lattice:domainname": {domain}}, tags, nil)
 	if err := authorize(c, "vpc-lattice:StartDomainVerification", k, trellis.LatticeARN(p.Region, account(c), "domainverification/*")); err != nil {
 		return nil, 0, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -97,7 +98,7 @@ func (p *Plane) CreateTags(ctx context.Context, c EC2Call, ids []string, tags ma
 	if err := checkTags(tags); err != nil {
 		return 0, err
 	}
-	return p.tag(ctx, c, "CreateTags", tagKeys(nil, tags, nil), ids, func(have map[string]string) (map[string]string, error) {
+	return p.tag(ctx, c, "CreateTags", authpolicy.TagKeys(nil, tags, nil), ids, func(have map[string]string) (map[string]string, error) {
 		have = maps.Clone(have)
 		if have == nil {
 			have = map[string]string{}

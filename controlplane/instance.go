@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -74,7 +75,7 @@ func (p *Plane) allowRun(c EC2Call, in NewInstances) error {
 	for _, id := range in.SecurityGroupIDs {
 		arns = append(arns, p.ec2ARN(c, "security-group/"+id))
 	}
-	return c.allow("RunInstances", tagKeys(nil, in.Tags, nil), arns...)
+	return c.allow("RunInstances", authpolicy.TagKeys(nil, in.Tags, nil), arns...)
 }
 
 // check finds what is wrong with the parameters by themselves.

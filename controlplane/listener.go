@@ -83,7 +83,7 @@ func (p *Plane) CreateListener(ctx context.Context, c *authpolicy.Caller, servic
 	}
 	var made *trellis.Listener
 	rev, err := p.commit(ctx, func(tx *store.Tx) error {
-		k := tagKeys(p.targetGroupKeys(c, &l.DefaultAction), l.Tags, nil)
+		k := authpolicy.TagKeys(p.targetGroupKeys(c, &l.DefaultAction), l.Tags, nil)
 		k["vpc-lattice:protocol"] = []string{string(l.Protocol)}
 		s, err := p.serviceOf(tx, c, service, "vpc-lattice:CreateListener", k, func(s trellis.Ref) string { return "service/" + s.ID + "/listener/*" })
 		if err != nil {

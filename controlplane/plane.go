@@ -11,7 +11,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -141,23 +140,4 @@ func authorize(c *authpolicy.Caller, action string, k keys, arns ...string) erro
 		}
 	}
 	return nil
-}
-
-// tagKeys adds the condition keys of tags in a request (aws:RequestTag, aws:TagKeys) and of the resource's
-// own (aws:ResourceTag) to k, which may be nil.
-func tagKeys(k keys, request, resource map[string]string) keys {
-	if len(request)+len(resource) == 0 {
-		return k
-	}
-	if k == nil {
-		k = keys{}
-	}
-	for name, v := range request {
-		k["aws:requesttag/"+strings.ToLower(name)] = []string{v}
-		k["aws:tagkeys"] = append(k["aws:tagkeys"], name)
-	}
-	for name, v := range resource {
-		k["aws:resourcetag/"+strings.ToLower(name)] = []string{v}
-	}
-	return k
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -86,7 +87,7 @@ const maxPrefixListEntries = 1000
 
 // CreatePrefixList makes a prefix list of the caller's account. It is usable at once.
 func (p *Plane) CreatePrefixList(ctx context.Context, c EC2Call, in NewPrefixList) (*trellis.PrefixList, trellis.Revision, error) {
-	if err := c.allow("CreateManagedPrefixList", tagKeys(nil, in.Tags, nil), p.ec2ARN(c, "prefix-list/*")); err != nil {
+	if err := c.allow("CreateManagedPrefixList", authpolicy.TagKeys(nil, in.Tags, nil), p.ec2ARN(c, "prefix-list/*")); err != nil {
 		return nil, 0, err
 	}
 	if in.AddressFamily != "IPv4" && in.AddressFamily != "IPv6" {

@@ -75,7 +75,7 @@ func resolve[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier s
 		return none, err
 	}
 	if !missing && ref.Account == account(c) {
-		k = tagKeys(maps.Clone(k), nil, n.Common().Tags)
+		k = authpolicy.TagKeys(maps.Clone(k), nil, n.Common().Tags)
 	}
 	if err := authorize(c, action, k, arn); err != nil {
 		return none, err

@@ -52,7 +52,7 @@ func (p *Plane) CreateResourceAssociation(ctx context.Context, c *authpolicy.Cal
 		if err != nil {
 			return err
 		}
-		k := tagKeys(keys{
+		k := authpolicy.TagKeys(keys{
 			"vpc-lattice:resourceconfigurationarn": {trellis.LatticeARN(p.Region, cref.Account, "resourceconfiguration/"+cref.ID)},
 			"vpc-lattice:servicenetworkarn":        {trellis.LatticeARN(p.Region, nref.Account, "servicenetwork/"+nref.ID)},
 		}, tags, nil)

@@ -20,7 +20,7 @@ type ResourceConfiguration struct {
 // CreateResourceConfiguration makes a resource configuration. A child belongs to the networks and endpoints of its group
 // when it is ACTIVE.
 func (p *Plane) CreateResourceConfiguration(ctx context.Context, c *authpolicy.Caller, token string, in NewResourceConfiguration) (*ResourceConfiguration, trellis.Revision, error) {
-	err := authorize(c, "vpc-lattice:CreateResourceConfiguration", tagKeys(nil, in.Tags, nil), trellis.LatticeARN(p.Region, account(c), "resourceconfiguration/*"))
+	err := authorize(c, "vpc-lattice:CreateResourceConfiguration", authpolicy.TagKeys(nil, in.Tags, nil), trellis.LatticeARN(p.Region, account(c), "resourceconfiguration/*"))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -24,7 +24,7 @@ type NewResourceGateway struct {
 
 // CreateResourceGateway makes a resource gateway in subnets of one VPC of the caller's.
 func (p *Plane) CreateResourceGateway(ctx context.Context, c *authpolicy.Caller, token string, in NewResourceGateway) (*trellis.ResourceGateway, trellis.Revision, error) {
-	k := tagKeys(keys{"vpc-lattice:vpcid": {in.VPCID}, "vpc-lattice:securitygroupids": in.SecurityGroupIDs}, in.Tags, nil)
+	k := authpolicy.TagKeys(keys{"vpc-lattice:vpcid": {in.VPCID}, "vpc-lattice:securitygroupids": in.SecurityGroupIDs}, in.Tags, nil)
 	if err := authorize(c, "vpc-lattice:CreateResourceGateway", k, trellis.LatticeARN(p.Region, account(c), "resourcegateway/*")); err != nil {
 		return nil, 0, err
 	}

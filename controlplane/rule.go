@@ -66,7 +66,7 @@ func (p *Plane) CreateRule(ctx context.Context, c *authpolicy.Caller, service, l
 	}
 	var made *trellis.Rule
 	rev, err := p.commit(ctx, func(tx *store.Tx) error {
-		s, err := p.serviceOf(tx, c, service, "vpc-lattice:CreateRule", tagKeys(p.targetGroupKeys(c, &r.Action), r.Tags, nil), func(s trellis.Ref) string {
+		s, err := p.serviceOf(tx, c, service, "vpc-lattice:CreateRule", authpolicy.TagKeys(p.targetGroupKeys(c, &r.Action), r.Tags, nil), func(s trellis.Ref) string {
 			return "service/" + s.ID + "/listener/" + trellis.LastPart(listener) + "/rule/*"
 		})
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -51,7 +52,7 @@ type NewSecurityGroup struct {
 
 // CreateSecurityGroup makes a group that lets everything out and nothing in.
 func (p *Plane) CreateSecurityGroup(ctx context.Context, c EC2Call, in NewSecurityGroup) (*trellis.SecurityGroup, trellis.Revision, error) {
-	if err := c.allow("CreateSecurityGroup", tagKeys(nil, in.Tags, nil), p.ec2ARN(c, "security-group/*"), p.ec2ARN(c, "vpc/"+in.VPCID)); err != nil {
+	if err := c.allow("CreateSecurityGroup", authpolicy.TagKeys(nil, in.Tags, nil), p.ec2ARN(c, "security-group/*"), p.ec2ARN(c, "vpc/"+in.VPCID)); err != nil {
 		return nil, 0, err
 	}
 	switch {

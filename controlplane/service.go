@@ -31,7 +31,7 @@ func (p *Plane) CreateService(ctx context.Context, c *authpolicy.Caller, token s
 	if s.AuthType == "" {
 		s.AuthType = trellis.AuthNone
 	}
-	err := authorize(c, "vpc-lattice:CreateService", tagKeys(keys{"vpc-lattice:authtype": {string(s.AuthType)}}, s.Tags, nil),
+	err := authorize(c, "vpc-lattice:CreateService", authpolicy.TagKeys(keys{"vpc-lattice:authtype": {string(s.AuthType)}}, s.Tags, nil),
 		trellis.LatticeARN(p.Region, account(c), "service/*"))
 	if err != nil {
 		return nil, 0, err

@@ -33,7 +33,7 @@ func (p *Plane) CreateServiceAssociation(ctx context.Context, c *authpolicy.Call
 		if err != nil {
 			return err
 		}
-		k := tagKeys(keys{
+		k := authpolicy.TagKeys(keys{
 			"vpc-lattice:servicearn":        {trellis.LatticeARN(p.Region, sref.Account, "service/"+sref.ID)},
 			"vpc-lattice:servicenetworkarn": {trellis.LatticeARN(p.Region, nref.Account, "servicenetwork/"+nref.ID)},
 		}, tags, nil)

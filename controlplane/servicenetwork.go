@@ -22,7 +22,7 @@ func (p *Plane) CreateServiceNetwork(ctx context.Context, c *authpolicy.Caller, 
 	if n.AuthType == "" {
 		n.AuthType = trellis.AuthNone
 	}
-	err := authorize(c, "vpc-lattice:CreateServiceNetwork", tagKeys(keys{"vpc-lattice:authtype": {string(n.AuthType)}}, n.Tags, nil),
+	err := authorize(c, "vpc-lattice:CreateServiceNetwork", authpolicy.TagKeys(keys{"vpc-lattice:authtype": {string(n.AuthType)}}, n.Tags, nil),
 		trellis.LatticeARN(p.Region, account(c), "servicenetwork/*"))
 	if err != nil {
 		return nil, 0, err

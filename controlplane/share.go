@@ -58,7 +58,7 @@ type NewShare struct {
 // accounts are invited.
 func (p *Plane) CreateShare(ctx context.Context, c *authpolicy.Caller, in NewShare) (*trellis.ResourceShare, trellis.Revision, error) {
 	any := trellis.ARN{Partition: "aws", Service: "ram", Region: p.Region, Account: account(c), Resource: "resource-share/*"}.String()
-	if err := authorize(c, "ram:CreateResourceShare", tagKeys(nil, in.Tags, nil), any); err != nil {
+	if err := authorize(c, "ram:CreateResourceShare", authpolicy.TagKeys(nil, in.Tags, nil), any); err != nil {
 		return nil, 0, err
 	}
 	if in.Name == "" || len(in.Name) > 255 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -68,7 +69,7 @@ func (p *Plane) zone(name, id string) (string, error) {
 
 // CreateSubnet makes a subnet inside a VPC. Subnets of a VPC never overlap.
 func (p *Plane) CreateSubnet(ctx context.Context, c EC2Call, in NewSubnet) (*trellis.Subnet, trellis.Revision, error) {
-	if err := c.allow("CreateSubnet", tagKeys(nil, in.Tags, nil), p.ec2ARN(c, "subnet/*"), p.ec2ARN(c, "vpc/"+in.VPCID)); err != nil {
+	if err := c.allow("CreateSubnet", authpolicy.TagKeys(nil, in.Tags, nil), p.ec2ARN(c, "subnet/*"), p.ec2ARN(c, "vpc/"+in.VPCID)); err != nil {
 		return nil, 0, err
 	}
 	if in.VPCID == "" {

@@ -40,7 +40,7 @@ func (p *Plane) taggedBy(tx *store.Tx, c *authpolicy.Caller, arn, action string,
 	if n != nil {
 		own = n.Common().Tags
 	}
-	if err := authorize(c, action, tagKeys(nil, request, own), arn); err != nil {
+	if err := authorize(c, action, authpolicy.TagKeys(nil, request, own), arn); err != nil {
 		return nil, err
 	}
 	if n == nil {

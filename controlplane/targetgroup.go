@@ -39,7 +39,7 @@ func (p *Plane) CreateTargetGroup(ctx context.Context, c *authpolicy.Caller, tok
 	if g.VPCID != "" {
 		k["vpc-lattice:vpcid"] = []string{g.VPCID}
 	}
-	err := authorize(c, "vpc-lattice:CreateTargetGroup", tagKeys(k, g.Tags, nil), trellis.LatticeARN(p.Region, account(c), "targetgroup/*"))
+	err := authorize(c, "vpc-lattice:CreateTargetGroup", authpolicy.TagKeys(k, g.Tags, nil), trellis.LatticeARN(p.Region, account(c), "targetgroup/*"))
 	if err != nil {
 		return nil, 0, err
 	}

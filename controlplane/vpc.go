@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -22,7 +23,7 @@ type NewVPC struct {
 // CreateVPC makes a VPC and its default security group. The CIDR is /16 to /28; bits behind the prefix
 // are cleared, as AWS does.
 func (p *Plane) CreateVPC(ctx context.Context, c EC2Call, in NewVPC) (*trellis.VPC, trellis.Revision, error) {
-	if err := c.allow("CreateVpc", tagKeys(nil, in.Tags, nil), p.ec2ARN(c, "vpc/*")); err != nil {
+	if err := c.allow("CreateVpc", authpolicy.TagKeys(nil, in.Tags, nil), p.ec2ARN(c, "vpc/*")); err != nil {
 		return nil, 0, err
 	}
 	cidr, err := vpcBlock("cidrBlock", in.CIDR)

@@ -29,7 +29,7 @@ func (p *Plane) CreateVPCAssociation(ctx context.Context, c *authpolicy.Caller, 
 		if err != nil {
 			return err
 		}
-		k := tagKeys(keys{
+		k := authpolicy.TagKeys(keys{
 			"vpc-lattice:vpcid":             {vpc},
 			"vpc-lattice:servicenetworkarn": {trellis.LatticeARN(p.Region, nref.Account, "servicenetwork/"+nref.ID)},
 			"vpc-lattice:securitygroupids":  a.SecurityGroupIDs,

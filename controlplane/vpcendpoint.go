@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -38,7 +39,7 @@ func (p *Plane) CreateVPCEndpoint(ctx context.Context, c EC2Call, in NewVPCEndpo
 	for _, id := range in.SecurityGroupIDs {
 		arns = append(arns, p.ec2ARN(c, "security-group/"+id))
 	}
-	if err := c.allow("CreateVpcEndpoint", tagKeys(nil, in.Tags, nil), arns...); err != nil {
+	if err := c.allow("CreateVpcEndpoint", authpolicy.TagKeys(nil, in.Tags, nil), arns...); err != nil {
 		return nil, 0, err
 	}
 	if err := in.check(); err != nil {

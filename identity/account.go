@@ -58,7 +58,7 @@ func (i *Identity) CreateAccount(ctx context.Context, c *authpolicy.Caller, in N
 		return nil, 0, orgError("InvalidInputException", "You specified an invalid role name.")
 	}
 	var status *CreateAccountStatus
-	rev, err := i.changeOrg(ctx, c, "CreateAccount", tagKeys(in.Tags), func(tx *store.Tx, o *trellis.Organization) error {
+	rev, err := i.changeOrg(ctx, c, "CreateAccount", authpolicy.TagKeys(nil, in.Tags, nil), func(tx *store.Tx, o *trellis.Organization) error {
 		a := &trellis.Account{
 			ID: chosen, Name: in.Name, Email: in.Email, Status: AccountActive, CreatedAt: i.now(),
 			OrgID: o.ID, ParentID: o.RootID, RequestID: "car-" + trellis.RandomHex(32), Tags: maps.Clone(in.Tags),

@@ -182,7 +182,7 @@ func anywhereMake[T trellis.Noun](ctx context.Context, i *Identity, c *authpolic
 	if err := checkAnywhereTags(m.Tags); err != nil {
 		return 0, err
 	}
-	return i.commit(ctx, c, action, "*", tagKeys(m.Tags), func(tx *store.Tx) error {
+	return i.commit(ctx, c, action, "*", authpolicy.TagKeys(nil, m.Tags, nil), func(tx *store.Tx) error {
 		have, err := store.Count[T](tx, m.Account+"/")
 		if err != nil {
 			return err
@@ -274,7 +274,7 @@ func (i *Identity) TagAnywhere(ctx context.Context, c *authpolicy.Caller, arn st
 	if err := checkAnywhereTags(tags); err != nil {
 		return 0, err
 	}
-	return i.retagAnywhere(ctx, c, "rolesanywhere:TagResource", arn, tagKeys(tags), func(m *trellis.Meta) error {
+	return i.retagAnywhere(ctx, c, "rolesanywhere:TagResource", arn, authpolicy.TagKeys(nil, tags, nil), func(m *trellis.Meta) error {
 		if m.Tags == nil {
 			m.Tags = map[string]string{}
 		}

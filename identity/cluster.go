@@ -126,7 +126,7 @@ func (i *Identity) CreateCluster(ctx context.Context, c *authpolicy.Caller, toke
 	if err := errors.Join(eksTags("InvalidParameterException", in.Tags), checkNetwork(&in)); err != nil {
 		return nil, 0, first(err)
 	}
-	rev, err = i.commit(ctx, c, "eks:CreateCluster", i.eksResource(c, "cluster/"+in.ID), tagKeys(in.Tags), func(tx *store.Tx) error {
+	rev, err = i.commit(ctx, c, "eks:CreateCluster", i.eksResource(c, "cluster/"+in.ID), authpolicy.TagKeys(nil, in.Tags, nil), func(tx *store.Tx) error {
 		n, err := store.Once(tx, account+"/CreateCluster", token, in, func() (*trellis.Cluster, error) { return i.putCluster(tx, c, in) })
 		if err != nil {
 			return err

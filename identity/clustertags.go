@@ -49,7 +49,7 @@ func (i *Identity) eksARN(c *authpolicy.Caller, arn string) error {
 // TagEKSResource adds tags to a cluster or association. IssuerTag gives a cluster another issuer, ThumbprintTag other
 // certificates of it.
 func (i *Identity) TagEKSResource(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
-	return i.changeEKSTags(ctx, c, "eks:TagResource", arn, tagKeys(tags), func(have map[string]string) error {
+	return i.changeEKSTags(ctx, c, "eks:TagResource", arn, authpolicy.TagKeys(nil, tags, nil), func(have map[string]string) error {
 		maps.Copy(have, tags)
 		return eksTags("BadRequestException", have)
 	})

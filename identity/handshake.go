@@ -67,7 +67,7 @@ func (i *Identity) InviteAccount(ctx context.Context, c *authpolicy.Caller, in N
 	if err := checkOrgTags(in.Tags); err != nil {
 		return n, 0, err
 	}
-	rev, err = i.changeOrg(ctx, c, "InviteAccountToOrganization", tagKeys(in.Tags), func(tx *store.Tx, o *trellis.Organization) error {
+	rev, err = i.changeOrg(ctx, c, "InviteAccountToOrganization", authpolicy.TagKeys(nil, in.Tags, nil), func(tx *store.Tx, o *trellis.Organization) error {
 		a, err := invited(tx, in)
 		if err != nil {
 			return err

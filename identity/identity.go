@@ -189,7 +189,7 @@ func get[T trellis.Noun](tx *store.Tx, key string, missing *trellis.Error) (T, e
 
 // newKeys are the condition keys of a request that makes a user or role.
 func newKeys(tags map[string]string, boundary string) map[string][]string {
-	m := tagKeys(tags)
+	m := authpolicy.TagKeys(nil, tags, nil)
 	if boundary != "" {
 		if m == nil {
 			m = map[string][]string{}
@@ -201,16 +201,3 @@ func newKeys(tags map[string]string, boundary string) map[string][]string {
 
 // untagKeys are the condition keys of a request that removes tags.
 func untagKeys(keys []string) map[string][]string { return map[string][]string{"aws:tagkeys": keys} }
-
-// tagKeys are the condition keys of tags in a request: aws:RequestTag/k and aws:TagKeys.
-func tagKeys(tags map[string]string) map[string][]string {
-	if len(tags) == 0 {
-		return nil
-	}
-	m := map[string][]string{}
-	for k, v := range tags {
-		m["aws:requesttag/"+lower(k)] = []string{v}
-		m["aws:tagkeys"] = append(m["aws:tagkeys"], k)
-	}
-	return m
-}

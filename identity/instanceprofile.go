@@ -53,7 +53,7 @@ func (i *Identity) CreateInstanceProfile(ctx context.Context, c *authpolicy.Call
 		return Profile{}, 0, err
 	}
 	p := &trellis.InstanceProfile{Meta: i.meta(c, "AIPA", tags), Name: name, Path: path}
-	p, rev, err := create(ctx, i, c, "iam:CreateInstanceProfile", profileNaming, name, p, tagKeys(tags), nil)
+	p, rev, err := create(ctx, i, c, "iam:CreateInstanceProfile", profileNaming, name, p, authpolicy.TagKeys(nil, tags, nil), nil)
 	return Profile{InstanceProfile: p}, rev, err
 }
 
@@ -222,7 +222,7 @@ func (i *Identity) DeleteInstanceProfile(ctx context.Context, c *authpolicy.Call
 
 // TagInstanceProfile adds tags to an instance profile, or replaces their values.
 func (i *Identity) TagInstanceProfile(ctx context.Context, c *authpolicy.Caller, name string, tags map[string]string) (trellis.Revision, error) {
-	return i.changeProfile(ctx, c, "iam:TagInstanceProfile", name, tagKeys(tags), func(_ *store.Tx, p *trellis.InstanceProfile) error {
+	return i.changeProfile(ctx, c, "iam:TagInstanceProfile", name, authpolicy.TagKeys(nil, tags, nil), func(_ *store.Tx, p *trellis.InstanceProfile) error {
 		return addTags(&p.Tags, tags)
 	})
 }

@@ -65,7 +65,7 @@ func (i *Identity) CreateOIDCProvider(ctx context.Context, c *authpolicy.Caller,
 	}
 	n := &trellis.OIDCProvider{Meta: i.meta(c, "", p.Tags), URL: p.URL, ClientIDs: unique(p.ClientIDs), Thumbprints: unique(p.Thumbprints)}
 	n.ID = id
-	rev, err := i.commit(ctx, c, "iam:CreateOpenIDConnectProvider", n.ARN(), tagKeys(p.Tags), func(tx *store.Tx) error {
+	rev, err := i.commit(ctx, c, "iam:CreateOpenIDConnectProvider", n.ARN(), authpolicy.TagKeys(nil, p.Tags, nil), func(tx *store.Tx) error {
 		_, err := store.Get[*trellis.OIDCProvider](tx, n.Key())
 		if err == nil {
 			return alreadyExists("Provider with url %s already exists.", p.URL)
@@ -192,7 +192,7 @@ func (i *Identity) DeleteOIDCProvider(ctx context.Context, c *authpolicy.Caller,
 
 // TagOIDCProvider adds tags to an OIDC provider, or replaces their values.
 func (i *Identity) TagOIDCProvider(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
-	return i.changeProvider(ctx, c, "iam:TagOpenIDConnectProvider", arn, tagKeys(tags), func(p *trellis.OIDCProvider) error {
+	return i.changeProvider(ctx, c, "iam:TagOpenIDConnectProvider", arn, authpolicy.TagKeys(nil, tags, nil), func(p *trellis.OIDCProvider) error {
 		return addTags(&p.Tags, tags)
 	})
 }

@@ -320,7 +320,7 @@ func taggedOf(tx *store.Tx, o *trellis.Organization, id string) (*tagged, error)
 
 // TagOrgResource adds tags to an account or organizational unit, or replaces their values.
 func (i *Identity) TagOrgResource(ctx context.Context, c *authpolicy.Caller, id string, tags map[string]string) (trellis.Revision, error) {
-	return i.changeOrg(ctx, c, "TagResource", tagKeys(tags), func(tx *store.Tx, o *trellis.Organization) error {
+	return i.changeOrg(ctx, c, "TagResource", authpolicy.TagKeys(nil, tags, nil), func(tx *store.Tx, o *trellis.Organization) error {
 		t, err := taggedOf(tx, o, id)
 		if err != nil {
 			return err

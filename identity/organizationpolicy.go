@@ -197,7 +197,7 @@ func (i *Identity) CreateControlPolicy(ctx context.Context, c *authpolicy.Caller
 		return nil, nil, 0, err
 	}
 	keys := policyTypeKeys(in.Type)
-	maps.Copy(keys, tagKeys(in.Tags))
+	maps.Copy(keys, authpolicy.TagKeys(nil, in.Tags, nil))
 	rev, err = i.changeOrg(ctx, c, "CreatePolicy", keys, func(tx *store.Tx, found *trellis.Organization) error {
 		o = found
 		if err := checkControlType(o, in.Type); err != nil {

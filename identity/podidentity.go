@@ -60,7 +60,7 @@ func (i *Identity) CreatePodIdentityAssociation(ctx context.Context, c *authpoli
 	if err := eksTags("InvalidParameterException", in.Tags); err != nil {
 		return nil, 0, err
 	}
-	rev, err = i.commit(ctx, c, "eks:CreatePodIdentityAssociation", i.eksResource(c, "cluster/"+in.ClusterName), tagKeys(in.Tags), func(tx *store.Tx) error {
+	rev, err = i.commit(ctx, c, "eks:CreatePodIdentityAssociation", i.eksResource(c, "cluster/"+in.ClusterName), authpolicy.TagKeys(nil, in.Tags, nil), func(tx *store.Tx) error {
 		made, err = store.Once(tx, account+"/CreatePodIdentityAssociation", token, in, func() (*trellis.PodIdentityAssociation, error) {
 			return i.putAssociation(tx, c, in)
 		})

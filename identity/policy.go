@@ -67,7 +67,7 @@ func (i *Identity) CreatePolicy(ctx context.Context, c *authpolicy.Caller, p tre
 	}
 	n := &trellis.ManagedPolicy{Meta: i.meta(c, "ANPA", p.Tags), Name: p.Name, Path: path, Description: p.Description,
 		Text: p.Text, VersionID: "v1"}
-	return create(ctx, i, c, "iam:CreatePolicy", policyNaming, n.Name, n, tagKeys(p.Tags), nil)
+	return create(ctx, i, c, "iam:CreatePolicy", policyNaming, n.Name, n, authpolicy.TagKeys(nil, p.Tags, nil), nil)
 }
 
 // checkManaged refuses the text of a managed policy that does not compile or is too long.
@@ -242,7 +242,7 @@ func (i *Identity) DeletePolicy(ctx context.Context, c *authpolicy.Caller, arn s
 
 // TagPolicy adds tags to a managed policy, or replaces their values.
 func (i *Identity) TagPolicy(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
-	return i.changePolicy(ctx, c, "iam:TagPolicy", arn, tagKeys(tags), func(tx *store.Tx, p *trellis.ManagedPolicy) error {
+	return i.changePolicy(ctx, c, "iam:TagPolicy", arn, authpolicy.TagKeys(nil, tags, nil), func(tx *store.Tx, p *trellis.ManagedPolicy) error {
 		if err := addTags(&p.Tags, tags); err != nil {
 			return err
 		}

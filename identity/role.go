@@ -177,7 +177,7 @@ func deleteRole(tx *store.Tx, r *trellis.Role) {
 
 // TagRole adds tags to a role, or replaces their values.
 func (i *Identity) TagRole(ctx context.Context, c *authpolicy.Caller, name string, tags map[string]string) (trellis.Revision, error) {
-	return i.changeRole(ctx, c, "iam:TagRole", name, tagKeys(tags), func(_ *store.Tx, r *trellis.Role) error {
+	return i.changeRole(ctx, c, "iam:TagRole", name, authpolicy.TagKeys(nil, tags, nil), func(_ *store.Tx, r *trellis.Role) error {
 		return addTags(&r.Tags, tags)
 	})
 }

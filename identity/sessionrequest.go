@@ -133,7 +133,7 @@ func (q *sessionRequest) conditionKeys() map[string][]string {
 	if m == nil {
 		m = map[string][]string{}
 	}
-	maps.Copy(m, tagKeys(q.tags))
+	maps.Copy(m, authpolicy.TagKeys(nil, q.tags, nil))
 	m["sts:rolesessionname"] = []string{q.name}
 	if q.sourceIdentity != "" {
 		m["sts:sourceidentity"] = []string{q.sourceIdentity}

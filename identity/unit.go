@@ -38,7 +38,7 @@ func (i *Identity) CreateUnit(ctx context.Context, c *authpolicy.Caller, parent,
 	if err := checkOrgTags(tags); err != nil {
 		return nil, nil, 0, err
 	}
-	rev, err = i.changeOrg(ctx, c, "CreateOrganizationalUnit", tagKeys(tags), func(tx *store.Tx, found *trellis.Organization) error {
+	rev, err = i.changeOrg(ctx, c, "CreateOrganizationalUnit", authpolicy.TagKeys(nil, tags, nil), func(tx *store.Tx, found *trellis.Organization) error {
 		o = found
 		depth, err := unitDepth(tx, o, parent)
 		if err != nil {

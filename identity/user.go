@@ -168,7 +168,7 @@ func (i *Identity) DeleteUser(ctx context.Context, c *authpolicy.Caller, name st
 
 // TagUser adds tags to a user, or replaces their values.
 func (i *Identity) TagUser(ctx context.Context, c *authpolicy.Caller, name string, tags map[string]string) (trellis.Revision, error) {
-	_, rev, err := i.changeUser(ctx, c, "iam:TagUser", name, tagKeys(tags), func(_ *store.Tx, u *trellis.User) error {
+	_, rev, err := i.changeUser(ctx, c, "iam:TagUser", name, authpolicy.TagKeys(nil, tags, nil), func(_ *store.Tx, u *trellis.User) error {
 		return addTags(&u.Tags, tags)
 	})
 	return rev, err

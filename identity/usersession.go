@@ -63,7 +63,7 @@ func (i *Identity) FederationToken(ctx context.Context, c *authpolicy.Caller, in
 	}
 	arn := federatedARN(c.Principal.Account, in.Name)
 	for _, action := range q.actions() {
-		if c.AuthorizeRequest(&authpolicy.Request{Action: action, Resource: arn, Now: i.o.Now(), Extra: tagKeys(in.Tags)}) != nil {
+		if c.AuthorizeRequest(&authpolicy.Request{Action: action, Resource: arn, Now: i.o.Now(), Extra: authpolicy.TagKeys(nil, in.Tags, nil)}) != nil {
 			return nil, trellis.NewError(403, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %s", c.Principal.ARN, action, arn)
 		}
 	}
