@@ -8,11 +8,10 @@ func TestAgain(t *testing.T) {
 	t.Parallel()
 	tr := Start(t)
 	s := makeService(t, tr)
-	forward := map[string]any{"forward": map[string]any{"targetGroups": []any{map[string]any{"targetGroupIdentifier": s.group}}}}
 	for range 6 {
 		tr.Call(t, "", "vpc-lattice", "DeleteListener", map[string]any{"serviceIdentifier": s.id, "listenerIdentifier": s.listener})
 		s.listener = tr.Call(t, "", "vpc-lattice", "CreateListener", map[string]any{"serviceIdentifier": s.id, "name": "http", "protocol": "HTTP",
-			"defaultAction": forward})["id"].(string)
+			"defaultAction": forwardTo(s.group)})["id"].(string)
 		s.expect(t, tr, "200", "orders")
 	}
 	tr.Call(t, "", "vpc-lattice", "DeleteServiceNetworkVpcAssociation", map[string]any{"serviceNetworkVpcAssociationIdentifier": s.vpcAssociation})

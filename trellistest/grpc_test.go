@@ -1,3 +1,5 @@
+//go:build thorough
+
 package trellistest
 
 import (
@@ -56,11 +58,6 @@ func makeGRPC(t *testing.T, tr *Trellis) (s grpcService) {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// forwardTo is the action that forwards to a target group.
-func forwardTo(group string) map[string]any {
-	return map[string]any{"forward": map[string]any{"targetGroups": []any{map[string]any{"targetGroupIdentifier": group}}}}
 }
 
 // makeGroup makes a target group of gRPC.
