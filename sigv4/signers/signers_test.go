@@ -1,3 +1,5 @@
+//go:build thorough
+
 // Package signers_test runs the signers of AWS's SDKs, the Common Runtime and curl over one list of odd requests
 // (../testdata/signers/cases.json) and holds the verifier to what they make: TestMint at a fixed time, which is kept
 // in ../testdata/vectors, and TestLive now, through a real listener of the data plane.
