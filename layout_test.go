@@ -51,7 +51,7 @@ var allowedImports = map[string]struct {
 	"api/wire":           {nil, "the codecs know the wire alone"},
 	"api/generate":       {nil, "the generator reads AWS's models and writes files"},
 	"api/client":         {[]string{"api/wire", "sigv4", everyService}, "a client knows what AWS's models say, and nothing of the server"},
-	"api/compatibility":  {[]string{"api", "controlplane", "identity", everyService}, "docs/compatibility.md is printed from the tables of operations"},
+	"api/compatibility":  {[]string{"api", "controlplane", "identity", "telemetry", everyService}, "docs/compatibility.md is printed from the tables of operations"},
 	"api/accessanalyzer": {[]string{"api", "api/wire", "authpolicy"}, aService},
 	"api/acm":            {[]string{"api", "api/wire", "controlplane"}, aService},
 	"api/ec2":            {[]string{"api", "api/wire", "controlplane"}, aService},

@@ -23,6 +23,7 @@ import (
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/identity"
+	"github.com/trellis-project/trellis/telemetry"
 )
 
 // main writes the file that its argument names.
@@ -43,25 +44,29 @@ func main() {
 
 // document returns the text. The services are made of parts that have started nothing and are never called.
 func document() ([]byte, error) {
-	plane, who := controlplane.New(controlplane.Options{}), new(identity.Identity)
-	services := []api.Service{
+	all := services(controlplane.New(controlplane.Options{}), new(identity.Identity), nil)
+	for _, s := range all {
+		if err := s.Check(); err != nil {
+			return nil, err
+		}
+	}
+	return api.Compatibility(all), nil
+}
+
+// services are all that Trellis serves: what the document lists, and what the tests of this package hold to the models.
+func services(plane *controlplane.Plane, who *identity.Identity, events *telemetry.Logs) []api.Service {
+	return []api.Service{
 		accessanalyzer.New(),
 		acm.New(plane),
 		ec2.New(plane),
 		eks.New(who),
 		eksauth.New(who),
 		iam.New(who),
-		logs.New(nil),
+		logs.New(events),
 		organizations.New(who),
 		ram.New(plane),
 		rolesanywhere.New(who),
 		sts.New(who),
 		vpclattice.New(plane),
 	}
-	for _, s := range services {
-		if err := s.Check(); err != nil {
-			return nil, err
-		}
-	}
-	return api.Compatibility(services), nil
 }

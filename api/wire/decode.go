@@ -52,10 +52,25 @@ func (d *decoder) structure(sh *shape, tree any, v reflect.Value, path string) {
 		set++
 		d.field(f, sub, v.Field(f.index), at, path == "" && contains(d.unchecked, f.wire))
 	}
-	if sh.union && d.check && set != 1 {
+	if sh.union && d.check && (set != 1 || !d.text && strange(sh, m)) {
 		d.problems = append(d.problems, Problem{Kind: Constraint, Path: path,
 			Message: "Value at '" + path + "' failed to satisfy constraint: Member must have exactly one value set"})
 	}
+}
+
+// strange tells whether a union's tree has more than its members: something else is meant then than is known. __type
+// is no member (Smithy, awsJson1_1, shape serialization).
+func strange(sh *shape, tree map[string]any) bool {
+	for name, sub := range tree {
+		known := name == "__type" || sub == nil
+		for _, f := range sh.fields {
+			known = known || f.wire == name
+		}
+		if !known {
+			return true
+		}
+	}
+	return false
 }
 
 // field fills one member.

@@ -28,8 +28,9 @@ func (c *Codec) bind(d *decoder, m *Message, sh *shape, v reflect.Value) {
 			continue
 		case "uri":
 			var s string
+			// An empty label is none (Smithy, httpLabel), and where the model bounds its length a text that is too short.
 			if s, found = m.labels[f.wire]; found {
-				tree = s
+				tree, found = s, s != "" || f.check.length != nil
 			}
 		case "query":
 			tree, found = queryTree(f, m.query)
