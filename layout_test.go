@@ -54,6 +54,7 @@ var allowedImports = map[string]struct {
 	"api/compatibility":  {[]string{"api", "controlplane", "identity", "telemetry", everyService}, "docs/compatibility.md is printed from the tables of operations"},
 	"api/accessanalyzer": {[]string{"api", "api/wire", "authpolicy"}, aService},
 	"api/acm":            {[]string{"api", "api/wire", "controlplane"}, aService},
+	"api/cloudtrail":     {[]string{"api", "api/wire", "telemetry"}, aService},
 	"api/ec2":            {[]string{"api", "api/wire", "controlplane"}, aService},
 	"api/eks":            {[]string{"api", "api/wire", "identity"}, aService},
 	"api/eksauth":        {[]string{"api", "api/wire", "identity"}, aService},

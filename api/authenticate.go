@@ -89,6 +89,7 @@ func (x *exchange) authenticate(a *sigv4.Authorization, signed bool, parse error
 		return trellis.NewError(403, codeUnrecognized, "The security token included in the request is invalid")
 	}
 	x.call.Caller, x.call.Account, x.call.Region = x.with(caller), caller.Principal.Account, a.Region
+	x.audited.accessKeyID = a.AccessKeyID
 	return nil
 }
 

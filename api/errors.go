@@ -234,10 +234,9 @@ func stranger() *served {
 }
 
 // printable shortens what a client sent to what an error repeats.
-func printable(s string) string {
-	const most = 128
-	if len(s) > most {
-		s = s[:most]
-	}
-	return strings.ToValidUTF8(s, "?")
+func printable(s string) string { return cut(s, 128) }
+
+// cut shortens what a client sent to a number of bytes, and to valid text.
+func cut(s string, most int) string {
+	return strings.ToValidUTF8(s[:min(len(s), most)], "?")
 }

@@ -49,6 +49,8 @@ type Options struct {
 	Explain func(requestID, account string) ([]trellis.Explanation, error)
 	// SealDenial makes the text of a refusal that sts:DecodeAuthorizationMessage opens. It may be nil.
 	SealDenial func(*trellis.Denial) string
+	// Audit keeps the record of every call, refused ones too, before the answer leaves. It may be nil.
+	Audit func(trellis.AuditRecord)
 	// TokenKey seals pagination tokens. Empty means a random one, so that tokens end with the process.
 	TokenKey []byte
 	Now      func() time.Time // time.Now by default
@@ -131,6 +133,7 @@ type exchange struct {
 	operation   *wire.Operation // nil while it is not known
 	certificate *sigv4.X509     // by whose key it is signed, nil for other signatures
 	call        *Call
+	audited     audited
 	started     time.Time
 }
 
@@ -152,6 +155,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		response = x.refuse(r.Context(), err)
 	}
+	x.audit()
 	h := w.Header()
 	h.Set("X-Amzn-Requestid", x.call.RequestID)
 	for k, v := range response.Header {
@@ -217,6 +221,7 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 		return nil, err
 	}
 	in, problems := x.service.codec.Decode(message, row.unchecked)
+	x.audited.in = in
 	if err := x.service.badInput(message, problems); err != nil {
 		return nil, err
 	}
@@ -224,6 +229,7 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 	if err != nil {
 		return nil, err
 	}
+	x.audited.out = out
 	return x.service.codec.Encode(message.Operation, out, x.call.RequestID), nil
 }
 
@@ -301,6 +307,7 @@ func (x *exchange) refuse(ctx context.Context, err error) *wire.Response {
 	if seal := x.server.options.SealDenial; t.Code == "UnauthorizedOperation" && e.Denial != nil && seal != nil {
 		t.Message += " Encoded authorization failure message: " + seal(e.Denial)
 	}
+	x.audited.err = t
 	return service.codec.EncodeError(t, x.call.RequestID)
 }
 

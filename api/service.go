@@ -23,6 +23,7 @@ type Operation struct {
 	Served        bool
 	unsigned      bool // signatures are not looked at
 	byCertificate bool // takes signatures by the key of a certificate alone
+	data          bool // moves the data of a resource
 	unchecked     []string
 	in            reflect.Type
 	serve         func(ctx context.Context, c *Call, in any) (any, error)

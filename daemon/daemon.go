@@ -25,6 +25,7 @@ import (
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/api/accessanalyzer"
 	"github.com/trellis-project/trellis/api/acm"
+	"github.com/trellis-project/trellis/api/cloudtrail"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
@@ -142,9 +143,11 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		SealDenial: d.identity.SealDenial,
 		Root:       func() []byte { return d.root },
 		Explain:    d.explain,
+		Audit:      d.telemetry.Trail().Add,
 		Services: []api.Service{
 			accessanalyzer.New(),
 			acm.New(d.plane),
+			cloudtrail.New(d.telemetry.Trail()),
 			ec2.New(d.plane),
 			eks.New(d.identity),
 			eksauth.New(d.identity),

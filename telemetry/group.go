@@ -260,6 +260,23 @@ func (g *group) expire(before int64) error {
 	return errors.Join(errs...)
 }
 
+// bound removes the oldest segments until the group takes no more than a number of bytes, never the newest. The caller
+// holds mu.
+func (g *group) bound(most int64) error {
+	sum := int64(0)
+	for _, s := range g.segments {
+		sum += s.size
+	}
+	for len(g.segments) > 1 && sum > most {
+		if err := os.Remove(g.segments[0].path); err != nil {
+			return err
+		}
+		sum -= g.segments[0].size
+		g.segments = g.segments[1:]
+	}
+	return nil
+}
+
 // shut synchronizes and closes the group's file. A later write, by whoever ends later, begins a new segment.
 // The caller holds mu.
 func (g *group) shut() error {

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -98,28 +97,20 @@ func (l *Logs) groupDir(account, name string) string {
 // millis is the present time as CloudWatch Logs counts it.
 func (l *Logs) millis() int64 { return l.now().UnixMilli() }
 
-// run is Telemetry.Run.
-func (l *Logs) run(ctx context.Context) error {
-	syncs, expiry := time.NewTicker(syncEvery), time.NewTicker(expireEvery)
-	defer syncs.Stop()
-	defer expiry.Stop()
-	for {
-		select {
-		case <-syncs.C:
-			for _, g := range l.all() {
-				if err := g.sync(); err != nil {
-					l.log.Error("log segment not synchronized", "log_group", g.name(), "error", err)
-				}
-			}
-		case <-expiry.C:
-			for _, g := range l.all() {
-				if err := g.expire(g.oldest(l.millis())); err != nil {
-					l.log.Error("expired log segment not removed", "log_group", g.name(), "error", err)
-				}
-			}
-		case <-ctx.Done():
-			l.queries.end()
-			return l.shut()
+// sync synchronizes the disk with what was written.
+func (l *Logs) sync() {
+	for _, g := range l.all() {
+		if err := g.sync(); err != nil {
+			l.log.Error("log segment not synchronized", "log_group", g.name(), "error", err)
+		}
+	}
+}
+
+// expire removes what is past its group's retention from the disk.
+func (l *Logs) expire() {
+	for _, g := range l.all() {
+		if err := g.expire(g.oldest(l.millis())); err != nil {
+			l.log.Error("expired log segment not removed", "log_group", g.name(), "error", err)
 		}
 	}
 }

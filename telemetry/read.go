@@ -59,7 +59,20 @@ type span struct{ from, to int64 }
 // scan calls each for every event of the group in a range of time, in the order of writing, until it returns
 // an error. The message is valid during the call only. wanted chooses streams, nil all.
 func (g *group) scan(in span, wanted func(stream string) bool, each func(r record, stream string, at position) error) error {
+	segments, names := g.holding(in, wanted)
+	for _, s := range segments {
+		if err := s.scan(in, names, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holding are copies of the segments that hold events in a range of time, oldest first, and the names of the streams
+// that are wanted, by number.
+func (g *group) holding(in span, wanted func(stream string) bool) ([]segment, map[uint64]string) {
 	g.mu.RLock()
+	defer g.mu.RUnlock()
 	segments := make([]segment, 0, len(g.segments))
 	for _, s := range g.segments {
 		if s.first <= in.to && s.last >= in.from {
@@ -72,13 +85,7 @@ func (g *group) scan(in span, wanted func(stream string) bool, each func(r recor
 			names[n] = st.name
 		}
 	}
-	g.mu.RUnlock()
-	for _, s := range segments {
-		if err := s.scan(in, names, each); err != nil {
-			return err
-		}
-	}
-	return nil
+	return segments, names
 }
 
 // scan is group.scan for one segment. The segment is a copy: what is written meanwhile is not read.

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -17,7 +18,8 @@ type Options struct {
 
 // Telemetry is all that is kept. It is safe for concurrent use.
 type Telemetry struct {
-	logs *Logs
+	logs  *Logs
+	trail *Trail
 }
 
 // New opens what Dir holds. It starts nothing.
@@ -32,12 +34,36 @@ func New(o Options) (*Telemetry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Telemetry{logs}, nil
+	trail, err := openTrail(filepath.Join(o.Dir, "audit"), o)
+	if err != nil {
+		return nil, errors.Join(err, logs.shut())
+	}
+	return &Telemetry{logs, trail}, nil
 }
 
 // Logs are the log groups of all accounts.
 func (t *Telemetry) Logs() *Logs { return t.logs }
 
+// Trail is the audit trail of all accounts.
+func (t *Telemetry) Trail() *Trail { return t.trail }
+
 // Run synchronizes the disk and removes what is past its retention until ctx is done; then it ends running
 // queries and closes the files. What is put by others who end later is still written, but not synchronized.
-func (t *Telemetry) Run(ctx context.Context) error { return t.logs.run(ctx) }
+func (t *Telemetry) Run(ctx context.Context) error {
+	syncs, expiry := time.NewTicker(syncEvery), time.NewTicker(expireEvery)
+	defer syncs.Stop()
+	defer expiry.Stop()
+	for {
+		select {
+		case <-syncs.C:
+			t.trail.sync()
+			t.logs.sync()
+		case <-expiry.C:
+			t.trail.expire()
+			t.logs.expire()
+		case <-ctx.Done():
+			t.logs.queries.end()
+			return errors.Join(t.trail.shut(), t.logs.shut())
+		}
+	}
+}

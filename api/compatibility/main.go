@@ -11,6 +11,7 @@ import (
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/api/accessanalyzer"
 	"github.com/trellis-project/trellis/api/acm"
+	"github.com/trellis-project/trellis/api/cloudtrail"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
@@ -58,6 +59,7 @@ func services(plane *controlplane.Plane, who *identity.Identity, events *telemet
 	return []api.Service{
 		accessanalyzer.New(),
 		acm.New(plane),
+		cloudtrail.New(nil),
 		ec2.New(plane),
 		eks.New(who),
 		eksauth.New(who),

@@ -205,8 +205,8 @@ func (w *writer) tag(name string, ref *member, required, sent bool) string {
 	if ref.IdempotencyToken {
 		put("token", "true")
 	}
-	if sh.Sensitive {
-		put("sensitive", "true")
+	if sh.Sensitive || sh.Member != nil && w.model.Shapes[sh.Member.Shape].Sensitive || sh.Value != nil && w.model.Shapes[sh.Value.Shape].Sensitive {
+		put("sensitive", "true") // what it holds, at least
 	}
 	if f := ref.TimestampFormat; f != "" {
 		put("time", f)

@@ -27,7 +27,7 @@ func New(l *telemetry.Logs) api.Service {
 		api.Op("GetQueryResults", h.getQueryResults),
 		api.Op("ListTagsForResource", h.listTagsForResource),
 		api.Op("ListTagsLogGroup", h.listTagsLogGroup),
-		api.Op("PutLogEvents", h.putLogEvents),
+		api.Op("PutLogEvents", h.putLogEvents).Data(),
 		api.Op("PutRetentionPolicy", h.putRetentionPolicy),
 		api.Op("StartQuery", h.startQuery),
 		api.Op("StopQuery", h.stopQuery),

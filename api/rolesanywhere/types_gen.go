@@ -301,7 +301,7 @@ type TagResourceOutput struct {
 // UntagResourceInput is what UntagResource takes.
 type UntagResourceInput struct {
 	ResourceArn string   `wire:"resourceArn" required:"true" len:"1:1011"`
-	TagKeys     []string `wire:"tagKeys" required:"true" len:"0:200" eachlen:"1:128" eachpattern:"[ a-zA-Z0-9_.:/=+@-]*"`
+	TagKeys     []string `wire:"tagKeys" required:"true" sensitive:"true" len:"0:200" eachlen:"1:128" eachpattern:"[ a-zA-Z0-9_.:/=+@-]*"`
 }
 
 // UntagResourceOutput is what UntagResource answers.

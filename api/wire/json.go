@@ -38,6 +38,7 @@ type jsonWriter struct {
 	out    bytes.Buffer
 	time   string // the protocol's format of timestamps
 	client bool   // writes a request
+	audit  bool   // writes what an audit keeps
 }
 
 // structure writes the members of a struct that belong to the body. top says that it is an operation's side:
@@ -47,15 +48,23 @@ func (w *jsonWriter) structure(sh *shape, v reflect.Value, top bool) {
 	first := true
 	for _, f := range sh.fields {
 		fv := v.Field(f.index)
-		if f.in != "" || absent(f, fv, top && !w.client) || top && w.client && unset(f, fv) {
+		if f.in != "" && !w.audit || absent(f, fv, top && !w.client) || top && w.client && unset(f, fv) {
 			continue
 		}
 		if !first {
 			w.out.WriteByte(',')
 		}
 		first = false
-		w.text(f.wire)
+		if w.audit {
+			w.text(f.auditName())
+		} else {
+			w.text(f.wire)
+		}
 		w.out.WriteByte(':')
+		if w.audit && f.secretMember() {
+			w.text(hidden)
+			continue
+		}
 		w.value(f, f.shape, fv)
 	}
 	w.out.WriteByte('}')
