@@ -87,9 +87,3 @@ func Conflict(resourceType, id, format string, args ...any) *Error {
 func Denied(format string, args ...any) *Error {
 	return NewError(403, "AccessDeniedException", format, args...)
 }
-
-// QuotaExceeded is VPC Lattice's ServiceQuotaExceededException (402).
-func QuotaExceeded(resourceType, quotaCode, format string, args ...any) *Error {
-	return &Error{Status: 402, Code: "ServiceQuotaExceededException", ResourceType: resourceType,
-		ServiceCode: "vpc-lattice", QuotaCode: quotaCode, Message: fmt.Sprintf(format, args...)}
-}

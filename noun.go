@@ -15,6 +15,7 @@ const (
 	KindAccount                     Kind = "account"
 	KindAnywhereProfile             Kind = "anywhereprofile"
 	KindAnywhereSubject             Kind = "anywheresubject"
+	KindAppliedQuota                Kind = "appliedquota"
 	KindAuthority                   Kind = "authority"
 	KindAuthPolicy                  Kind = "authpolicy"
 	KindCertificate                 Kind = "certificate"
@@ -74,6 +75,7 @@ var makers = map[Kind]func() Noun{
 	KindAccount:                     func() Noun { return new(Account) },
 	KindAnywhereProfile:             func() Noun { return new(AnywhereProfile) },
 	KindAnywhereSubject:             func() Noun { return new(AnywhereSubject) },
+	KindAppliedQuota:                func() Noun { return new(AppliedQuota) },
 	KindAuthority:                   func() Noun { return new(Authority) },
 	KindAuthPolicy:                  func() Noun { return new(AuthPolicy) },
 	KindCertificate:                 func() Noun { return new(Certificate) },

@@ -5,6 +5,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -91,7 +92,7 @@ func (p *Plane) useTargetGroups(tx *store.Tx, l *trellis.Listener, user string, 
 		group, _, _ := strings.Cut(m, "/")
 		groups[group] = true
 	}
-	return exceeds(len(groups)-1, p.Quotas.TargetGroupsPerService, "TARGET_GROUP", "L-3DEC3B9F", "target groups per service")
+	return p.room(tx, l.Account, quota.TargetGroupsPerService, len(groups)-1, "TARGET_GROUP")
 }
 
 // targetGroupKeys are the condition keys of an action, which may be nil: the ARNs of its target groups.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -106,8 +107,8 @@ func (p *Plane) PutAuthPolicy(ctx context.Context, c *authpolicy.Caller, resourc
 		if err != nil {
 			return err
 		}
-		if len(text) > p.Quotas.AuthPolicyBytes {
-			return field("policy", fmt.Sprintf("An auth policy has at most %d bytes.", p.Quotas.AuthPolicyBytes))
+		if most := p.Quotas.Default(quota.AuthPolicyBytes); len(text) > most {
+			return field("policy", fmt.Sprintf("An auth policy has at most %d bytes.", most))
 		}
 		if _, err := authpolicy.Parse(text, authpolicy.Resource); err != nil {
 			return field("policy", "The policy is not valid: "+err.Error())

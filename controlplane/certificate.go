@@ -9,6 +9,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -57,8 +58,12 @@ func (p *Plane) ownCertificate(tx *store.Tx, c *authpolicy.Caller, arn, action s
 
 // checkCertificates refuses one certificate more when an account has as many as it may. have were counted before.
 func (p *Plane) checkCertificates(tx *store.Tx, account string, have int) error {
-	have, err := recount[*trellis.Certificate](tx, account+"/", have, p.Quotas.Certificates)
-	if err == nil && have >= p.Quotas.Certificates {
+	have, err := quota.Count[*trellis.Certificate](tx, p.Quotas, quota.Certificates, account+"/", have)
+	if err != nil {
+		return err
+	}
+	_, full, err := p.Quotas.Reached(tx, account, quota.Certificates, have)
+	if err == nil && full {
 		err = acmError("LimitExceededException", "You have reached the maximum number of certificates. "+
 			"Delete certificates that are not in use, or contact AWS Support to request an increase.")
 	}

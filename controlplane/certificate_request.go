@@ -10,6 +10,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -40,9 +41,6 @@ func (p *Plane) RequestCertificate(ctx context.Context, c *authpolicy.Caller, r 
 	if err := checkCertificateTags(r.Tags); err != nil {
 		return nil, 0, err
 	}
-	if len(names) > p.Quotas.NamesPerCertificate {
-		return nil, 0, acmError("LimitExceededException", "The certificate has %d domain names, more than the limit of %d.", len(names), p.Quotas.NamesPerCertificate)
-	}
 	have, err := count[*trellis.Certificate](ctx, p, account(c)+"/")
 	if err != nil {
 		return nil, 0, err
@@ -59,6 +57,11 @@ func (p *Plane) RequestCertificate(ctx context.Context, c *authpolicy.Caller, r 
 		if before != nil {
 			made = before
 			return nil
+		}
+		if limit, more, err := p.Quotas.Reached(tx, account(c), quota.NamesPerCertificate, len(names)-1); err != nil {
+			return err
+		} else if more {
+			return acmError("LimitExceededException", "The certificate has %d domain names, more than the limit of %d.", len(names), limit)
 		}
 		if err := p.checkCertificates(tx, account(c), have); err != nil {
 			return err

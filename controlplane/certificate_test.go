@@ -22,6 +22,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/store"
 )
@@ -266,7 +267,7 @@ func TestRequestCertificate(t *testing.T) {
 	if fourth, _, err := later.RequestCertificate(ctx, c, r); err != nil || fourth.ID == other.ID {
 		t.Errorf("the token of what is deleted: %v", err)
 	}
-	few := controlplane.New(controlplane.Options{Store: shared, Region: region, Quotas: controlplane.Quotas{Certificates: 1, NamesPerCertificate: 1}})
+	few := controlplane.New(controlplane.Options{Store: shared, Region: region, Quotas: quota.Limits{Others: map[quota.ID]int{quota.Certificates: 1, quota.NamesPerCertificate: 1}}})
 	_, _, err = few.RequestCertificate(ctx, c, trellis.Certificate{DomainName: "a.example.com"})
 	wantRefused(t, "one too many", err, "LimitExceededException")
 	_, _, err = few.ImportCertificate(ctx, c, selfSigned(t, "a.example.com"))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -31,11 +32,11 @@ func (p *Plane) StartDomainVerification(ctx context.Context, c *authpolicy.Calle
 	var v *trellis.DomainVerification
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
 		v, err = store.Once(tx, account(c)+"/StartDomainVerification", token, []any{domain, tags}, func() (*trellis.DomainVerification, error) {
-			have, err := store.List[*trellis.DomainVerification](tx, account(c)+"/")
+			have, err := store.Count[*trellis.DomainVerification](tx, account(c)+"/")
 			if err != nil {
 				return nil, err
 			}
-			if err := exceeds(len(have), p.Quotas.DomainVerifications, verificationKind.typ, "L-73D0F278", "domain verifications per Region"); err != nil {
+			if err := p.room(tx, account(c), quota.DomainVerifications, have, verificationKind.typ); err != nil {
 				return nil, err
 			}
 			m := &trellis.DomainVerification{Meta: p.meta(c, "dv", tags), DomainName: domain, Status: trellis.VerificationPending,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -123,7 +124,7 @@ func (p *Plane) makeListener(tx *store.Tx, c *authpolicy.Caller, s *trellis.Serv
 		return nil, err
 	}
 	l.Meta, l.ServiceID, l.DefaultRuleID = p.meta(c, "listener", l.Tags), s.ID, trellis.NewID("rule")
-	have, err := store.List[*trellis.Listener](tx, s.Key()+"/")
+	have, err := store.Count[*trellis.Listener](tx, s.Key()+"/")
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +134,7 @@ func (p *Plane) makeListener(tx *store.Tx, c *authpolicy.Caller, s *trellis.Serv
 	if err := claim(tx, "listenerport/"+s.Key()+"/"+strconv.Itoa(l.Port), l.Key(), "LISTENER", "A listener with the port %d already exists in service %s.", l.Port, s.ID); err != nil {
 		return nil, err
 	}
-	if err := exceeds(len(have), p.Quotas.ListenersPerService, "LISTENER", "L-D64E952E", "listeners per service"); err != nil {
+	if err := p.room(tx, s.Account, quota.ListenersPerService, have, "LISTENER"); err != nil {
 		return nil, err
 	}
 	if err := p.checkAction(tx, c, &l, &l.DefaultAction); err != nil {

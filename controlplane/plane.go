@@ -16,6 +16,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -37,8 +38,8 @@ type Options struct {
 	LookupTXT func(ctx context.Context, name string) ([]string, error)
 	// Log takes what goes wrong in the background, slog.Default() when nil.
 	Log *slog.Logger
-	// Quotas limits what accounts may have. The zero value means DefaultQuotas(Strict).
-	Quotas Quotas
+	// Quotas limits what accounts may have. It is strict when the Plane is.
+	Quotas quota.Limits
 	// Draining is how long a deregistered target stays DRAINING. Zero means DrainingTime.
 	Draining time.Duration
 }
@@ -79,9 +80,7 @@ func New(o Options) *Plane {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Quotas == (Quotas{}) {
-		o.Quotas = DefaultQuotas(o.Strict)
-	}
+	o.Quotas.Strict = o.Quotas.Strict || o.Strict
 	if o.Draining == 0 {
 		o.Draining = DrainingTime
 	}

@@ -3,12 +3,14 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -96,11 +98,11 @@ func (p *Plane) makeResourceAssociation(tx *store.Tx, m *trellis.ResourceConfigu
 	if n.SharingEnabled && !m.AllowShareable {
 		return trellis.InvalidOther("Resource configuration %s does not allow association with service network %s, which can be shared. Set allowAssociationToShareableServiceNetwork first.", m.ID, n.ID)
 	}
-	have, err := recountMarked(tx, networkConfigurations(n.Key()), have, p.Quotas.ResourcesPerNetwork)
+	have, err := quota.CountMarked(tx, p.Quotas, quota.ResourcesPerNetwork, networkConfigurations(n.Key()), have)
 	if err != nil {
 		return err
 	}
-	if err := exceeds(have, p.Quotas.ResourcesPerNetwork, resourceAssociationKind.typ, "L-6095700C", "resource configurations per service network"); err != nil {
+	if err := p.room(tx, n.Account, quota.ResourcesPerNetwork, have, resourceAssociationKind.typ); err != nil {
 		return err
 	}
 	tx.Mark(networkConfigurations(n.Key()), a.Key())
@@ -147,7 +149,9 @@ func takeResourceAddr(tx *store.Tx, a *trellis.ResourceAssociation) error {
 		a.Address = addr
 		return err
 	}
-	return trellis.QuotaExceeded(resourceAssociationKind.typ, "L-6095700C", "No address is left for the resource in %s.", trellis.LatticePublicBlock)
+	e := quota.Exceeded(quota.ResourcesPerNetwork, 0, resourceAssociationKind.typ)
+	e.Message = fmt.Sprintf("No address is left for the resource in %s.", trellis.LatticePublicBlock)
+	return e
 }
 
 // resourceAddrClaim is the claim of an address.

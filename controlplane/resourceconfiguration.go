@@ -8,6 +8,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -37,7 +38,7 @@ func (p *Plane) CreateResourceConfiguration(ctx context.Context, c *authpolicy.C
 	view := &ResourceConfiguration{}
 	rev, err := p.commit(ctx, func(tx *store.Tx) error {
 		made, err := store.Once(tx, account(c)+"/CreateResourceConfiguration", token, in, func() (*trellis.ResourceConfiguration, error) {
-			if err := exceeds(have, p.Quotas.ResourceConfigurations, "RESOURCE_CONFIGURATION", "L-5FF8F9B9", "resource configurations per Region"); err != nil {
+			if err := roomFor[*trellis.ResourceConfiguration](p, tx, account(c), quota.ResourceConfigurations, account(c)+"/", have, "RESOURCE_CONFIGURATION"); err != nil {
 				return nil, err
 			}
 			m := in.noun()
@@ -126,7 +127,7 @@ func (p *Plane) joinGroup(tx *store.Tx, c *authpolicy.Caller, m *trellis.Resourc
 	if err != nil {
 		return err
 	}
-	if err := exceeds(len(have), p.Quotas.ChildrenPerGroup, configurationKind.typ, "L-9BC96FEF", "child resource configurations per group"); err != nil {
+	if err := p.room(tx, group.Account, quota.ChildrenPerGroup, len(have), configurationKind.typ); err != nil {
 		return err
 	}
 	tx.Mark(groupChildren(group.Key()), m.Key())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -104,7 +105,7 @@ func (p *Plane) makeResourceGateway(tx *store.Tx, g *trellis.ResourceGateway, in
 	if err != nil {
 		return err
 	}
-	if err := exceeds(len(others), p.Quotas.ResourceGatewaysPerVPC, "RESOURCE_GATEWAY", "L-0DCA4434", "resource gateways per VPC"); err != nil {
+	if err := p.room(tx, v.Account, quota.ResourceGatewaysPerVPC, len(others), "RESOURCE_GATEWAY"); err != nil {
 		return err
 	}
 	var subnets []*trellis.Subnet

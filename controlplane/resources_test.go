@@ -13,6 +13,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/store"
 )
@@ -546,16 +547,14 @@ func TestVerifiedConfigurations(t *testing.T) {
 func TestResourceQuotas(t *testing.T) {
 	d := newDepot(t)
 	ctx := t.Context()
-	q := controlplane.DefaultQuotas(false)
-	q.ResourceGatewaysPerVPC, q.ChildrenPerGroup, q.ResourcesPerNetwork, q.DomainVerifications = 1, 1, 1, 1
+	q := quota.Limits{Others: map[quota.ID]int{quota.ResourceGatewaysPerVPC: 1, quota.ChildrenPerGroup: 1, quota.ResourcesPerNetwork: 1, quota.DomainVerifications: 1}}
 	p := controlplane.New(controlplane.Options{Store: shared, Region: region, Quotas: q})
 	g := d.group(t, "caches", "cache-a")
 	db := d.configure(t, d.single("db-1"))
 	d.associate(t, g.ID)
 	_, _, err := d.p.StartDomainVerification(ctx, d.c.Caller, "", "one.example.com", nil)
 	wantCode(t, err, "")
-	q.ResourceConfigurations = 3
-	full := controlplane.New(controlplane.Options{Store: shared, Region: region, Quotas: q})
+	full := controlplane.New(controlplane.Options{Store: shared, Region: region, Quotas: quota.Limits{Others: map[quota.ID]int{quota.ResourceConfigurations: 3}}})
 	for what, call := range map[string]func(c *authpolicy.Caller) error{
 		"gateways": func(c *authpolicy.Caller) error {
 			_, _, err := p.CreateResourceGateway(ctx, c, "", controlplane.NewResourceGateway{Name: "second", VPCID: d.vpc.ID, SubnetIDs: []string{d.subnet.ID}})

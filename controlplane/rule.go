@@ -9,6 +9,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -98,17 +99,13 @@ func (p *Plane) makeRule(tx *store.Tx, c *authpolicy.Caller, s *trellis.Service,
 		return nil, trellis.InvalidOther("A TLS_PASSTHROUGH listener has no rules but its default action.")
 	}
 	r.Meta, r.ServiceID, r.ListenerID = p.meta(c, "rule", r.Tags), s.ID, l.ID
-	have, err := recount[*trellis.Rule](tx, l.Key()+"/", have, p.Quotas.RulesPerListener)
-	if err != nil {
-		return nil, err
-	}
 	if err := claim(tx, ruleName(l, r.Name), r.Key(), "RULE", "A rule with the name %s already exists in listener %s.", r.Name, l.ID); err != nil {
 		return nil, err
 	}
 	if err := claimPriority(tx, l, &r); err != nil {
 		return nil, err
 	}
-	if err := exceeds(have, p.Quotas.RulesPerListener, "RULE", "L-CF78395E", "rules per listener"); err != nil {
+	if err := roomFor[*trellis.Rule](p, tx, l.Account, quota.RulesPerListener, l.Key()+"/", have, "RULE"); err != nil {
 		return nil, err
 	}
 	if err := p.checkAction(tx, c, l, &r.Action); err != nil {
@@ -136,8 +133,8 @@ func claimPriority(tx *store.Tx, l *trellis.Listener, r *trellis.Rule) error {
 
 // validPriority checks a priority.
 func (p *Plane) validPriority(n int) error {
-	if n < 1 || n > p.Quotas.RulePriority {
-		return field("priority", fmt.Sprintf("priority must be from 1 to %d.", p.Quotas.RulePriority))
+	if highest := p.Quotas.Default(quota.RulePriority); n < 1 || n > highest {
+		return field("priority", fmt.Sprintf("priority must be from 1 to %d.", highest))
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
 )
 
@@ -234,14 +236,13 @@ func TestListRules(t *testing.T) {
 
 // TestQuotas meets the limits of strict mode.
 func TestQuotas(t *testing.T) {
-	q := controlplane.DefaultQuotas(true)
-	q.Services, q.RulesPerListener, q.TargetGroupsPerService, q.TargetsPerTargetGroup = 1, 2, 1, 2
+	q := quota.Limits{Strict: true, Others: map[quota.ID]int{quota.Services: 1, quota.RulesPerListener: 2, quota.TargetGroupsPerService: 1, quota.TargetsPerTargetGroup: 2}}
 	p := running(t, controlplane.Options{Quotas: q, Draining: time.Millisecond})
 	c := admin(t)
 	ctx := t.Context()
 	vpc, _, _ := newVPC(t, c, "10.0.0.0/16")
 	service, listener, _ := listenerWith(t, p, c, 1, 2)
-	quota := func(err error, want string) {
+	exceeded := func(err error, want string) {
 		t.Helper()
 		wantCode(t, err, "ServiceQuotaExceededException")
 		if e, ok := err.(*trellis.Error); ok && (e.QuotaCode != want || e.Status != 402 || e.ServiceCode != "vpc-lattice") {
@@ -249,19 +250,25 @@ func TestQuotas(t *testing.T) {
 		}
 	}
 	_, _, err := p.CreateService(ctx, c, "", trellis.Service{Name: "another"})
-	quota(err, "L-620C821E")
+	exceeded(err, "L-620C821E")
 	_, _, err = p.CreateRule(ctx, c, service, listener, "", trellis.Rule{Name: "third", Priority: 3, Action: fixed404})
-	quota(err, "L-CF78395E")
+	exceeded(err, "L-CF78395E")
 	_, _, err = p.CreateListener(ctx, c, service, "", trellis.Listener{Name: "two", Protocol: "HTTP", Port: 81, DefaultAction: fixed404})
 	wantCode(t, err, "")
 	_, _, err = p.CreateListener(ctx, c, service, "", trellis.Listener{Name: "three", Protocol: "HTTP", Port: 82, DefaultAction: fixed404})
-	quota(err, "L-D64E952E")
+	exceeded(err, "L-D64E952E")
+	_, _, err = quota.New(companion.Options{Store: shared, Region: region, Strict: true}).Request(ctx, c, "vpc-lattice", "L-D64E952E", 3)
+	wantCode(t, err, "")
+	_, _, err = p.CreateListener(ctx, c, service, "", trellis.Listener{Name: "three", Protocol: "HTTP", Port: 82, DefaultAction: fixed404})
+	wantCode(t, err, "")
+	_, _, err = p.CreateListener(ctx, c, service, "", trellis.Listener{Name: "four", Protocol: "HTTP", Port: 83, DefaultAction: fixed404})
+	exceeded(err, "L-D64E952E")
 	a, _, err := p.CreateTargetGroup(ctx, c, "", ipGroup("group-a", vpc), nil)
 	wantCode(t, err, "")
 	b, _, err := p.CreateTargetGroup(ctx, c, "", ipGroup("group-b", vpc), nil)
 	wantCode(t, err, "")
 	_, _, err = p.UpdateListener(ctx, c, service, listener, forward(a.ID, b.ID))
-	quota(err, "L-3DEC3B9F")
+	exceeded(err, "L-3DEC3B9F")
 	_, _, _, err = p.RegisterTargets(ctx, c, a.ID, []controlplane.TargetID{{ID: "10.0.0.1"}, {ID: "10.0.0.2"}, {ID: "10.0.0.3"}})
-	quota(err, "L-D71303F3")
+	exceeded(err, "L-D71303F3")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -73,10 +74,17 @@ func (p *Plane) CreateSecurityGroup(ctx context.Context, c EC2Call, in NewSecuri
 	if err := groupText("groupDescription", in.Description); err != nil {
 		return nil, 0, err
 	}
+	have, err := count[*trellis.SecurityGroup](ctx, p, c.account()+"/")
+	if err != nil {
+		return nil, 0, err
+	}
 	var g *trellis.SecurityGroup
 	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
 		v, err := find[*trellis.VPC](tx, idVPC, c.account(), in.VPCID)
 		if err != nil {
+			return err
+		}
+		if err := ec2Room[*trellis.SecurityGroup](p, tx, c, quota.SecurityGroups, have, "SecurityGroupLimitExceeded"); err != nil {
 			return err
 		}
 		meta, err := p.ec2Meta(tx, c, idSecurityGroup, in.Tags)

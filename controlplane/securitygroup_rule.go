@@ -7,12 +7,9 @@ import (
 	"strconv"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
-
-// rulesPerGroup is how many rules a group may have in one direction (Amazon VPC quotas, default 60,
-// adjustable to 1000).
-const rulesPerGroup = 1000
 
 // Permission is one rule as Authorize and Revoke operations name it: exactly one of CIDR, GroupID,
 // GroupName and PrefixListID is its other side.
@@ -175,7 +172,9 @@ func (p *Plane) AuthorizeSecurityGroup(ctx context.Context, c EC2Call, groupID s
 				n++
 			}
 		}
-		if n > rulesPerGroup {
+		if _, more, err := p.Quotas.Reached(tx, g.Account, quota.RulesPerSecurityGroup, n-1); err != nil {
+			return err
+		} else if more {
 			return ec2Error("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
 		}
 		g.UpdatedAt = p.now()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -52,7 +53,7 @@ func (p *Plane) CreateService(ctx context.Context, c *authpolicy.Caller, token s
 	var made *trellis.Service
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
 		made, err = store.Once(tx, account(c)+"/CreateService", token, s, func() (*trellis.Service, error) {
-			if err := exceeds(have, p.Quotas.Services, "SERVICE", "L-620C821E", "services per Region"); err != nil {
+			if err := roomFor[*trellis.Service](p, tx, account(c), quota.Services, account(c)+"/", have, "SERVICE"); err != nil {
 				return nil, err
 			}
 			m := s

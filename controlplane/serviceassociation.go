@@ -6,6 +6,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -84,7 +85,7 @@ func (p *Plane) makeServiceAssociation(tx *store.Tx, s *trellis.Service, n *trel
 	if err != nil {
 		return err
 	}
-	if err := exceeds(len(have), p.Quotas.ServiceAssociationsPerNetwork, "SERVICE_NETWORK_SERVICE_ASSOCIATION", "L-75D4A19E", "service associations per service network"); err != nil {
+	if err := p.room(tx, n.Account, quota.ServiceAssociationsPerNetwork, len(have), "SERVICE_NETWORK_SERVICE_ASSOCIATION"); err != nil {
 		return err
 	}
 	tx.Mark(networkServices(n.Key()), a.Key())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -40,7 +41,7 @@ func (p *Plane) CreateServiceNetwork(ctx context.Context, c *authpolicy.Caller, 
 	var made *trellis.ServiceNetwork
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
 		made, err = store.Once(tx, account(c)+"/CreateServiceNetwork", token, n, func() (*trellis.ServiceNetwork, error) {
-			if err := exceeds(have, p.Quotas.ServiceNetworks, "SERVICE_NETWORK", "L-9CAD07FB", "service networks per Region"); err != nil {
+			if err := roomFor[*trellis.ServiceNetwork](p, tx, account(c), quota.ServiceNetworks, account(c)+"/", have, "SERVICE_NETWORK"); err != nil {
 				return nil, err
 			}
 			m := n

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -101,8 +102,14 @@ func (p *Plane) CreateSubnet(ctx context.Context, c EC2Call, in NewSubnet) (*tre
 		if err != nil {
 			return err
 		}
-		if err := subnetConflict(tx, v, "", cidr, v6); err != nil {
+		have, err := subnetConflict(tx, v, "", cidr, v6)
+		if err != nil {
 			return err
+		}
+		if _, full, err := p.Quotas.Reached(tx, v.Account, quota.SubnetsPerVPC, have); err != nil {
+			return err
+		} else if full {
+			return ec2Error("SubnetLimitExceeded", "The maximum number of subnets has been reached.")
 		}
 		meta, err := p.ec2Meta(tx, c, idSubnet, in.Tags)
 		if err != nil {
@@ -132,23 +139,24 @@ func subnetIPv6Block(v *trellis.VPC, s string) (netip.Prefix, error) {
 }
 
 // subnetConflict refuses blocks that overlap those of another subnet of the VPC than except.
-func subnetConflict(tx *store.Tx, v *trellis.VPC, except string, cidr, v6 netip.Prefix) error {
+func subnetConflict(tx *store.Tx, v *trellis.VPC, except string, cidr, v6 netip.Prefix) (others int, err error) {
 	subnets, err := store.List[*trellis.Subnet](tx, v.Account+"/")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, s := range subnets {
 		if s.VPCID != v.ID || s.ID == except {
 			continue
 		}
+		others++
 		if cidr.IsValid() && s.CIDR.Overlaps(cidr) {
-			return ec2Error("InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", cidr)
+			return 0, ec2Error("InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", cidr)
 		}
 		if v6.IsValid() && s.IPv6CIDR.IsValid() && s.IPv6CIDR.Overlaps(v6) {
-			return ec2Error("InvalidSubnet.Conflict", "The IPv6 CIDR '%s' conflicts with another subnet", v6)
+			return 0, ec2Error("InvalidSubnet.Conflict", "The IPv6 CIDR '%s' conflicts with another subnet", v6)
 		}
 	}
-	return nil
+	return others, nil
 }
 
 // DescribedSubnet is a subnet and how many of its IPv4 addresses are free.
@@ -274,7 +282,7 @@ func (p *Plane) AssociateSubnetCIDR(ctx context.Context, c EC2Call, id, cidr str
 		if err != nil {
 			return err
 		}
-		if err := subnetConflict(tx, v, s.ID, netip.Prefix{}, b); err != nil {
+		if _, err := subnetConflict(tx, v, s.ID, netip.Prefix{}, b); err != nil {
 			return err
 		}
 		s.IPv6CIDR, s.UpdatedAt = b, p.now()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -59,11 +60,7 @@ func (p *Plane) RegisterTargets(ctx context.Context, c *authpolicy.Caller, group
 		if err := p.ready("TARGET_GROUP", g.ID, g.Status); err != nil {
 			return err
 		}
-		limit := p.Quotas.TargetsPerTargetGroup
-		if g.Type == trellis.TargetsLambda || g.Type == trellis.TargetsALB {
-			limit = 1
-		}
-		have, err := recount[*trellis.Target](tx, g.Key()+"/", before+len(ids), limit)
+		have, err := p.countTargets(tx, g, before+len(ids))
 		if err != nil {
 			return err
 		}
@@ -82,7 +79,7 @@ func (p *Plane) RegisterTargets(ctx context.Context, c *authpolicy.Caller, group
 				return err
 			}
 			if missing {
-				if err := p.roomForTarget(g, have); err != nil {
+				if err := p.roomForTarget(tx, g, have); err != nil {
 					return err
 				}
 				have++
@@ -104,18 +101,31 @@ func (p *Plane) targetGroupOf(tx *store.Tx, c *authpolicy.Caller, group, action 
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) == 0 || len(ids) > p.Quotas.TargetsPerRegistration {
-		return nil, field("targets", fmt.Sprintf("targets must hold 1 to %d targets.", p.Quotas.TargetsPerRegistration))
+	if most := p.Quotas.Default(quota.TargetsPerRegistration); len(ids) == 0 || len(ids) > most {
+		return nil, field("targets", fmt.Sprintf("targets must hold 1 to %d targets.", most))
 	}
 	return g, nil
 }
 
 // roomForTarget checks that one more target may be registered beside n others.
-func (p *Plane) roomForTarget(g *trellis.TargetGroup, n int) error {
-	if n > 0 && (g.Type == trellis.TargetsLambda || g.Type == trellis.TargetsALB) {
+func (p *Plane) roomForTarget(tx *store.Tx, g *trellis.TargetGroup, n int) error {
+	if n > 0 && hasOneTarget(g) {
 		return trellis.InvalidOther("A target group of type %s has one target.", g.Type)
 	}
-	return exceeds(n, p.Quotas.TargetsPerTargetGroup, "TARGET", "L-D71303F3", "targets per target group")
+	return p.room(tx, g.Account, quota.TargetsPerTargetGroup, n, "TARGET")
+}
+
+// hasOneTarget tells whether the type of a target group allows it one target alone.
+func hasOneTarget(g *trellis.TargetGroup) bool {
+	return g.Type == trellis.TargetsLambda || g.Type == trellis.TargetsALB
+}
+
+// countTargets counts the targets of a group, of which most were counted before the transaction.
+func (p *Plane) countTargets(tx *store.Tx, g *trellis.TargetGroup, most int) (int, error) {
+	if hasOneTarget(g) {
+		return store.Count[*trellis.Target](tx, g.Key()+"/")
+	}
+	return quota.Count[*trellis.Target](tx, p.Quotas, quota.TargetsPerTargetGroup, g.Key()+"/", most)
 }
 
 // newTarget checks one target for its target group. why is for a target that is refused.

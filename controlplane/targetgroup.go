@@ -8,6 +8,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -59,7 +60,7 @@ func (p *Plane) CreateTargetGroup(ctx context.Context, c *authpolicy.Caller, tok
 	made := &TargetGroup{}
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
 		made.TargetGroup, err = store.Once(tx, account(c)+"/CreateTargetGroup", token, g, func() (*trellis.TargetGroup, error) {
-			if err := exceeds(have, p.Quotas.TargetGroups, "TARGET_GROUP", "L-BB11C6B9", "target groups per Region"); err != nil {
+			if err := roomFor[*trellis.TargetGroup](p, tx, account(c), quota.TargetGroups, account(c)+"/", have, "TARGET_GROUP"); err != nil {
 				return nil, err
 			}
 			m := g

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -71,8 +72,8 @@ func validAuthType(a trellis.AuthType) error {
 
 // validTags checks the tags that a resource shall have (VPC Lattice API, TagMap).
 func (p *Plane) validTags(tags map[string]string) error {
-	if len(tags) > p.Quotas.TagsPerResource {
-		return trellis.InvalidOther("A resource can have at most %d tags.", p.Quotas.TagsPerResource)
+	if most := p.Quotas.Default(quota.TagsPerResource); len(tags) > most {
+		return trellis.InvalidOther("A resource can have at most %d tags.", most)
 	}
 	for k, v := range tags {
 		if fault := trellis.CheckTag(k, v); fault != "" {
@@ -97,8 +98,7 @@ func badTagRune(r rune) bool {
 // count is how many nouns of a kind have a key prefix.
 func count[T trellis.Noun](ctx context.Context, p *Plane, prefix string) (n int, err error) {
 	err = p.read(ctx, func(tx *store.Tx) error {
-		items, err := store.List[T](tx, prefix)
-		n = len(items)
+		n, err = store.Count[T](tx, prefix)
 		return err
 	})
 	return n, err
@@ -112,26 +112,4 @@ func countMarked(ctx context.Context, p *Plane, set string) (n int, err error) {
 		return err
 	})
 	return n, err
-}
-
-// nearLimit is how close to a quota a count must be to be taken inside of the transaction. Counting there
-// guards the whole range, so that creations below one parent wait for each other.
-const nearLimit = 100
-
-// recount is a count that was taken before the transaction, taken again in it when it is near to its limit.
-func recount[T trellis.Noun](tx *store.Tx, prefix string, have, limit int) (int, error) {
-	if have+nearLimit < limit {
-		return have, nil
-	}
-	items, err := store.List[T](tx, prefix)
-	return len(items), err
-}
-
-// recountMarked is recount for the members of a set.
-func recountMarked(tx *store.Tx, set string, have, limit int) (int, error) {
-	if have+nearLimit < limit {
-		return have, nil
-	}
-	members, err := tx.Marked(set)
-	return len(members), err
 }

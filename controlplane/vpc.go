@@ -9,6 +9,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -34,8 +35,15 @@ func (p *Plane) CreateVPC(ctx context.Context, c EC2Call, in NewVPC) (*trellis.V
 	if err != nil {
 		return nil, 0, err
 	}
+	have, err := count[*trellis.VPC](ctx, p, c.account()+"/")
+	if err != nil {
+		return nil, 0, err
+	}
 	var vpc *trellis.VPC
 	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := ec2Room[*trellis.VPC](p, tx, c, quota.VPCs, have, "VpcLimitExceeded"); err != nil {
+			return err
+		}
 		meta, err := p.ec2Meta(tx, c, idVPC, in.Tags)
 		if err != nil {
 			return err

@@ -8,11 +8,9 @@ import (
 	"slices"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
-
-// maxVPCBlocks is how many IPv4 blocks a VPC may have (Amazon VPC quotas, IPv4 CIDR blocks per VPC).
-const maxVPCBlocks = 5
 
 // DerivedID is an id that follows from a text, for what Trellis shows but does not keep, such as the main
 // route table of a VPC: prefix, a hyphen unless the prefix is empty, and 17 hexadecimal digits.
@@ -55,8 +53,10 @@ func (p *Plane) AssociateVPCCIDR(ctx context.Context, c EC2Call, id string, in N
 			if slices.ContainsFunc(blocks, b.Overlaps) {
 				return ec2Error("InvalidVpc.Range", "The CIDR '%s' conflicts with another CIDR of the VPC.", b)
 			}
-			if len(blocks) >= maxVPCBlocks {
-				return ec2Error("CidrLimitExceeded", "This network '%s' has met its maximum number of allowed CIDRs: %d", id, maxVPCBlocks)
+			if most, full, err := p.Quotas.Reached(tx, v.Account, quota.BlocksPerVPC, len(blocks)); err != nil {
+				return err
+			} else if full {
+				return ec2Error("CidrLimitExceeded", "This network '%s' has met its maximum number of allowed CIDRs: %d", id, most)
 			}
 			v.MoreCIDRs = append(v.MoreCIDRs, b)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -68,21 +69,21 @@ func (p *Plane) makeVPCAssociation(tx *store.Tx, v *trellis.VPC, n *trellis.Serv
 	if err != nil {
 		return err
 	}
-	if len(others) > 0 && p.Quotas.NetworksPerVPC == 1 {
+	if len(others) > 0 && p.Quotas.Default(quota.NetworksPerVPC) == 1 {
 		return trellis.Conflict(typ, others[0].ID, "VPC has already been associated to a service network.")
 	}
 	err = claim(tx, "vpcassociation/"+n.Key()+"/"+v.Key(), a.Key(), typ, "VPC has already been associated to a service network.")
 	if err != nil {
 		return err
 	}
-	if err := exceeds(len(others), min(p.Quotas.NetworksPerVPC, trellis.LastSlot-trellis.FirstSlot+1), typ, "service-networks-per-vpc", "service networks per VPC"); err != nil {
+	if err := p.room(tx, v.Account, quota.NetworksPerVPC, len(others), typ); err != nil {
 		return err
 	}
 	have, err := tx.Marked(networkVPCs(n.Key()))
 	if err != nil {
 		return err
 	}
-	if err := exceeds(len(have), p.Quotas.VPCAssociationsPerNetwork, typ, "L-EF6E2D62", "VPC associations per service network"); err != nil {
+	if err := p.room(tx, n.Account, quota.VPCAssociationsPerNetwork, len(have), typ); err != nil {
 		return err
 	}
 	if err := p.checkSecurityGroups(tx, v, a.SecurityGroupIDs); err != nil {
@@ -113,8 +114,8 @@ func slotClaim(a *trellis.VPCAssociation) string {
 
 // checkSecurityGroups checks that security groups are of a VPC.
 func (p *Plane) checkSecurityGroups(tx *store.Tx, v *trellis.VPC, ids []string) error {
-	if len(ids) > p.Quotas.SecurityGroupsPerAssociation {
-		return field("securityGroupIds", fmt.Sprintf("securityGroupIds must hold at most %d security groups.", p.Quotas.SecurityGroupsPerAssociation))
+	if most := p.Quotas.Default(quota.SecurityGroupsPerAssociation); len(ids) > most {
+		return field("securityGroupIds", fmt.Sprintf("securityGroupIds must hold at most %d security groups.", most))
 	}
 	for i, id := range ids {
 		g, err := get[*trellis.SecurityGroup](tx, trellis.Ref{Account: v.Account, ID: id}, "SECURITY_GROUP")

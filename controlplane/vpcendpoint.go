@@ -7,6 +7,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -191,7 +192,9 @@ func (p *Plane) joinNetwork(tx *store.Tx, c EC2Call, e *trellis.VPCEndpoint, arn
 	if err != nil {
 		return err
 	}
-	if len(have) >= p.Quotas.EndpointsPerNetwork {
+	if _, full, err := p.Quotas.Reached(tx, n.Account, quota.EndpointsPerNetwork, len(have)); err != nil {
+		return err
+	} else if full {
 		return ec2Error("VpcEndpointLimitExceeded", "The maximum number of VPC endpoints of service network %s has been reached.", n.ID)
 	}
 	e.ServiceNetwork, e.AssociationID = n.Ref(), trellis.NewID("snea")

@@ -34,10 +34,13 @@ import (
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/rolesanywhere"
+	"github.com/trellis-project/trellis/api/servicequotas"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
+	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/dataplane"
 	"github.com/trellis-project/trellis/dns"
@@ -116,6 +119,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	strict := c.Compatibility == Strict
 	roots := sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) })
 	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log, Directory: d.directory.Load})
+	companions := companion.Options{Store: st, Region: c.Region, Strict: strict}
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
@@ -156,6 +160,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			organizations.New(d.identity),
 			ram.New(d.plane),
 			rolesanywhere.New(d.identity),
+			servicequotas.New(quota.New(companions)),
 			sts.New(d.identity),
 			vpclattice.New(d.plane),
 		}})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -35,6 +36,9 @@ type bearing struct {
 
 // longestInline is how many characters the inline policies of a bearer may have together.
 var longestInline = map[Bearer]int{UserBearer: maxInlineOfUser, GroupBearer: maxInlineOfGroup, RoleBearer: maxInlineOfRole}
+
+// policiesPer are the quotas of managed policies that a bearer may have.
+var policiesPer = map[Bearer]quota.ID{UserBearer: quota.PoliciesPerUser, GroupBearer: quota.PoliciesPerGroup, RoleBearer: quota.PoliciesPerRole}
 
 // title is the kind as the names of actions and quotas have it.
 func (b Bearer) title() string { return strings.ToUpper(string(b[:1])) + string(b[1:]) }
@@ -226,8 +230,8 @@ func (i *Identity) AttachPolicy(ctx context.Context, c *authpolicy.Caller, kind 
 		if slices.Contains(*b.attached, arn) {
 			return nil
 		}
-		if len(*b.attached) >= maxAttached {
-			return limitExceeded("Cannot exceed quota for PoliciesPer%s: %d", kind.title(), maxAttached)
+		if err := i.room(tx, b.account, "PoliciesPer"+kind.title(), policiesPer[kind], len(*b.attached)); err != nil {
+			return err
 		}
 		*b.attached = append(*b.attached, arn)
 		tx.Mark(policyUse(arn), b.member())

@@ -14,7 +14,7 @@ var (
 	sessionNameForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-// Limits of IAM (IAM user guide, IAM and AWS STS quotas).
+// Limits of IAM that nobody can raise (IAM user guide, IAM and AWS STS quotas). The others stand in package quota.
 const (
 	maxUserName         = 64
 	maxRoleName         = 64
@@ -22,7 +22,6 @@ const (
 	maxGroupName        = 128
 	maxProfileName      = 128
 	maxKeysOfUser       = 2
-	maxAttached         = 10
 	maxInlineOfUser     = 2048  // characters of all inline policies together, without white space
 	maxInlineOfGroup    = 5120  // likewise
 	maxInlineOfRole     = 10240 // likewise
@@ -30,12 +29,6 @@ const (
 	maxManaged          = 6144
 	maxVersions         = 5 // of a managed policy
 	maxGroupsOfUser     = 10
-	maxUsers            = 5000 // these are of an account
-	maxGroups           = 300
-	maxRoles            = 1000
-	maxPolicies         = 1500
-	maxProfiles         = 1000
-	maxProviders        = 100
 	defaultSession      = 3600
 	minSession          = 900
 	maxChainedSession   = 3600

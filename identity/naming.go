@@ -6,6 +6,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -16,16 +17,16 @@ type naming struct {
 	longest int
 	taken   string // AWS's sentence for a name that another has
 	quota   string // AWS's word for how many an account may have
-	most    int
+	most    quota.ID
 }
 
 // The namings of what IAM names. Names are unique regardless of their case.
 var (
-	userNaming    = naming{"username/", "userName", maxUserName, "User with name %s already exists.", "UsersPerAccount", maxUsers}
-	groupNaming   = naming{"groupname/", "groupName", maxGroupName, "Group with name %s already exists.", "GroupsPerAccount", maxGroups}
-	roleNaming    = naming{"rolename/", "roleName", maxRoleName, "Role with name %s already exists.", "RolesPerAccount", maxRoles}
-	policyNaming  = naming{"policyname/", "policyName", maxPolicyName, "A policy called %s already exists. Duplicate names are not allowed.", "PoliciesPerAccount", maxPolicies}
-	profileNaming = naming{"profilename/", "instanceProfileName", maxProfileName, "Instance Profile %s already exists.", "InstanceProfilesPerAccount", maxProfiles}
+	userNaming    = naming{"username/", "userName", maxUserName, "User with name %s already exists.", "UsersPerAccount", quota.Users}
+	groupNaming   = naming{"groupname/", "groupName", maxGroupName, "Group with name %s already exists.", "GroupsPerAccount", quota.Groups}
+	roleNaming    = naming{"rolename/", "roleName", maxRoleName, "Role with name %s already exists.", "RolesPerAccount", quota.Roles}
+	policyNaming  = naming{"policyname/", "policyName", maxPolicyName, "A policy called %s already exists. Duplicate names are not allowed.", "PoliciesPerAccount", quota.ManagedPolicies}
+	profileNaming = naming{"profilename/", "instanceProfileName", maxProfileName, "Instance Profile %s already exists.", "InstanceProfilesPerAccount", quota.InstanceProfiles}
 )
 
 // check refuses a name, path and tags that IAM would refuse, and returns the path.
@@ -83,7 +84,7 @@ func create[T interface {
 		if err := g.take(tx, m, name); err != nil {
 			return err
 		}
-		if err := quota[T](tx, m.Account, g.quota, g.most); err != nil {
+		if err := withinQuota[T](i, tx, m.Account, g.quota, g.most); err != nil {
 			return err
 		}
 		if fill != nil {
@@ -101,11 +102,24 @@ func create[T interface {
 	return n, rev, nil
 }
 
-// quota refuses one more noun of a kind than an account may have. The name is the quota's in AWS's sentence.
-func quota[T trellis.Noun](tx *store.Tx, account, name string, most int) error {
+// withinQuota refuses one more noun of a kind than an account may have. The name is the quota's in AWS's sentence.
+func withinQuota[T trellis.Noun](i *Identity, tx *store.Tx, account, name string, most quota.ID) error {
 	n, err := store.Count[T](tx, account+"/")
-	if err == nil && n >= most {
+	if err != nil {
+		return err
+	}
+	return i.room(tx, account, name, most, n)
+}
+
+// room refuses one more of what an account has already as many of as it may, have. The name is the quota's in AWS's
+// sentence.
+func (i *Identity) room(tx *store.Tx, account, name string, id quota.ID, have int) error {
+	most, reached, err := i.limits().Reached(tx, account, id, have)
+	if err == nil && reached {
 		return limitExceeded("Cannot exceed quota for %s: %d", name, most)
 	}
 	return err
 }
+
+// limits are what accounts may have.
+func (i *Identity) limits() quota.Limits { return quota.Limits{Strict: i.o.Strict} }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -73,7 +74,7 @@ func (i *Identity) CreateOIDCProvider(ctx context.Context, c *authpolicy.Caller,
 		if !errors.Is(err, trellis.ErrNotExist) {
 			return err
 		}
-		if err := quota[*trellis.OIDCProvider](tx, n.Account, "OpenIdConnectProvidersPerAccount", maxProviders); err != nil {
+		if err := withinQuota[*trellis.OIDCProvider](i, tx, n.Account, "OpenIdConnectProvidersPerAccount", quota.OIDCProviders); err != nil {
 			return err
 		}
 		tx.Put(n)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -119,14 +120,19 @@ func details(tx *store.Tx, account string) (*Details, error) {
 	return d, errors.Join(errs[:]...)
 }
 
+// summaryQuotas are the quotas that an account can raise, by their names in the summary.
+var summaryQuotas = map[string]quota.ID{
+	"UsersQuota": quota.Users, "GroupsQuota": quota.Groups, "RolesQuota": quota.Roles, "PoliciesQuota": quota.ManagedPolicies,
+	"InstanceProfilesQuota": quota.InstanceProfiles, "AttachedPoliciesPerUserQuota": quota.PoliciesPerUser,
+	"AttachedPoliciesPerGroupQuota": quota.PoliciesPerGroup, "AttachedPoliciesPerRoleQuota": quota.PoliciesPerRole,
+}
+
 // AccountSummary returns what an account has and may have, by the names of IAM's summary (IAM API reference,
 // GetAccountSummary).
 func (i *Identity) AccountSummary(ctx context.Context, c *authpolicy.Caller) (map[string]int, error) {
 	account := c.Principal.Account
 	m := map[string]int{
-		"UsersQuota": maxUsers, "GroupsQuota": maxGroups, "RolesQuota": maxRoles, "PoliciesQuota": maxPolicies, "InstanceProfilesQuota": maxProfiles,
 		"GroupsPerUserQuota": maxGroupsOfUser, "AccessKeysPerUserQuota": maxKeysOfUser, "VersionsPerPolicyQuota": maxVersions,
-		"AttachedPoliciesPerUserQuota": maxAttached, "AttachedPoliciesPerGroupQuota": maxAttached, "AttachedPoliciesPerRoleQuota": maxAttached,
 		"UserPolicySizeQuota": maxInlineOfUser, "GroupPolicySizeQuota": maxInlineOfGroup, "RolePolicySizeQuota": maxInlineOfRole,
 		"PolicySizeQuota": maxManaged, "AssumeRolePolicySizeQuota": maxTrust,
 		"ServerCertificates": 0, "SigningCertificatesPerUserQuota": 2, "MFADevices": 0, "MFADevicesInUse": 0, "AccountMFAEnabled": 0,
@@ -142,6 +148,11 @@ func (i *Identity) AccountSummary(ctx context.Context, c *authpolicy.Caller) (ma
 			return err
 		}
 		m["Users"], m["Groups"], m["Roles"], m["InstanceProfiles"] = len(d.Users), len(d.Groups), len(d.Roles), len(d.Profiles)
+		for name, id := range summaryQuotas {
+			if m[name], err = i.limits().Of(tx, account, id); err != nil {
+				return err
+			}
+		}
 		m["Providers"], m["Policies"], m["PolicyVersionsInUse"] = len(providers), 0, 0
 		for _, p := range d.Policies {
 			if p.Policy.Account == account {

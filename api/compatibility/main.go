@@ -20,8 +20,11 @@ import (
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/rolesanywhere"
+	"github.com/trellis-project/trellis/api/servicequotas"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
+	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/telemetry"
@@ -56,6 +59,7 @@ func document() ([]byte, error) {
 
 // services are all that Trellis serves: what the document lists, and what the tests of this package hold to the models.
 func services(plane *controlplane.Plane, who *identity.Identity, events *telemetry.Logs) []api.Service {
+	companions := companion.Options{Store: plane.Store, Region: plane.Region, Strict: plane.Strict}
 	return []api.Service{
 		accessanalyzer.New(),
 		acm.New(plane),
@@ -68,6 +72,7 @@ func services(plane *controlplane.Plane, who *identity.Identity, events *telemet
 		organizations.New(who),
 		ram.New(plane),
 		rolesanywhere.New(who),
+		servicequotas.New(quota.New(companions)),
 		sts.New(who),
 		vpclattice.New(plane),
 	}
