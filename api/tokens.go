@@ -3,7 +3,7 @@ package api
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
+	"encoding/base32"
 
 	"github.com/trellis-project/trellis"
 )
@@ -11,7 +11,10 @@ import (
 // tokenMAC is how many bytes of the authentication code a token carries.
 const tokenMAC = 16
 
-// Tokens makes and opens pagination tokens: base64 of an authentication code and the position, so that a
+// letters is the alphabet of tokens: capitals and digits, which the models of all services let pass.
+var letters = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// Tokens makes and opens pagination tokens: base32 of an authentication code and the position, so that a
 // client can neither read meaning into one by a documented form nor use another account's or operation's.
 type Tokens struct {
 	key []byte
@@ -23,12 +26,12 @@ func NewTokens(key []byte) *Tokens { return &Tokens{key: key} }
 // Make returns the token for a position.
 func (t *Tokens) Make(account, operation, after string) string {
 	b := append(t.code(account, operation, after), after...)
-	return base64.RawURLEncoding.EncodeToString(b)
+	return letters.EncodeToString(b)
 }
 
 // Open returns the position of a token, or a ValidationException.
 func (t *Tokens) Open(account, operation, token string) (string, error) {
-	b, err := base64.RawURLEncoding.DecodeString(token)
+	b, err := letters.DecodeString(token)
 	// Compared as texts, since other texts stand for the same bytes: unused bits of the last letter, line breaks.
 	if err != nil || len(b) <= tokenMAC || !hmac.Equal([]byte(t.Make(account, operation, string(b[tokenMAC:]))), []byte(token)) {
 		return "", trellis.Invalid(trellis.FieldError{Name: "nextToken", Message: "The value of nextToken is not valid"})

@@ -12,7 +12,6 @@ import (
 type handler struct{ quotas *quota.Quotas }
 
 // New returns the service with its table. Not served are templates, which ask for quotas of accounts that are yet to be made.
-// Tokens of pages are of an alphabet of our own, so that the model's pattern does not hold for them.
 func New(q *quota.Quotas) api.Service {
 	h := &handler{q}
 	return api.Service{Model: Model(), Operations: []api.Operation{
@@ -24,12 +23,12 @@ func New(q *quota.Quotas) api.Service {
 		api.Op("GetRequestedServiceQuotaChange", h.getRequestedServiceQuotaChange),
 		api.Op("GetServiceQuota", h.getServiceQuota),
 		api.Unserved("GetServiceQuotaIncreaseRequestFromTemplate"),
-		api.Op("ListAWSDefaultServiceQuotas", h.listAWSDefaultServiceQuotas).Unchecked("NextToken"),
-		api.Op("ListRequestedServiceQuotaChangeHistory", h.listRequestedServiceQuotaChangeHistory).Unchecked("NextToken"),
-		api.Op("ListRequestedServiceQuotaChangeHistoryByQuota", h.listRequestedServiceQuotaChangeHistoryByQuota).Unchecked("NextToken"),
+		api.Op("ListAWSDefaultServiceQuotas", h.listAWSDefaultServiceQuotas),
+		api.Op("ListRequestedServiceQuotaChangeHistory", h.listRequestedServiceQuotaChangeHistory),
+		api.Op("ListRequestedServiceQuotaChangeHistoryByQuota", h.listRequestedServiceQuotaChangeHistoryByQuota),
 		api.Unserved("ListServiceQuotaIncreaseRequestsInTemplate"),
-		api.Op("ListServiceQuotas", h.listServiceQuotas).Unchecked("NextToken"),
-		api.Op("ListServices", h.listServices).Unchecked("NextToken"),
+		api.Op("ListServiceQuotas", h.listServiceQuotas),
+		api.Op("ListServices", h.listServices),
 		api.Op("ListTagsForResource", h.listTagsForResource),
 		api.Unserved("PutServiceQuotaIncreaseRequestIntoTemplate"),
 		api.Op("RequestServiceQuotaIncrease", h.requestServiceQuotaIncrease),
@@ -42,7 +41,7 @@ func New(q *quota.Quotas) api.Service {
 func page[T any](c *api.Call, items []T, key func(T) string, max *int32, token *string) ([]T, *string, error) {
 	items, next, err := api.Cut(c, items, key, token, int(api.Or(max, 100)))
 	if err != nil {
-		return nil, nil, trellis.NewError(400, "InvalidPaginationTokenException", "Invalid token was provided.")
+		return nil, nil, trellis.NewError(400, "InvalidPaginationTokenException", "The NextToken is not valid.")
 	}
 	return items, next, nil
 }
