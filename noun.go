@@ -2,6 +2,8 @@ package trellis
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -125,6 +127,9 @@ func NewNoun(k Kind) (Noun, error) {
 	}
 	return nil, fmt.Errorf("unknown kind of noun %q: was the data written by a newer Trellis?", k)
 }
+
+// Kinds returns all kinds, sorted.
+func Kinds() []Kind { return slices.Sorted(maps.Keys(makers)) }
 
 // Meta is what every noun that an account owns has in common.
 type Meta struct {

@@ -224,7 +224,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	s.start(
 		actor{"api", func(ctx context.Context) error { return serveHTTP(ctx, ln, d.apiServer, d.log) }},
 		actor{"readiness", d.announce},
-		actor{"metrics", d.serveMetrics},
+		actor{"local socket", d.serveLocal},
 	)
 	select {
 	case <-ctx.Done():

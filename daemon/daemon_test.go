@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -68,20 +67,17 @@ func TestRunLeavesNothing(t *testing.T) {
 // wantMetrics asks for the metrics of a Trellis that runs.
 func wantMetrics(t *testing.T, data string, want ...string) {
 	t.Helper()
-	if info, err := os.Stat(MetricsSocket(data)); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(LocalSocket(data)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatal(info, err)
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", MetricsSocket(data))
-	}}}
-	res, err := client.Get("http://trellis/metrics")
+	res, err := Metrics(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		t.Fatal(res.Status, err)
+	defer res.Close()
+	text, err := io.ReadAll(res)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, w := range want {
 		if !strings.Contains(string(text), "\n"+w) {

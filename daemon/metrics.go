@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,9 +16,34 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// MetricsSocket is the Unix socket below the data directory at which a running Trellis serves its metrics, for
-// `trellis check` and whoever may read the directory.
-func MetricsSocket(data string) string { return filepath.Join(data, "metrics.sock") }
+// LocalSocket is the Unix socket below the data directory at which a running Trellis serves who may read the directory:
+// its metrics, for `trellis check`, and a backup.
+func LocalSocket(data string) string { return filepath.Join(data, "local.sock") }
+
+// askLocal asks the Trellis that runs with a data directory for what its local socket has at a path.
+func askLocal(ctx context.Context, data, path string) (*http.Response, error) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", LocalSocket(data))
+	}}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://trellis"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(req)
+}
+
+// metricsPath is where the local socket has the metrics.
+const metricsPath = "/metrics"
+
+// Metrics asks the Trellis that runs with a data directory for its metrics in Prometheus' text format. The caller closes
+// them.
+func Metrics(ctx context.Context, data string) (io.ReadCloser, error) {
+	res, err := askLocal(ctx, data, metricsPath)
+	if err != nil {
+		return nil, fmt.Errorf("ask Trellis for metrics: %w", err)
+	}
+	return res.Body, nil
+}
 
 // metric is one number that a running Trellis tells of itself.
 type metric struct {
@@ -114,19 +140,20 @@ func (d *Daemon) metricsHandler() (http.Handler, error) {
 	return promhttp.HandlerFor(prometheus.Gatherers{own, prometheus.DefaultGatherer}, promhttp.HandlerOpts{}), nil
 }
 
-// serveMetrics serves the metrics at the Unix socket until ctx is done. Without it all else works.
-func (d *Daemon) serveMetrics(ctx context.Context) error {
+// serveLocal serves the local socket until ctx is done. Without it all else works.
+func (d *Daemon) serveLocal(ctx context.Context) error {
 	h, err := d.metricsHandler()
 	if err != nil {
 		return err
 	}
-	path := MetricsSocket(d.config.Data)
+	path := LocalSocket(d.config.Data)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // left by a process that was killed
 		return fmt.Errorf("remove old socket: %w", err)
 	}
+	dropUnfinished(d.config.Data)
 	ln, err := net.Listen("unix", path)
 	if err != nil {
-		d.log.Warn("metrics are not served", "at", path, "error", err) // a path over 107 bytes
+		d.log.Warn("the local socket is not served", "at", path, "error", err) // a path over 107 bytes
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -135,7 +162,8 @@ func (d *Daemon) serveMetrics(ctx context.Context) error {
 		return fmt.Errorf("protect socket: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", h)
+	mux.Handle("GET "+metricsPath, h)
+	mux.HandleFunc("GET "+backupPath, d.serveBackup)
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: apiDrain, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug)}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()

@@ -33,6 +33,14 @@ const (
 	deadTimeout     = time.Second // to stop an etcd that has failed
 )
 
+// The one member of the embedded etcd. A member needs an advertised address; nobody listens there: this is the discard port.
+const (
+	memberName     = "trellis"
+	memberHost     = "127.0.0.1:9"
+	initialCluster = memberName + "=http://" + memberHost
+	clusterToken   = "trellis"
+)
+
 // engine is a running etcd, inside the process or elsewhere.
 type engine struct {
 	client *clientv3.Client
@@ -97,14 +105,13 @@ func (e *engine) embed(ctx context.Context, o Options) error {
 	dead := make(chan error, 1)
 	e.dead = dead
 	cfg := embed.NewConfig()
-	cfg.Name = "trellis"
+	cfg.Name = memberName
 	cfg.Dir = filepath.Join(o.Dir, "etcd")
 	cfg.ListenPeerUrls, cfg.ListenClientUrls = nil, nil
-	// A member needs an advertised address. Nobody listens there: this is the discard port.
-	nowhere := url.URL{Scheme: "http", Host: "127.0.0.1:9"}
+	nowhere := url.URL{Scheme: "http", Host: memberHost}
 	cfg.AdvertisePeerUrls, cfg.AdvertiseClientUrls = []url.URL{nowhere}, []url.URL{nowhere}
-	cfg.InitialCluster = cfg.Name + "=" + nowhere.String()
-	cfg.InitialClusterToken = "trellis"
+	cfg.InitialCluster = initialCluster
+	cfg.InitialClusterToken = clusterToken
 	cfg.TickMs, cfg.ElectionMs = tickMillis, electionMillis
 	cfg.MaxTxnOps, cfg.MaxRequestBytes = maxTxnOps, maxRequestBytes
 	cfg.QuotaBackendBytes = o.QuotaBytes

@@ -51,24 +51,42 @@ func loadKeyring(path string, mayMake bool) (*keyring, error) {
 	return parseKeyring(string(text))
 }
 
-// makeKeyFile writes a file with one new key. The file appears whole or not at all, and when two processes
-// race the first one wins.
-func makeKeyFile(path string) error {
+// newKeyLine is the line of a new key.
+func newKeyLine() string {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails (crypto/rand, Go 1.24)
-	line := fmt.Sprintf("%s %s %s\n", sealKeyHeader, trellis.RandomHex(8), base64.StdEncoding.EncodeToString(key))
+	return fmt.Sprintf("%s %s %s\n", sealKeyHeader, trellis.RandomHex(8), base64.StdEncoding.EncodeToString(key))
+}
+
+// makeKeyFile makes a key file with one new key. When two processes race the first one wins.
+func makeKeyFile(path string) error {
+	return placeKeyFile(path, newKeyLine(), func(from string) error {
+		if err := os.Link(from, path); !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		return nil
+	})
+}
+
+// writeKeyFile makes a key file of lines, or replaces it.
+func writeKeyFile(path, lines string) error {
+	return placeKeyFile(path, lines, func(from string) error { return os.Rename(from, path) })
+}
+
+// placeKeyFile writes a key file, whole and on the disk, and lets place give it its name.
+func placeKeyFile(path, lines string, place func(from string) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".seal-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("make sealing key: %w", err)
 	}
 	defer os.Remove(f.Name())
-	if _, err = f.WriteString(line); err == nil {
+	if _, err = f.WriteString(lines); err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("make sealing key: %w", err)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = place(f.Name())
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err != nil {
 		return fmt.Errorf("make sealing key: %w", err)
 	}
 	return syncDir(filepath.Dir(path))

@@ -119,6 +119,31 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
+// Use runs the store of a data directory for as long as fn takes: for commands beside the daemon.
+func Use(ctx context.Context, o Options, fn func(*Store) error) error {
+	s, err := New(o)
+	if err != nil {
+		return err
+	}
+	return s.use(ctx, func() error { return fn(s) })
+}
+
+// use runs the store for as long as fn takes.
+func (s *Store) use(ctx context.Context, fn func() error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	select {
+	case <-s.Ready():
+		err := fn()
+		stop()
+		return errors.Join(err, <-ended)
+	case err := <-ended:
+		return errors.Join(err, context.Cause(ctx))
+	}
+}
+
 // stop refuses further calls and waits, for a bounded time, until those under way have ended: etcd must
 // not be closed below them.
 func (s *Store) stop(why error) {

@@ -152,6 +152,6 @@ func rootCommand() *cobra.Command {
 	})
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(serveCommand(), upCommand(), labCommand(), execCommand(), checkCommand(), accountCommand(),
-		requestCommand(), explainCommand(), echoCommand(), caCommand())
+		requestCommand(), explainCommand(), echoCommand(), caCommand(), backupCommand(), restoreCommand(), rotateKeyCommand())
 	return root
 }

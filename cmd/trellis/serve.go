@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -151,21 +149,15 @@ func checkCommand() *cobra.Command {
 
 // metricsOf asks a running Trellis for its own metrics, by name and labels, and what each name means.
 func metricsOf(ctx context.Context, data string) (found map[string]float64, help map[string]string, err error) {
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", daemon.MetricsSocket(data))
-		}}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://trellis/metrics", nil)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	text, err := daemon.Metrics(ctx, data)
 	if err != nil {
 		return nil, nil, err
 	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, nil, fmt.Errorf("ask Trellis for metrics: %w", err)
-	}
-	defer resp.Body.Close()
+	defer text.Close()
 	found, help = map[string]float64{}, map[string]string{}
-	lines := bufio.NewScanner(resp.Body)
+	lines := bufio.NewScanner(text)
 	for lines.Scan() {
 		if text, ok := strings.CutPrefix(lines.Text(), "# HELP "); ok {
 			name, means, _ := strings.Cut(text, " ")
