@@ -24,11 +24,18 @@ const (
 	KindCluster                     Kind = "cluster"
 	KindDomainVerification          Kind = "domainverification"
 	KindEndpointAddress             Kind = "endpointaddress"
+	KindFunction                    Kind = "function"
+	KindFunctionAlias               Kind = "functionalias"
 	KindGroup                       Kind = "group"
 	KindHandshake                   Kind = "handshake"
 	KindInstance                    Kind = "instance"
 	KindInstanceProfile             Kind = "instanceprofile"
 	KindListener                    Kind = "listener"
+	KindLoadBalancer                Kind = "loadbalancer"
+	KindLoadBalancerListener        Kind = "loadbalancerlistener"
+	KindLoadBalancerRule            Kind = "loadbalancerrule"
+	KindLoadBalancerTarget          Kind = "loadbalancertarget"
+	KindLoadBalancerTargetGroup     Kind = "loadbalancertargetgroup"
 	KindManagedPolicy               Kind = "managedpolicy"
 	KindOIDCProvider                Kind = "oidcprovider"
 	KindOrganization                Kind = "organization"
@@ -36,6 +43,7 @@ const (
 	KindOrganizationPolicy          Kind = "organizationpolicy"
 	KindPodIdentityAssociation      Kind = "podidentityassociation"
 	KindPrefixList                  Kind = "prefixlist"
+	KindPublishedVersion            Kind = "publishedversion"
 	KindResourceAssociation         Kind = "resourceassociation"
 	KindResourceConfiguration       Kind = "resourceconfiguration"
 	KindResourceEndpointAssociation Kind = "resourceendpointassociation"
@@ -84,11 +92,18 @@ var makers = map[Kind]func() Noun{
 	KindCluster:                     func() Noun { return new(Cluster) },
 	KindDomainVerification:          func() Noun { return new(DomainVerification) },
 	KindEndpointAddress:             func() Noun { return new(EndpointAddress) },
+	KindFunction:                    func() Noun { return new(Function) },
+	KindFunctionAlias:               func() Noun { return new(FunctionAlias) },
 	KindGroup:                       func() Noun { return new(Group) },
 	KindHandshake:                   func() Noun { return new(Handshake) },
 	KindInstance:                    func() Noun { return new(Instance) },
 	KindInstanceProfile:             func() Noun { return new(InstanceProfile) },
 	KindListener:                    func() Noun { return new(Listener) },
+	KindLoadBalancer:                func() Noun { return new(LoadBalancer) },
+	KindLoadBalancerListener:        func() Noun { return new(LoadBalancerListener) },
+	KindLoadBalancerRule:            func() Noun { return new(LoadBalancerRule) },
+	KindLoadBalancerTarget:          func() Noun { return new(LoadBalancerTarget) },
+	KindLoadBalancerTargetGroup:     func() Noun { return new(LoadBalancerTargetGroup) },
 	KindManagedPolicy:               func() Noun { return new(ManagedPolicy) },
 	KindOIDCProvider:                func() Noun { return new(OIDCProvider) },
 	KindOrganization:                func() Noun { return new(Organization) },
@@ -96,6 +111,7 @@ var makers = map[Kind]func() Noun{
 	KindOrganizationPolicy:          func() Noun { return new(OrganizationPolicy) },
 	KindPodIdentityAssociation:      func() Noun { return new(PodIdentityAssociation) },
 	KindPrefixList:                  func() Noun { return new(PrefixList) },
+	KindPublishedVersion:            func() Noun { return new(PublishedVersion) },
 	KindResourceAssociation:         func() Noun { return new(ResourceAssociation) },
 	KindResourceConfiguration:       func() Noun { return new(ResourceConfiguration) },
 	KindResourceEndpointAssociation: func() Noun { return new(ResourceEndpointAssociation) },

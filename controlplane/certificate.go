@@ -13,7 +13,7 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// Certificate is a certificate with the ARNs of the services that use it.
+// Certificate is a certificate with the ARNs of the services and load balancers that use it.
 type Certificate struct {
 	trellis.Certificate
 	UsedBy []string
@@ -145,7 +145,7 @@ func reimportable(n *trellis.Certificate, pair *certificate.Pair) error {
 	return nil
 }
 
-// used gives a certificate the services that use it and the status that it has by now.
+// used gives a certificate the services and load balancers that use it and the status that it has by now.
 func (p *Plane) used(tx *store.Tx, n *trellis.Certificate) (*Certificate, error) {
 	services, err := tx.Marked(certificateUse(n.Key()))
 	if err != nil {
@@ -157,7 +157,14 @@ func (p *Plane) used(tx *store.Tx, n *trellis.Certificate) (*Certificate, error)
 		owner, id, _ := strings.Cut(key, "/")
 		out.UsedBy = append(out.UsedBy, trellis.LatticeARN(p.Region, owner, "service/"+id))
 	}
-	return out, nil
+	listeners, err := store.List[*trellis.LoadBalancerListener](tx, n.Account+"/")
+	for _, l := range listeners {
+		balancer := trellis.LoadBalancer{Meta: trellis.Meta{Account: l.Account, ID: l.LoadBalancerID()}}
+		if arn := balancer.ARN(p.Region); slices.Contains(l.CertificateARNs, n.ARN(p.Region)) && !slices.Contains(out.UsedBy, arn) {
+			out.UsedBy = append(out.UsedBy, arn)
+		}
+	}
+	return out, err
 }
 
 // DescribeCertificate returns a certificate of the caller's account.
@@ -190,18 +197,18 @@ func (p *Plane) certificateFor(ctx context.Context, c *authpolicy.Caller, arn, a
 	return n, err
 }
 
-// DeleteCertificate removes a certificate and its key, unless a service uses it.
+// DeleteCertificate removes a certificate and its key, unless a service or load balancer uses it.
 func (p *Plane) DeleteCertificate(ctx context.Context, c *authpolicy.Caller, arn string) (trellis.Revision, error) {
 	return p.commit(ctx, func(tx *store.Tx) error {
 		n, err := p.ownCertificate(tx, c, arn, "acm:DeleteCertificate", nil)
 		if err != nil {
 			return err
 		}
-		services, err := tx.Marked(certificateUse(n.Key()))
+		holders, err := p.used(tx, n)
 		if err != nil {
 			return err
 		}
-		if len(services) > 0 {
+		if len(holders.UsedBy) > 0 {
 			return acmError("ResourceInUseException", "Certificate %s in account %s is in use.", arn, n.Account)
 		}
 		tx.Delete(n)

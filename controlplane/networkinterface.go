@@ -9,7 +9,7 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// DescribedInterface is a network interface of an instance, a resource gateway or a VPC endpoint.
+// DescribedInterface is a network interface of an instance, a resource gateway, a VPC endpoint or a load balancer.
 type DescribedInterface struct {
 	trellis.NetworkInterface
 	Owner            *trellis.Meta     // of what has the interface
@@ -26,8 +26,8 @@ func (d DescribedInterface) PrivateDNSName(p *Plane) string {
 	return p.PrivateDNSName(&trellis.Instance{PrivateIP: d.IPv4})
 }
 
-// NetworkInterfaces is DescribeNetworkInterfaces. An instance that is not terminated has one interface; resource gateways
-// and VPC endpoints have one in each of their subnets.
+// NetworkInterfaces is DescribeNetworkInterfaces. An instance that is not terminated has one interface; resource gateways,
+// VPC endpoints and load balancers have one in each of their subnets.
 func (p *Plane) NetworkInterfaces(ctx context.Context, c EC2Call, q Query) ([]DescribedInterface, error) {
 	if err := c.allow("DescribeNetworkInterfaces", nil, "*"); err != nil {
 		return nil, err
@@ -112,6 +112,15 @@ func (p *Plane) interfaces(tx *store.Tx, account string) ([]DescribedInterface, 
 	for _, g := range gateways {
 		for _, n := range g.Interfaces {
 			add(DescribedInterface{NetworkInterface: n, Owner: &g.Meta, VPCID: g.VPCID, Type: "interface", Description: "VPC Lattice Resource Gateway " + g.ID}, g.SecurityGroupIDs)
+		}
+	}
+	balancers, err := store.List[*trellis.LoadBalancer](tx, account+"/")
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range balancers {
+		for _, n := range b.Interfaces {
+			add(DescribedInterface{NetworkInterface: n, Owner: &b.Meta, VPCID: b.VPCID, Type: "interface", Description: "ELB " + b.ID}, b.SecurityGroupIDs)
 		}
 	}
 	endpoints, err := store.List[*trellis.VPCEndpoint](tx, account+"/")

@@ -159,8 +159,8 @@ func (p *Plane) SecurityGroups(ctx context.Context, c EC2Call, q Query, names []
 	return groups, err
 }
 
-// DeleteSecurityGroup removes a group that nothing uses: no instance, no association of a VPC, no rule of
-// another group.
+// DeleteSecurityGroup removes a group that nothing uses: no instance, no load balancer, no association of a VPC, no rule
+// of another group.
 func (p *Plane) DeleteSecurityGroup(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
 	if err := c.allow("DeleteSecurityGroup", nil, p.ec2ARN(c, "security-group/"+id)); err != nil {
 		return 0, err
@@ -211,6 +211,13 @@ func groupInUse(tx *store.Tx, g *trellis.SecurityGroup) (bool, error) {
 		if other.ID != g.ID && slices.ContainsFunc(other.Rules, func(r trellis.SecurityGroupRule) bool { return r.GroupID == g.ID }) {
 			return true, nil
 		}
+	}
+	balancers, err := store.List[*trellis.LoadBalancer](tx, g.Account+"/")
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(balancers, func(b *trellis.LoadBalancer) bool { return slices.Contains(b.SecurityGroupIDs, g.ID) }) {
+		return true, nil
 	}
 	associations, err := tx.Marked(securityGroupUse(g.Key()))
 	return len(associations) > 0, err

@@ -17,7 +17,7 @@ type addresses struct {
 }
 
 // heldAddresses are the addresses that something holds in the subnets of an account, by subnet: instances, but not
-// terminated ones, resource gateways and VPC endpoints. A transaction that reads them and puts a holder is alone with it.
+// terminated ones, resource gateways, VPC endpoints and load balancers. A transaction that reads them and puts a holder is alone with it.
 func heldAddresses(tx *store.Tx, account string) (map[string]map[netip.Addr]bool, error) {
 	held := map[string]map[netip.Addr]bool{}
 	hold := func(subnet string, addrs ...netip.Addr) {
@@ -54,6 +54,15 @@ func heldAddresses(tx *store.Tx, account string) (map[string]map[netip.Addr]bool
 	}
 	for _, e := range endpoints {
 		for _, n := range e.Interfaces {
+			hold(n.SubnetID, n.IPv4, n.IPv6)
+		}
+	}
+	balancers, err := store.List[*trellis.LoadBalancer](tx, account+"/")
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range balancers {
+		for _, n := range b.Interfaces {
 			hold(n.SubnetID, n.IPv4, n.IPv6)
 		}
 	}
@@ -102,8 +111,14 @@ func (a *addresses) take(v6 bool) (netip.Addr, error) {
 	return a.take4("")
 }
 
-// newInterfaces makes an interface in each of some subnets of an account, with free addresses of a type.
+// newInterfaces is NewInterfaces without chosen addresses.
 func newInterfaces(tx *store.Tx, account string, subnets []*trellis.Subnet, t trellis.IPAddressType) ([]trellis.NetworkInterface, error) {
+	return NewInterfaces(tx, account, subnets, t, nil)
+}
+
+// NewInterfaces makes an interface in each of some subnets of an account, with free addresses of a type. chosen are IPv4
+// addresses that a client chose, by subnet.
+func NewInterfaces(tx *store.Tx, account string, subnets []*trellis.Subnet, t trellis.IPAddressType, chosen map[string]string) ([]trellis.NetworkInterface, error) {
 	held, err := heldAddresses(tx, account)
 	if err != nil {
 		return nil, err
@@ -113,7 +128,7 @@ func newInterfaces(tx *store.Tx, account string, subnets []*trellis.Subnet, t tr
 		n := trellis.NetworkInterface{ID: trellis.NewID("eni"), SubnetID: s.ID, MAC: newMAC()}
 		free := addressesOf(s, held[s.ID])
 		if t.Has(false) {
-			if n.IPv4, err = free.take(false); err != nil {
+			if n.IPv4, err = free.take4(chosen[s.ID]); err != nil {
 				return nil, err
 			}
 		}

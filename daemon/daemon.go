@@ -29,6 +29,7 @@ import (
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
+	"github.com/trellis-project/trellis/api/elbv2"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
@@ -40,6 +41,7 @@ import (
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/loadbalancer"
 	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/dataplane"
@@ -155,6 +157,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			ec2.New(d.plane),
 			eks.New(d.identity),
 			eksauth.New(d.identity),
+			elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
 			iam.New(d.identity),
 			logs.New(d.telemetry.Logs()),
 			organizations.New(d.identity),

@@ -15,6 +15,7 @@ import (
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
+	"github.com/trellis-project/trellis/api/elbv2"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
@@ -24,6 +25,7 @@ import (
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/loadbalancer"
 	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/identity"
@@ -67,6 +69,7 @@ func services(plane *controlplane.Plane, who *identity.Identity, events *telemet
 		ec2.New(plane),
 		eks.New(who),
 		eksauth.New(who),
+		elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
 		iam.New(who),
 		logs.New(events),
 		organizations.New(who),
