@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,7 +119,7 @@ func violations(t reflect.Type, tag tags, path string, above []reflect.Type) []v
 	if p := tag.Get(tag.prefix + "pattern"); p != "" {
 		for what, v := range map[string]string{"against the pattern": strings.Repeat("\u2603", max(int(tag.bound("len", 0, 1)), 3)),
 			"a line break behind": good.(string) + "\n", "a colon and a star inside": good.(string) + ":*:" + good.(string)} {
-			if !regexp.MustCompile("^(?:" + goPattern(p) + ")$").MatchString(v) {
+			if !fits(p, v) {
 				out = append(out, bad(what, v))
 			}
 		}

@@ -133,6 +133,19 @@ func goPattern(pattern string) string {
 	return manyTimes.ReplaceAllString(pattern, `{$1,}`)
 }
 
+// fits tells whether a pattern matches the whole of a text.
+func fits(pattern, text string) bool {
+	re := patterns[pattern]
+	if re == nil {
+		re = regexp.MustCompile("^(?:" + goPattern(pattern) + ")$")
+		patterns[pattern] = re
+	}
+	return re.MatchString(text)
+}
+
+// patterns are those that were compiled, by their texts in the model.
+var patterns = map[string]*regexp.Regexp{}
+
 // What Java spells otherwise than Go: code points, and repetitions of more than a thousand times.
 var (
 	codePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)

@@ -85,6 +85,12 @@ func start(t *testing.T, strict bool) (*whole, *controlplane.Plane) {
 		t.Fatal(err)
 	}
 	plane := controlplane.New(controlplane.Options{Store: shared, Region: region, Strict: strict, Log: log,
+		LogGroup: func(_ context.Context, account, arn string) error {
+			if a, err := trellis.ParseARN(arn); err != nil || a.Account != account {
+				return trellis.Denied("The log group %s does not belong to the account %s", arn, account)
+			}
+			return nil
+		},
 		LookupTXT: func(context.Context, string) ([]string, error) { return nil, nil }})
 	policy, err := authpolicy.Parse(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`, authpolicy.Identity)
 	if err != nil {
