@@ -20,12 +20,19 @@ var globalServices = []string{"iam", "organizations", "sts"}
 // and Version, or by the path, so that an unsigned request gets its error in the right form. nil when unknown.
 func (s *Server) serviceOf(r *wire.Request, a *sigv4.Authorization, signed bool) *served {
 	if signed {
-		return s.bySigner[a.Service]
+		return spoken(s.bySigner[a.Service], r)
+	}
+	if wire.IsCBOR(r.Header) {
+		for _, v := range s.services {
+			if v.Model.Protocol == wire.CBOR && strings.HasPrefix(r.Path, "/service/"+v.Model.TargetPrefix+"/") {
+				return v
+			}
+		}
 	}
 	if target := r.Header["X-Amz-Target"]; len(target) > 0 {
 		prefix, _, _ := strings.Cut(target[0], ".")
 		for _, v := range s.services {
-			if v.Model.TargetPrefix == prefix {
+			if v.Model.Protocol == wire.JSON && v.Model.TargetPrefix == prefix {
 				return v
 			}
 		}
@@ -50,6 +57,25 @@ func (s *Server) serviceOf(r *wire.Request, a *sigv4.Authorization, signed bool)
 		}
 	}
 	return nil
+}
+
+// spoken is the one of a service's protocols that a request is of; nil when there is no service. Without a sign of
+// another it is a query.
+func spoken(protocols []*served, r *wire.Request) *served {
+	if len(protocols) == 0 {
+		return nil
+	}
+	protocol := wire.Query
+	switch {
+	case wire.IsCBOR(r.Header):
+		protocol = wire.CBOR
+	case len(r.Header["X-Amz-Target"]) > 0:
+		protocol = wire.JSON
+	}
+	if i := slices.IndexFunc(protocols, func(v *served) bool { return v.Model.Protocol == protocol }); i >= 0 {
+		return protocols[i]
+	}
+	return protocols[0]
 }
 
 // authenticate verifies the request's signature and notes who called. Errors have the codes of the JSON

@@ -5,9 +5,19 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/trellis-project/trellis/api/wire"
 )
+
+// protocols names those of a service.
+func protocols(m *wire.Model) string {
+	var names []string
+	for _, v := range m.ByProtocol() {
+		names = append(names, string(v.Protocol))
+	}
+	return strings.Join(names, ", ")
+}
 
 // Compatibility returns the text of docs/compatibility.md: for each service how it is spoken to, and for each
 // operation of its table whether it is served. The tables are the only source.
@@ -26,7 +36,7 @@ func Compatibility(services []Service) []byte {
 				served++
 			}
 		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %d of %d |\n", s.Model.ServiceID, s.Model.SigningName, s.Model.Version, s.Model.Protocol, served, len(s.Operations))
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %d of %d |\n", s.Model.ServiceID, s.Model.SigningName, s.Model.Version, protocols(s.Model), served, len(s.Operations))
 	}
 	for _, s := range services {
 		fmt.Fprintf(&b, "\n## %s\n\n", s.Model.ServiceID)

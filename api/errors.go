@@ -102,13 +102,16 @@ func (v *served) translate(e *trellis.Error, op *wire.Operation) *trellis.Error 
 				t.Code = "InternalFailure"
 			}
 		case codeValidation:
-			t.Code = v.modelled(op, codeValidation, "InvalidInputException", "InvalidParameterException")
+			t.Code = v.modelled(op, codeValidation, "InvalidInputException", "InvalidParameterException", "InvalidParameterValueException")
 		case "InvalidClientTokenId":
 			t.Code = codeUnrecognized
 		}
 	}
 	if s := m.ErrorStatus(t.Code); s != 0 {
 		t.Status = s
+	}
+	if m.Protocol == wire.Query {
+		t.Code = m.QueryCode(t.Code)
 	}
 	if t.Status == 0 {
 		t.Status = http.StatusBadRequest
@@ -146,7 +149,7 @@ func (v *served) badInput(m *wire.Message, problems []wire.Problem) error {
 		return nil
 	}
 	malformed := slices.IndexFunc(problems, func(p wire.Problem) bool { return p.Kind == wire.Malformed })
-	if malformed >= 0 && v.Model.Protocol == wire.JSON {
+	if malformed >= 0 && (v.Model.Protocol == wire.JSON || v.Model.Protocol == wire.CBOR) {
 		return trellis.NewError(http.StatusBadRequest, codeSerialization, "%s", problems[malformed].Message)
 	}
 	if v.Model.Protocol == wire.Query {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/trellis-project/trellis/api"
+	"github.com/trellis-project/trellis/api/cloudwatch"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/vpclattice"
@@ -124,6 +125,43 @@ func FuzzQuery(f *testing.F) {
 			if got, _ := c.Decode(third, nil); !reflect.DeepEqual(got, second) {
 				t.Fatalf("%s: got %+v, want %+v", r.Body, got, second)
 			}
+		}
+	})
+}
+
+// FuzzCBOR decodes any bytes as a request to CloudWatch: no panic, and what was decoded without a problem survives being
+// written by a client and decoded again.
+func FuzzCBOR(f *testing.F) {
+	c, err := wire.NewCodec(cloudwatch.Model().Speaking(wire.CBOR))
+	if err != nil {
+		f.Fatal(err)
+	}
+	op, _ := c.Model.Operation("PutMetricData")
+	at, value, count := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), 1.5, "Count"
+	in := &cloudwatch.PutMetricDataInput{Namespace: "orders", MetricData: []cloudwatch.MetricDatum{{MetricName: "calls", Timestamp: &at, Value: &value, Unit: &count,
+		Dimensions: []cloudwatch.Dimension{{Name: "service", Value: "é"}}, Values: []float64{1, 2}, Counts: []float64{3, 4}}}}
+	f.Add(c.EncodeInput(op, in).Body)
+	f.Add([]byte("\xbf\x69Namespace\x7f\x61a\x61b\xff\xff"))                       // without lengths
+	f.Add([]byte("\xa1\x6aMetricData\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"))        // a list that is said to be long
+	f.Add([]byte(strings.Repeat("\x81", 100) + "\x00"))                            // deep
+	f.Add([]byte("\xa2\x69Namespace\x61a\x69Namespace\x61b"))                      // a key twice
+	f.Add([]byte("\xa1\x69StartTime\xc1\xfb\x7f\xf0\x00\x00\x00\x00\x00\x00"))     // infinite time
+	f.Add([]byte("\xa1\x69Namespace\xc2\x49\x01\x00\x00\x00\x00\x00\x00\x00\x00")) // a big number
+	f.Fuzz(func(t *testing.T, body []byte) {
+		m, err := c.Read(&wire.Request{Method: "POST", Path: "/service/GraniteServiceVersion20100801/operation/PutMetricData", Body: body})
+		if err != nil {
+			return
+		}
+		in, problems := c.Decode(m, nil)
+		if len(problems) > 0 {
+			return
+		}
+		again, err := c.Read(c.EncodeInput(m.Operation, in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, problems := c.Decode(again, nil); len(problems) > 0 || !reflect.DeepEqual(got, in) {
+			t.Fatalf("got %+v, want %+v, %v", got, in, problems)
 		}
 	})
 }

@@ -62,12 +62,12 @@ type Options struct {
 type Server struct {
 	options  Options
 	services []*served
-	bySigner map[string]*served
+	bySigner map[string][]*served // one for each protocol
 	tokens   *Tokens
 	slots    chan struct{} // one for each operation that is being served
 }
 
-// served is a service with its codec and table.
+// served is a service with its table, as it is spoken to by one protocol.
 type served struct {
 	Service
 	codec *wire.Codec
@@ -88,22 +88,25 @@ func NewServer(o Options) *Server {
 		o.TokenKey = make([]byte, 32)
 		_, _ = rand.Read(o.TokenKey) // never fails
 	}
-	s := &Server{options: o, bySigner: map[string]*served{}, tokens: NewTokens(o.TokenKey), slots: make(chan struct{}, maxCalls)}
+	s := &Server{options: o, bySigner: map[string][]*served{}, tokens: NewTokens(o.TokenKey), slots: make(chan struct{}, maxCalls)}
 	for _, service := range o.Services {
 		if err := service.Check(); err != nil {
 			panic(err)
 		}
-		codec, err := wire.NewCodec(service.Model)
-		if err != nil {
-			panic(err)
+		signer := service.Model.SigningName
+		for _, m := range service.Model.ByProtocol() {
+			codec, err := wire.NewCodec(m)
+			if err != nil {
+				panic(err)
+			}
+			v := &served{Service: Service{m, service.Operations}, codec: codec, rows: map[string]*Operation{}}
+			for i := range service.Operations {
+				v.rows[service.Operations[i].Name] = &service.Operations[i]
+				v.open = v.open || service.Operations[i].unsigned
+			}
+			s.services = append(s.services, v)
+			s.bySigner[signer] = append(s.bySigner[signer], v)
 		}
-		v := &served{Service: service, codec: codec, rows: map[string]*Operation{}}
-		for i := range service.Operations {
-			v.rows[service.Operations[i].Name] = &service.Operations[i]
-			v.open = v.open || service.Operations[i].unsigned
-		}
-		s.services = append(s.services, v)
-		s.bySigner[service.Model.SigningName] = v
 	}
 	return s
 }
@@ -308,7 +311,16 @@ func (x *exchange) refuse(ctx context.Context, err error) *wire.Response {
 		t.Message += " Encoded authorization failure message: " + seal(e.Denial)
 	}
 	x.audited.err = t
-	return service.codec.EncodeError(t, x.call.RequestID)
+	response := service.codec.EncodeError(t, x.call.RequestID)
+	if m := service.Model; m.QueryCompatible && m.Protocol != wire.Query {
+		byQuery := served{Service: Service{Model: m.Speaking(wire.Query)}}
+		fault := "Sender"
+		if t.Status >= 500 {
+			fault = "Receiver"
+		}
+		response.Header["X-Amzn-Query-Error"] = byQuery.translate(e, x.operation).Code + ";" + fault
+	}
+	return response
 }
 
 // health answers /healthz.

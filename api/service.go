@@ -114,7 +114,7 @@ func unserved(m *wire.Model, name string) *trellis.Error {
 	switch m.Protocol {
 	case wire.Query, wire.EC2:
 		e.Code = "InvalidAction"
-	case wire.JSON:
+	case wire.JSON, wire.CBOR:
 		e.Code = "UnknownOperationException"
 	}
 	return e

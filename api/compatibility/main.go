@@ -50,7 +50,7 @@ func main() {
 
 // document returns the text. The services are made of parts that have started nothing and are never called.
 func document() ([]byte, error) {
-	all := services(controlplane.New(controlplane.Options{}), new(identity.Identity), nil)
+	all := services(controlplane.New(controlplane.Options{}), new(identity.Identity), new(telemetry.Telemetry))
 	for _, s := range all {
 		if err := s.Check(); err != nil {
 			return nil, err
@@ -60,18 +60,18 @@ func document() ([]byte, error) {
 }
 
 // services are all that Trellis serves: what the document lists, and what the tests of this package hold to the models.
-func services(plane *controlplane.Plane, who *identity.Identity, events *telemetry.Logs) []api.Service {
+func services(plane *controlplane.Plane, who *identity.Identity, kept *telemetry.Telemetry) []api.Service {
 	companions := companion.Options{Store: plane.Store, Region: plane.Region, Strict: plane.Strict}
 	return []api.Service{
 		accessanalyzer.New(),
 		acm.New(plane),
-		cloudtrail.New(nil),
+		cloudtrail.New(kept.Trail()),
 		ec2.New(plane),
 		eks.New(who),
 		eksauth.New(who),
 		elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
 		iam.New(who),
-		logs.New(events),
+		logs.New(kept.Logs()),
 		organizations.New(who),
 		ram.New(plane),
 		rolesanywhere.New(who),

@@ -97,7 +97,7 @@ func start(t *testing.T, strict bool) (*whole, *controlplane.Plane) {
 		t.Fatal(err)
 	}
 	key := sigv4.NewKey(secret)
-	w := &whole{services: services(plane, who, tele.Logs()), http: &http.Client{Timeout: time.Minute}}
+	w := &whole{services: services(plane, who, tele), http: &http.Client{Timeout: time.Minute}}
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = api.HTTPServer(api.NewServer(api.Options{Services: w.services, Region: region, Log: log,
 		Callers: func(id, _ string) (*authpolicy.Caller, *sigv4.Key, error) {

@@ -20,14 +20,16 @@ type model struct {
 
 // metadata tells how a service is spoken to.
 type metadata struct {
-	APIVersion     string `json:"apiVersion"`
-	EndpointPrefix string `json:"endpointPrefix"`
-	JSONVersion    string `json:"jsonVersion"`
-	Protocol       string `json:"protocol"`
-	ServiceID      string `json:"serviceId"`
-	SigningName    string `json:"signingName"` // empty when it is the endpoint prefix
-	TargetPrefix   string `json:"targetPrefix"`
-	XMLNamespace   string `json:"xmlNamespace"`
+	APIVersion     string    `json:"apiVersion"`
+	EndpointPrefix string    `json:"endpointPrefix"`
+	JSONVersion    string    `json:"jsonVersion"`
+	Protocol       string    `json:"protocol"`
+	Protocols      []string  `json:"protocols"`
+	QueryCompat    *struct{} `json:"awsQueryCompatible"`
+	ServiceID      string    `json:"serviceId"`
+	SigningName    string    `json:"signingName"` // empty when it is the endpoint prefix
+	TargetPrefix   string    `json:"targetPrefix"`
+	XMLNamespace   string    `json:"xmlNamespace"`
 }
 
 // operation is one operation of a service.

@@ -52,7 +52,8 @@ type botocoreLine struct {
 // TestBotocore takes every listed operation through botocore, both ways: a request with every member set, as
 // botocore writes it, must be decoded to the same; an answer with every member set must be parsed to the same.
 func TestBotocore(t *testing.T) {
-	names := map[string]string{"vpclattice": "vpc-lattice"}
+	names := map[string]string{"tagging": "resourcegroupstaggingapi", "vpclattice": "vpc-lattice"}
+	protocols := map[wire.Protocol]string{wire.RESTJSON: "rest-json", wire.JSON: "json", wire.Query: "query", wire.EC2: "ec2", wire.CBOR: "smithy-rpc-v2-cbor"}
 	codecs := map[string]*wire.Codec{}
 	args := []string{filepath.Join("testdata", "exchange.py")}
 	operations := 0
@@ -61,6 +62,7 @@ func TestBotocore(t *testing.T) {
 		if n, ok := names[service]; ok {
 			service = n
 		}
+		service += "/" + protocols[m.Protocol]
 		codecs[service] = codec(t, m)
 		var list []string
 		for _, op := range m.Operations {

@@ -18,8 +18,12 @@ func (c *Codec) EncodeInput(op *Operation, in any) *Request {
 	switch c.Model.Protocol {
 	case RESTJSON:
 		c.encodeRESTInput(r, o, v)
+	case CBOR:
+		r.Path = "/service/" + c.Model.TargetPrefix + "/operation/" + op.Name
+		r.Header["Smithy-Protocol"], r.Header["Content-Type"] = []string{cborProtocol}, []string{"application/cbor"}
+		r.Body = writeCBOR(cborStructure(o.in, v, true, true))
 	case JSON:
-		r.Header["Content-Type"] = []string{"application/x-amz-json-1.1"}
+		r.Header["Content-Type"] = []string{c.jsonType()}
 		r.Header["X-Amz-Target"] = []string{c.Model.TargetPrefix + "." + op.Name}
 		w := &jsonWriter{time: unixTimestamp, client: true}
 		w.structure(o.in, v, true)
@@ -127,6 +131,12 @@ func (c *Codec) DecodeOutput(op *Operation, r *Response) (any, error) {
 		d.time = unixTimestamp
 		d.structure(o.out, any(tree), out.Elem(), "")
 		c.decodeRESTOutput(d, o, r, out.Elem())
+	case CBOR:
+		tree, err := readCBOR(r.Body)
+		if err != nil {
+			return nil, fmt.Errorf("output of %s: %w", op.Name, err)
+		}
+		d.structure(o.out, any(tree), out.Elem(), "")
 	default:
 		root, err := readXML(r.Body)
 		if err != nil {
@@ -168,7 +178,7 @@ func (c *Codec) plain(f *field, sh *shape, v reflect.Value) any {
 		for _, f := range sh.fields {
 			if fv := v.Field(f.index); !absent(f, fv, false) {
 				name := f.name
-				if c.Model.Protocol == RESTJSON || c.Model.Protocol == JSON {
+				if c.Model.Protocol == RESTJSON || c.Model.Protocol == JSON || c.Model.Protocol == CBOR {
 					name = f.wire
 				}
 				m[name] = c.plain(f, f.shape, fv)
@@ -211,6 +221,11 @@ func (c *Codec) DecodeError(r *Response) *trellis.Error {
 			e.Code, _, _ = strings.Cut(h, ":")
 		}
 		e.Code = e.Code[strings.LastIndexByte(e.Code, '#')+1:]
+	case CBOR:
+		if tree, err := readCBOR(r.Body); err == nil {
+			e.Code, _ = tree["__type"].(string)
+			e.Message, _ = tree["message"].(string)
+		}
 	default:
 		if root, err := readXML(r.Body); err == nil {
 			e.Code, e.Message = root.find("Code"), root.find("Message")

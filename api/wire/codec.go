@@ -101,6 +101,12 @@ func (c *Codec) Read(r *Request) (*Message, error) {
 			return m, &UnknownOperationError{name}
 		}
 		m.tree, err = readJSON(r.Body)
+	case CBOR:
+		name := operationOf(r.Path)
+		if m.compiled = c.operations[name]; m.compiled == nil {
+			return m, &UnknownOperationError{name}
+		}
+		m.tree, err = readCBOR(r.Body)
 	default:
 		form := string(r.Body)
 		if r.Method == "GET" || len(r.Body) == 0 {
@@ -151,7 +157,7 @@ func (c *Codec) Decode(m *Message, unchecked []string) (any, []Problem) {
 		d := &decoder{check: true, time: unixTimestamp, unchecked: unchecked}
 		c.bind(d, m, sh, in.Elem())
 		return in.Interface(), d.problems
-	case JSON:
+	case JSON, CBOR:
 		d := &decoder{check: true, time: unixTimestamp, unchecked: unchecked}
 		d.structure(sh, m.tree, in.Elem(), "")
 		return in.Interface(), d.problems
@@ -185,8 +191,11 @@ func (c *Codec) Encode(op *Operation, out any, requestID string) *Response {
 	switch c.Model.Protocol {
 	case RESTJSON:
 		c.encodeREST(r, o, v)
+	case CBOR:
+		cborHeader(r.Header)
+		r.Body = writeCBOR(cborStructure(o.out, v, true, false))
 	case JSON:
-		r.Header["Content-Type"] = "application/x-amz-json-1.1"
+		r.Header["Content-Type"] = c.jsonType()
 		w := &jsonWriter{time: unixTimestamp}
 		w.structure(o.out, v, true)
 		r.Body = w.out.Bytes()
@@ -217,6 +226,14 @@ func (c *Codec) Encode(op *Operation, out any, requestID string) *Response {
 	return r
 }
 
+// jsonType is the content type of awsJson.
+func (c *Codec) jsonType() string {
+	if c.Model.JSONVersion != "" {
+		return "application/x-amz-json-" + c.Model.JSONVersion
+	}
+	return "application/x-amz-json-1.1"
+}
+
 // namespace is the XML namespace of answers. EC2's ends with a slash on the wire.
 func (c *Codec) namespace() string {
 	if c.Model.Protocol == EC2 {
@@ -230,7 +247,10 @@ func (c *Codec) EncodeError(e *trellis.Error, requestID string) *Response {
 	r := &Response{Status: e.Status, Header: map[string]string{}}
 	switch c.Model.Protocol {
 	case RESTJSON, JSON:
-		encodeJSONError(r, c.Model.Protocol, e)
+		c.encodeJSONError(r, e)
+	case CBOR:
+		cborHeader(r.Header)
+		r.Body = writeCBOR(map[string]any{"__type": e.Code, "message": e.Message})
 	default:
 		r.Header["Content-Type"] = "text/xml;charset=UTF-8"
 		w := &xmlWriter{}

@@ -3,19 +3,25 @@ package wire_test
 import (
 	"testing"
 
+	"github.com/trellis-project/trellis/api/cloudtrail"
+	"github.com/trellis-project/trellis/api/cloudwatch"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/sts"
+	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/api/wire"
 )
 
-// models returns every model that is generated.
-func models() []*wire.Model {
-	return []*wire.Model{ec2.Model(), iam.Model(), logs.Model(), organizations.Model(), ram.Model(), sts.Model(), vpclattice.Model()}
+// models returns models of all protocols, those of one service for each that it is spoken to by.
+func models() (all []*wire.Model) {
+	for _, m := range []*wire.Model{cloudtrail.Model(), cloudwatch.Model(), ec2.Model(), iam.Model(), logs.Model(), organizations.Model(), ram.Model(), sts.Model(), tagging.Model(), vpclattice.Model()} {
+		all = append(all, m.ByProtocol()...)
+	}
+	return all
 }
 
 // codec compiles a model.

@@ -11,7 +11,7 @@ import (
 )
 
 // A tree is what every protocol's reader makes of bytes: nil, bool, string, json.Number, []any, or
-// map[string]any under wire names. Protocols that know only text (query, XML, headers) give strings for all scalars.
+// map[string]any under wire names; of CBOR also int64, uint64, float64, []byte and time.Time. Protocols that know only text (query, XML, headers) give strings for all scalars.
 
 // decoder fills structs from trees and collects what is bad.
 type decoder struct {
@@ -210,6 +210,13 @@ func (d *decoder) scalar(f *field, sh *shape, c *checks, tree any, v reflect.Val
 		}
 		v.Set(reflect.ValueOf(t))
 	case kindBlob:
+		if b, ok := tree.([]byte); ok { // CBOR has bytes as they are
+			v.SetBytes(b)
+			if d.check {
+				c.size(&d.problems, path, len(b))
+			}
+			return
+		}
 		b, err := base64.StdEncoding.DecodeString(s)
 		if !isText || err != nil {
 			d.problems.malformed(path, "base64")
@@ -231,6 +238,12 @@ func (d *decoder) number(tree any) string {
 		if d.text {
 			return n
 		}
+	case int64:
+		return strconv.FormatInt(n, 10)
+	case uint64:
+		return strconv.FormatUint(n, 10)
+	case float64:
+		return strconv.FormatFloat(n, 'f', -1, 64)
 	}
 	return ""
 }

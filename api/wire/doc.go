@@ -1,4 +1,5 @@
-// Package wire is the codec of AWS's protocols: restJson1, awsJson1.1, awsQuery and ec2Query.
+// Package wire is the codec of AWS's protocols: restJson1, awsJson 1.0 and 1.1, awsQuery, ec2Query and
+// rpcv2Cbor.
 //
 // It reads and writes Go structs whose tags tell names, places and constraints; api/generate writes those
 // structs. A server decodes requests and encodes answers with it, a client does the opposite, from the same

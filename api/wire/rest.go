@@ -125,10 +125,10 @@ type jsonFieldError struct {
 }
 
 // encodeJSONError writes an error: restJson names it in a header, awsJson in the body.
-func encodeJSONError(r *Response, p Protocol, e *trellis.Error) {
+func (c *Codec) encodeJSONError(r *Response, e *trellis.Error) {
 	b := jsonError{Message: e.Message, ResourceID: e.ResourceID, ResourceType: e.ResourceType, ServiceCode: e.ServiceCode, QuotaCode: e.QuotaCode}
-	if p == JSON {
-		r.Header["Content-Type"] = "application/x-amz-json-1.1"
+	if c.Model.Protocol == JSON {
+		r.Header["Content-Type"] = c.jsonType()
 		b.Type, b.Reason11 = e.Code, e.Reason
 	} else {
 		r.Header["Content-Type"] = "application/json"

@@ -27,6 +27,8 @@ func parseTime(format string, tree any) (time.Time, bool) {
 		text = t.String()
 	case string:
 		text = t
+	case time.Time: // CBOR has times of its own
+		return t.UTC().Round(time.Millisecond), math.Abs(float64(t.Unix())) < 1e12
 	default:
 		return time.Time{}, false
 	}

@@ -2,7 +2,7 @@
 
 First it prints a line of JSON for every listed operation: a request with every member set, as botocore
 serializes it. Then it reads lines that are answers and prints what botocore's parser makes of each.
-Arguments: SERVICE=Operation,Operation...
+Arguments: SERVICE/PROTOCOL=Operation,Operation...
 """
 
 import base64
@@ -13,6 +13,7 @@ import sys
 import botocore.awsrequest
 import botocore.config
 import botocore.parsers
+import botocore.serialize
 import botocore.session
 
 DEPTH = 7
@@ -73,14 +74,16 @@ def main():
     clients = {}
     for argument in sys.argv[1:]:
         service, names = argument.split("=")
-        client = session.create_client(service, region_name="eu-west-1", endpoint_url="http://localhost",
+        protocol = service.split("/")[1]
+        client = session.create_client(service.split("/")[0], region_name="eu-west-1", endpoint_url="http://localhost",
                                        aws_access_key_id="a", aws_secret_access_key="b",
                                        config=botocore.config.Config(parameter_validation=False))
         clients[service] = client
+        serializer = botocore.serialize.create_serializer(protocol, False)
         for name in names.split(","):
             model = client.meta.service_model.operation_model(name)
             params = fill(model.input_shape) if model.input_shape else {}
-            wire = client._serializer.serialize_to_request(params, model)
+            wire = serializer.serialize_to_request(params, model)
             prepared = botocore.awsrequest.AWSRequest(
                 method=wire["method"], url="http://localhost" + wire["url_path"], data=wire["body"],
                 headers=wire["headers"], params=wire["query_string"]).prepare()
@@ -95,7 +98,7 @@ def main():
     for line in sys.stdin:
         answer = json.loads(line)
         model = clients[answer["service"]].meta.service_model
-        parser = botocore.parsers.create_parser(model.resolved_protocol)
+        parser = botocore.parsers.create_parser(answer["service"].split("/")[1])
         shape = model.operation_model(answer["operation"]).output_shape
         parsed = parser.parse({"status_code": answer["status"], "headers": answer["headers"],
                                "body": base64.b64decode(answer["body"] or "")}, shape)

@@ -1,0 +1,2 @@
+// Package cloudwatch serves CloudWatch on the wire.
+package cloudwatch

@@ -1,0 +1,2 @@
+// Package tagging serves the Resource Groups Tagging API on the wire.
+package tagging
