@@ -48,6 +48,7 @@ const (
 	KindResourceConfiguration       Kind = "resourceconfiguration"
 	KindResourceEndpointAssociation Kind = "resourceendpointassociation"
 	KindResourceGateway             Kind = "resourcegateway"
+	KindResourcePolicy              Kind = "resourcepolicy"
 	KindResourceShare               Kind = "resourceshare"
 	KindRevocationList              Kind = "revocationlist"
 	KindRole                        Kind = "role"
@@ -116,6 +117,7 @@ var makers = map[Kind]func() Noun{
 	KindResourceConfiguration:       func() Noun { return new(ResourceConfiguration) },
 	KindResourceEndpointAssociation: func() Noun { return new(ResourceEndpointAssociation) },
 	KindResourceGateway:             func() Noun { return new(ResourceGateway) },
+	KindResourcePolicy:              func() Noun { return new(ResourcePolicy) },
 	KindResourceShare:               func() Noun { return new(ResourceShare) },
 	KindRevocationList:              func() Noun { return new(RevocationList) },
 	KindRole:                        func() Noun { return new(Role) },

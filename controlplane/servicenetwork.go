@@ -132,10 +132,11 @@ func (p *Plane) DeleteServiceNetwork(ctx context.Context, c *authpolicy.Caller, 
 	})
 }
 
-// dropGuards removes the auth policy and the access log subscriptions of a service, network or resource configuration, and takes it from
+// dropGuards removes the policies and the access log subscriptions of a service, network or resource configuration, and takes it from
 // the shares of its owner.
 func (p *Plane) dropGuards(tx *store.Tx, resource trellis.Ref) error {
 	tx.Delete(&trellis.AuthPolicy{Resource: resource})
+	tx.Delete(&trellis.ResourcePolicy{Resource: resource})
 	marked, err := tx.Marked(subscriptions(resource.Key()))
 	if err != nil {
 		return err

@@ -13,7 +13,8 @@ import (
 type membership struct {
 	account string
 	org     string   // o-…, "" outside of an organization
-	units   []string // ids of the organizational units above it
+	units   []string // ids of the organizational units above it, the nearest first
+	root    string   // r-…
 }
 
 // maxUnitDepth bounds the walk from an account to the root (AWS Organizations quotas: five levels).
@@ -30,18 +31,30 @@ func memberOf(tx *store.Tx, id string) (membership, error) {
 		return m, err
 	}
 	m.org = a.OrgID
-	for parent := a.ParentID; strings.HasPrefix(parent, "ou-") && len(m.units) < maxUnitDepth; {
-		m.units = append(m.units, parent)
-		u, err := store.Get[*trellis.OrganizationalUnit](tx, a.OrgID+"/"+parent)
+	for m.root = a.ParentID; strings.HasPrefix(m.root, "ou-") && len(m.units) < maxUnitDepth; {
+		m.units = append(m.units, m.root)
+		u, err := store.Get[*trellis.OrganizationalUnit](tx, a.OrgID+"/"+m.root)
 		if errors.Is(err, trellis.ErrNotExist) {
 			break
 		}
 		if err != nil {
 			return m, err
 		}
-		parent = u.ParentID
+		m.root = u.ParentID
 	}
 	return m, nil
+}
+
+// path is the value of aws:PrincipalOrgPaths, o-…/r-…/ou-…/; empty outside of an organization.
+func (m membership) path() string {
+	if m.org == "" {
+		return ""
+	}
+	path := m.org + "/" + m.root + "/"
+	for _, unit := range slices.Backward(m.units) {
+		path += unit + "/"
+	}
+	return path
 }
 
 // organizationPrincipal takes the ARN of an organization or organizational unit apart:
@@ -86,7 +99,7 @@ func shareReaches(tx *store.Tx, s *trellis.ResourceShare, m membership) (bool, e
 	return slices.ContainsFunc(s.Principals, func(sp trellis.SharePrincipal) bool { return reaches(sp, owner, m) }), nil
 }
 
-// SharedWith tells whether a share of its owner lets an account do an action, for example
+// SharedWith tells whether a share or a resource policy of its owner lets an account do an action, for example
 // "vpc-lattice:GetServiceNetwork", with the resource of an ARN. Nothing is shared with the owner, and when
 // the store fails nothing is shared with anybody.
 func (p *Plane) SharedWith(tx *store.Tx, account, arn, action string) bool {
@@ -98,27 +111,30 @@ func (p *Plane) SharedWith(tx *store.Tx, account, arn, action string) bool {
 	if err != nil {
 		return false
 	}
+	policy, err := store.Get[*trellis.ResourcePolicy](tx, a.Account+"/"+trellis.LastPart(arn))
+	if err != nil && !errors.Is(err, trellis.ErrNotExist) {
+		return false
+	}
 	typ := ShareResourceType(arn)
-	var m *membership
+	shares = slices.DeleteFunc(shares, func(s *trellis.ResourceShare) bool {
+		return !slices.Contains(s.Resources, arn) || !permits(s.Permissions, typ, action)
+	})
+	if len(shares) == 0 && policy == nil {
+		return false
+	}
+	m, err := memberOf(tx, account)
+	if err != nil {
+		return false
+	}
 	for _, s := range shares {
-		if !slices.Contains(s.Resources, arn) || !permits(s.Permissions, typ, action) {
-			continue
-		}
-		if m == nil {
-			found, err := memberOf(tx, account)
-			if err != nil {
-				return false
-			}
-			m = &found
-		}
-		if ok, err := shareReaches(tx, s, *m); err == nil && ok {
+		if ok, err := shareReaches(tx, s, m); err == nil && ok {
 			return true
 		}
 	}
-	return false
+	return policy != nil && p.allows(policy, m, arn, action)
 }
 
-// SharedResources lists the ARNs that shares of others let an account see, of one type such as
+// SharedResources lists the ARNs that shares and resource policies of others let an account see, of one type such as
 // ShareServiceNetwork, or of every type when it is empty. They are sorted, and each is there once.
 func (p *Plane) SharedResources(tx *store.Tx, account, resourceType string) ([]string, error) {
 	m, err := memberOf(tx, account)
@@ -139,6 +155,16 @@ func (p *Plane) SharedResources(tx *store.Tx, account, resourceType string) ([]s
 			if ok && (resourceType == "" || ShareResourceType(arn) == resourceType) {
 				out = append(out, arn)
 			}
+		}
+	}
+	policies, err := store.List[*trellis.ResourcePolicy](tx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, policy := range policies {
+		g := guarded{Ref: policy.Resource}
+		if arn := g.arn(p.Region); (resourceType == "" || ShareResourceType(arn) == resourceType) && p.allows(policy, m, arn, g.kind().describe) {
+			out = append(out, arn)
 		}
 	}
 	slices.Sort(out)

@@ -29,9 +29,9 @@ var (
 	vpcKinds         = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
 		trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
 		trellis.KindResourceAssociation, trellis.KindVPCEndpoint, trellis.KindEndpointAddress}
-	// silentKinds change nothing that listens on this node: what was seen of targets comes from here, shares matter to
+	// silentKinds change nothing that listens on this node: what was seen of targets comes from here, shares and resource policies matter to
 	// the control plane alone, and the others to what is done with a request that has come.
-	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindRule, trellis.KindAuthPolicy,
+	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindResourcePolicy, trellis.KindRule, trellis.KindAuthPolicy,
 		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription, trellis.KindCertificate, trellis.KindAuthority,
 		trellis.KindDomainVerification, trellis.KindResourceEndpointAssociation, trellis.KindCluster, trellis.KindPodIdentityAssociation,
 		trellis.KindInstanceProfile, trellis.KindOIDCProvider, trellis.KindHandshake, trellis.KindAnywhereSubject}

@@ -38,7 +38,7 @@ func TestRefusals(t *testing.T) {
 		{"every bad field, the other", "vpc-lattice", "CreateService", map[string]any{"name": "A", "authType": "MAYBE"}, "ValidationException", "name"},
 		{"not IAM JSON", "vpc-lattice", "PutAuthPolicy", map[string]any{"resourceIdentifier": s.id, "policy": `{"Statement":[{"Effect":"Perhaps"}]}`}, "ValidationException", ""},
 		{"unknown operator", "vpc-lattice", "PutAuthPolicy", map[string]any{"resourceIdentifier": s.id, "policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEqual":{"aws:PrincipalOrgID":"o-1"}}}]}`}, "ValidationException", "StringEqual"},
-		{"not served", "vpc-lattice", "GetResourcePolicy", map[string]any{"resourceArn": "arn:aws:vpc-lattice:eu-west-1:111122223333:service/svc-0123456789abcdef0"}, "ValidationException", "not served"},
+		{"not served", "acm", "CreateAcmeEndpoint", nil, "UnknownOperationException", "not served"},
 		{"unknown VPC", "ec2", "DescribeVpcs", map[string]any{"VpcIds": []any{"vpc-00000000000000000"}}, "InvalidVpcID.NotFound", ""},
 		{"unknown role", "iam", "GetRole", map[string]any{"RoleName": "nobody"}, "NoSuchEntity", ""},
 		{"group in use", "vpc-lattice", "DeleteTargetGroup", map[string]any{"targetGroupIdentifier": s.group}, "ConflictException", ""},
