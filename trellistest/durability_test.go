@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -15,59 +14,15 @@ import (
 	"github.com/trellis-project/trellis/daemon"
 )
 
-// TestKill kills Trellis while many clients create, starts it again, and finds everything that was
-// acknowledged: nouns, networks in the kernel, and traffic.
+// TestKill kills Trellis and starts it again, and finds what is in the kernel as it was: networks, what runs in instances,
+// and traffic. What the store must survive is TestKills.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	tr := StartProcess(t)
 	makeRole(t, &tr.Trellis, "", "caller")
 	s := makeService(t, &tr.Trellis)
-	const writers = 4
-	acknowledged := make([][]string, writers)
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			c, err := tr.Accounts.Client(t.Context(), "")
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			for i := 0; ; i++ {
-				name := fmt.Sprintf("w%d-n%d", w, i)
-				if _, err := c.Call(t.Context(), "vpc-lattice", "CreateServiceNetwork", map[string]any{"name": name}); err != nil {
-					return
-				}
-				acknowledged[w] = append(acknowledged[w], name)
-				if w == 0 && i == 20 {
-					tr.Kill()
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
+	tr.Kill()
 	tr.Restart(t)
-	seen := map[string]int{}
-	for token := any(nil); ; {
-		in := map[string]any{}
-		if token != nil {
-			in["nextToken"] = token
-		}
-		page := tr.Call(t, "", "vpc-lattice", "ListServiceNetworks", in)
-		for _, item := range page["items"].([]any) {
-			seen[item.(map[string]any)["name"].(string)]++
-		}
-		if token = page["nextToken"]; token == nil {
-			break
-		}
-	}
-	for _, names := range acknowledged {
-		for _, name := range names {
-			if seen[name] != 1 {
-				t.Errorf("acknowledged service network %s is there %d times", name, seen[name])
-			}
-		}
-	}
 	tr.Run(t, s.targets.instances[0], Program(t), "echo", "--listen", ":8081", "--name", "again") // the instance is usable
 	s.expect(t, &tr.Trellis, "200", "orders")
 }
