@@ -54,14 +54,25 @@ func (e *etcdError) Error() string { return e.err.Error() }
 // Unwrap makes it findable as ErrUnavailable.
 func (e *etcdError) Unwrap() []error { return []error{ErrUnavailable, e.err} }
 
-// get asks etcd at the transaction's revision. The first read is linearizable and chooses the revision.
+// get asks etcd at the transaction's revision. The first read is linearizable and chooses the revision; any member that
+// has come so far answers the others. One that has not, waits until it has.
 func (tx *Tx) get(key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	if tx.rev != 0 {
-		opts = append(opts, clientv3.WithRev(tx.rev), clientv3.WithSerializable())
+		opts = append(opts, clientv3.WithRev(tx.rev))
 	}
-	resp, err := call(tx.ctx, tx.s, func(ctx context.Context, c *clientv3.Client) (*clientv3.GetResponse, error) {
-		return c.Get(ctx, key, opts...)
-	})
+	ask := func(opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+		return call(tx.ctx, tx.s, func(ctx context.Context, c *clientv3.Client) (*clientv3.GetResponse, error) {
+			return c.Get(ctx, key, opts...)
+		})
+	}
+	var resp *clientv3.GetResponse
+	err := error(rpctypes.ErrFutureRev)
+	if tx.rev != 0 {
+		resp, err = ask(append(slices.Clone(opts), clientv3.WithSerializable())...)
+	}
+	if errors.Is(err, rpctypes.ErrFutureRev) {
+		resp, err = ask(opts...)
+	}
 	if err != nil {
 		if errors.Is(err, rpctypes.ErrCompacted) {
 			tx.stale = true

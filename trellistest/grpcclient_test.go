@@ -287,6 +287,8 @@ func playRole(role string, args []string) error {
 			os.Exit(code)
 		}
 		return fmt.Errorf("aws: %w", err)
+	case "etcd":
+		return runMember(args[0], args[1], args[2], args[3])
 	case "target":
 		return serveGRPC(args[0], args[1])
 	case "web":
