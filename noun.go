@@ -30,6 +30,8 @@ const (
 	KindHandshake                   Kind = "handshake"
 	KindInstance                    Kind = "instance"
 	KindInstanceProfile             Kind = "instanceprofile"
+	KindKey                         Kind = "key"
+	KindKeyAlias                    Kind = "keyalias"
 	KindListener                    Kind = "listener"
 	KindLoadBalancer                Kind = "loadbalancer"
 	KindLoadBalancerListener        Kind = "loadbalancerlistener"
@@ -99,6 +101,8 @@ var makers = map[Kind]func() Noun{
 	KindHandshake:                   func() Noun { return new(Handshake) },
 	KindInstance:                    func() Noun { return new(Instance) },
 	KindInstanceProfile:             func() Noun { return new(InstanceProfile) },
+	KindKey:                         func() Noun { return new(Key) },
+	KindKeyAlias:                    func() Noun { return new(KeyAlias) },
 	KindListener:                    func() Noun { return new(Listener) },
 	KindLoadBalancer:                func() Noun { return new(LoadBalancer) },
 	KindLoadBalancerListener:        func() Noun { return new(LoadBalancerListener) },

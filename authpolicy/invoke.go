@@ -156,7 +156,7 @@ func Invoke(r *Request, network, service Layer) Decision {
 
 // Access decides about a request for a resource that has a policy of its own, by IAM's general rules (IAM user guide,
 // reference_policies_evaluation-logic): in the owner's account the resource's policy or the caller's allow, but of a
-// role's trust policy, which must allow; from another account both must. A grant to a user or a session itself is not
+// role's trust policy and a key's, which must allow; from another account both must. A grant to a user or a session itself is not
 // bounded by what the caller's own policies leave out, one to a role only by its boundary and session policies. Callers
 // without an account (services, web identities, nobody) have the resource's policy alone.
 func Access(r *Request, policy *Policy, owner string) Decision {
@@ -193,7 +193,7 @@ func (p *Policy) grants(r *Request, owner string) (g granting) {
 	switch {
 	case same && g.effect == Allow:
 		g.to = p.granted(r)
-	case same && g.effect == ImplicitDeny && (p == nil || p.kind != Trust):
+	case same && g.effect == ImplicitDeny && (p == nil || p.kind != Trust && p.kind != Key):
 		g.effect = Allow
 	}
 	return g

@@ -178,7 +178,7 @@ func (p *parser) complete(s *Statement, n *node) {
 		p.keep(n.missing("Action", "MISSING_ACTION", "is missing"))
 	}
 	switch p.kind {
-	case Resource, Trust, ResourceControl:
+	case Resource, Trust, ResourceControl, Key:
 		if !principal {
 			p.keep(n.missing("Principal", "MISSING_PRINCIPAL", "is missing"))
 		}

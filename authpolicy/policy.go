@@ -11,6 +11,7 @@ const (
 	Session                           // given to AssumeRole: as Identity
 	ServiceControl                    // of an organization, what its accounts may do: no Principal
 	ResourceControl                   // of an organization, what may be done with what its accounts own: Principal is *
+	Key                               // of a key of KMS, who may use it: Principal required; nobody may whom it does not name
 )
 
 // Effect is the answer of one policy.

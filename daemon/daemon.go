@@ -31,6 +31,7 @@ import (
 	"github.com/trellis-project/trellis/api/eksauth"
 	"github.com/trellis-project/trellis/api/elbv2"
 	"github.com/trellis-project/trellis/api/iam"
+	"github.com/trellis-project/trellis/api/kms"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
@@ -41,6 +42,7 @@ import (
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
 	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
@@ -159,6 +161,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			eksauth.New(d.identity),
 			elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
 			iam.New(d.identity),
+			kms.New(key.New(companions)),
 			logs.New(d.telemetry.Logs()),
 			organizations.New(d.identity),
 			ram.New(d.plane),

@@ -17,6 +17,7 @@ import (
 	"github.com/trellis-project/trellis/api/eksauth"
 	"github.com/trellis-project/trellis/api/elbv2"
 	"github.com/trellis-project/trellis/api/iam"
+	"github.com/trellis-project/trellis/api/kms"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
@@ -25,6 +26,7 @@ import (
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
 	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
@@ -72,6 +74,7 @@ func services(plane *controlplane.Plane, who *identity.Identity, kept *telemetry
 		elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
 		iam.New(who),
 		logs.New(kept.Logs()),
+		kms.New(key.New(companions)),
 		organizations.New(who),
 		ram.New(plane),
 		rolesanywhere.New(who),
