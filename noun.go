@@ -28,6 +28,7 @@ const (
 	KindFunctionAlias               Kind = "functionalias"
 	KindGroup                       Kind = "group"
 	KindHandshake                   Kind = "handshake"
+	KindHostedZone                  Kind = "hostedzone"
 	KindInstance                    Kind = "instance"
 	KindInstanceProfile             Kind = "instanceprofile"
 	KindKey                         Kind = "key"
@@ -46,6 +47,7 @@ const (
 	KindPodIdentityAssociation      Kind = "podidentityassociation"
 	KindPrefixList                  Kind = "prefixlist"
 	KindPublishedVersion            Kind = "publishedversion"
+	KindRecordSet                   Kind = "recordset"
 	KindResourceAssociation         Kind = "resourceassociation"
 	KindResourceConfiguration       Kind = "resourceconfiguration"
 	KindResourceEndpointAssociation Kind = "resourceendpointassociation"
@@ -99,6 +101,7 @@ var makers = map[Kind]func() Noun{
 	KindFunctionAlias:               func() Noun { return new(FunctionAlias) },
 	KindGroup:                       func() Noun { return new(Group) },
 	KindHandshake:                   func() Noun { return new(Handshake) },
+	KindHostedZone:                  func() Noun { return new(HostedZone) },
 	KindInstance:                    func() Noun { return new(Instance) },
 	KindInstanceProfile:             func() Noun { return new(InstanceProfile) },
 	KindKey:                         func() Noun { return new(Key) },
@@ -117,6 +120,7 @@ var makers = map[Kind]func() Noun{
 	KindPodIdentityAssociation:      func() Noun { return new(PodIdentityAssociation) },
 	KindPrefixList:                  func() Noun { return new(PrefixList) },
 	KindPublishedVersion:            func() Noun { return new(PublishedVersion) },
+	KindRecordSet:                   func() Noun { return new(RecordSet) },
 	KindResourceAssociation:         func() Noun { return new(ResourceAssociation) },
 	KindResourceConfiguration:       func() Noun { return new(ResourceConfiguration) },
 	KindResourceEndpointAssociation: func() Noun { return new(ResourceEndpointAssociation) },

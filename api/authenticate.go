@@ -14,7 +14,7 @@ import (
 )
 
 // globalServices are those whose scope may name any region: AWS's clients sign them for us-east-1.
-var globalServices = []string{"iam", "organizations", "sts"}
+var globalServices = []string{"iam", "organizations", "route53", "sts"}
 
 // serviceOf tells which service a request is for: by the credential scope, or else by X-Amz-Target, by Action
 // and Version, or by the path, so that an unsigned request gets its error in the right form. nil when unknown.
@@ -50,7 +50,7 @@ func (s *Server) serviceOf(r *wire.Request, a *sigv4.Authorization, signed bool)
 		}
 	}
 	for _, v := range s.services {
-		if v.Model.Protocol == wire.RESTJSON {
+		if v.Model.Protocol == wire.RESTJSON || v.Model.Protocol == wire.RESTXML {
 			if _, err := v.codec.Read(&wire.Request{Method: r.Method, Path: r.Path}); err == nil {
 				return v
 			}

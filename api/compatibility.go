@@ -27,7 +27,7 @@ func Compatibility(services []Service) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Compatibility\n\nThis file is printed from the tables of operations by `make generate`.\n\n" +
 		"An operation that is known but not served answers a modelled error: `ValidationException` with the reason\n" +
-		"`unknownOperation` (restJson), `UnknownOperationException` (awsJson) or `InvalidAction` (the query protocols).\n\n" +
+		"`unknownOperation` (restJson), `UnknownOperationException` (awsJson) or `InvalidAction` (the others).\n\n" +
 		"| service | signing name | version | protocol | served |\n|---|---|---|---|---|\n")
 	for _, s := range services {
 		served := 0
@@ -40,7 +40,8 @@ func Compatibility(services []Service) []byte {
 	}
 	for _, s := range services {
 		fmt.Fprintf(&b, "\n## %s\n\n", s.Model.ServiceID)
-		if s.Model.Protocol == wire.RESTJSON {
+		rest := s.Model.Protocol == wire.RESTJSON || s.Model.Protocol == wire.RESTXML
+		if rest {
 			b.WriteString("| operation | served | request | status |\n|---|---|---|---|\n")
 		} else {
 			b.WriteString("| operation | served |\n|---|---|\n")
@@ -51,7 +52,7 @@ func Compatibility(services []Service) []byte {
 			if !o.Served {
 				served = "no"
 			}
-			if s.Model.Protocol == wire.RESTJSON {
+			if rest {
 				fmt.Fprintf(&b, "| %s | %s | `%s %s` | %d |\n", o.Name, served, m.Method, m.Path, m.Status)
 			} else {
 				fmt.Fprintf(&b, "| %s | %s |\n", o.Name, served)

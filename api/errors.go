@@ -68,6 +68,26 @@ var ec2Forms = map[string]form{
 	"InvalidClientTokenId": {"AuthFailure", 401, "AWS was not able to validate the provided access credentials"},
 }
 
+// route53Forms are the common errors of Route 53, where they differ from those of the query protocols (Route 53 API
+// reference, common errors).
+var route53Forms = map[string]form{
+	codeSerialization: {"MalformedInput", 400, "Unexpected complex element termination"},
+	codeValidation:    {"InvalidInput", 400, ""},
+}
+
+// forms are the common errors of the service in its words, nil when it has those of the JSON protocols.
+func (v *served) forms() []map[string]form {
+	switch {
+	case v.Model.Protocol == wire.EC2:
+		return []map[string]form{ec2Forms}
+	case v.Model.Protocol == wire.Query:
+		return []map[string]form{queryForms}
+	case v.Model.Protocol == wire.RESTXML:
+		return []map[string]form{route53Forms, queryForms}
+	}
+	return nil
+}
+
 // translate gives an error the code, status and text that the service's protocol has for it. The error itself
 // is left as it is.
 // op is the operation, nil while it is not known.
@@ -75,16 +95,18 @@ func (v *served) translate(e *trellis.Error, op *wire.Operation) *trellis.Error 
 	t := *e
 	m := v.Model
 	switch m.Protocol {
-	case wire.Query, wire.EC2:
-		forms := queryForms
-		if m.Protocol == wire.EC2 {
-			forms = ec2Forms
-		}
+	case wire.Query, wire.EC2, wire.RESTXML:
 		code := e.Code
 		if m.Protocol == wire.EC2 && code == codeInvalidSignature && strings.HasPrefix(e.Message, "Signature expired") {
 			code = codeExpiredToken // EC2 has one code for all that came too late, which clients set their clocks by
 		}
-		f, common := forms[code]
+		var f form
+		common := false
+		for _, forms := range v.forms() {
+			if f, common = forms[code]; common {
+				break
+			}
+		}
 		if common && (op == nil || m.ErrorStatus(e.Code) == 0) { // before the operation is known, it is about the signature
 			t.Code, t.Status = f.code, f.status
 			if f.message != "" {
@@ -152,7 +174,7 @@ func (v *served) badInput(m *wire.Message, problems []wire.Problem) error {
 	if malformed >= 0 && (v.Model.Protocol == wire.JSON || v.Model.Protocol == wire.CBOR) {
 		return trellis.NewError(http.StatusBadRequest, codeSerialization, "%s", problems[malformed].Message)
 	}
-	if v.Model.Protocol == wire.Query {
+	if v.Model.Protocol == wire.Query || v.Model.Protocol == wire.RESTXML {
 		lowerPaths(problems)
 	}
 	fields := make([]trellis.FieldError, len(problems))
@@ -166,7 +188,7 @@ func (v *served) badInput(m *wire.Message, problems []wire.Problem) error {
 	return e
 }
 
-// lowerPaths gives the paths of problems the form that the services of awsQuery have in errors: UserName is
+// lowerPaths gives the paths of problems the form that the services of awsQuery and restXml have in errors: UserName is
 // userName there.
 func lowerPaths(problems []wire.Problem) {
 	for i := range problems {

@@ -112,7 +112,7 @@ func unserved(m *wire.Model, name string) *trellis.Error {
 	e := trellis.InvalidOther("%s is not served by Trellis", name)
 	e.Reason = "unknownOperation"
 	switch m.Protocol {
-	case wire.Query, wire.EC2:
+	case wire.Query, wire.EC2, wire.RESTXML:
 		e.Code = "InvalidAction"
 	case wire.JSON, wire.CBOR:
 		e.Code = "UnknownOperationException"

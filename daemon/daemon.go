@@ -36,12 +36,14 @@ import (
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/rolesanywhere"
+	"github.com/trellis-project/trellis/api/route53"
 	"github.com/trellis-project/trellis/api/servicequotas"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/hostedzone"
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
 	"github.com/trellis-project/trellis/companion/quota"
@@ -166,6 +168,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			organizations.New(d.identity),
 			ram.New(d.plane),
 			rolesanywhere.New(d.identity),
+			route53.New(hostedzone.New(companions)),
 			servicequotas.New(quota.New(companions)),
 			sts.New(d.identity),
 			vpclattice.New(d.plane),

@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/routing"
 )
 
 const (
@@ -51,8 +52,26 @@ func (s *Server) read(b []byte) (q, r *dns.Msg) {
 	return q, nil
 }
 
-// local answers from the Table and the static names, or returns nil when another server has to be asked.
-func (s *Server) local(vpcID string, q *dns.Msg) *dns.Msg {
+// local answers from the Table and the static names, or returns nil when another server has to be asked. rest is not
+// empty when that server is to be asked for the end of the answer: what a CNAME or an alias leads to. Generated names and
+// static ones come first, then the VPC's hosted zones, then custom names; a zone says "no" last, so that a custom name
+// that is in a zone without being there answers.
+func (s *Server) local(vpcID string, q *dns.Msg) (r *dns.Msg, rest string) {
+	t, name := s.table(), strings.ToLower(q.Question[0].Name)
+	if _, static := s.static[name]; static || t == nil || managedZone(name) != "" {
+		return s.known(t, vpcID, q), ""
+	}
+	if r, rest = s.zoned(t, vpcID, q, false); r != nil {
+		return r, rest
+	}
+	if r = s.known(t, vpcID, q); r != nil {
+		return r, ""
+	}
+	return s.zoned(t, vpcID, q, true)
+}
+
+// known answers names that are Trellis' own: static, generated and custom ones.
+func (s *Server) known(t *routing.Table, vpcID string, q *dns.Msg) *dns.Msg {
 	name := strings.ToLower(q.Question[0].Name)
 	if a, ok := s.static[name]; ok {
 		if a.Is4() {
@@ -61,7 +80,7 @@ func (s *Server) local(vpcID string, q *dns.Msg) *dns.Msg {
 		return addresses(q, ttl, parent(name), netip.Addr{}, a)
 	}
 	zone := managedZone(name)
-	if t := s.table(); t != nil {
+	if t != nil {
 		if v4, v6, ok := t.Resolve(vpcID, strings.TrimSuffix(name, ".")); ok {
 			seconds := uint32(ttl)
 			if v4 == nowhere {

@@ -18,7 +18,9 @@ func (s *Server) LookUp(ctx context.Context, vpcID, name string) (addrs []netip.
 		q := new(dns.Msg).SetQuestion(dns.Fqdn(name), t)
 		var r *dns.Msg
 		if vpcID != "" {
-			r = s.local(vpcID, q)
+			var rest string
+			r, rest = s.local(vpcID, q)
+			r = s.finish(ctx, q, r, rest)
 		}
 		if r == nil {
 			r = s.ask(ctx, q)

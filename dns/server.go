@@ -131,10 +131,11 @@ func (v *serving) packets(pc net.PacketConn) error {
 			return err
 		}
 		q, r := v.s.read(buf[:n])
+		var rest string
 		if q != nil && r == nil {
-			r = v.s.local(v.vpcID, q)
+			r, rest = v.s.local(v.vpcID, q)
 		}
-		if r != nil {
+		if r != nil && rest == "" {
 			v.send(pc, from, q, r)
 			continue
 		}
@@ -145,7 +146,10 @@ func (v *serving) packets(pc net.PacketConn) error {
 		case v.forwards <- struct{}{}:
 			v.work.Go(func() {
 				defer func() { <-v.forwards }()
-				v.send(pc, from, q, v.s.ask(v.ctx, q))
+				if r == nil {
+					r = v.s.ask(v.ctx, q)
+				}
+				v.send(pc, from, q, v.s.finish(v.ctx, q, r, rest))
 			})
 		default: // the client asks again
 		}
@@ -220,9 +224,11 @@ func (v *serving) conn(c net.Conn) {
 		}
 		q, r := v.s.read(b)
 		if q != nil && r == nil {
-			if r = v.s.local(v.vpcID, q); r == nil {
+			var rest string
+			if r, rest = v.s.local(v.vpcID, q); r == nil {
 				r = v.s.ask(v.ctx, q)
 			}
+			r = v.s.finish(v.ctx, q, r, rest)
 		}
 		if r == nil || dc.WriteMsg(r) != nil {
 			return

@@ -209,9 +209,11 @@ func FuzzDNS(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		q, r := s.read(b)
 		if q != nil && r == nil {
-			if r = s.local(ordersVPC, q); r == nil {
+			var rest string
+			if r, rest = s.local(ordersVPC, q); r == nil {
 				r = s.ask(t.Context(), q)
 			}
+			r = s.finish(t.Context(), q, r, rest)
 		}
 		if r == nil {
 			return

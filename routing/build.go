@@ -65,6 +65,7 @@ type builder struct {
 
 	madeEndpoints *draft[*endpoint]
 	madeResources *resourcing
+	madeZones     *zoning
 }
 
 // Build makes the Table of a state. With prev, the Table of an earlier moment of the same State, only what changed
@@ -79,19 +80,20 @@ func Build(st *trellis.State, o Options, prev *Table) *Table {
 		moved: map[trellis.Ref]map[trellis.Ref]bool{}, renewed: map[trellis.Ref]bool{}, policies: map[policyText]layer{}}
 	if known {
 		b.reached, b.reaching = link(b.base.reached, serviceOf), link(b.base.reaching, networkOf)
-		b.madeResources = resource(b.base.resources)
+		b.madeResources, b.madeZones = resource(b.base.resources), zone(b.base.zones)
 		for _, c := range changes {
 			b.note(c.Was)
 			b.note(c.Is)
 			b.reached.change(c)
 			b.reaching.change(c)
 			b.madeResources.change(c)
+			b.madeZones.change(c)
 		}
 	} else {
 		b.base = &Table{}
 		b.noteAll()
 		b.reached, b.reaching = linkAll(st, serviceOf), linkAll(st, networkOf)
-		b.madeResources = resourceAll(st)
+		b.madeResources, b.madeZones = resourceAll(st), zoneAll(st)
 	}
 	b.madeServices, b.madeNetworks, b.madePolicies = edit(b.base.services), edit(b.base.networks), edit(b.base.policies)
 	b.madeVPCs, b.managed, b.madeEndpoints = edit(b.base.vpcs), edit(b.base.managed), edit(b.base.endpoints)
@@ -102,7 +104,7 @@ func Build(st *trellis.State, o Options, prev *Table) *Table {
 	return &Table{revision: st.Revision, region: o.Region, moment: st.Moment(), vpcs: b.madeVPCs.dict,
 		managed: b.managed.dict, services: b.madeServices.dict, networks: b.madeNetworks.dict,
 		policies: b.madePolicies.dict, reached: b.reached.dict, reaching: b.reaching.dict,
-		endpoints: b.madeEndpoints.dict, resources: b.madeResources.done()}
+		endpoints: b.madeEndpoints.dict, resources: b.madeResources.done(), zones: b.madeZones.done()}
 }
 
 // note notes what is made of a noun itself. What is made of that is noted when it turns out to be another one.

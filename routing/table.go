@@ -26,6 +26,7 @@ type Table struct {
 
 	endpoints dict[*endpoint] // that carry traffic, by id
 	resources resources
+	zones     zones
 }
 
 // Revision is the store revision that the Table was made at.

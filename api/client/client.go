@@ -27,6 +27,7 @@ import (
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/rolesanywhere"
+	"github.com/trellis-project/trellis/api/route53"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/api/wire"
@@ -94,6 +95,7 @@ func models() []*wire.Model {
 		organizations.Model(),
 		ram.Model(),
 		rolesanywhere.Model(),
+		route53.Model(),
 		sts.Model(),
 		vpclattice.Model(),
 	}

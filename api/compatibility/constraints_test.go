@@ -243,6 +243,9 @@ func sendable(m *wire.Model, op *wire.Operation, v violation) bool {
 	case wire.JSON:
 		return true
 	}
+	if m.Protocol == wire.RESTXML && textual(op, v.field) && (v.absent || v.what == "too short") {
+		return false // another path, or another operation
+	}
 	// Parameters are texts: of wrong types only texts for numbers and booleans are left, of absence that of all.
 	if strings.Contains(v.what, "unknown union member") {
 		return false
@@ -254,7 +257,7 @@ func sendable(m *wire.Model, op *wire.Operation, v violation) bool {
 // refused says what is wrong with the refusal of a request, "" when nothing is.
 func refused(m *wire.Model, op *wire.Operation, broken []violation, status int, header http.Header, answer string) string {
 	code, reason := header.Get("X-Amzn-Errortype"), "fieldValidationFailed"
-	if m.Protocol == wire.Query || m.Protocol == wire.EC2 {
+	if m.Protocol == wire.Query || m.Protocol == wire.EC2 || m.Protocol == wire.RESTXML {
 		_, code, _ = strings.Cut(answer, "<Code>")
 		code, _, _ = strings.Cut(code, "</Code>")
 	}
@@ -263,7 +266,7 @@ func refused(m *wire.Model, op *wire.Operation, broken []violation, status int, 
 	}
 	codes := refusals[m.Protocol]
 	common := m.Protocol == wire.JSON && code == "ValidationException" // which services answer that do not model it, as KMS and Firehose do
-	if !common && m.Protocol != wire.EC2 && m.Protocol != wire.Query && code != "SerializationException" && m.ErrorStatus(code) == 0 || codes != nil && !slices.Contains(codes, code) {
+	if !common && m.Protocol != wire.EC2 && m.Protocol != wire.Query && m.Protocol != wire.RESTXML && code != "SerializationException" && m.ErrorStatus(code) == 0 || codes != nil && !slices.Contains(codes, code) {
 		return "the model has no error " + code
 	}
 	var fields []string
@@ -303,6 +306,7 @@ func refused(m *wire.Model, op *wire.Operation, broken []violation, status int, 
 
 // refusals are the codes of the protocols whose services have some in common.
 var refusals = map[wire.Protocol][]string{
-	wire.EC2:   {"MissingParameter", "InvalidParameterValue"},
-	wire.Query: {"ValidationError", "MalformedInput"},
+	wire.EC2:     {"MissingParameter", "InvalidParameterValue"},
+	wire.Query:   {"ValidationError", "MalformedInput"},
+	wire.RESTXML: {"InvalidInput"},
 }

@@ -22,10 +22,12 @@ import (
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/rolesanywhere"
+	"github.com/trellis-project/trellis/api/route53"
 	"github.com/trellis-project/trellis/api/servicequotas"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/hostedzone"
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
 	"github.com/trellis-project/trellis/companion/quota"
@@ -78,6 +80,7 @@ func services(plane *controlplane.Plane, who *identity.Identity, kept *telemetry
 		organizations.New(who),
 		ram.New(plane),
 		rolesanywhere.New(who),
+		route53.New(hostedzone.New(companions)),
 		servicequotas.New(quota.New(companions)),
 		sts.New(who),
 		vpclattice.New(plane),

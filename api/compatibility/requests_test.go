@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,8 +19,11 @@ func (w *whole) request(t *testing.T, m *wire.Model, op *wire.Operation, tree ma
 	t.Helper()
 	method, path, query, body, header := "POST", "/", url.Values{}, "", http.Header{}
 	switch m.Protocol {
-	case wire.RESTJSON:
-		method, path = op.Method, op.Path
+	case wire.RESTJSON, wire.RESTXML:
+		fixed := ""
+		method = op.Method
+		path, fixed, _ = strings.Cut(op.Path, "?")
+		query, _ = url.ParseQuery(fixed)
 		rest := map[string]any{}
 		for f := range members(op.In) {
 			name := f.Tag.Get("wire")
@@ -44,6 +48,16 @@ func (w *whole) request(t *testing.T, m *wire.Model, op *wire.Operation, tree ma
 					rest[name] = v
 				}
 			}
+		}
+		if m.Protocol == wire.RESTXML {
+			if len(rest) > 0 {
+				var b strings.Builder
+				elements(&b, op.In, rest)
+				if body = b.String(); op.Root != "" {
+					body = "<" + op.Root + ">" + body + "</" + op.Root + ">"
+				}
+			}
+			break
 		}
 		if len(rest) > 0 || method == "POST" {
 			body = encode(t, rest)
@@ -86,6 +100,44 @@ func encode(t *testing.T, tree any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// elements writes the members of a struct as XML.
+func elements(b *strings.Builder, t reflect.Type, tree map[string]any) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	for f := range members(t) {
+		name := f.Tag.Get("wire")
+		v, given := tree[name]
+		list, many := v.([]any)
+		switch {
+		case !given:
+		case many && f.Tag.Get("flat") == "true":
+			for _, item := range list {
+				elementOf(b, f.Type.Elem(), name, item)
+			}
+		case many:
+			b.WriteString("<" + name + ">")
+			for _, item := range list {
+				elementOf(b, f.Type.Elem(), f.Tag.Get("item"), item)
+			}
+			b.WriteString("</" + name + ">")
+		default:
+			elementOf(b, f.Type, name, v)
+		}
+	}
+}
+
+// elementOf writes one value as an element.
+func elementOf(b *strings.Builder, t reflect.Type, name string, v any) {
+	b.WriteString("<" + name + ">")
+	if tree, ok := v.(map[string]any); ok {
+		elements(b, t, tree)
+	} else {
+		_ = xml.EscapeText(b, []byte(plain(v))) // a Builder cannot fail
+	}
+	b.WriteString("</" + name + ">")
 }
 
 // flatten writes the members of a struct as parameters below a prefix.

@@ -82,6 +82,11 @@ type member struct {
 	IdempotencyToken bool   `json:"idempotencyToken"`
 	TimestampFormat  string `json:"timestampFormat"`
 	Flattened        bool   `json:"flattened"`
+	XMLAttribute     bool   `json:"xmlAttribute"`
+	Streaming        bool   `json:"streaming"`
+	XMLNamespace     struct {
+		URI string `json:"uri"`
+	} `json:"xmlNamespace"`
 }
 
 // readModel reads the newest version of a service's model below botocore's folder, compressed or not.

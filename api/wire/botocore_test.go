@@ -53,7 +53,7 @@ type botocoreLine struct {
 // botocore writes it, must be decoded to the same; an answer with every member set must be parsed to the same.
 func TestBotocore(t *testing.T) {
 	names := map[string]string{"tagging": "resourcegroupstaggingapi", "vpclattice": "vpc-lattice"}
-	protocols := map[wire.Protocol]string{wire.RESTJSON: "rest-json", wire.JSON: "json", wire.Query: "query", wire.EC2: "ec2", wire.CBOR: "smithy-rpc-v2-cbor"}
+	protocols := map[wire.Protocol]string{wire.RESTJSON: "rest-json", wire.JSON: "json", wire.Query: "query", wire.EC2: "ec2", wire.RESTXML: "rest-xml", wire.CBOR: "smithy-rpc-v2-cbor"}
 	codecs := map[string]*wire.Codec{}
 	args := []string{filepath.Join("testdata", "exchange.py")}
 	operations := 0

@@ -22,6 +22,8 @@ func (c *Codec) EncodeInput(op *Operation, in any) *Request {
 		r.Path = "/service/" + c.Model.TargetPrefix + "/operation/" + op.Name
 		r.Header["Smithy-Protocol"], r.Header["Content-Type"] = []string{cborProtocol}, []string{"application/cbor"}
 		r.Body = writeCBOR(cborStructure(o.in, v, true, true))
+	case RESTXML:
+		c.encodeRESTXMLInput(r, o, v)
 	case JSON:
 		r.Header["Content-Type"] = []string{c.jsonType()}
 		r.Header["X-Amz-Target"] = []string{c.Model.TargetPrefix + "." + op.Name}
@@ -137,6 +139,11 @@ func (c *Codec) DecodeOutput(op *Operation, r *Response) (any, error) {
 			return nil, fmt.Errorf("output of %s: %w", op.Name, err)
 		}
 		d.structure(o.out, any(tree), out.Elem(), "")
+	case RESTXML:
+		d.text, d.time = true, iso8601
+		if err := c.decodeRESTXMLOutput(d, o, r, out.Elem()); err != nil {
+			return nil, fmt.Errorf("output of %s: %w", op.Name, err)
+		}
 	default:
 		root, err := readXML(r.Body)
 		if err != nil {

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"reflect"
 	"strings"
@@ -15,7 +16,7 @@ import (
 type Codec struct {
 	Model      *Model
 	operations map[string]*compiled
-	rest       []*compiled // restJson1: in the order in which paths are tried
+	rest       []*compiled // of the REST protocols: in the order in which paths are tried
 }
 
 // compiled is an operation with its shapes.
@@ -39,6 +40,7 @@ type Response struct {
 	Status int
 	Header map[string]string // canonical names
 	Body   []byte
+	Stream io.Reader // the body of an answer that is not held in memory, else nil; closed after it was sent if it can be
 }
 
 // Message is a request that is parsed, but not yet held against its operation's shape.
@@ -48,8 +50,10 @@ type Message struct {
 	labels    map[string]string
 	query     url.Values
 	header    map[string][]string
-	tree      map[string]any
+	tree      any // of the body
 	params    *params
+	body      []byte   // restXml
+	root      *element // of the body, restXml
 }
 
 // UnknownOperationError says that a service has no such operation, or none that is listed.
@@ -67,6 +71,9 @@ func NewCodec(m *Model) (*Codec, error) {
 	s := &schemas{structs: map[reflect.Type]*shape{}, patterns: map[string]*pattern{}}
 	for i := range m.Operations {
 		op := &compiled{Operation: &m.Operations[i], path: newPathPattern(m.Operations[i].Path)}
+		if m.Protocol == RESTXML {
+			op.path = restPath(m.Operations[i].Path)
+		}
 		var err error
 		if op.in, err = s.of(op.In); err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", m.Folder, op.Name, err)
@@ -93,6 +100,11 @@ func (c *Codec) Read(r *Request) (*Message, error) {
 		}
 		if m.query, err = url.ParseQuery(r.RawQuery); err == nil {
 			m.tree, err = readJSON(r.Body)
+		}
+	case RESTXML:
+		err = c.readRESTXML(m, r)
+		if _, unknown := errors.AsType[*UnknownOperationError](err); unknown {
+			return m, err
 		}
 	case JSON:
 		target := first(r.Header["X-Amz-Target"])
@@ -157,6 +169,11 @@ func (c *Codec) Decode(m *Message, unchecked []string) (any, []Problem) {
 		d := &decoder{check: true, time: unixTimestamp, unchecked: unchecked}
 		c.bind(d, m, sh, in.Elem())
 		return in.Interface(), d.problems
+	case RESTXML:
+		d := &decoder{check: true, text: true, time: iso8601, unchecked: unchecked}
+		m.tree = m.bodyTree(sh)
+		c.bind(d, m, sh, in.Elem())
+		return in.Interface(), d.problems
 	case JSON, CBOR:
 		d := &decoder{check: true, time: unixTimestamp, unchecked: unchecked}
 		d.structure(sh, m.tree, in.Elem(), "")
@@ -194,6 +211,8 @@ func (c *Codec) Encode(op *Operation, out any, requestID string) *Response {
 	case CBOR:
 		cborHeader(r.Header)
 		r.Body = writeCBOR(cborStructure(o.out, v, true, false))
+	case RESTXML:
+		c.encodeRESTXML(r, o, v)
 	case JSON:
 		r.Header["Content-Type"] = c.jsonType()
 		w := &jsonWriter{time: unixTimestamp}
@@ -255,14 +274,24 @@ func (c *Codec) EncodeError(e *trellis.Error, requestID string) *Response {
 		r.Header["Content-Type"] = "text/xml;charset=UTF-8"
 		w := &xmlWriter{}
 		w.out.WriteString("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n")
-		if c.Model.Protocol == EC2 {
+		switch {
+		case c.Model.BareErrors:
+			w.open("Error")
+			w.leaf("Code", e.Code)
+			w.leaf("Message", e.Message)
+			if e.ResourceID != "" {
+				w.leaf("Resource", e.ResourceID)
+			}
+			w.leaf("RequestId", requestID)
+			w.close("Error")
+		case c.Model.Protocol == EC2:
 			w.out.WriteString("<Response><Errors><Error>")
 			w.leaf("Code", e.Code)
 			w.leaf("Message", e.Message)
 			w.out.WriteString("</Error></Errors>")
 			w.leaf("RequestID", requestID)
 			w.close("Response")
-		} else {
+		default:
 			who := "Sender"
 			if e.Status >= 500 {
 				who = "Receiver"

@@ -1,4 +1,4 @@
-// Package wire is the codec of AWS's protocols: restJson1, awsJson 1.0 and 1.1, awsQuery, ec2Query and
+// Package wire is the codec of AWS's protocols: restJson1, awsJson 1.0 and 1.1, awsQuery, ec2Query, restXml and
 // rpcv2Cbor.
 //
 // It reads and writes Go structs whose tags tell names, places and constraints; api/generate writes those
@@ -12,6 +12,7 @@
 //	in        its place: uri, query, header, headers, status, payload; none is the body
 //	item      the element of a list's items in XML, and in awsQuery's names
 //	key,value the names of a map's entries in XML
+//	attr      an attribute of its structure's element in XML
 //	flat      a list or map without a wrapping element
 //	time      the format of a timestamp: iso8601, rfc822, unixTimestamp
 //	required, token (a client fills it with a random UUID), sensitive

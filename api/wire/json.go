@@ -73,7 +73,7 @@ func (w *jsonWriter) structure(sh *shape, v reflect.Value, top bool) {
 // absent tells whether a member is left out: nil, except for a list at the top or a required collection.
 func absent(f *field, v reflect.Value, top bool) bool {
 	switch v.Kind() {
-	case reflect.Pointer:
+	case reflect.Pointer, reflect.Interface:
 		return v.IsNil()
 	case reflect.Slice:
 		return v.IsNil() && !f.required && (!top || f.shape.kind == kindBlob)

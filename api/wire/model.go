@@ -16,6 +16,7 @@ const (
 	CBOR     Protocol = "rpcv2Cbor"
 	Query    Protocol = "awsQuery"
 	EC2      Protocol = "ec2Query"
+	RESTXML  Protocol = "restXml"
 )
 
 // Model is what the wire knows of an AWS service. It is generated and never changed.
@@ -28,7 +29,8 @@ type Model struct {
 	JSONVersion  string     // of awsJson, empty for 1.1
 	Version      string     // for example 2022-11-30
 	TargetPrefix string     // of X-Amz-Target, and the service's name in the paths of rpcv2Cbor
-	XMLNamespace string     // of answers, query protocols only
+	XMLNamespace string     // of answers in XML
+	BareErrors   bool       // an error has no element around it: S3, restXml only
 	Operations   []Operation
 	Errors       []Error
 	// QueryCompatible services were spoken to by awsQuery alone once: whatever the protocol, they say in a header how
@@ -40,10 +42,11 @@ type Model struct {
 type Operation struct {
 	Name       string
 	Method     string
-	Path       string // with {labels}, restJson only; "/" otherwise
+	Path       string // with {labels}, of the REST protocols; "/" otherwise
 	Status     int    // of success
 	In, Out    reflect.Type
-	Result     string // the element around the result, awsQuery only
+	Result     string // the element around the result, awsQuery and restXml only
+	Root       string // the element around the body of a request, restXml only
 	Idempotent bool
 	ReadOnly   bool
 	Errors     []string // codes, sorted

@@ -8,7 +8,8 @@ import (
 // pathPattern is an operation's path, split: literals and labels.
 type pathPattern struct {
 	parts  []string
-	greedy bool // the last label takes all that is left
+	greedy bool              // the last label takes all that is left
+	query  map[string]string // of restXml: parameters that must be there; empty values stand for any
 }
 
 // newPathPattern splits a path of a model, for example /services/{serviceIdentifier}.

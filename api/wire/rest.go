@@ -11,7 +11,7 @@ import (
 	"github.com/trellis-project/trellis"
 )
 
-// bind fills a restJson input: labels, query and headers by their places, the rest from the body.
+// bind fills an input of the REST protocols: labels, query and headers by their places, the rest from the body.
 func (c *Codec) bind(d *decoder, m *Message, sh *shape, v reflect.Value) {
 	body := m.tree
 	outer := &decoder{check: true, text: true, time: iso8601, unchecked: d.unchecked}
@@ -37,8 +37,10 @@ func (c *Codec) bind(d *decoder, m *Message, sh *shape, v reflect.Value) {
 		case "header":
 			values := m.header[textproto.CanonicalMIMEHeaderKey(f.wire)]
 			if found = len(values) > 0; found {
-				tree = values[0]
+				tree = headerTree(f, values)
 			}
+		case "headers":
+			tree, found = prefixedTree(f, m.header)
 		}
 		switch {
 		case found:
@@ -47,12 +49,43 @@ func (c *Codec) bind(d *decoder, m *Message, sh *shape, v reflect.Value) {
 			outer.problems.missing(f.wire)
 		}
 	}
-	if payload != nil {
-		d.field(payload, any(body), v.Field(payload.index), payload.wire, false)
-	} else {
-		d.structure(bodyShape, any(body), v, "")
+	switch {
+	case payload != nil && payload.shape.kind == kindStream: // handed over beside the input
+	case payload != nil && body == nil:
+		if payload.required {
+			d.problems.missing(payload.wire)
+		}
+	case payload != nil:
+		d.field(payload, body, v.Field(payload.index), payload.wire, false)
+	default:
+		d.structure(bodyShape, body, v, "")
 	}
 	d.problems = append(outer.problems, d.problems...)
+}
+
+// headerTree is what a header says of a field: a list of what commas separate, or the first value.
+func headerTree(f *field, values []string) any {
+	if f.shape.kind != kindList {
+		return values[0]
+	}
+	var items []any
+	for _, v := range values {
+		for item := range strings.SplitSeq(v, ",") {
+			items = append(items, strings.TrimSpace(item))
+		}
+	}
+	return items
+}
+
+// prefixedTree is a map of the headers whose names begin with a field's, by what follows in small letters.
+func prefixedTree(f *field, header map[string][]string) (any, bool) {
+	m := map[string]any{}
+	for name, values := range header {
+		if len(name) > len(f.wire) && strings.EqualFold(name[:len(f.wire)], f.wire) {
+			m[strings.ToLower(name[len(f.wire):])] = strings.Join(values, ",")
+		}
+	}
+	return m, len(m) > 0
 }
 
 // queryTree returns what the query string says of a field: a list of all values, or the first.
@@ -143,10 +176,19 @@ func (c *Codec) encodeJSONError(r *Response, e *trellis.Error) {
 
 // encodeRESTInput writes a restJson request.
 func (c *Codec) encodeRESTInput(r *Request, o *compiled, v reflect.Value) {
+	if c.encodeOuter(r, o, v) {
+		w := &jsonWriter{time: unixTimestamp, client: true}
+		w.structure(o.in, v, true)
+		r.Header["Content-Type"] = []string{"application/json"}
+		r.Body = w.out.Bytes()
+	}
+}
+
+// encodeOuter writes what path, query and headers carry of a request of the REST protocols, and tells whether a body is
+// there for the rest.
+func (c *Codec) encodeOuter(r *Request, o *compiled, v reflect.Value) (hasBody bool) {
 	path, query := "", url.Values{}
 	labels := map[string]string{}
-	hasBody := false
-	w := &jsonWriter{time: unixTimestamp, client: true}
 	for _, f := range o.in.fields {
 		fv := v.Field(f.index)
 		if f.in == "" || f.in == "payload" {
@@ -161,7 +203,19 @@ func (c *Codec) encodeRESTInput(r *Request, o *compiled, v reflect.Value) {
 		switch f.in {
 		case "uri":
 			labels[f.wire], _ = scalarText(f, f.shape, fv, iso8601)
+		case "headers":
+			for _, k := range mapKeys(fv) {
+				r.Header[textproto.CanonicalMIMEHeaderKey(f.wire+k)] = []string{fv.MapIndex(reflect.ValueOf(k)).String()}
+			}
 		case "header":
+			if f.shape.kind == kindList {
+				for i := range fv.Len() {
+					text, _ := scalarText(f, f.shape.elem, fv.Index(i), rfc822)
+					name := textproto.CanonicalMIMEHeaderKey(f.wire)
+					r.Header[name] = append(r.Header[name], text)
+				}
+				continue
+			}
 			text, _ := scalarText(f, f.shape, fv, rfc822)
 			r.Header[textproto.CanonicalMIMEHeaderKey(f.wire)] = []string{text}
 		case "query":
@@ -176,18 +230,17 @@ func (c *Codec) encodeRESTInput(r *Request, o *compiled, v reflect.Value) {
 			}
 		}
 	}
-	for _, part := range o.path.parts {
+	for i, part := range o.path.parts {
 		if strings.HasPrefix(part, "{") {
 			part = escapeSegment(labels[part[1:len(part)-1]])
+			if o.path.greedy && i == len(o.path.parts)-1 {
+				part = strings.ReplaceAll(part, "%2F", "/")
+			}
 		}
 		path += "/" + part
 	}
 	r.Path, r.RawQuery = path, strings.ReplaceAll(query.Encode(), "+", "%20")
-	if hasBody {
-		w.structure(o.in, v, true)
-		r.Header["Content-Type"] = []string{"application/json"}
-		r.Body = w.out.Bytes()
-	}
+	return hasBody
 }
 
 // decodeRESTOutput fills what headers and status carry.

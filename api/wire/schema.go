@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"io"
 	"reflect"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ const (
 	kindStruct
 	kindList
 	kindMap
+	kindStream // a payload that is not held in memory
 )
 
 // shape is a type, compiled from its Go type.
@@ -50,6 +52,7 @@ type field struct {
 	token    bool
 	secret   bool // sensitive: its value is not repeated in an error
 	flat     bool
+	attr     bool // in XML
 	shape    *shape
 	check    checks
 	each     checks
@@ -65,10 +68,16 @@ type schemas struct {
 // timeType is the type of timestamps.
 var timeType = reflect.TypeFor[time.Time]()
 
+// streamType is the type of payloads that are not held in memory.
+var streamType = reflect.TypeFor[io.Reader]()
+
 // of compiles a type.
 func (s *schemas) of(t reflect.Type) (*shape, error) {
-	if t == timeType {
+	switch t {
+	case timeType:
 		return &shape{kind: kindTime, typ: t}, nil
+	case streamType:
+		return &shape{kind: kindStream, typ: t}, nil
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -127,7 +136,7 @@ func (s *schemas) field(f reflect.StructField, index int) (*field, error) {
 		name: f.Name, wire: tag.Get("wire"), query: tag.Get("query"), in: tag.Get("in"), index: index,
 		item: tag.Get("item"), key: tag.Get("key"), value: tag.Get("value"), time: tag.Get("time"),
 		required: tag.Get("required") == "true", token: tag.Get("token") == "true",
-		secret: tag.Get("sensitive") == "true", flat: tag.Get("flat") == "true",
+		secret: tag.Get("sensitive") == "true", flat: tag.Get("flat") == "true", attr: tag.Get("attr") == "true",
 		pointer: f.Type.Kind() == reflect.Pointer,
 	}
 	if c.query == "" && c.wire != "" {

@@ -10,18 +10,30 @@ import (
 	"strings"
 )
 
+// Bounds of a document: no model nests deeper, and no message has more elements, completing an upload of 10,000 parts
+// with checksums included.
+const (
+	mostElements  = 100_000
+	mostNesting   = 40
+	xsi           = "http://www.w3.org/2001/XMLSchema-instance"
+	xsiAttributes = "xsi:"
+)
+
 // element is an XML element without its namespace.
 type element struct {
-	name string
-	text string
-	kids []*element
+	name  string
+	text  string
+	attrs []xml.Attr
+	kids  []*element
 }
 
-// readXML parses a document.
+// readXML parses a document. Nothing is taken that declares or names an entity but the five of XML itself.
 func readXML(body []byte) (*element, error) {
 	d := xml.NewDecoder(bytes.NewReader(body))
 	root := &element{}
 	stack := []*element{root}
+	texts := []*bytes.Buffer{{}} // of the elements of the stack
+	elements := 0
 	for {
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -33,13 +45,19 @@ func readXML(body []byte) (*element, error) {
 		top := stack[len(stack)-1]
 		switch t := t.(type) {
 		case xml.StartElement:
-			e := &element{name: t.Name.Local}
+			if elements++; elements > mostElements || len(stack) > mostNesting {
+				return nil, errors.New("parse XML: there are too many elements, or they nest too deeply")
+			}
+			e := &element{name: t.Name.Local, attrs: t.Attr}
 			top.kids = append(top.kids, e)
-			stack = append(stack, e)
+			stack, texts = append(stack, e), append(texts, new(bytes.Buffer))
 		case xml.EndElement:
-			stack = stack[:len(stack)-1]
+			top.text = texts[len(stack)-1].String()
+			stack, texts = stack[:len(stack)-1], texts[:len(stack)-1]
 		case xml.CharData:
-			top.text += string(t)
+			texts[len(stack)-1].Write(t)
+		case xml.Directive:
+			return nil, errors.New("parse XML: a document type is declared")
 		}
 	}
 	if len(root.kids) != 1 {
@@ -59,6 +77,17 @@ func (e *element) kid(name string) *element {
 		}
 	}
 	return nil
+}
+
+// attr finds an attribute by its name, whose prefix does not matter.
+func (e *element) attr(name string) (string, bool) {
+	name = name[strings.IndexByte(name, ':')+1:]
+	for _, a := range e.attrs {
+		if a.Name.Local == name {
+			return a.Value, true
+		}
+	}
+	return "", false
 }
 
 // find returns the text of the first element of a name, at any depth.
@@ -92,6 +121,12 @@ func (e *element) tree(f *field, sh *shape) any {
 				}
 				if items != nil {
 					m[f.wire] = items
+				}
+				continue
+			}
+			if f.attr {
+				if v, ok := e.attr(f.wire); ok {
+					m[f.wire] = v
 				}
 				continue
 			}
@@ -139,9 +174,29 @@ func (w *xmlWriter) leaf(name, text string) {
 // structure writes a struct's members. top is as with jsonWriter.structure.
 func (w *xmlWriter) structure(sh *shape, v reflect.Value, top bool) {
 	for _, f := range sh.fields {
-		if fv := v.Field(f.index); f.in == "" && !absent(f, fv, top) {
+		if fv := v.Field(f.index); f.in == "" && !f.attr && !absent(f, fv, top) {
 			w.value(f, f.shape, fv, f.wire)
 		}
+	}
+}
+
+// attributes writes the members of a struct that are attributes.
+func (w *xmlWriter) attributes(sh *shape, v reflect.Value) {
+	for _, f := range sh.fields {
+		fv := v.Field(f.index)
+		if !f.attr || absent(f, fv, false) {
+			continue
+		}
+		if fv.Kind() == reflect.Pointer {
+			fv = fv.Elem()
+		}
+		if strings.HasPrefix(f.wire, xsiAttributes) {
+			w.out.WriteString(` xmlns:xsi="` + xsi + `"`)
+		}
+		text, _ := scalarText(f, f.shape, fv, iso8601)
+		w.out.WriteString(" " + f.wire + `="`)
+		_ = xml.EscapeText(&w.out, []byte(text)) // a buffer cannot fail
+		w.out.WriteByte('"')
 	}
 }
 
@@ -152,7 +207,9 @@ func (w *xmlWriter) value(f *field, sh *shape, v reflect.Value, name string) {
 	}
 	switch sh.kind {
 	case kindStruct:
-		w.open(name)
+		w.out.WriteString("<" + name)
+		w.attributes(sh, v)
+		w.out.WriteByte('>')
 		w.structure(sh, v, false)
 		w.close(name)
 	case kindList:

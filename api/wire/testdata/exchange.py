@@ -100,7 +100,7 @@ def main():
         model = clients[answer["service"]].meta.service_model
         parser = botocore.parsers.create_parser(answer["service"].split("/")[1])
         shape = model.operation_model(answer["operation"]).output_shape
-        parsed = parser.parse({"status_code": answer["status"], "headers": answer["headers"],
+        parsed = parser.parse({"status_code": answer["status"], "headers": botocore.awsrequest.HeadersDict(answer["headers"]),
                                "body": base64.b64decode(answer["body"] or "")}, shape)
         parsed.pop("ResponseMetadata", None)
         print(json.dumps({"value": plain(parsed)}), flush=True)
