@@ -152,6 +152,7 @@ func rootCommand() *cobra.Command {
 	})
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(serveCommand(), upCommand(), labCommand(), execCommand(), checkCommand(), accountCommand(),
-		requestCommand(), explainCommand(), echoCommand(), caCommand(), backupCommand(), restoreCommand(), rotateKeyCommand())
+		requestCommand(), explainCommand(), echoCommand(), caCommand(), backupCommand(), restoreCommand(), rotateKeyCommand(),
+		applyCommand(), diffCommand(), exportCommand(), importAWSCommand())
 	return root
 }

@@ -20,6 +20,7 @@ import (
 // Trellis's defaults.
 type reachFlags struct {
 	endpoint, region, credentials string
+	profile                       string // of the credentials file; only some verbs have the flag
 }
 
 // bind adds the flags to a command.
@@ -45,11 +46,11 @@ func (r *reachFlags) accounts() (*lab.Accounts, error) {
 	def := daemon.DefaultConfig()
 	endpoint := r.url()
 	region := cmp.Or(r.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), def.Region)
-	if id := os.Getenv("AWS_ACCESS_KEY_ID"); r.credentials == "" && id != "" {
+	if id := os.Getenv("AWS_ACCESS_KEY_ID"); r.credentials == "" && r.profile == "" && id != "" {
 		return lab.NewAccounts(endpoint, client.Credentials{AccessKeyID: id,
 			SecretAccessKey: trellis.NewSecret(os.Getenv("AWS_SECRET_ACCESS_KEY")), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}, region), nil
 	}
-	return accountsOf(endpoint, cmp.Or(r.credentials, os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), def.CredentialsFile()), region)
+	return accountsOf(endpoint, cmp.Or(r.credentials, os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), def.CredentialsFile()), region, r.profile)
 }
 
 // client returns a client of one's own account.
@@ -61,9 +62,9 @@ func (r *reachFlags) client(ctx context.Context) (*client.Client, error) {
 	return a.Client(ctx, "")
 }
 
-// accountsOf reads a credentials file.
-func accountsOf(endpoint, file, region string) (*lab.Accounts, error) {
-	c, err := client.LoadCredentials(file, cmp.Or(os.Getenv("AWS_PROFILE"), "default"))
+// accountsOf reads a profile of a credentials file; without one AWS_PROFILE, else default.
+func accountsOf(endpoint, file, region, profile string) (*lab.Accounts, error) {
+	c, err := client.LoadCredentials(file, cmp.Or(profile, os.Getenv("AWS_PROFILE"), "default"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no credentials at %s: Trellis writes DIR/credentials at its first start; name the file with --credentials", file)
 	}

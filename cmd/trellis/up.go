@@ -68,7 +68,7 @@ func playOn(ctx context.Context, cmd *cobra.Command, d *daemon.Daemon, s *lab.Sc
 		return nil // the daemon's own error says more
 	}
 	fmt.Fprintf(out, "Trellis is up at %s\n\n", endpoint)
-	accounts, err := accountsOf(endpoint, c.CredentialsFile(), c.Region)
+	accounts, err := accountsOf(endpoint, c.CredentialsFile(), c.Region, "")
 	if err != nil {
 		return err
 	}

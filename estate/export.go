@@ -1,0 +1,243 @@
+package estate
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Selection says what is exported.
+type Selection struct {
+	Accounts []string // whose things; the first one's need no section
+	Kinds    []string // empty: all
+	Name     string   // empty: all
+	Estate   string   // a name that the file gives itself; may be empty
+}
+
+// Export writes present things as a file that Parse reads, and that a plan finds no difference to. Secrets stand in no
+// API and so in no file.
+func (r *Reader) Export(ctx context.Context, sel Selection) ([]byte, error) {
+	st, err := r.read(ctx, sel.Accounts, func(account string, k *kind) bool { return !k.management || account == r.Own })
+	if err != nil {
+		return nil, err
+	}
+	x := &exporting{state: st, own: r.Own, out: map[Ref]bool{}, like: map[string]int{}}
+	x.choose(sel)
+	var out bytes.Buffer
+	if sel.Estate != "" {
+		fmt.Fprintf(&out, "estate: %s\n", sel.Estate)
+	}
+	for _, account := range sel.Accounts {
+		var docs []*thing
+		for _, t := range st.things {
+			if t.account == account && x.out[t.ref()] {
+				docs = append(docs, t)
+			}
+		}
+		order := map[string]int{}
+		for i, k := range kinds() {
+			order[k.name] = i
+		}
+		slices.SortFunc(docs, func(a, b *thing) int {
+			if d := order[a.kind.name] - order[b.kind.name]; d != 0 {
+				return d
+			}
+			return strings.Compare(a.name, b.name)
+		})
+		if len(docs) > 0 && (account != r.Own || len(sel.Accounts) > 1) {
+			if out.Len() > 0 {
+				out.WriteString("---\n")
+			}
+			fmt.Fprintf(&out, "account: %q\n", account)
+		}
+		for _, t := range docs {
+			if out.Len() > 0 {
+				out.WriteString("---\n")
+			}
+			enc := yaml.NewEncoder(&out)
+			enc.SetIndent(2)
+			if err := enc.Encode(x.document(t)); err != nil {
+				return nil, fmt.Errorf("write %s %s: %w", t.kind.name, t.name, err)
+			}
+		}
+	}
+	return out.Bytes(), nil
+}
+
+// exporting is a state that is being written.
+type exporting struct {
+	*state
+	own  string
+	out  map[Ref]bool
+	like map[string]int // how many things of a kind and account have a short name
+}
+
+// choose says which things are written: those that were asked for, and of AWS's own those that are referred to.
+func (x *exporting) choose(sel Selection) {
+	for _, t := range x.things {
+		if t.builtin || len(sel.Kinds) > 0 && !slices.Contains(sel.Kinds, t.kind.name) || sel.Name != "" && sel.Name != t.name && sel.Name != t.own {
+			continue
+		}
+		x.out[t.ref()] = true
+	}
+	for _, t := range x.things {
+		if x.out[t.ref()] && !t.builtin && sel.Name == "" && len(sel.Kinds) == 0 {
+			for _, r := range t.refers(true) {
+				if x.byRef[r] != nil {
+					x.out[r] = true
+				}
+			}
+		}
+	}
+	for r := range x.out {
+		t := x.byRef[r]
+		x.like[t.kind.name+" "+t.account+" "+t.own]++
+	}
+}
+
+// document is a thing as YAML.
+func (x *exporting) document(t *thing) *yaml.Node {
+	doc := &yaml.Node{Kind: yaml.MappingNode}
+	add := func(name string, v *yaml.Node) {
+		doc.Content = append(doc.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, v)
+	}
+	add("kind", stringNode(t.kind.name))
+	tags := maps.Clone(t.tags)
+	if !t.kind.unnamed {
+		own := t.own
+		if t.kind.scope == "" {
+			own = t.name
+		}
+		add("name", stringNode(own))
+		if t.kind.nameTag && tags["Name"] == own {
+			delete(tags, "Name")
+		}
+		if t.kind.nameTag && own == t.id && tags[idTag] == t.id {
+			delete(tags, idTag)
+		}
+	}
+	for _, m := range t.kind.members {
+		v := t.members[m.name]
+		if c := t.kind.canonical(&m, v); c == nil || m.def != nil && key(c) == key(t.kind.canonical(&m, m.def)) {
+			continue
+		}
+		if m.set {
+			v = slices.Clone(list(v))
+			slices.SortFunc(list(v), func(a, b any) int { return strings.Compare(key(x.spell(t, a)), key(x.spell(t, b))) })
+		}
+		if m.norm != nil {
+			v = m.norm(v)
+		}
+		if m.policy > 0 {
+			add(m.name, x.policy(v))
+			continue
+		}
+		add(m.name, nodeOf(walk(v, m.name, func(_ string, v any) any { return x.spell(t, v) })))
+	}
+	if len(tags) > 0 {
+		add("tags", nodeOf(tags))
+	}
+	return doc
+}
+
+// spell is a reference as documents have it: the shortest name that is enough, or an id when the thing is not written.
+func (x *exporting) spell(t *thing, v any) any {
+	r, ok := v.(Ref)
+	if !ok {
+		return v
+	}
+	to := x.byRef[r]
+	if !x.out[r] && to != nil && (t.kind.refs["principals"].kinds == nil || r.Kind != "Account") {
+		return first(to.arn, to.id)
+	}
+	if to == nil {
+		return r.Name
+	}
+	name := r.Name
+	if to.kind.scope != "" && x.like[to.kind.name+" "+to.account+" "+to.own] == 1 {
+		name = to.own
+	}
+	if above, ok := to.members[to.kind.scope].(Ref); ok {
+		for _, m := range t.kind.members {
+			if t.members[m.name] == any(above) && m.name != "" {
+				name = to.own
+			}
+		}
+	}
+	if r.Account != "" && r.Account != t.account {
+		name = r.Account + ":" + name
+	}
+	return name
+}
+
+// policy is a policy, or policies by name, as YAML, members in their order; a text that is no JSON stays one.
+func (x *exporting) policy(v any) *yaml.Node {
+	if m, ok := v.(map[string]any); ok {
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			n.Content = append(n.Content, stringNode(name), x.policy(m[name]))
+		}
+		return n
+	}
+	var n yaml.Node
+	if _, ok := parsed(text(v)); !ok || yaml.Unmarshal([]byte(text(v)), &n) != nil || len(n.Content) == 0 {
+		return stringNode(text(v))
+	}
+	return block(n.Content[0])
+}
+
+// block takes the flow style and quotes of JSON away; texts keep quotes that they need.
+func block(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.ScalarNode {
+		if n.Tag == "!!str" {
+			return stringNode(n.Value)
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: n.Value, Tag: n.Tag}
+	}
+	out := &yaml.Node{Kind: n.Kind}
+	for _, c := range n.Content {
+		out.Content = append(out.Content, block(c))
+	}
+	return out
+}
+
+// stringNode is a text, in quotes where YAML would read something else.
+func stringNode(s string) *yaml.Node {
+	var n yaml.Node
+	n.SetString(s)
+	return &n
+}
+
+// nodeOf is a value as YAML, members sorted.
+func nodeOf(v any) *yaml.Node {
+	switch v := v.(type) {
+	case string:
+		return stringNode(v)
+	case map[string]string:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			n.Content = append(n.Content, stringNode(k), stringNode(v[k]))
+		}
+		return n
+	case map[string]any:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			n.Content = append(n.Content, stringNode(k), nodeOf(v[k]))
+		}
+		return n
+	case []any:
+		n := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, e := range v {
+			n.Content = append(n.Content, nodeOf(e))
+		}
+		return n
+	}
+	var n yaml.Node
+	_ = n.Encode(v) // numbers and truth values
+	return &n
+}
