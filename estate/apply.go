@@ -234,13 +234,13 @@ func (a *applying) nodes() []*node {
 	for _, n := range all {
 		if n.verb == unmaking {
 			for _, t := range a.present.things { // what refers to it goes, or lets go, first
-				for _, r := range t.refers(true) {
+				for _, r := range t.names(true) {
 					if r != n.step.have.ref() || t == n.step.have {
 						continue
 					}
 					if d := loosen[t.ref()]; d != nil && t.kind == n.step.have.kind {
 						n.after = append(n.after, d)
-					} else if d := unmake[t.ref()]; d != nil && slices.Contains(t.refers(false), r) {
+					} else if d := unmake[t.ref()]; d != nil && slices.Contains(t.names(false), r) {
 						n.after = append(n.after, d)
 					} else if d := change[t.ref()]; d != nil {
 						n.late = append(n.late, d)
@@ -422,6 +422,9 @@ func (a *applying) carry(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
+	if err := a.lookUp(ctx, s, t); err != nil {
+		return err
+	}
 	switch n.verb {
 	case loosening:
 		empty := *t
@@ -449,6 +452,27 @@ func (a *applying) carry(ctx context.Context, n *node) error {
 	}
 	if n.step.Action == Update && len(n.step.set)+len(n.step.drop) > 0 {
 		return retag(ctx, s, t, n.step.set, n.step.drop)
+	}
+	return nil
+}
+
+// lookUp finds the prefix lists of AWS that a thing names, which an account has from its first day.
+func (a *applying) lookUp(ctx context.Context, s *session, t *thing) error {
+	for _, r := range t.names(true) {
+		if !awsOwn(r.Kind, r.Name) || a.get(r) != nil {
+			continue
+		}
+		out, err := s.call(ctx, "ec2", "DescribeManagedPrefixLists", map[string]any{"Filters": []any{map[string]any{"Name": "prefix-list-name", "Values": []any{r.Name}}}})
+		if err != nil {
+			return err
+		}
+		lists := list(out["PrefixLists"])
+		if len(lists) == 0 {
+			return fmt.Errorf("AWS has no prefix list %s in this region", r.Name)
+		}
+		a.mu.Lock()
+		a.live[r] = &thing{kind: kindOf(ec2Kinds(), r.Kind), account: t.account, id: text(structure(lists[0])["PrefixListId"])}
+		a.mu.Unlock()
 	}
 	return nil
 }

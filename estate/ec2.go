@@ -64,7 +64,7 @@ func readEC2(operation, items, id string, more func(context.Context, *session, m
 		if err != nil {
 			return nil, err
 		}
-		found = slices.DeleteFunc(slices.Clone(found), func(m map[string]any) bool { return m["OwnerId"] != s.account })
+		found = slices.DeleteFunc(slices.Clone(found), func(m map[string]any) bool { return m["OwnerId"] != s.account && m["OwnerId"] != "AWS" })
 		return each(ctx, found, func(ctx context.Context, m map[string]any) (*thing, error) {
 			t := &thing{id: text(m[id]), tags: tagsOf(m["Tags"]), members: take(m, members...), own: cmp.Or(text(m["GroupName"]), text(m["PrefixListName"]))}
 			t.arn = fmt.Sprintf("arn:aws:ec2:%s:%s:%s/%s", s.region, s.account, map[string]string{"VpcId": "vpc", "SubnetId": "subnet", "GroupId": "security-group", "PrefixListId": "prefix-list"}[id], t.id)
@@ -101,7 +101,10 @@ func withIPv6(_ context.Context, _ *session, m map[string]any, t *thing) error {
 }
 
 // withEntries reads the CIDRs of a prefix list.
-func withEntries(ctx context.Context, s *session, _ map[string]any, t *thing) error {
+func withEntries(ctx context.Context, s *session, m map[string]any, t *thing) error {
+	if t.builtin = m["OwnerId"] == "AWS"; t.builtin {
+		return nil
+	}
 	entries, err := s.items(ctx, "ec2", "GetManagedPrefixListEntries", map[string]any{"PrefixListId": t.id}, "Entries")
 	var all []any
 	for _, e := range entries {

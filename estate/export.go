@@ -88,7 +88,7 @@ func (x *exporting) choose(sel Selection) {
 	for _, t := range x.things {
 		if x.out[t.ref()] && !t.builtin && sel.Name == "" && len(sel.Kinds) == 0 {
 			for _, r := range t.refers(true) {
-				if x.byRef[r] != nil {
+				if x.byRef[r] != nil && !awsOwn(r.Kind, r.Name) {
 					x.out[r] = true
 				}
 			}
@@ -133,6 +133,9 @@ func (x *exporting) document(t *thing) *yaml.Node {
 		if m.norm != nil {
 			v = m.norm(v)
 		}
+		if m.policy == 0 {
+			v = filled(v)
+		}
 		if m.policy > 0 {
 			add(m.name, x.policy(v))
 			continue
@@ -145,6 +148,21 @@ func (x *exporting) document(t *thing) *yaml.Node {
 	return doc
 }
 
+// filled is a value without members that are empty lists.
+func filled(v any) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	out := map[string]any{}
+	for k, e := range m {
+		if l, ok := e.([]any); !ok || len(l) > 0 {
+			out[k] = filled(e)
+		}
+	}
+	return out
+}
+
 // spell is a reference as documents have it: the shortest name that is enough, or an id when the thing is not written.
 func (x *exporting) spell(t *thing, v any) any {
 	r, ok := v.(Ref)
@@ -152,6 +170,9 @@ func (x *exporting) spell(t *thing, v any) any {
 		return v
 	}
 	to := x.byRef[r]
+	if awsOwn(r.Kind, r.Name) {
+		return r.Name
+	}
 	if !x.out[r] && to != nil && (t.kind.refs["principals"].kinds == nil || r.Kind != "Account") {
 		return first(to.arn, to.id)
 	}

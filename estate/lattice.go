@@ -47,9 +47,9 @@ func latticeKinds() []*kind {
 			read: readLattice("Listener", listeners, nil)},
 		{name: "Rule", prefix: "rule", id: "ruleIdentifier", scope: "listenerIdentifier",
 			members: []member{{name: "serviceIdentifier", required: true, fixed: true}, {name: "listenerIdentifier", required: true, fixed: true},
-				{name: "priority", required: true}, {name: "match", required: true}, {name: "action", required: true}},
+				{name: "priority", required: true}, {name: "match", required: true, norm: matchNorm}, {name: "action", required: true}},
 			refs:     map[string]reference{"serviceIdentifier": toService, "listenerIdentifier": {kinds: []string{"Listener"}}, "targetGroupIdentifier": toGroup},
-			defaults: map[string]any{"weight": 100, "caseSensitive": false},
+			defaults: map[string]any{"weight": 100},
 			create:   "CreateRule", get: "GetRule", update: "UpdateRule", remove: "DeleteRule",
 			read: readLattice("Rule", rules, nil)},
 		{name: "ResourceGateway", prefix: "rgw", id: "resourceGatewayIdentifier",
@@ -70,7 +70,7 @@ func latticeKinds() []*kind {
 			refs: map[string]reference{"resourceGatewayIdentifier": {kinds: []string{"ResourceGateway"}}, "resourceConfigurationGroupIdentifier": toResource,
 				"domainVerificationIdentifier": {kinds: []string{"DomainVerification"}}},
 			create: "CreateResourceConfiguration", get: "GetResourceConfiguration", update: "UpdateResourceConfiguration", remove: "DeleteResourceConfiguration",
-			read: readLattice("ResourceConfiguration", topLevel("ListResourceConfigurations"), nil, "resourceGatewayIdentifier=resourceGatewayId",
+			read: readLattice("ResourceConfiguration", topLevel("ListResourceConfigurations"), asChild, "resourceGatewayIdentifier=resourceGatewayId",
 				"resourceConfigurationGroupIdentifier=resourceConfigurationGroupId", "domainVerificationIdentifier=domainVerificationId")},
 		{name: "ServiceNetworkServiceAssociation", prefix: "snsa", id: "serviceNetworkServiceAssociationIdentifier", unnamed: true,
 			label:   joins("serviceNetworkIdentifier", "serviceIdentifier"),
@@ -110,6 +110,34 @@ func latticeKinds() []*kind {
 		}
 	}
 	return all
+}
+
+// matchNorm leaves out of a rule's match what is so unless something else is said: paths are compared with the case of
+// letters, headers without.
+func matchNorm(v any) any {
+	return withoutCase(v, "")
+}
+
+// withoutCase is matchNorm below a member.
+func withoutCase(v any, in string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for k, e := range v {
+			if k == "caseSensitive" && e == (in == "pathMatch") {
+				continue
+			}
+			out[k] = withoutCase(e, k)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = withoutCase(e, in)
+		}
+		return out
+	}
+	return v
 }
 
 // authPolicyMember is the auth policy of a service or service network, which has operations of its own.
@@ -305,6 +333,15 @@ func withAuthPolicy(ctx context.Context, s *session, t *thing) error {
 		t.members["authPolicy"] = p
 	}
 	return err
+}
+
+// asChild leaves out what a child has from its group.
+func asChild(_ context.Context, _ *session, t *thing) error {
+	if t.members["type"] == "CHILD" {
+		delete(t.members, "resourceGatewayIdentifier")
+		delete(t.members, "protocol")
+	}
+	return nil
 }
 
 // withTargets reads the targets of a group that are not on their way out.

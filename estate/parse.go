@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -99,13 +101,21 @@ type Wanted struct {
 	byRef  map[Ref]*thing
 }
 
+// models is a client that knows AWS's models and calls nothing. Codecs take long to make, so all share them.
+var models = sync.OnceValue(func() *client.Client {
+	c, err := client.New("http://localhost", client.Credentials{}, "")
+	if err != nil {
+		panic(err) // the URL is right
+	}
+	return c
+})
+
 // parser reads files.
 type parser struct {
 	wanted   *Wanted
 	kinds    []*kind
 	own      string            // the caller's account
 	accounts map[string]string // ids of accounts by name
-	client   *client.Client    // that knows AWS's models; it calls nothing
 	problems Problems
 }
 
@@ -124,10 +134,6 @@ func Parse(files []File, own string, accounts map[string]string) (*Wanted, error
 	for name, id := range accounts {
 		p.accounts[name] = id
 	}
-	var err error
-	if p.client, err = client.New("http://localhost", client.Credentials{}, ""); err != nil {
-		return nil, err
-	}
 	var docs []*document
 	for _, f := range files {
 		dec := yaml.NewDecoder(bytes.NewReader(f.Text))
@@ -142,6 +148,11 @@ func Parse(files []File, own string, accounts map[string]string) (*Wanted, error
 				break
 			}
 			if len(n.Content) == 0 {
+				continue
+			}
+			left := maxNodes
+			if where := expand(&n, map[*yaml.Node]bool{}, &left); where != nil {
+				p.problems = append(p.problems, Problem{f.Name, where.Line, where.Column, "an anchor stands for itself, or all anchors for too much"})
 				continue
 			}
 			all := []*yaml.Node{n.Content[0]}
@@ -178,6 +189,28 @@ func Parse(files []File, own string, accounts map[string]string) (*Wanted, error
 	return p.wanted, nil
 }
 
+// maxNodes is how many values a document may have, anchors written out.
+const maxNodes = 1 << 20
+
+// expand puts what anchors stand for into their places, and returns the node at which that has no end.
+func expand(n *yaml.Node, in map[*yaml.Node]bool, left *int) *yaml.Node {
+	if *left--; *left < 0 || in[n] {
+		return n
+	}
+	in[n] = true
+	defer delete(in, n)
+	for i, c := range n.Content {
+		if c.Kind == yaml.AliasNode {
+			c = c.Alias
+			n.Content[i] = c
+		}
+		if where := expand(c, in, left); where != nil {
+			return where
+		}
+	}
+	return nil
+}
+
 // lineOf finds the line in yaml's errors.
 var lineOf = regexp.MustCompile(`line (\d+): (.*)`)
 
@@ -194,9 +227,6 @@ func syntaxProblem(file string, err error) Problem {
 // entries are the members of a mapping by name, and names that stand there twice.
 func entries(n *yaml.Node) (members map[string]*yaml.Node, twice []*yaml.Node) {
 	members = map[string]*yaml.Node{}
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
 	if n.Kind != yaml.MappingNode {
 		return members, nil
 	}
@@ -298,17 +328,12 @@ func (p *parser) document(d *document, members map[string]*yaml.Node, account st
 	if k.management {
 		t.account = p.own
 	}
-	for i := 0; i+1 < len(d.node.Content); i += 2 {
-		key := d.node.Content[i]
-		v := members[key.Value]
-		if key.Tag != "!!merge" {
-			p.member(t, key, v)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		key := keyNode(d.node, name)
+		if key == d.node { // merged
+			key = &yaml.Node{Value: name, Line: members[name].Line, Column: members[name].Column}
 		}
-	}
-	for name, v := range members {
-		if _, ok := t.members[name]; !ok && keyNode(d.node, name) == d.node { // merged
-			p.member(t, v, &yaml.Node{Kind: yaml.ScalarNode, Value: name})
-		}
+		p.member(t, key, members[name])
 	}
 	if t.own == "" && !k.unnamed {
 		p.at(d, nil, "name is missing")
@@ -393,9 +418,6 @@ func (p *parser) member(t *thing, key, v *yaml.Node) {
 
 // policy is the JSON of a policy, which stands as YAML or as text.
 func (p *parser) policy(d *document, n *yaml.Node) string {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
 	if n.Kind == yaml.ScalarNode {
 		if _, ok := parsed(n.Value); !ok {
 			p.at(d, n, "a policy is YAML, or a text that is JSON")
@@ -410,8 +432,6 @@ func (p *parser) policy(d *document, n *yaml.Node) string {
 // value is a node as the API takes it. Dates stay texts.
 func (p *parser) value(d *document, n *yaml.Node) any {
 	switch n.Kind {
-	case yaml.AliasNode:
-		return p.value(d, n.Alias)
 	case yaml.MappingNode:
 		out := map[string]any{}
 		members, twice := entries(n)
@@ -561,6 +581,9 @@ func (p *parser) refer(t *thing, leaf string, v any) any {
 				return Ref{name, in, n}
 			}
 		}
+		if awsOwn(name, s) {
+			return Ref{name, in, s}
+		}
 		var like []Ref
 		for r := range p.wanted.byRef {
 			if r.Kind == name && r.Account == in && strings.HasSuffix(r.Name, "/"+s) {
@@ -577,6 +600,12 @@ func (p *parser) refer(t *thing, leaf string, v any) any {
 		}
 	}
 	return text(v)
+}
+
+// awsOwn tells whether a name is of a thing that AWS keeps in every account, so that no document makes it: the prefix list
+// com.amazonaws.eu-west-1.vpc-lattice.
+func awsOwn(kind, name string) bool {
+	return kind == "PrefixList" && strings.HasPrefix(name, "com.amazonaws.")
 }
 
 // find is the node with a text below a member, for the place of an error.
@@ -613,7 +642,7 @@ func (p *parser) model(t *thing) {
 		})
 	}
 	check := func(operation string, in map[string]any) {
-		err := p.client.Check(t.kind.service, operation, in)
+		err := models().Check(t.kind.service, operation, in)
 		if err == nil {
 			return
 		}
@@ -692,8 +721,23 @@ func (p *parser) circles() {
 	}
 }
 
-// refers are the things that a thing refers to: those that must be there before it, or, with late, all.
+// refers are the things that a thing refers to: those that must be there before it, or, with late, all; in texts of
+// policies too.
 func (t *thing) refers(late bool) []Ref {
+	all := t.names(late)
+	for _, m := range t.kind.members {
+		if m.policy > 0 && (late || !m.late) {
+			walk(t.members[m.name], m.name, func(_ string, v any) any {
+				all = append(all, templates(t.account, text(v))...)
+				return v
+			})
+		}
+	}
+	return all
+}
+
+// names is refers without texts: AWS refuses to delete what is referred to so.
+func (t *thing) names(late bool) []Ref {
 	var all []Ref
 	for _, m := range t.kind.members {
 		if m.late && !late {
@@ -702,9 +746,6 @@ func (t *thing) refers(late bool) []Ref {
 		walk(t.members[m.name], m.name, func(_ string, v any) any {
 			if r, ok := v.(Ref); ok {
 				all = append(all, r)
-			}
-			if s, ok := v.(string); ok {
-				all = append(all, templates(t.account, s)...)
 			}
 			return v
 		})

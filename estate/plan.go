@@ -65,6 +65,11 @@ func (r *Reader) Plan(ctx context.Context, w *Wanted, estate string, prune bool)
 	coming := map[string]bool{} // accounts that are not there yet
 	for _, t := range w.things {
 		needed[t.account+" "+t.kind.name] = true
+		for _, r := range t.names(true) {
+			if awsOwn(r.Kind, r.Name) {
+				needed[r.Account+" "+r.Kind] = true
+			}
+		}
 		if !accountID.MatchString(t.account) {
 			coming[t.account] = true
 			if w.byRef[Ref{"Account", "", t.account}] == nil {
@@ -246,7 +251,7 @@ func (p *Plan) cascade() {
 			if have == nil || steps[t.ref()] != nil && steps[t.ref()].Action == Replace {
 				continue
 			}
-			for _, r := range have.refers(false) {
+			for _, r := range have.names(false) {
 				if of := steps[r]; of != nil && of.Action == Replace && r != t.ref() {
 					s := steps[t.ref()]
 					if s == nil {

@@ -56,8 +56,6 @@ func key(v any) string {
 // writeJSON writes a node as JSON, members in their order.
 func writeJSON(out *bytes.Buffer, n *yaml.Node) {
 	switch n.Kind {
-	case yaml.AliasNode:
-		writeJSON(out, n.Alias)
 	case yaml.MappingNode:
 		out.WriteByte('{')
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -133,7 +131,7 @@ func (k *kind) plain(v any, leaf string) any {
 		out := map[string]any{}
 		for name, e := range v {
 			e = k.plain(e, name)
-			if def, ok := k.defaults[name]; ok && key(def) == key(e) || e == nil {
+			if def, ok := k.defaults[name]; ok && key(def) == key(e) || e == nil || key(e) == "[]" {
 				continue
 			}
 			out[name] = e

@@ -78,6 +78,12 @@ func TestUsage(t *testing.T) {
 		{"ca a", `"a" is one argument too many`},
 		{"account credentials", "the id of an account"},
 		{"account credentials 12", "12 digits"},
+		{"apply --yes", "-f is missing"},
+		{"apply -f x", "apply with --yes"},
+		{"apply -f x --yes -o xml", "want table, json or yaml"},
+		{"export --kind Nosuch", "want one of Organization"},
+		{"export a", `"a" is one argument too many`},
+		{"import-aws --kind Nosuch", "want one of Organization"},
 		{"account credentials 444455556666 -o xml", "want env or json"},
 		{"check -o xml", "want table or json"},
 		{"serve --listen nonsense --region x", "--region"},
@@ -145,4 +151,16 @@ func TestClientsWithoutTrellis(t *testing.T) {
 	}
 	wantFailure(t, run(t, nil, "lab", "orders", "--credentials", garbage), exitFailed, "no access key for the profile default")
 	wantFailure(t, run(t, []string{"AWS_SHARED_CREDENTIALS_FILE=" + garbage, "AWS_PROFILE=other"}, "lab", "orders"), exitFailed, "no access key for the profile other")
+}
+
+// TestDiffErrors gives wrong arguments of diff the exit code 1: 2 says that files and state differ.
+func TestDiffErrors(t *testing.T) {
+	for _, c := range []struct{ args, said string }{
+		{"diff", "-f is missing"},
+		{"diff --nosuch", "unknown flag: --nosuch"},
+		{"diff a", `"a" is one argument too many`},
+		{"diff -f nosuch.yaml", "nosuch.yaml: no such file"},
+	} {
+		wantFailure(t, run(t, nil, strings.Fields(c.args)...), exitFailed, c.said)
+	}
 }

@@ -1,0 +1,213 @@
+//go:build thorough
+
+package trellistest
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// estateRun runs the trellis program as the administrator of this Trellis and returns its exit code and what it printed.
+func (tr *Trellis) estateRun(t *testing.T, args ...string) (int, string, string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), Program(t), args...)
+	cmd.Env = tr.environment(t, "")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if exited := new(exec.ExitError); err != nil && !errors.As(err, &exited) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// wantRun is estateRun with an exit code that is wanted.
+func (tr *Trellis) wantRun(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	got, out, errs := tr.estateRun(t, args...)
+	if got != code {
+		t.Fatalf("trellis %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code, out, errs)
+	}
+	return out
+}
+
+// estateFile writes a file.
+func estateFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "estate.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestEstateRoundTrip applies one of every kind, exports it, finds no difference, and applies the export to a second, empty
+// Trellis, which then exports the same. Then all goes again but what stays for good.
+func TestEstateRoundTrip(t *testing.T) {
+	t.Parallel()
+	const everything = "../estate/testdata/everything.yaml"
+	first, second := Start(t), Start(t)
+	first.wantRun(t, 2, "diff", "-f", everything)
+	first.wantRun(t, 0, "apply", "-f", everything, "--yes")
+	if out := first.wantRun(t, 0, "apply", "-f", everything, "--yes"); out != "Nothing to change.\n" {
+		t.Errorf("a second apply:\n%s", out)
+	}
+	exported := first.wantRun(t, 0, "export", "--all-accounts")
+	if out := first.wantRun(t, 0, "diff", "-f", estateFile(t, exported)); out != "Nothing to change.\n" {
+		t.Errorf("export and state differ:\n%s", out)
+	}
+	second.wantRun(t, 0, "apply", "-f", estateFile(t, exported), "--yes")
+	if d := cmp.Diff(exported, second.wantRun(t, 0, "export", "--all-accounts")); d != "" {
+		t.Errorf("the export of a second Trellis:\n%s", d)
+	}
+	if strings.Contains(exported, "trellis:estate") {
+		t.Error("the export has the mark of what apply made")
+	}
+
+	// Accounts, the organization and groups of IAM are never deleted, and what is left in them stays.
+	left := estateFile(t, "estate: everything\n---\nkind: OrganizationalUnit\nname: workloads\ntags: {level: top}\n---\nkind: OrganizationalUnit\nname: production\nParentId: workloads\n---\n"+
+		"account: shop\n---\nkind: Group\nname: developers\n")
+	first.wantRun(t, 0, "apply", "-f", left, "--prune", "--yes")
+	if out := first.wantRun(t, 0, "export", "--account", "shop"); out != "account: \"333344445555\"\n---\nkind: Group\nname: developers\n" {
+		t.Errorf("after prune:\n%s", out)
+	}
+}
+
+// TestEstateScenario exports what the scenario of four accounts made by other calls.
+func TestEstateScenario(t *testing.T) {
+	t.Parallel()
+	first, second := Start(t), Start(t)
+	first.Play(t, "four-accounts", nil, new(bytes.Buffer))
+	exported := first.wantRun(t, 0, "export", "--all-accounts")
+	first.wantRun(t, 0, "diff", "-f", estateFile(t, exported))
+	second.wantRun(t, 0, "apply", "-f", estateFile(t, exported), "--yes")
+	if d := cmp.Diff(exported, second.wantRun(t, 0, "export", "--all-accounts")); d != "" {
+		t.Errorf("the export of a second Trellis:\n%s", d)
+	}
+}
+
+// TestEstateImport reads a Trellis as if it were AWS: what import-aws prints is what export does.
+func TestEstateImport(t *testing.T) {
+	t.Parallel()
+	tr := Start(t)
+	tr.wantRun(t, 0, "apply", "-f", "../docs/estates/orders.yaml", "--yes")
+	cmd := exec.CommandContext(t.Context(), Program(t), "import-aws", "--endpoint-url", tr.Endpoint, "--region", tr.Region)
+	for _, v := range tr.environment(t, "444455556666") {
+		if !strings.HasPrefix(v, "AWS_ENDPOINT_URL=") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	imported := output(t, cmd)
+	exported := tr.wantRun(t, 0, "export", "--account", "payments")
+	if d := cmp.Diff(strings.TrimPrefix(exported, "account: \"444455556666\"\n---\n"), imported); d != "" {
+		t.Errorf("import-aws and export:\n%s", d)
+	}
+	tr.wantRun(t, 0, "diff", "-f", estateFile(t, "account: payments\n---\n"+imported))
+}
+
+// TestEstateOrders applies the guide's scenario and sends requests through it.
+func TestEstateOrders(t *testing.T) {
+	t.Parallel()
+	tr := Start(t)
+	tr.wantRun(t, 0, "apply", "-f", "../docs/estates/orders.yaml", "--yes")
+	instances := map[string]string{}
+	for _, r := range tr.Call(t, "444455556666", "ec2", "DescribeInstances", nil)["Reservations"].([]any) {
+		for _, i := range r.(map[string]any)["Instances"].([]any) {
+			m := i.(map[string]any)
+			for _, tag := range m["Tags"].([]any) {
+				if tag := tag.(map[string]any); tag["Key"] == "Name" {
+					instances[tag["Value"].(string)] = m["InstanceId"].(string)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"orders-v1-a", "orders-v1-b", "orders-v2"} {
+		tr.Run(t, instances[name], Program(t), "echo", "--listen", ":8080", "--name", name)
+	}
+	services := tr.Call(t, "444455556666", "vpc-lattice", "ListServices", nil)["items"].([]any)
+	dns := services[0].(map[string]any)["dnsEntry"].(map[string]any)["domainName"].(string)
+	for _, item := range tr.Call(t, "444455556666", "vpc-lattice", "ListTargetGroups", nil)["items"].([]any) {
+		tr.Await(t, "444455556666", "vpc-lattice", "ListTargets", map[string]any{"targetGroupIdentifier": item.(map[string]any)["id"]}, "length(items[?status!='HEALTHY'])", "0")
+	}
+	url := "http://" + dns + "/v1/orders/42"
+	if got := tr.Inside(t, instances["checkout"], "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", url); got != "403" {
+		t.Errorf("unsigned: %s, want 403", got)
+	}
+	if got := tr.Inside(t, instances["checkout"], Program(t), "request", "--sign", "-H", "x-release-channel: canary", url); !strings.Contains(got, "200") || !strings.Contains(got, "orders-v2") {
+		t.Errorf("signed, canary: %s, want 200 from orders-v2", got)
+	}
+}
+
+// TestEstateChanges changes, replaces and prunes: the plan says what, and the state follows.
+func TestEstateChanges(t *testing.T) {
+	t.Parallel()
+	tr := Start(t)
+	const before = `
+estate: web
+---
+{kind: Service, name: shop, tags: {team: a}, authPolicy: {Version: 2012-10-17, Statement: [{Effect: Allow, Principal: "*", Action: "*", Resource: "*"}]}}
+---
+{kind: Listener, name: http, serviceIdentifier: shop, protocol: HTTP, port: 80, defaultAction: {fixedResponse: {statusCode: 404}}}
+---
+{kind: Rule, name: one, serviceIdentifier: shop, listenerIdentifier: http, priority: 1, match: {httpMatch: {method: GET}}, action: {fixedResponse: {statusCode: 500}}}
+---
+{kind: LogGroup, name: web, retentionInDays: 7}
+---
+{kind: AccessLogSubscription, resourceIdentifier: shop, destinationArn: web}
+`
+	after := strings.NewReplacer("port: 80,", "port: 8080,", "team: a", "team: b", "retentionInDays: 7", "retentionInDays: 14",
+		"---\n{kind: AccessLogSubscription, resourceIdentifier: shop, destinationArn: web}\n", "").Replace(before)
+	after = after[:strings.Index(after, ", authPolicy")] + "}" + after[strings.Index(after, "\n---\n{kind: Listener"):]
+	tr.wantRun(t, 0, "apply", "-f", estateFile(t, before), "--yes")
+	tr.Call(t, "", "logs", "CreateLogGroup", map[string]any{"logGroupName": "by-hand"})
+	file := estateFile(t, after)
+	plan := tr.wantRun(t, 2, "diff", "-f", file, "--prune")
+	for _, want := range []string{"~ update LogGroup web", "retentionInDays: 7 → 14", "tags: {team: a} → {team: b}", "authPolicy: {Statement: ", "→ nothing",
+		"± replace Listener shop/http", "port: 80 → 8080  (can't be changed)", "± replace Rule shop/http/one", "since Listener shop/http is replaced",
+		"- delete AccessLogSubscription shop/logs", "0 to create, 2 to update, 2 to replace, 1 to delete."} {
+		if !strings.Contains(plan, want) {
+			t.Errorf("the plan doesn't say %q:\n%s", want, plan)
+		}
+	}
+	code, _, said := tr.estateRun(t, "apply", "-f", file, "--prune", "--yes")
+	if code != 1 || !strings.Contains(said, "apply with --replace") {
+		t.Errorf("without --replace: exit code %d\n%s", code, said)
+	}
+	tr.wantRun(t, 0, "apply", "-f", file, "--prune", "--replace", "--yes")
+	tr.wantRun(t, 0, "diff", "-f", file, "--prune")
+	tr.wantRun(t, 0, "apply", "-f", estateFile(t, "estate: web\n"), "--prune", "--yes")
+	if out := tr.wantRun(t, 0, "export", "--kind", "LogGroup", "--kind", "Service"); out != "kind: LogGroup\nname: by-hand\n" {
+		t.Errorf("prune left, besides what was made by hand:\n%s", out)
+	}
+	code, _, said = tr.estateRun(t, "apply", "-f", file)
+	if code != 2 || !strings.Contains(said, "--yes") {
+		t.Errorf("without a terminal: exit code %d\n%s", code, said)
+	}
+}
+
+// TestEstateFailure goes on after an apply that a refusal stopped halfway, which names the document.
+func TestEstateFailure(t *testing.T) {
+	t.Parallel()
+	tr := Start(t)
+	const text = `
+{kind: Service, name: shop}
+---
+{kind: Listener, name: http, serviceIdentifier: shop, protocol: HTTP, port: 80, defaultAction: {fixedResponse: {statusCode: 418}}}
+---
+{kind: Rule, name: one, serviceIdentifier: shop, listenerIdentifier: http, priority: 1, match: {httpMatch: {method: GET}}, action: {fixedResponse: {statusCode: 500}}}
+`
+	code, _, said := tr.estateRun(t, "apply", "-f", estateFile(t, text), "--yes")
+	if code != 1 || !strings.Contains(said, "estate.yaml:4:1: create Listener shop/http: ValidationException") || !strings.Contains(said, "estate.yaml:6:1: create Rule shop/http/one: not tried, since Listener shop/http failed") {
+		t.Errorf("exit code %d\n%s", code, said)
+	}
+	if out := tr.wantRun(t, 0, "apply", "-f", estateFile(t, strings.ReplaceAll(text, "418", "404")), "--yes"); !strings.Contains(out, "2 to create, 0 to update") {
+		t.Errorf("the next apply:\n%s", out)
+	}
+}
