@@ -234,6 +234,14 @@ func (v *served) unreadable(err error) error {
 		}
 		return e
 	}
+	var media *wire.MediaTypeError
+	if errors.As(err, &media) {
+		code, status := codeSerialization, http.StatusBadRequest
+		if v.Model.Protocol == wire.RESTJSON { // Smithy, malformed requests of restJson1
+			code, status = "UnsupportedMediaTypeException", http.StatusUnsupportedMediaType
+		}
+		return trellis.NewError(status, code, "The request body is of the type %s, which is not the protocol's.", printable(media.Type))
+	}
 	if v.Model.Protocol == wire.RESTJSON && v.Model.ErrorStatus(codeValidation) != 0 {
 		e := trellis.InvalidOther("The request body cannot be parsed.")
 		e.Reason = "cannotParse"

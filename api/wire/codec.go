@@ -99,7 +99,7 @@ func (c *Codec) Read(r *Request) (*Message, error) {
 			return m, &UnknownOperationError{r.Method + " " + r.Path}
 		}
 		if m.query, err = url.ParseQuery(r.RawQuery); err == nil {
-			m.tree, err = readJSON(r.Body)
+			m.tree, err = r.json()
 		}
 	case RESTXML:
 		err = c.readRESTXML(m, r)
@@ -112,7 +112,7 @@ func (c *Codec) Read(r *Request) (*Message, error) {
 		if m.compiled = c.operations[name]; m.compiled == nil {
 			return m, &UnknownOperationError{name}
 		}
-		m.tree, err = readJSON(r.Body)
+		m.tree, err = r.json()
 	case CBOR:
 		name := operationOf(r.Path)
 		if m.compiled = c.operations[name]; m.compiled == nil {
@@ -123,6 +123,8 @@ func (c *Codec) Read(r *Request) (*Message, error) {
 		form := string(r.Body)
 		if r.Method == "GET" || len(r.Body) == 0 {
 			form = r.RawQuery
+		} else if err = r.typed("application/x-www-form-urlencoded"); err != nil {
+			break
 		}
 		if m.params, err = readParams(form); err == nil {
 			name := ""
@@ -141,6 +143,37 @@ func (c *Codec) Read(r *Request) (*Message, error) {
 		return m, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return m, nil
+}
+
+// MediaTypeError says that a body is of a media type that is not its protocol's.
+type MediaTypeError struct{ Type string }
+
+// Error names the type.
+func (e *MediaTypeError) Error() string { return "a body of the type " + e.Type }
+
+// typed refuses a body whose media type ends otherwise: another reader of the request may take it for something else. A
+// body without a type is taken as the protocol's.
+func (r *Request) typed(suffixes ...string) error {
+	given := first(r.Header["Content-Type"])
+	if given == "" || len(r.Body) == 0 {
+		return nil
+	}
+	media, _, _ := strings.Cut(given, ";")
+	media = strings.ToLower(strings.TrimSpace(media))
+	for _, s := range suffixes {
+		if strings.HasSuffix(media, s) {
+			return nil
+		}
+	}
+	return &MediaTypeError{given}
+}
+
+// json is the body of a JSON protocol: application/json, or application/x-amz-json-1.1.
+func (r *Request) json() (map[string]any, error) {
+	if err := r.typed("/json", "+json", "/x-amz-json-1.0", "/x-amz-json-1.1"); err != nil {
+		return nil, err
+	}
+	return readJSON(r.Body)
 }
 
 // findPath finds the operation of a method and raw path.

@@ -10,17 +10,23 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"unicode/utf8"
 )
 
-// readJSON makes a tree of a JSON text, which must be an object. Nothing at all is an empty object.
+// readJSON makes a tree of a JSON text, which must be an object. Nothing at all is an empty object. What different
+// readers would take for different requests is refused: bytes that are no UTF-8, and a name that comes twice (RFC 8259,
+// sections 4 and 8.1).
 func readJSON(body []byte) (map[string]any, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return map[string]any{}, nil
 	}
+	if !utf8.Valid(body) {
+		return nil, errors.New("parse JSON: the text is not UTF-8")
+	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	var tree any
-	if err := d.Decode(&tree); err != nil {
+	tree, err := readValue(d, 0)
+	if err != nil {
 		return nil, fmt.Errorf("parse JSON: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -31,6 +37,48 @@ func readJSON(body []byte) (map[string]any, error) {
 		return nil, errors.New("parse JSON: the body is not an object")
 	}
 	return m, nil
+}
+
+// readValue makes a tree of the next value, which lies at a depth of objects and lists.
+func readValue(d *json.Decoder, depth int) (any, error) {
+	if depth > mostDepth {
+		return nil, errors.New("a value is nested too deeply")
+	}
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('['):
+		items := []any{}
+		for d.More() {
+			item, err := readValue(d, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, item)
+		}
+		_, err := d.Token()
+		return items, err
+	case json.Delim('{'):
+		m := map[string]any{}
+		for d.More() {
+			token, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			name, _ := token.(string) // the decoder lets nothing else be there
+			if _, twice := m[name]; twice {
+				return nil, fmt.Errorf("the name %q comes twice", name)
+			}
+			if m[name], err = readValue(d, depth+1); err != nil {
+				return nil, err
+			}
+		}
+		_, err := d.Token()
+		return m, err
+	}
+	return token, nil
 }
 
 // jsonWriter writes structs as JSON.

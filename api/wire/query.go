@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// mostDepth is how many dots the name of a query parameter may have: no model nests deeper.
+// mostDepth is how many dots the name of a query parameter may have, and how deep JSON may nest: no model nests deeper.
 const mostDepth = 40
 
 // params is a tree of query parameters: "Filter.1.Name=vpc-id" lies at Filter, 1, Name.
