@@ -395,14 +395,20 @@ func (a *applying) sent(t *thing, v any, leaf string) any {
 					return s
 				case m[4] == "":
 					return to.arn
-				case to.kind.name == "Organization":
-					return to.arn[strings.LastIndexByte(to.arn, '/')+1:]
 				}
-				return to.id
+				return to.ownID()
 			})
 		}
 		return v
 	})
+}
+
+// ownID is a thing's id, of the organization its own and not its root's.
+func (t *thing) ownID() string {
+	if t.kind.name == "Organization" {
+		return t.arn[strings.LastIndexByte(t.arn, '/')+1:]
+	}
+	return t.id
 }
 
 // get finds what is there now.

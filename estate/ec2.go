@@ -375,16 +375,17 @@ func awaitInstance(ctx context.Context, s *session, t *thing, wanted string) err
 		if err != nil {
 			return wanted == "terminated" && gone(err), unlessGone(err)
 		}
+		state, why := "terminated", "" // one that is not listed any more
 		for _, r := range list(out["Reservations"]) {
 			for _, i := range list(structure(r)["Instances"]) {
 				m := structure(i)
-				state := text(structure(m["State"])["Name"])
-				if wanted == "running" && (state == "terminated" || state == "shutting-down") {
-					return false, failedError{state, text(structure(m["StateReason"])["Message"])}
-				}
-				return state == wanted, nil
+				state = text(structure(m["State"])["Name"])
+				why = text(structure(m["StateReason"])["Message"])
 			}
 		}
-		return wanted == "terminated", nil
+		if wanted == "running" && (state == "terminated" || state == "shutting-down") {
+			return false, failedError{state, why}
+		}
+		return state == wanted, nil
 	})
 }

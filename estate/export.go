@@ -123,6 +123,9 @@ func (x *exporting) document(t *thing) *yaml.Node {
 	}
 	for _, m := range t.kind.members {
 		v := t.members[m.name]
+		if m.name == "resourcePolicy" && t.shared {
+			continue // the share says it
+		}
 		if c := t.kind.canonical(&m, v); c == nil || m.def != nil && key(c) == key(t.kind.canonical(&m, m.def)) {
 			continue
 		}
@@ -137,7 +140,7 @@ func (x *exporting) document(t *thing) *yaml.Node {
 			v = filled(v)
 		}
 		if m.policy > 0 {
-			add(m.name, x.policy(v))
+			add(m.name, x.policy(walk(v, "", func(_ string, v any) any { return x.resolve(t, v) })))
 			continue
 		}
 		add(m.name, nodeOf(walk(v, m.name, func(_ string, v any) any { return x.spell(t, v) })))
@@ -194,6 +197,22 @@ func (x *exporting) spell(t *thing, v any) any {
 		name = r.Account + ":" + name
 	}
 	return name
+}
+
+// resolve puts the ARNs of things that are not written back into the text of a policy.
+func (x *exporting) resolve(t *thing, v any) any {
+	return templateIn.ReplaceAllStringFunc(text(v), func(s string) string {
+		m := templateIn.FindStringSubmatch(s)
+		r := templateRef(t.account, m)
+		to := x.byRef[r]
+		switch {
+		case to == nil || x.out[r]:
+			return s
+		case m[4] == "":
+			return to.arn
+		}
+		return to.ownID()
+	})
 }
 
 // policy is a policy, or policies by name, as YAML, members in their order; a text that is no JSON stays one.

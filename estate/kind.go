@@ -57,6 +57,7 @@ type thing struct {
 	aliases []string          // other texts that refer to it
 	raw     map[string]string // ids of what it belongs to
 	madeBy  string            // the estate whose apply made it
+	shared  bool              // a share has it, so that its resource policy may be the share's
 	builtin bool              // AWS makes it by itself: exported when something refers to it, never made or deleted
 }
 

@@ -24,9 +24,9 @@ var (
 func latticeKinds() []*kind {
 	all := []*kind{
 		{name: "ServiceNetwork", prefix: "sn", id: "serviceNetworkIdentifier",
-			members: []member{{name: "authType", def: "NONE"}, {name: "sharingConfig", fixed: true, part: true, def: map[string]any{"enabled": true}}, authPolicyMember},
+			members: []member{{name: "authType", def: "NONE"}, {name: "sharingConfig", fixed: true, part: true, def: map[string]any{"enabled": true}}, authPolicyMember, resourcePolicyMember},
 			create:  "CreateServiceNetwork", get: "GetServiceNetwork", update: "UpdateServiceNetwork", remove: "DeleteServiceNetwork",
-			read: readLattice("ServiceNetwork", topLevel("ListServiceNetworks"), withAuthPolicy)},
+			read: readLattice("ServiceNetwork", topLevel("ListServiceNetworks"), withPolicies)},
 		{name: "TargetGroup", prefix: "tg", id: "targetGroupIdentifier",
 			members: []member{{name: "type", required: true, fixed: true}, {name: "config", part: true},
 				{name: "targets", later: true, set: true, def: nothing, check: "RegisterTargets"}},
@@ -34,10 +34,10 @@ func latticeKinds() []*kind {
 			create: "CreateTargetGroup", get: "GetTargetGroup", update: "UpdateTargetGroup", remove: "DeleteTargetGroup",
 			read: readLattice("TargetGroup", topLevel("ListTargetGroups"), withTargets), unmake: unmakeTargetGroup},
 		{name: "Service", prefix: "svc", id: "serviceIdentifier",
-			members: []member{{name: "authType", def: "NONE"}, {name: "customDomainName", fixed: true}, {name: "certificateArn"}, {name: "idleTimeoutSeconds"}, authPolicyMember},
+			members: []member{{name: "authType", def: "NONE"}, {name: "customDomainName", fixed: true}, {name: "certificateArn"}, {name: "idleTimeoutSeconds"}, authPolicyMember, resourcePolicyMember},
 			refs:    map[string]reference{"certificateArn": {[]string{"Certificate"}, true}},
 			create:  "CreateService", get: "GetService", update: "UpdateService", remove: "DeleteService",
-			read: readLattice("Service", topLevel("ListServices"), withAuthPolicy)},
+			read: readLattice("Service", topLevel("ListServices"), withPolicies)},
 		{name: "Listener", prefix: "listener", id: "listenerIdentifier", scope: "serviceIdentifier",
 			members: []member{{name: "serviceIdentifier", required: true, fixed: true}, {name: "protocol", required: true, fixed: true}, {name: "port", fixed: true},
 				{name: "defaultAction", required: true}},
@@ -66,7 +66,7 @@ func latticeKinds() []*kind {
 			members: []member{{name: "type", required: true, fixed: true}, {name: "resourceGatewayIdentifier", fixed: true},
 				{name: "resourceConfigurationGroupIdentifier", fixed: true}, {name: "portRanges", set: true}, {name: "protocol", fixed: true, def: "TCP"},
 				{name: "resourceConfigurationDefinition", part: true}, {name: "allowAssociationToShareableServiceNetwork", def: false},
-				{name: "customDomainName", fixed: true}, {name: "groupDomain", fixed: true}, {name: "domainVerificationIdentifier", fixed: true}},
+				{name: "customDomainName", fixed: true}, {name: "groupDomain", fixed: true}, {name: "domainVerificationIdentifier", fixed: true}, resourcePolicyMember},
 			refs: map[string]reference{"resourceGatewayIdentifier": {kinds: []string{"ResourceGateway"}}, "resourceConfigurationGroupIdentifier": toResource,
 				"domainVerificationIdentifier": {kinds: []string{"DomainVerification"}}},
 			create: "CreateResourceConfiguration", get: "GetResourceConfiguration", update: "UpdateResourceConfiguration", remove: "DeleteResourceConfiguration",
@@ -142,6 +142,10 @@ func withoutCase(v any, in string) any {
 
 // authPolicyMember is the auth policy of a service or service network, which has operations of its own.
 var authPolicyMember = member{name: "authPolicy", later: true, late: true, policy: 1, def: nothing}
+
+// resourcePolicyMember says which other accounts may use a network, service or resource. It is put as soon as the thing is
+// there, since what those accounts make of it comes next.
+var resourcePolicyMember = member{name: "resourcePolicy", later: true, policy: 1, def: nothing}
 
 // joins names an association by what it joins.
 func joins(members ...string) func(*thing) string {
@@ -323,6 +327,32 @@ func subscriptions(ctx context.Context, s *session) ([]map[string]any, error) {
 	return all, nil
 }
 
+// withPolicies reads the auth policy and the resource policy.
+func withPolicies(ctx context.Context, s *session, t *thing) error {
+	if err := withAuthPolicy(ctx, s, t); err != nil {
+		return err
+	}
+	return withResourcePolicy(ctx, s, t)
+}
+
+// withResourcePolicy reads the resource policy. Without one of its own, what a share has answers with the share's
+// (VPC Lattice API, GetResourcePolicy), which its document need not say.
+func withResourcePolicy(ctx context.Context, s *session, t *thing) error {
+	out, err := s.call(ctx, lattice, "GetResourcePolicy", map[string]any{"resourceArn": t.arn})
+	if gone(err) || err == nil && text(out["policy"]) == "" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.members["resourcePolicy"] = text(out["policy"])
+	shares, err := s.items(ctx, "ram", "GetResourceShareAssociations", map[string]any{"associationType": "RESOURCE"}, "resourceShareAssociations")
+	for _, a := range shares {
+		t.shared = t.shared || a["associatedEntity"] == t.arn
+	}
+	return err
+}
+
 // withAuthPolicy reads the auth policy.
 func withAuthPolicy(ctx context.Context, s *session, t *thing) error {
 	out, err := s.call(ctx, lattice, "GetAuthPolicy", map[string]any{"resourceIdentifier": t.arn})
@@ -336,12 +366,12 @@ func withAuthPolicy(ctx context.Context, s *session, t *thing) error {
 }
 
 // asChild leaves out what a child has from its group.
-func asChild(_ context.Context, _ *session, t *thing) error {
+func asChild(ctx context.Context, s *session, t *thing) error {
 	if t.members["type"] == "CHILD" {
 		delete(t.members, "resourceGatewayIdentifier")
 		delete(t.members, "protocol")
 	}
-	return nil
+	return withResourcePolicy(ctx, s, t)
 }
 
 // withTargets reads the targets of a group that are not on their way out.
@@ -375,7 +405,16 @@ func makeLattice(ctx context.Context, s *session, t *thing, in map[string]any) e
 			t.raw[parent] = id
 		}
 	}
-	return settled(ctx, s, t)
+	if err := settled(ctx, s, t); err != nil || t.members["resourcePolicy"] == nil {
+		return err
+	}
+	return putResourcePolicy(ctx, s, t)
+}
+
+// putResourcePolicy puts the policy of a thing, in which its own name stands for its ARN.
+func putResourcePolicy(ctx context.Context, s *session, t *thing) error {
+	policy := strings.ReplaceAll(text(t.members["resourcePolicy"]), "${"+t.ref().String()+"}", t.arn)
+	return s.do(ctx, lattice, "PutResourcePolicy", map[string]any{"resourceArn": t.arn, "policy": s.sent(t, policy, "resourcePolicy")})
 }
 
 // identify is the input that says which thing is meant.
@@ -418,6 +457,14 @@ func changeLattice(ctx context.Context, s *session, t, old *thing, changed []str
 			}
 		case name == "authPolicy":
 			if err := s.do(ctx, lattice, "PutAuthPolicy", map[string]any{"resourceIdentifier": t.arn, "policy": v}); err != nil {
+				return err
+			}
+		case name == "resourcePolicy" && v == nil:
+			if err := s.do(ctx, lattice, "DeleteResourcePolicy", map[string]any{"resourceArn": t.arn}); err != nil {
+				return err
+			}
+		case name == "resourcePolicy":
+			if err := putResourcePolicy(ctx, s, t); err != nil {
 				return err
 			}
 		case name == "targets":

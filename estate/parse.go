@@ -710,7 +710,7 @@ func (p *parser) circles() {
 		}
 		seen[t] = on
 		for _, r := range t.refers(false) {
-			if to := p.wanted.byRef[r]; to != nil {
+			if to := p.wanted.byRef[r]; to != nil && (to != t || slices.Contains(t.names(false), r)) {
 				visit(to, slices.Clone(way))
 			}
 		}

@@ -100,7 +100,7 @@ func (r *Reader) Plan(ctx context.Context, w *Wanted, estate string, prune bool)
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Estate: estate, reader: r, wanted: w, present: present}
+	p := &Plan{Estate: estate, Steps: []*Step{}, reader: r, wanted: w, present: present}
 	for _, t := range w.things {
 		p.compare(t)
 	}
@@ -160,7 +160,7 @@ func (p *Plan) compare(t *thing) {
 	s.Action, s.ID = Update, first(t.id, t.arn)
 	for _, m := range t.kind.members {
 		given, said := t.members[m.name]
-		if !said && m.def == nil {
+		if !said && (m.def == nil || m.name == "resourcePolicy" && s.have.shared) {
 			continue
 		}
 		if !said {

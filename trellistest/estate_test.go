@@ -71,6 +71,9 @@ func TestEstateRoundTrip(t *testing.T) {
 		t.Error("the export has the mark of what apply made")
 	}
 
+	// A part stands by itself: what it names besides are ids and ARNs.
+	first.wantRun(t, 0, "diff", "-f", estateFile(t, first.wantRun(t, 0, "export", "--account", "shop", "--kind", "Policy", "--kind", "ServiceNetworkServiceAssociation")))
+
 	// Accounts, the organization and groups of IAM are never deleted, and what is left in them stays.
 	left := estateFile(t, "estate: everything\n---\nkind: OrganizationalUnit\nname: workloads\ntags: {level: top}\n---\nkind: OrganizationalUnit\nname: production\nParentId: workloads\n---\n"+
 		"account: shop\n---\nkind: Group\nname: developers\n")
