@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ type association interface {
 // shows it as view does.
 func getAssociation[T association, V any](ctx context.Context, p *Plane, c *authpolicy.Caller, identifier string, kind resourceKind, action string, view func(*store.Tx, T) (V, error)) (v V, err error) {
 	err = p.read(ctx, func(tx *store.Tx) error {
-		a, err := findAssociation[T](p, tx, c, identifier, kind, action)
+		a, err := findAssociation[T](p, tx, c, identifier, kind, action, nil)
 		if err == nil {
 			v, err = view(tx, a)
 		}
@@ -33,8 +34,8 @@ func getAssociation[T association, V any](ctx context.Context, p *Plane, c *auth
 }
 
 // findAssociation returns an association that the caller takes part in, or one of a network that is shared with
-// it, after the caller's policies have allowed action on it.
-func findAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier string, kind resourceKind, action string) (T, error) {
+// it, after the caller's policies have allowed action on it. k are condition keys of the request.
+func findAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier string, kind resourceKind, action string, k keys) (T, error) {
 	var none T
 	ref, err := p.ref(c, identifier, kind)
 	if err != nil {
@@ -59,7 +60,10 @@ func findAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller
 			return none, err
 		}
 	}
-	var k keys
+	k = maps.Clone(k)
+	if !missing && !strings.HasPrefix(action, "vpc-lattice:Get") {
+		k = p.sideKeys(c, found, k)
+	}
 	if !missing && found.Common().Account == account(c) {
 		k = authpolicy.TagKeys(k, nil, found.Common().Tags)
 	}
@@ -70,6 +74,31 @@ func findAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller
 		return none, trellis.NotFound(kind.typ, ref.ID)
 	}
 	return found, nil
+}
+
+// sideKeys adds the condition keys of the sides of an association of a service or VPC (Service Authorization Reference).
+func (p *Plane) sideKeys(c *authpolicy.Caller, a association, k keys) keys {
+	switch a := a.(type) {
+	case *trellis.ServiceAssociation:
+		k = p.identifierKeys(c, k, serviceKind, trellis.LatticeARN(p.Region, a.Service.Account, "service/"+a.Service.ID))
+		return p.identifierKeys(c, k, networkKind, trellis.LatticeARN(p.Region, a.ServiceNetwork.Account, "servicenetwork/"+a.ServiceNetwork.ID))
+	case *trellis.VPCAssociation:
+		k = p.identifierKeys(c, k, networkKind, trellis.LatticeARN(p.Region, a.ServiceNetwork.Account, "servicenetwork/"+a.ServiceNetwork.ID))
+		k["vpc-lattice:vpcid"] = []string{a.VPC.ID}
+	}
+	return k
+}
+
+// identifierKeys adds the condition key of what an identifier names: vpc-lattice:ServiceArn, ServiceNetworkArn or
+// ResourceConfigurationArn. What is not given, or names nothing, adds none.
+func (p *Plane) identifierKeys(c *authpolicy.Caller, k keys, kind resourceKind, identifier string) keys {
+	if k == nil {
+		k = keys{}
+	}
+	if ref, err := p.ref(c, identifier, kind); err == nil {
+		k["vpc-lattice:"+kind.path+"arn"] = []string{trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID)}
+	}
+	return k
 }
 
 // sharedAssociation finds an association of others by its id in the networks that are shared with the caller: who

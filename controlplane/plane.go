@@ -10,7 +10,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,8 +133,14 @@ func claim(tx *store.Tx, name, holder, resourceType, format string, args ...any)
 type keys = map[string][]string
 
 // authorize checks the caller's own policies for one action on one or more resources. The error is an
-// AccessDeniedException in AWS's words.
+// AccessDeniedException in AWS's words. Of what makes something in VPC Lattice, vpc-lattice:CreateAction is the name.
 func authorize(c *authpolicy.Caller, action string, k keys, arns ...string) error {
+	if name, is := strings.CutPrefix(action, "vpc-lattice:"); is && (strings.HasPrefix(name, "Create") || strings.HasPrefix(name, "Start")) {
+		if k = maps.Clone(k); k == nil {
+			k = keys{}
+		}
+		k["vpc-lattice:createaction"] = []string{name}
+	}
 	for _, arn := range arns {
 		if err := c.Authorize(action, arn, k); err != nil {
 			return err

@@ -248,7 +248,7 @@ func (p *Plane) DeleteResourceAssociation(ctx context.Context, c *authpolicy.Cal
 	const action = "vpc-lattice:DeleteServiceNetworkResourceAssociation"
 	var a *trellis.ResourceAssociation
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
-		a, err = findAssociation[*trellis.ResourceAssociation](p, tx, c, identifier, resourceAssociationKind, action)
+		a, err = findAssociation[*trellis.ResourceAssociation](p, tx, c, identifier, resourceAssociationKind, action, nil)
 		if err == nil {
 			err = mayDissociate(p, c, a, action, a.Configuration, a.ServiceNetwork)
 		}

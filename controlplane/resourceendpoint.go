@@ -22,7 +22,11 @@ type EndpointAssociationFilter struct {
 // the caller's own of one that is shared with it.
 func (p *Plane) ListResourceEndpointAssociations(ctx context.Context, c *authpolicy.Caller, configuration string, f EndpointAssociationFilter, pg Page) (list []*trellis.ResourceEndpointAssociation, m *trellis.ResourceConfiguration, next string, err error) {
 	const action = "vpc-lattice:ListResourceEndpointAssociations"
-	if err := authorize(c, action, nil, "*"); err != nil {
+	k := p.identifierKeys(c, nil, configurationKind, configuration)
+	if f.EndpointID != "" {
+		k["vpc-lattice:vpcendpointid"] = []string{f.EndpointID}
+	}
+	if err := authorize(c, action, k, "*"); err != nil {
 		return nil, nil, "", err
 	}
 	err = p.read(ctx, func(tx *store.Tx) error {
@@ -54,7 +58,7 @@ func (p *Plane) DeleteResourceEndpointAssociation(ctx context.Context, c *authpo
 	const action = "vpc-lattice:DeleteResourceEndpointAssociation"
 	var a *trellis.ResourceEndpointAssociation
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
-		a, err = findAssociation[*trellis.ResourceEndpointAssociation](p, tx, c, identifier, endpointAssociationKind, action)
+		a, err = findAssociation[*trellis.ResourceEndpointAssociation](p, tx, c, identifier, endpointAssociationKind, action, nil)
 		if err == nil {
 			err = mayDissociate(p, c, a, action, a.Configuration)
 		}

@@ -123,7 +123,7 @@ func (p *Plane) DeleteServiceAssociation(ctx context.Context, c *authpolicy.Call
 	const action = "vpc-lattice:DeleteServiceNetworkServiceAssociation"
 	var a *trellis.ServiceAssociation
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
-		a, err = findAssociation[*trellis.ServiceAssociation](p, tx, c, identifier, serviceAssociationKind, action)
+		a, err = findAssociation[*trellis.ServiceAssociation](p, tx, c, identifier, serviceAssociationKind, action, nil)
 		if err == nil {
 			err = mayDissociate(p, c, a, action, a.Service, a.ServiceNetwork)
 		}
@@ -148,7 +148,7 @@ func (p *Plane) ListServiceAssociations(ctx context.Context, c *authpolicy.Calle
 	if network == "" && service == "" {
 		return nil, "", trellis.InvalidOther("Either serviceNetworkIdentifier or serviceIdentifier must be given.")
 	}
-	if err := authorize(c, action, nil, "*"); err != nil {
+	if err := authorize(c, action, p.identifierKeys(c, p.identifierKeys(c, nil, networkKind, network), serviceKind, service), "*"); err != nil {
 		return nil, "", err
 	}
 	var list []*ServiceAssociation

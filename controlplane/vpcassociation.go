@@ -35,6 +35,12 @@ func (p *Plane) CreateVPCAssociation(ctx context.Context, c *authpolicy.Caller, 
 			"vpc-lattice:servicenetworkarn": {trellis.LatticeARN(p.Region, nref.Account, "servicenetwork/"+nref.ID)},
 			"vpc-lattice:securitygroupids":  a.SecurityGroupIDs,
 		}, a.Tags, nil)
+		if a.DNSPreference != "" {
+			k["vpc-lattice:privatednspreference"] = []string{a.DNSPreference}
+		}
+		if len(a.DNSDomains) > 0 {
+			k["vpc-lattice:privatednsspecifieddomains"] = a.DNSDomains
+		}
 		err = authorize(c, action, k, trellis.LatticeARN(p.Region, account(c), "servicenetworkvpcassociation/*"))
 		if err != nil {
 			return err
@@ -157,7 +163,11 @@ func (p *Plane) UpdateVPCAssociation(ctx context.Context, c *authpolicy.Caller, 
 	const action = "vpc-lattice:UpdateServiceNetworkVpcAssociation"
 	var a *trellis.VPCAssociation
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
-		if a, err = findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, action); err != nil {
+		var k keys
+		if len(ch.SecurityGroupIDs) > 0 {
+			k = keys{"vpc-lattice:securitygroupids": ch.SecurityGroupIDs}
+		}
+		if a, err = findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, action, k); err != nil {
 			return err
 		}
 		if a.CreatedBy != account(c) {
@@ -215,7 +225,7 @@ func (p *Plane) DeleteVPCAssociation(ctx context.Context, c *authpolicy.Caller, 
 	const action = "vpc-lattice:DeleteServiceNetworkVpcAssociation"
 	var a *trellis.VPCAssociation
 	rev, err := p.commit(ctx, func(tx *store.Tx) (err error) {
-		a, err = findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, action)
+		a, err = findAssociation[*trellis.VPCAssociation](p, tx, c, identifier, vpcAssociationKind, action, nil)
 		if err == nil {
 			err = mayDissociate(p, c, a, action, a.VPC, a.ServiceNetwork)
 		}
@@ -238,7 +248,11 @@ func (p *Plane) ListVPCAssociations(ctx context.Context, c *authpolicy.Caller, n
 	if network == "" && vpc == "" {
 		return nil, "", trellis.InvalidOther("Either serviceNetworkIdentifier or vpcIdentifier must be given.")
 	}
-	if err := authorize(c, action, nil, "*"); err != nil {
+	k := p.identifierKeys(c, nil, networkKind, network)
+	if vpc != "" {
+		k["vpc-lattice:vpcid"] = []string{vpc}
+	}
+	if err := authorize(c, action, k, "*"); err != nil {
 		return nil, "", err
 	}
 	var list []*VPCAssociation

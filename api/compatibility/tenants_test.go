@@ -25,6 +25,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/api/wire"
+	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -48,6 +49,15 @@ func (w *whole) newTenant(t *testing.T, account, ca string) *tenant {
 		t.Fatal(err)
 	}
 	defer file.Close()
+	_, err = shared.Commit(t.Context(), func(tx *store.Tx) error {
+		for _, id := range []string{account, guest} {
+			tx.Put(&trellis.Account{ID: id, Name: "tenant-" + id, Email: id + "@example.com", Status: "ACTIVE"})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := w.as(t, account)
 	me := &tenant{account: account, answers: map[string]any{}, inputs: map[string]any{}}
 	for n := range 2 {
@@ -255,9 +265,11 @@ func (me *tenant) base(m *wire.Model, op *wire.Operation) map[string]any {
 				me.made++
 				in[name] = 1000 + me.made%1000
 			}
-			if _, ok := in[name].(string); ok && strings.HasSuffix(singular(name), "name") && !strings.HasSuffix(name, "domainName") && f.Tag.Get("required") == "true" {
+			if _, ok := in[name].(string); ok && strings.HasSuffix(singular(name), "name") && f.Tag.Get("required") == "true" {
 				me.made++
-				in[name] = "again-" + strconv.Itoa(me.made)
+				if in[name] = "again-" + strconv.Itoa(me.made); name == "domainName" {
+					in[name] = "again-" + strconv.Itoa(me.made) + ".example.com"
+				}
 			}
 		}
 		return in
@@ -422,27 +434,7 @@ const (
 // the other account, and nothing of it is changed.
 func TestTenants(t *testing.T) {
 	w, plane := start(t, false)
-	if err := plane.Bootstrap(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- plane.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
-	_, err := shared.Commit(t.Context(), func(tx *store.Tx) error {
-		for _, id := range []string{owner, stranger, guest} {
-			tx.Put(&trellis.Account{ID: id, Name: "tenant-" + id, Email: id + "@example.com", Status: "ACTIVE"})
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.running(t, plane)
 	ca := authority(t)
 	theirs, mine := w.newTenant(t, owner, ca), w.newTenant(t, stranger, ca)
 	w.settled(t, theirs, mine)
@@ -468,6 +460,23 @@ func TestTenants(t *testing.T) {
 			t.Errorf("%s was\n%s\nand is\n%s", key, text, after[key])
 		}
 	}
+}
+
+// running moves statuses on until the test ends.
+func (w *whole) running(t *testing.T, plane *controlplane.Plane) {
+	t.Helper()
+	if err := plane.Bootstrap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- plane.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // settled waits until nothing of tenants is in progress.

@@ -67,6 +67,7 @@ type whole struct {
 	url      string
 	services []api.Service
 	http     *http.Client
+	bounds   map[string]*authpolicy.Policy // what further access keys, of 12 digits and more behind AKIA, have besides
 }
 
 // start runs a whole. Statuses move on only while the returned plane runs.
@@ -97,13 +98,16 @@ func start(t *testing.T, strict bool) (*whole, *controlplane.Plane) {
 		t.Fatal(err)
 	}
 	key := sigv4.NewKey(secret)
-	w := &whole{services: services(plane, who, tele), http: &http.Client{Timeout: time.Minute}}
+	w := &whole{services: services(plane, who, tele), http: &http.Client{Timeout: time.Minute}, bounds: map[string]*authpolicy.Policy{}}
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = api.HTTPServer(api.NewServer(api.Options{Services: w.services, Region: region, Log: log,
 		Callers: func(id, _ string) (*authpolicy.Caller, *sigv4.Key, error) {
-			account := strings.TrimPrefix(id, "AKIA")
+			account, policies := strings.TrimPrefix(id, "AKIA"), authpolicy.Policies{{Policy: policy}}
+			if less, ok := w.bounds[id]; ok {
+				account, policies = account[:12], append(policies, authpolicy.Named{Policy: less})
+			}
 			arn := trellis.IAMARN(account, "user/administrator")
-			return &authpolicy.Caller{Identity: authpolicy.Policies{{Policy: policy}}, Principal: trellis.Principal{
+			return &authpolicy.Caller{Identity: policies, Principal: trellis.Principal{
 				Type: trellis.PrincipalUser, Account: account, ARN: arn, PolicyARN: arn, UserID: "AIDA" + account}}, key, nil
 		}}), log)
 	server.Start()
