@@ -44,6 +44,7 @@ const (
 	KindOrganization                Kind = "organization"
 	KindOrganizationalUnit          Kind = "organizationalunit"
 	KindOrganizationPolicy          Kind = "organizationpolicy"
+	KindPermissionReplacement       Kind = "permissionreplacement"
 	KindPodIdentityAssociation      Kind = "podidentityassociation"
 	KindPrefixList                  Kind = "prefixlist"
 	KindPublishedVersion            Kind = "publishedversion"
@@ -62,6 +63,7 @@ const (
 	KindService                     Kind = "service"
 	KindServiceAssociation          Kind = "serviceassociation"
 	KindServiceNetwork              Kind = "servicenetwork"
+	KindSharePermission             Kind = "sharepermission"
 	KindSubnet                      Kind = "subnet"
 	KindTarget                      Kind = "target"
 	KindTargetGroup                 Kind = "targetgroup"
@@ -117,6 +119,7 @@ var makers = map[Kind]func() Noun{
 	KindOrganization:                func() Noun { return new(Organization) },
 	KindOrganizationalUnit:          func() Noun { return new(OrganizationalUnit) },
 	KindOrganizationPolicy:          func() Noun { return new(OrganizationPolicy) },
+	KindPermissionReplacement:       func() Noun { return new(PermissionReplacement) },
 	KindPodIdentityAssociation:      func() Noun { return new(PodIdentityAssociation) },
 	KindPrefixList:                  func() Noun { return new(PrefixList) },
 	KindPublishedVersion:            func() Noun { return new(PublishedVersion) },
@@ -135,6 +138,7 @@ var makers = map[Kind]func() Noun{
 	KindService:                     func() Noun { return new(Service) },
 	KindServiceAssociation:          func() Noun { return new(ServiceAssociation) },
 	KindServiceNetwork:              func() Noun { return new(ServiceNetwork) },
+	KindSharePermission:             func() Noun { return new(SharePermission) },
 	KindSubnet:                      func() Noun { return new(Subnet) },
 	KindTarget:                      func() Noun { return new(Target) },
 	KindTargetGroup:                 func() Noun { return new(TargetGroup) },

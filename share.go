@@ -10,8 +10,15 @@ type ResourceShare struct {
 	Status                  string           `json:"status"`              // ACTIVE or DELETED
 	Resources               []string         `json:"resources,omitempty"` // ARNs
 	Principals              []SharePrincipal `json:"principals,omitempty"`
-	Permissions             []string         `json:"permissions,omitempty"` // ARNs of RAM permissions
+	Permissions             []string         `json:"permissions,omitempty"` // ARNs of RAM permissions, one a resource type
+	// PermissionVersions are the versions of the permissions, by ARN. One that is absent is the default version.
+	PermissionVersions map[string]int `json:"permissionVersions,omitempty"`
+	// RetainOnLeave keeps accounts of the owner's organization in the share when they leave it (RAM API, ResourceShareConfiguration).
+	RetainOnLeave bool `json:"retainOnLeave,omitempty"`
 }
+
+// InvitationLife is how long an invitation waits for its answer (AWS RAM user guide, accepting and rejecting invitations).
+const InvitationLife = 7 * 24 * time.Hour
 
 // SharePrincipal is an account, an organization or an organizational unit that a share is for.
 type SharePrincipal struct {
@@ -23,6 +30,11 @@ type SharePrincipal struct {
 	AddedAt  time.Time `json:"addedAt,omitzero"`
 	// External is true for an account outside the owner's organization.
 	External bool `json:"external,omitempty"`
+}
+
+// Expired tells whether the invitation of an account was not answered in time.
+func (sp SharePrincipal) Expired(now time.Time) bool {
+	return !sp.Accepted && !sp.Rejected && now.Sub(sp.AddedAt) >= InvitationLife
 }
 
 // Kind is KindResourceShare.

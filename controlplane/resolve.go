@@ -89,15 +89,14 @@ func resolve[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier s
 // reach checks that a resource is the caller's own or that a share gives it for action.
 func (p *Plane) reach(tx *store.Tx, c *authpolicy.Caller, ref trellis.Ref, arn string, kind resourceKind, action string) error {
 	switch {
-	case ref.Account == account(c):
+	case ref.Account == account(c), kind.describe != "" && p.SharedWith(tx, c, arn, action):
 		return nil
-	case kind.describe == "" || !p.SharedWith(tx, account(c), arn, kind.describe):
+	case kind.describe == "" || !p.SharedWith(tx, c, arn, kind.describe):
 		return trellis.NotFound(kind.typ, ref.ID)
-	case !p.SharedWith(tx, account(c), arn, action):
+	default:
 		return trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action",
 			c.Principal.ARN, action, arn, action)
 	}
-	return nil
 }
 
 // own returns a noun of the caller's account by its identifier, as resolve does, but never a shared one.
@@ -128,7 +127,7 @@ func visible[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, kind resourc
 	}
 	for _, arn := range arns {
 		ref, err := p.ref(c, arn, kind)
-		if err != nil || !p.SharedWith(tx, account(c), arn, kind.describe) {
+		if err != nil || !p.SharedWith(tx, c, arn, kind.describe) {
 			continue // of another kind or region, or not to be seen
 		}
 		n, err := store.Get[T](tx, ref.Key())

@@ -67,7 +67,18 @@ type resourceStatement struct {
 	Principal any
 	Action    any // a text or a list of texts
 	Resource  any
-	Condition map[string]map[string]string `json:",omitempty"`
+	Condition map[string]map[string]any `json:",omitempty"`
+}
+
+// require adds a condition to a statement.
+func (s *resourceStatement) require(operator, key, value string) {
+	if s.Condition == nil {
+		s.Condition = map[string]map[string]any{}
+	}
+	if s.Condition[operator] == nil {
+		s.Condition[operator] = map[string]any{}
+	}
+	s.Condition[operator][key] = value
 }
 
 // resourceDocument is a resource policy.
@@ -92,10 +103,7 @@ func checkSharedActions(text, resourceType string) error {
 		}
 		for _, a := range actions {
 			name, _ := a.(string)
-			known := slices.ContainsFunc(SharePermissions(resourceType), func(sp SharePermission) bool {
-				return slices.ContainsFunc(sp.Actions, func(known string) bool { return strings.EqualFold(known, name) })
-			})
-			if !known {
+			if !slices.ContainsFunc(sharedActions(resourceType), func(known string) bool { return strings.EqualFold(known, name) }) {
 				return field("policy", "The policy may name the actions of the AWS RAM permissions for "+resourceType+" alone, not "+name+".")
 			}
 		}
@@ -118,7 +126,7 @@ func (p *Plane) GetResourcePolicy(ctx context.Context, c *authpolicy.Caller, res
 		if !errors.Is(err, trellis.ErrNotExist) {
 			return err
 		}
-		if text, err = p.policyOfShares(tx, g); err == nil && text == "" {
+		if text, err = p.policyOfShares(tx, g, ""); err == nil && text == "" {
 			return trellis.NotFound("RESOURCE_POLICY", g.ID)
 		}
 		return err
@@ -126,8 +134,9 @@ func (p *Plane) GetResourcePolicy(ctx context.Context, c *authpolicy.Caller, res
 	return text, err
 }
 
-// policyOfShares is the policy that the shares of a resource amount to, empty when nothing shares it.
-func (p *Plane) policyOfShares(tx *store.Tx, g guarded) (string, error) {
+// policyOfShares is the policy that the shares of a resource amount to, with one principal alone unless that is empty. It is
+// empty when nothing shares the resource.
+func (p *Plane) policyOfShares(tx *store.Tx, g guarded, principal string) (string, error) {
 	shares, err := store.List[*trellis.ResourceShare](tx, g.Account+"/")
 	if err != nil {
 		return "", err
@@ -138,14 +147,21 @@ func (p *Plane) policyOfShares(tx *store.Tx, g guarded) (string, error) {
 		if s.Status != ShareActive || !slices.Contains(s.Resources, arn) {
 			continue
 		}
-		var actions []string
-		for _, sp := range SharePermissions(ShareResourceType(arn)) {
-			if slices.Contains(s.Permissions, sp.ARN()) {
-				actions = append(actions, sp.Actions...)
-			}
+		opened, err := p.openedBy(tx, s, ShareResourceType(arn))
+		if err != nil {
+			return "", err
+		}
+		if opened == nil {
+			continue
 		}
 		for _, to := range s.Principals {
-			statement := resourceStatement{Effect: "Allow", Action: actions, Resource: arn}
+			if principal != "" && to.Principal != principal {
+				continue
+			}
+			statement := resourceStatement{Effect: "Allow", Action: opened.Actions, Resource: arn}
+			if len(opened.Condition) > 0 {
+				_ = json.Unmarshal(opened.Condition, &statement.Condition) // it was read when the permission was made
+			}
 			org, unit, is := organizationPrincipal(to.Principal)
 			switch {
 			case !is && !to.Accepted:
@@ -153,10 +169,11 @@ func (p *Plane) policyOfShares(tx *store.Tx, g guarded) (string, error) {
 			case !is:
 				statement.Principal = map[string]string{"AWS": trellis.IAMARN(to.Principal, "root")}
 			case unit == "":
-				statement.Principal, statement.Condition = "*", map[string]map[string]string{"StringEquals": {"aws:PrincipalOrgID": org}}
+				statement.Principal = "*"
+				statement.require("StringEquals", "aws:PrincipalOrgID", org)
 			default:
 				statement.Principal = "*"
-				statement.Condition = map[string]map[string]string{"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": org + "/*/" + unit + "/*"}}
+				statement.require("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", org+"/*/"+unit+"/*")
 			}
 			doc.Statement = append(doc.Statement, statement)
 		}

@@ -50,6 +50,7 @@ type NewShare struct {
 	Resources               []string // ARNs
 	Principals              []string // accounts, organization and organizational unit ARNs
 	Permissions             []string // ARNs, at most one a resource type
+	RetainOnLeave           bool     // accounts that leave the organization keep the share
 	ClientToken             string
 	Tags                    map[string]string
 }
@@ -57,8 +58,9 @@ type NewShare struct {
 // CreateShare makes a resource share. Sharing within the organization is immediate when it is enabled; other
 // accounts are invited.
 func (p *Plane) CreateShare(ctx context.Context, c *authpolicy.Caller, in NewShare) (*trellis.ResourceShare, trellis.Revision, error) {
-	any := trellis.ARN{Partition: "aws", Service: "ram", Region: p.Region, Account: account(c), Resource: "resource-share/*"}.String()
-	if err := authorize(c, "ram:CreateResourceShare", authpolicy.TagKeys(nil, in.Tags, nil), any); err != nil {
+	arn := (&trellis.ResourceShare{Meta: trellis.Meta{Account: account(c), ID: "*"}}).ARN(p.Region)
+	k := authpolicy.TagKeys(keys{"ram:requestedallowsexternalprincipals": flag(in.AllowExternalPrincipals)}, in.Tags, nil)
+	if err := authorizeParts(c, "CreateResourceShare", arn, k, in.Resources, in.Principals); err != nil {
 		return nil, 0, err
 	}
 	if in.Name == "" || len(in.Name) > 255 {
@@ -75,10 +77,18 @@ func (p *Plane) CreateShare(ctx context.Context, c *authpolicy.Caller, in NewSha
 				Meta: trellis.Meta{Account: account(c), ID: trellis.NewUUID(), CreatedAt: now, UpdatedAt: now, Tags: in.Tags},
 				Name: in.Name, AllowExternalPrincipals: in.AllowExternalPrincipals, Status: ShareActive,
 			}
+			s.RetainOnLeave = in.RetainOnLeave
+			have, err := store.List[*trellis.ResourceShare](tx, account(c)+"/")
+			if err != nil {
+				return nil, err
+			}
+			if len(have) >= maxShares {
+				return nil, ramError("ResourceShareLimitExceededException", "An account can have at most %d resource shares.", maxShares)
+			}
 			if err := p.addToShare(tx, s, in.Resources, in.Principals); err != nil {
 				return nil, err
 			}
-			if s.Permissions, err = choosePermissions(in.Permissions, s.Resources); err != nil {
+			if err := p.choosePermissions(tx, s, in.Permissions); err != nil {
 				return nil, err
 			}
 			tx.Put(s)
@@ -100,37 +110,93 @@ func checkShareTags(tags map[string]string) error {
 	return nil
 }
 
-// ownShare finds a share of the caller's account by its ARN, and checks the caller's policies for action.
-func (p *Plane) ownShare(tx *store.Tx, c *authpolicy.Caller, action, arn string) (*trellis.ResourceShare, error) {
-	a, err := trellis.ParseARN(arn)
+// maxShares is how many resource shares an account may have, and how many resources, and principals, a share may have (AWS RAM
+// user guide, service quotas).
+const maxShares = 5000
+
+// maxParts bounds resources times principals of one request: the caller's policies are asked about each pair.
+const maxParts = 10000
+
+// authorizeParts checks the caller's policies for an action with a share about each resource with each principal, so that no
+// condition on one is met by another.
+func authorizeParts(c *authpolicy.Caller, action, arn string, k keys, resources, principals []string) error {
+	if len(resources)*len(principals) > maxParts {
+		return ramError("InvalidParameterException", "The request names too many resources and principals.")
+	}
+	// Without resources, or principals, their keys are absent, and the policies are asked all the same.
+	for i := range max(len(resources), 1) {
+		for j := range max(len(principals), 1) {
+			part := maps.Clone(k)
+			if part == nil {
+				part = keys{}
+			}
+			if len(resources) > 0 {
+				part["ram:resourcearn"], part["ram:requestedresourcetype"] = resources[i:i+1], one(ShareResourceType(resources[i]))
+			}
+			if len(principals) > 0 {
+				part["ram:principal"] = principals[j : j+1]
+			}
+			if err := authorize(c, "ram:"+action, part, arn); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// shareKeys are the condition keys of a share (service authorization reference, AWS RAM).
+func shareKeys(s *trellis.ResourceShare) keys {
+	k := authpolicy.TagKeys(keys{"ram:resourcesharename": {s.Name}, "ram:allowsexternalprincipals": flag(s.AllowExternalPrincipals)}, nil, s.Tags)
+	for name, v := range s.Tags {
+		k["ram:resourcetag/"+strings.ToLower(name)] = []string{v}
+	}
+	return k
+}
+
+// shareRequest is what an operation asks of a share, as far as the caller's policies have keys for it.
+type shareRequest struct {
+	action                string // without ram:
+	arn                   string
+	resources, principals []string
+	keys                  keys // further ones
+}
+
+// ownShare finds a share of the caller's account by its ARN, and checks the caller's policies.
+func (p *Plane) ownShare(tx *store.Tx, c *authpolicy.Caller, r shareRequest) (*trellis.ResourceShare, error) {
+	a, err := trellis.ParseARN(r.arn)
 	id, ok := strings.CutPrefix(a.Resource, "resource-share/")
 	if err != nil || !ok || a.Service != "ram" {
-		return nil, malformedARN(arn)
-	}
-	if err := authorize(c, "ram:"+action, nil, arn); err != nil {
-		return nil, err
+		return nil, malformedARN(r.arn)
 	}
 	s, err := store.Get[*trellis.ResourceShare](tx, account(c)+"/"+id)
-	if errors.Is(err, trellis.ErrNotExist) || err == nil && s.ARN(p.Region) != arn {
-		return nil, ramError("UnknownResourceException", "ResourceShare %s could not be found.", arn)
+	missing := errors.Is(err, trellis.ErrNotExist) || err == nil && s.ARN(p.Region) != r.arn
+	if err != nil && !missing {
+		return nil, err
 	}
-	return s, err
+	k := maps.Clone(r.keys)
+	if !missing {
+		if k == nil {
+			k = keys{}
+		}
+		maps.Copy(k, shareKeys(s))
+	}
+	if err := authorizeParts(c, r.action, r.arn, k, r.resources, r.principals); err != nil {
+		return nil, err
+	}
+	if missing {
+		return nil, ramError("UnknownResourceException", "ResourceShare %s could not be found.", r.arn)
+	}
+	return s, nil
 }
 
-// activeShare finds a share of the caller's account that is not deleted.
-func (p *Plane) activeShare(tx *store.Tx, c *authpolicy.Caller, action, arn string) (*trellis.ResourceShare, error) {
-	s, err := p.ownShare(tx, c, action, arn)
-	if err == nil && s.Status != ShareActive {
-		return nil, ramError("UnknownResourceException", "ResourceShare %s could not be found.", arn)
-	}
-	return s, err
-}
-
-// changeShare changes a share of the caller's account in one transaction.
-func (p *Plane) changeShare(ctx context.Context, c *authpolicy.Caller, action, arn string, change func(*store.Tx, *trellis.ResourceShare) error) (s *trellis.ResourceShare, rev trellis.Revision, err error) {
+// changeShare changes an active share of the caller's account in one transaction.
+func (p *Plane) changeShare(ctx context.Context, c *authpolicy.Caller, r shareRequest, change func(*store.Tx, *trellis.ResourceShare) error) (s *trellis.ResourceShare, rev trellis.Revision, err error) {
 	rev, err = p.ramCommit(ctx, func(tx *store.Tx) (err error) {
-		if s, err = p.activeShare(tx, c, action, arn); err != nil {
+		if s, err = p.ownShare(tx, c, r); err != nil {
 			return err
+		}
+		if s.Status != ShareActive {
+			return ramError("UnknownResourceException", "ResourceShare %s could not be found.", r.arn)
 		}
 		if err := change(tx, s); err != nil {
 			return err
@@ -144,7 +210,11 @@ func (p *Plane) changeShare(ctx context.Context, c *authpolicy.Caller, action, a
 
 // UpdateShare changes the name and whether outside accounts may be invited, where not nil.
 func (p *Plane) UpdateShare(ctx context.Context, c *authpolicy.Caller, arn string, name *string, external *bool) (*trellis.ResourceShare, trellis.Revision, error) {
-	return p.changeShare(ctx, c, "UpdateResourceShare", arn, func(_ *store.Tx, s *trellis.ResourceShare) error {
+	r := shareRequest{action: "UpdateResourceShare", arn: arn}
+	if external != nil {
+		r.keys = keys{"ram:requestedallowsexternalprincipals": flag(*external)}
+	}
+	return p.changeShare(ctx, c, r, func(_ *store.Tx, s *trellis.ResourceShare) error {
 		if name != nil {
 			if *name == "" || len(*name) > 255 {
 				return ramError("InvalidParameterException", "The name of a resource share must have 1 to 255 characters.")
@@ -163,7 +233,7 @@ func (p *Plane) UpdateShare(ctx context.Context, c *authpolicy.Caller, arn strin
 
 // DeleteShare ends a share. Associations that were made through it stay (VPC Lattice user guide, sharing).
 func (p *Plane) DeleteShare(ctx context.Context, c *authpolicy.Caller, arn string) (trellis.Revision, error) {
-	_, rev, err := p.changeShare(ctx, c, "DeleteResourceShare", arn, func(_ *store.Tx, s *trellis.ResourceShare) error {
+	_, rev, err := p.changeShare(ctx, c, shareRequest{action: "DeleteResourceShare", arn: arn}, func(_ *store.Tx, s *trellis.ResourceShare) error {
 		s.Status = ShareDeleted
 		return nil
 	})
@@ -184,25 +254,33 @@ func (p *Plane) nextShare(s *trellis.ResourceShare) *settling {
 	}}
 }
 
-// TagShare adds tags to a share.
+// TagShare adds tags to a share, or to a customer managed permission.
 func (p *Plane) TagShare(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
-	_, rev, err := p.changeShare(ctx, c, "TagResource", arn, func(_ *store.Tx, s *trellis.ResourceShare) error {
-		if s.Tags == nil {
-			s.Tags = map[string]string{}
-		}
-		maps.Copy(s.Tags, tags)
-		return checkShareTags(s.Tags)
-	})
-	return rev, err
+	return p.tagRAM(ctx, c, shareRequest{action: "TagResource", arn: arn, keys: authpolicy.TagKeys(nil, tags, nil)}, tags, func(have map[string]string) { maps.Copy(have, tags) })
 }
 
-// UntagShare removes tags of a share by key.
+// UntagShare removes tags of a share, or of a customer managed permission, by key.
 func (p *Plane) UntagShare(ctx context.Context, c *authpolicy.Caller, arn string, tagKeys []string) (trellis.Revision, error) {
-	_, rev, err := p.changeShare(ctx, c, "UntagResource", arn, func(_ *store.Tx, s *trellis.ResourceShare) error {
+	return p.tagRAM(ctx, c, shareRequest{action: "UntagResource", arn: arn, keys: keys{"aws:tagkeys": tagKeys}}, nil, func(have map[string]string) {
 		for _, k := range tagKeys {
-			delete(s.Tags, k)
+			delete(have, k)
 		}
-		return nil
+	})
+}
+
+// tagRAM changes the tags of a share or a permission. requested are those that the request brings.
+func (p *Plane) tagRAM(ctx context.Context, c *authpolicy.Caller, r shareRequest, requested map[string]string, change func(have map[string]string)) (trellis.Revision, error) {
+	if a, err := trellis.ParseARN(r.arn); err == nil && strings.HasPrefix(a.Resource, "permission/") {
+		return p.tagPermission(ctx, c, r.action, r.arn, requested, change)
+	}
+	_, rev, err := p.changeShare(ctx, c, r, func(_ *store.Tx, s *trellis.ResourceShare) error {
+		have := maps.Clone(s.Tags)
+		if have == nil {
+			have = map[string]string{}
+		}
+		change(have)
+		s.Tags = have
+		return checkShareTags(have)
 	})
 	return rev, err
 }

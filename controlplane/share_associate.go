@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -13,10 +14,11 @@ import (
 
 // ShareAssociation is one resource or principal of a share, as GetResourceShareAssociations shows it.
 type ShareAssociation struct {
-	Share  *trellis.ResourceShare
-	Entity string // ARN or account
-	Type   string // RESOURCE or PRINCIPAL
-	Status string // ASSOCIATED, ASSOCIATING while an invitation waits, FAILED when it was rejected, DISASSOCIATED
+	Share   *trellis.ResourceShare
+	Entity  string // ARN or account
+	Type    string // RESOURCE or PRINCIPAL
+	Status  string // ASSOCIATED, ASSOCIATING while an invitation waits, FAILED when it was rejected or expired, DISASSOCIATED
+	Message string // why it failed
 	// Principal is what the share keeps of it, for principals.
 	Principal trellis.SharePrincipal
 }
@@ -37,7 +39,7 @@ func (p *Plane) addToShare(tx *store.Tx, s *trellis.ResourceShare, resources, pr
 	}
 	for _, principal := range principals {
 		i := slices.IndexFunc(s.Principals, func(sp trellis.SharePrincipal) bool { return sp.Principal == principal })
-		if i >= 0 && !s.Principals[i].Rejected {
+		if i >= 0 && !s.Principals[i].Rejected && !s.Principals[i].Expired(p.now()) {
 			continue
 		}
 		sp, err := p.newSharePrincipal(tx, s, owner, principal)
@@ -49,6 +51,9 @@ func (p *Plane) addToShare(tx *store.Tx, s *trellis.ResourceShare, resources, pr
 		} else {
 			s.Principals = append(s.Principals, sp)
 		}
+	}
+	if len(s.Resources) > maxShares || len(s.Principals) > maxShares {
+		return ramError("ResourceShareLimitExceededException", "A resource share can have at most %d resources and %d principals.", maxShares, maxShares)
 	}
 	return nil
 }
@@ -100,13 +105,9 @@ func unknownResource(err error, arn string) error {
 // newSharePrincipal checks a principal and decides whether it has the share at once.
 func (p *Plane) newSharePrincipal(tx *store.Tx, s *trellis.ResourceShare, owner membership, principal string) (trellis.SharePrincipal, error) {
 	sp := trellis.SharePrincipal{Principal: principal, AddedAt: p.now()}
-	enabled := false
-	if owner.org != "" {
-		o, err := store.Get[*trellis.Organization](tx, owner.org)
-		if err != nil && !errors.Is(err, trellis.ErrNotExist) {
-			return sp, err
-		}
-		enabled = err == nil && o.SharingEnabled
+	enabled, err := sharingEnabled(tx, owner.org)
+	if err != nil {
+		return sp, err
 	}
 	if trellis.IsAccountID(principal) {
 		if principal == s.Account {
@@ -152,18 +153,17 @@ func (p *Plane) AssociateShare(ctx context.Context, c *authpolicy.Caller, arn st
 	if len(resources)+len(principals) == 0 {
 		return nil, 0, ramError("InvalidParameterException", "You must specify a resource or a principal.")
 	}
-	s, rev, err := p.changeShare(ctx, c, "AssociateResourceShare", arn, func(tx *store.Tx, s *trellis.ResourceShare) error {
+	r := shareRequest{action: "AssociateResourceShare", arn: arn, resources: resources, principals: principals}
+	s, rev, err := p.changeShare(ctx, c, r, func(tx *store.Tx, s *trellis.ResourceShare) error {
 		if err := p.addToShare(tx, s, resources, principals); err != nil {
 			return err
 		}
-		var err error
-		s.Permissions, err = choosePermissions(s.Permissions, s.Resources)
-		return err
+		return p.choosePermissions(tx, s, nil)
 	})
 	if err != nil {
 		return nil, 0, err
 	}
-	return slices.DeleteFunc(shareAssociationsOf(s), func(a ShareAssociation) bool {
+	return slices.DeleteFunc(p.shareAssociationsOf(s), func(a ShareAssociation) bool {
 		return !slices.Contains(resources, a.Entity) && !slices.Contains(principals, a.Entity)
 	}), rev, nil
 }
@@ -174,8 +174,9 @@ func (p *Plane) DisassociateShare(ctx context.Context, c *authpolicy.Caller, arn
 		return nil, 0, ramError("InvalidParameterException", "You must specify a resource or a principal.")
 	}
 	var out []ShareAssociation
-	s, rev, err := p.changeShare(ctx, c, "DisassociateResourceShare", arn, func(_ *store.Tx, s *trellis.ResourceShare) error {
-		out = slices.DeleteFunc(shareAssociationsOf(s), func(a ShareAssociation) bool {
+	r := shareRequest{action: "DisassociateResourceShare", arn: arn, resources: resources, principals: principals}
+	s, rev, err := p.changeShare(ctx, c, r, func(_ *store.Tx, s *trellis.ResourceShare) error {
+		out = slices.DeleteFunc(p.shareAssociationsOf(s), func(a ShareAssociation) bool {
 			return !slices.Contains(resources, a.Entity) && !slices.Contains(principals, a.Entity)
 		})
 		for _, entity := range slices.Concat(resources, principals) {
@@ -209,7 +210,7 @@ func (p *Plane) unshare(tx *store.Tx, owner, arn string) error {
 }
 
 // shareAssociationsOf lists the resources, then the principals, of a share.
-func shareAssociationsOf(s *trellis.ResourceShare) []ShareAssociation {
+func (p *Plane) shareAssociationsOf(s *trellis.ResourceShare) []ShareAssociation {
 	deleted := s.Status != ShareActive
 	var out []ShareAssociation
 	for _, arn := range s.Resources {
@@ -219,7 +220,9 @@ func shareAssociationsOf(s *trellis.ResourceShare) []ShareAssociation {
 		a := ShareAssociation{Share: s, Entity: sp.Principal, Type: "PRINCIPAL", Status: "ASSOCIATED", Principal: sp}
 		switch {
 		case sp.Rejected:
-			a.Status = "FAILED"
+			a.Status, a.Message = "FAILED", "The invitation was rejected."
+		case sp.Expired(p.now()):
+			a.Status, a.Message = "FAILED", "The invitation expired."
 		case !sp.Accepted:
 			a.Status = "ASSOCIATING"
 		}
@@ -246,9 +249,11 @@ func (i ShareInvitation) ARN(region string) string {
 		Resource: "resource-share-invitation/" + trellis.FormatUUID(id)}.String()
 }
 
-// Status is PENDING, ACCEPTED or REJECTED.
-func (i ShareInvitation) Status() string {
+// Status is PENDING, ACCEPTED, REJECTED or EXPIRED at a time.
+func (i ShareInvitation) Status(now time.Time) string {
 	switch {
+	case i.Receiver.Expired(now):
+		return "EXPIRED"
 	case i.Receiver.Rejected:
 		return "REJECTED"
 	case i.Receiver.Accepted:
@@ -283,29 +288,64 @@ func (p *Plane) Invitations(ctx context.Context, c *authpolicy.Caller) (out []Sh
 	return out, err
 }
 
+// invitation finds an invitation to the caller's account, and checks the caller's policies for action.
+func (p *Plane) invitation(tx *store.Tx, c *authpolicy.Caller, action, arn string) (out ShareInvitation, err error) {
+	if a, err := trellis.ParseARN(arn); err != nil || a.Service != "ram" || !strings.HasPrefix(a.Resource, "resource-share-invitation/") {
+		return out, malformedARN(arn)
+	}
+	all, err := invitations(tx, account(c))
+	if err != nil {
+		return out, err
+	}
+	i := slices.IndexFunc(all, func(i ShareInvitation) bool { return i.ARN(p.Region) == arn })
+	var k keys
+	if i >= 0 {
+		out = all[i]
+		k = keys{"ram:resourcesharename": {out.Share.Name}, "ram:shareowneraccountid": {out.Share.Account}}
+	}
+	if err := authorize(c, action, k, arn); err != nil {
+		return out, err
+	}
+	if i < 0 {
+		return out, ramError("ResourceShareInvitationArnNotFoundException", "Invitation %s could not be found.", arn)
+	}
+	return out, nil
+}
+
+// PendingResources lists the resources of a share that the caller's account is invited to, for ListPendingInvitationResources.
+func (p *Plane) PendingResources(ctx context.Context, c *authpolicy.Caller, arn string) (s *trellis.ResourceShare, err error) {
+	err = p.read(ctx, func(tx *store.Tx) error {
+		i, err := p.invitation(tx, c, "ram:ListPendingInvitationResources", arn)
+		if err != nil {
+			return err
+		}
+		s = i.Share
+		switch i.Status(p.now()) {
+		case "EXPIRED":
+			return ramError("ResourceShareInvitationExpiredException", "Invitation %s has expired.", arn)
+		case "REJECTED":
+			return ramError("ResourceShareInvitationAlreadyRejectedException", "Invitation %s was already rejected.", arn)
+		case "ACCEPTED":
+			return ramError("InvalidParameterException", "Invitation %s was already accepted.", arn)
+		}
+		return nil
+	})
+	return s, err
+}
+
 // AnswerInvitation accepts or rejects an invitation to the caller's account.
 func (p *Plane) AnswerInvitation(ctx context.Context, c *authpolicy.Caller, arn string, accept bool) (out ShareInvitation, rev trellis.Revision, err error) {
 	action := "ram:RejectResourceShareInvitation"
 	if accept {
 		action = "ram:AcceptResourceShareInvitation"
 	}
-	if a, err := trellis.ParseARN(arn); err != nil || a.Service != "ram" || !strings.HasPrefix(a.Resource, "resource-share-invitation/") {
-		return out, 0, malformedARN(arn)
-	}
-	if err := authorize(c, action, nil, arn); err != nil {
-		return out, 0, err
-	}
-	rev, err = p.ramCommit(ctx, func(tx *store.Tx) error {
-		all, err := invitations(tx, account(c))
-		if err != nil {
+	rev, err = p.ramCommit(ctx, func(tx *store.Tx) (err error) {
+		if out, err = p.invitation(tx, c, action, arn); err != nil {
 			return err
 		}
-		i := slices.IndexFunc(all, func(i ShareInvitation) bool { return i.ARN(p.Region) == arn })
-		if i < 0 {
-			return ramError("ResourceShareInvitationArnNotFoundException", "Invitation %s could not be found.", arn)
-		}
-		out = all[i]
-		switch out.Status() {
+		switch out.Status(p.now()) {
+		case "EXPIRED":
+			return ramError("ResourceShareInvitationExpiredException", "Invitation %s has expired.", arn)
 		case "ACCEPTED":
 			return ramError("ResourceShareInvitationAlreadyAcceptedException", "Invitation %s was already accepted.", arn)
 		case "REJECTED":

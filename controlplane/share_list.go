@@ -45,7 +45,7 @@ func (p *Plane) Shares(ctx context.Context, c *authpolicy.Caller, action string,
 // Share is one share of the caller's account, for ListResourceSharePermissions.
 func (p *Plane) Share(ctx context.Context, c *authpolicy.Caller, action, arn string) (s *trellis.ResourceShare, err error) {
 	err = p.read(ctx, func(tx *store.Tx) error {
-		s, err = p.ownShare(tx, c, action, arn)
+		s, err = p.ownShare(tx, c, shareRequest{action: action, arn: arn})
 		return err
 	})
 	return s, err
@@ -56,7 +56,7 @@ func (p *Plane) ShareAssociations(ctx context.Context, c *authpolicy.Caller, typ
 	shares, err := p.Shares(ctx, c, "GetResourceShareAssociations", false)
 	var out []ShareAssociation
 	for _, s := range shares {
-		for _, a := range shareAssociationsOf(s) {
+		for _, a := range p.shareAssociationsOf(s) {
 			if a.Type == typ {
 				out = append(out, a)
 			}

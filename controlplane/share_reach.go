@@ -6,12 +6,14 @@ import (
 	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/store"
 )
 
 // membership is where an account stands in its organization.
 type membership struct {
 	account string
+	sharing bool     // RAM may share within the organization
 	org     string   // o-…, "" outside of an organization
 	units   []string // ids of the organizational units above it, the nearest first
 	root    string   // r-…
@@ -74,17 +76,30 @@ func organizationPrincipal(principal string) (org, unit string, ok bool) {
 	return "", "", false
 }
 
-// reaches tells whether a principal of a share is the account, or holds it. An organization is reached only
-// by shares of its own members.
-func reaches(sp trellis.SharePrincipal, owner, m membership) bool {
+// reaches tells whether a principal of a share is the account, or holds it. An organization is reached only by shares of
+// its own members, while it trusts RAM. An account that leaves the organization loses what was shared within it, unless the
+// share says otherwise (AWS RAM user guide, sharing within an organization).
+func reaches(s *trellis.ResourceShare, sp trellis.SharePrincipal, owner, m membership) bool {
 	if sp.Principal == m.account {
-		return sp.Accepted
+		return sp.Accepted && (sp.External || s.RetainOnLeave || m.org != "" && m.org == owner.org)
 	}
 	org, unit, ok := organizationPrincipal(sp.Principal)
-	if !ok || m.org != org || owner.org != org {
+	if !ok || m.org != org || owner.org != org || !owner.sharing {
 		return false
 	}
 	return unit == "" || slices.Contains(m.units, unit)
+}
+
+// sharingEnabled tells whether RAM may share within an organization without invitations.
+func sharingEnabled(tx *store.Tx, org string) (bool, error) {
+	if org == "" {
+		return false, nil
+	}
+	o, err := store.Get[*trellis.Organization](tx, org)
+	if errors.Is(err, trellis.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && o.SharingEnabled, err
 }
 
 // shareReaches tells whether an active share of another account reaches an account.
@@ -96,15 +111,18 @@ func shareReaches(tx *store.Tx, s *trellis.ResourceShare, m membership) (bool, e
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(s.Principals, func(sp trellis.SharePrincipal) bool { return reaches(sp, owner, m) }), nil
+	if owner.sharing, err = sharingEnabled(tx, owner.org); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(s.Principals, func(sp trellis.SharePrincipal) bool { return reaches(s, sp, owner, m) }), nil
 }
 
-// SharedWith tells whether a share or a resource policy of its owner lets an account do an action, for example
+// SharedWith tells whether a share or a resource policy of its owner lets a caller do an action, for example
 // "vpc-lattice:GetServiceNetwork", with the resource of an ARN. Nothing is shared with the owner, and when
 // the store fails nothing is shared with anybody.
-func (p *Plane) SharedWith(tx *store.Tx, account, arn, action string) bool {
+func (p *Plane) SharedWith(tx *store.Tx, c *authpolicy.Caller, arn, action string) bool {
 	a, err := trellis.ParseARN(arn)
-	if err != nil || a.Account == account {
+	if err != nil || a.Account == account(c) {
 		return false
 	}
 	shares, err := store.List[*trellis.ResourceShare](tx, a.Account+"/")
@@ -115,19 +133,19 @@ func (p *Plane) SharedWith(tx *store.Tx, account, arn, action string) bool {
 	if err != nil && !errors.Is(err, trellis.ErrNotExist) {
 		return false
 	}
-	typ := ShareResourceType(arn)
-	shares = slices.DeleteFunc(shares, func(s *trellis.ResourceShare) bool {
-		return !slices.Contains(s.Resources, arn) || !permits(s.Permissions, typ, action)
-	})
+	shares = slices.DeleteFunc(shares, func(s *trellis.ResourceShare) bool { return !slices.Contains(s.Resources, arn) })
 	if len(shares) == 0 && policy == nil {
 		return false
 	}
-	m, err := memberOf(tx, account)
+	m, err := memberOf(tx, account(c))
 	if err != nil {
 		return false
 	}
 	for _, s := range shares {
-		if ok, err := shareReaches(tx, s, m); err == nil && ok {
+		if ok, err := shareReaches(tx, s, m); err != nil || !ok {
+			continue
+		}
+		if opened, err := p.openedBy(tx, s, ShareResourceType(arn)); err == nil && opened != nil && opened.permits(p, c, arn, action) {
 			return true
 		}
 	}

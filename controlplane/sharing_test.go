@@ -18,7 +18,7 @@ func share(t testing.TB, p *controlplane.Plane, owner, consumer *authpolicy.Call
 		t.Fatal(err)
 	}
 	for _, i := range must[[]controlplane.ShareInvitation](t)(p.Invitations(t.Context(), consumer)) {
-		if i.Status() == "PENDING" {
+		if i.Status(p.Now()) == "PENDING" {
 			if _, _, err := p.AnswerInvitation(t.Context(), consumer, i.ARN(region), true); err != nil {
 				t.Fatal(err)
 			}

@@ -17,17 +17,23 @@ func (h *handler) association(a controlplane.ShareAssociation) ResourceShareAsso
 		created = a.Principal.AddedAt
 	}
 	return ResourceShareAssociation{AssociatedEntity: &a.Entity, AssociationType: &a.Type, CreationTime: &created, External: &a.Principal.External,
-		LastUpdatedTime: &a.Share.UpdatedAt, ResourceShareArn: new(a.Share.ARN(h.region)), ResourceShareName: &a.Share.Name, Status: &a.Status}
+		LastUpdatedTime: &a.Share.UpdatedAt, ResourceShareArn: new(a.Share.ARN(h.region)), ResourceShareName: &a.Share.Name, Status: &a.Status, StatusMessage: api.Some(a.Message)}
 }
 
 // associateResourceShare is AssociateResourceShare.
 func (h *handler) associateResourceShare(ctx context.Context, c *api.Call, in *AssociateResourceShareInput) (*AssociateResourceShareOutput, error) {
+	if err := noSources(in.Sources); err != nil {
+		return nil, err
+	}
 	all, rev, err := h.plane.AssociateShare(ctx, c.Caller, in.ResourceShareArn, in.ResourceArns, in.Principals)
 	return api.Done(c, &AssociateResourceShareOutput{ClientToken: in.ClientToken, ResourceShareAssociations: api.Each(all, h.association)}, rev, err)
 }
 
 // disassociateResourceShare is DisassociateResourceShare.
 func (h *handler) disassociateResourceShare(ctx context.Context, c *api.Call, in *DisassociateResourceShareInput) (*DisassociateResourceShareOutput, error) {
+	if err := noSources(in.Sources); err != nil {
+		return nil, err
+	}
 	all, rev, err := h.plane.DisassociateShare(ctx, c.Caller, in.ResourceShareArn, in.ResourceArns, in.Principals)
 	return api.Done(c, &DisassociateResourceShareOutput{ClientToken: in.ClientToken, ResourceShareAssociations: api.Each(all, h.association)}, rev, err)
 }
@@ -52,7 +58,7 @@ func (h *handler) getAssociations(ctx context.Context, c *api.Call, in *GetResou
 // invitation is an invitation as the wire has it.
 func (h *handler) invitation(i controlplane.ShareInvitation) ResourceShareInvitation {
 	return ResourceShareInvitation{InvitationTimestamp: &i.Receiver.AddedAt, ReceiverAccountId: &i.Receiver.Principal, ResourceShareArn: new(i.Share.ARN(h.region)),
-		ResourceShareInvitationArn: new(i.ARN(h.region)), ResourceShareName: &i.Share.Name, SenderAccountId: &i.Share.Account, Status: new(i.Status())}
+		ResourceShareInvitationArn: new(i.ARN(h.region)), ResourceShareName: &i.Share.Name, SenderAccountId: &i.Share.Account, Status: new(i.Status(h.plane.Now()))}
 }
 
 // getInvitations is GetResourceShareInvitations.
@@ -86,45 +92,14 @@ func (h *handler) rejectInvitation(ctx context.Context, c *api.Call, in *RejectR
 	return api.Done(c, &RejectResourceShareInvitationOutput{ClientToken: in.ClientToken, ResourceShareInvitation: new(h.invitation(i))}, rev, nil)
 }
 
-// permission is a managed permission as the wire has it.
-func permission(s controlplane.SharePermission) ResourceSharePermissionSummary {
-	return ResourceSharePermissionSummary{Arn: new(s.ARN()), DefaultVersion: new(true), FeatureSet: new("STANDARD"), IsResourceTypeDefault: &s.Default, Name: &s.Name,
-		PermissionType: new("AWS_MANAGED"), ResourceType: &s.ResourceType, Status: new("ATTACHABLE"), Version: new("1")}
-}
-
-// listPermissions is ListPermissions: the managed ones, since customers can make none here.
-func (h *handler) listPermissions(_ context.Context, c *api.Call, in *ListPermissionsInput) (*ListPermissionsOutput, error) {
-	if err := c.Authorize("ram:ListPermissions", "*", nil); err != nil {
-		return nil, err
-	}
-	all := controlplane.SharePermissions(api.Value(in.ResourceType))
-	if api.Value(in.PermissionType) == "CUSTOMER_MANAGED" {
-		all = nil
-	}
-	all, next, err := page(c, all, func(s controlplane.SharePermission) string { return s.Name }, in.MaxResults, in.NextToken)
-	return &ListPermissionsOutput{NextToken: next, Permissions: api.Each(all, permission)}, err
-}
-
-// listSharePermissions is ListResourceSharePermissions.
-func (h *handler) listSharePermissions(ctx context.Context, c *api.Call, in *ListResourceSharePermissionsInput) (*ListResourceSharePermissionsOutput, error) {
-	s, err := h.plane.Share(ctx, c.Caller, "ListResourceSharePermissions", in.ResourceShareArn)
-	if err != nil {
-		return nil, err
-	}
-	all := slices.DeleteFunc(controlplane.SharePermissions(""), func(p controlplane.SharePermission) bool { return !slices.Contains(s.Permissions, p.ARN()) })
-	all, next, err := page(c, all, func(s controlplane.SharePermission) string { return s.Name }, in.MaxResults, in.NextToken)
-	return &ListResourceSharePermissionsOutput{NextToken: next, Permissions: api.Each(all, func(p controlplane.SharePermission) ResourceSharePermissionSummary {
-		out := permission(p)
-		out.Status = new("ASSOCIATED")
-		return out
-	})}, err
-}
-
 // listResources is ListResources: what the account shares, or what is shared with it.
 func (h *handler) listResources(ctx context.Context, c *api.Call, in *ListResourcesInput) (*ListResourcesOutput, error) {
 	shares, err := h.plane.Shares(ctx, c.Caller, "ListResources", in.ResourceOwner == "OTHER-ACCOUNTS")
 	if err != nil {
 		return nil, err
+	}
+	if t := api.Value(in.ResourceType); in.ResourceType != nil && !strings.Contains(t, ":") {
+		return nil, trellis.NewError(400, "InvalidResourceTypeException", "The resource type %s is not valid.", t)
 	}
 	var all []Resource
 	for _, s := range shares {
@@ -136,12 +111,65 @@ func (h *handler) listResources(ctx context.Context, c *api.Call, in *ListResour
 			if !matches(in.ResourceArns, arn) || in.ResourceType != nil && !strings.EqualFold(*in.ResourceType, typ) || api.Value(in.ResourceRegionScope) == "GLOBAL" {
 				continue
 			}
-			all = append(all, Resource{Arn: &arn, CreationTime: &s.CreatedAt, LastUpdatedTime: &s.UpdatedAt, ResourceRegionScope: new("REGIONAL"),
-				ResourceShareArn: new(s.ARN(h.region)), Status: new("AVAILABLE"), Type: &typ})
+			all = append(all, h.resource(s, arn, "AVAILABLE"))
 		}
 	}
 	all, next, err := page(c, all, func(r Resource) string { return *r.Arn + " " + *r.ResourceShareArn }, in.MaxResults, in.NextToken)
 	return &ListResourcesOutput{NextToken: next, Resources: api.Each(all, func(r Resource) Resource { return r })}, err
+}
+
+// resource is a resource of a share as the wire has it.
+func (h *handler) resource(s *trellis.ResourceShare, arn, status string) Resource {
+	return Resource{Arn: &arn, CreationTime: &s.CreatedAt, LastUpdatedTime: &s.UpdatedAt, ResourceRegionScope: new("REGIONAL"),
+		ResourceShareArn: new(s.ARN(h.region)), Status: &status, Type: new(controlplane.ShareResourceType(arn))}
+}
+
+// listPendingInvitationResources is ListPendingInvitationResources.
+func (h *handler) listPendingInvitationResources(ctx context.Context, c *api.Call, in *ListPendingInvitationResourcesInput) (*ListPendingInvitationResourcesOutput, error) {
+	s, err := h.plane.PendingResources(ctx, c.Caller, in.ResourceShareInvitationArn)
+	if err != nil {
+		return nil, err
+	}
+	arns := s.Resources
+	if api.Value(in.ResourceRegionScope) == "GLOBAL" {
+		arns = nil
+	}
+	arns, next, err := page(c, arns, func(arn string) string { return arn }, in.MaxResults, in.NextToken)
+	return &ListPendingInvitationResourcesOutput{NextToken: next, Resources: api.Each(arns, func(arn string) Resource { return h.resource(s, arn, "PENDING") })}, err
+}
+
+// listResourceTypes is ListResourceTypes.
+func (h *handler) listResourceTypes(_ context.Context, c *api.Call, in *ListResourceTypesInput) (*ListResourceTypesOutput, error) {
+	if err := c.Authorize("ram:ListResourceTypes", "*", nil); err != nil {
+		return nil, err
+	}
+	all := controlplane.ShareResourceTypes()
+	if api.Value(in.ResourceRegionScope) == "GLOBAL" {
+		all = nil
+	}
+	all, next, err := page(c, all, func(t string) string { return t }, in.MaxResults, in.NextToken)
+	return &ListResourceTypesOutput{NextToken: next, ResourceTypes: api.Each(all, func(t string) ServiceNameAndResourceType {
+		return ServiceNameAndResourceType{ResourceRegionScope: new("REGIONAL"), ResourceType: &t, ServiceName: new("vpc-lattice")}
+	})}, err
+}
+
+// listSourceAssociations is ListSourceAssociations: sources are for service principals, with whom nothing here is shared.
+func (h *handler) listSourceAssociations(ctx context.Context, c *api.Call, in *ListSourceAssociationsInput) (*ListSourceAssociationsOutput, error) {
+	all, err := h.plane.Shares(ctx, c.Caller, "ListSourceAssociations", false)
+	if err != nil {
+		return nil, err
+	}
+	return &ListSourceAssociationsOutput{SourceAssociations: []AssociatedSource{}}, h.known(all, in.ResourceShareArns)
+}
+
+// getResourcePolicies is GetResourcePolicies.
+func (h *handler) getResourcePolicies(ctx context.Context, c *api.Call, in *GetResourcePoliciesInput) (*GetResourcePoliciesOutput, error) {
+	all, err := h.plane.SharePolicies(ctx, c.Caller, in.ResourceArns, api.Value(in.Principal))
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := page(c, all, func(text string) string { return controlplane.DerivedID("", text) }, in.MaxResults, in.NextToken)
+	return &GetResourcePoliciesOutput{NextToken: next, Policies: all}, err
 }
 
 // sharedTo tells whether a share names a principal, or belongs to it when others' shares are listed.

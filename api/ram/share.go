@@ -14,13 +14,20 @@ import (
 func (h *handler) share(s *trellis.ResourceShare, owner bool) ResourceShare {
 	out := ResourceShare{AllowExternalPrincipals: &s.AllowExternalPrincipals, CreationTime: &s.CreatedAt, FeatureSet: new("STANDARD"), LastUpdatedTime: &s.UpdatedAt,
 		Name: &s.Name, OwningAccountId: &s.Account, ResourceShareArn: new(s.ARN(h.region)), Status: &s.Status,
-		ResourceShareConfiguration: &ResourceShareConfiguration{RetainSharingOnAccountLeaveOrganization: new(bool)}}
+		ResourceShareConfiguration: &ResourceShareConfiguration{RetainSharingOnAccountLeaveOrganization: &s.RetainOnLeave}}
 	if owner {
-		for k, v := range s.Tags {
-			out.Tags = append(out.Tags, Tag{Key: &k, Value: &v})
-		}
-		slices.SortFunc(out.Tags, func(a, b Tag) int { return strings.Compare(*a.Key, *b.Key) })
+		out.Tags = tagList(s.Tags)
 	}
+	return out
+}
+
+// tagList is tags as the wire has them, by key.
+func tagList(tags map[string]string) []Tag {
+	var out []Tag
+	for k, v := range tags {
+		out = append(out, Tag{Key: &k, Value: &v})
+	}
+	slices.SortFunc(out, func(a, b Tag) int { return strings.Compare(*a.Key, *b.Key) })
 	return out
 }
 
@@ -36,13 +43,25 @@ func tagMap(in []Tag) map[string]string {
 	return out
 }
 
+// noSources refuses sources, which narrow what service principals may do with a share.
+func noSources(sources []string) error {
+	if len(sources) > 0 {
+		return trellis.NewError(400, "InvalidParameterException", "Sources are for service principals, with whom VPC Lattice resources cannot be shared.")
+	}
+	return nil
+}
+
 // createResourceShare is CreateResourceShare.
 func (h *handler) createResourceShare(ctx context.Context, c *api.Call, in *CreateResourceShareInput) (*CreateResourceShareOutput, error) {
-	if len(in.Sources) > 0 {
-		return nil, trellis.NewError(400, "InvalidParameterException", "Sources are for service principals, with whom VPC Lattice resources cannot be shared.")
+	if err := noSources(in.Sources); err != nil {
+		return nil, err
 	}
+	if err := noParameters(len(in.PermissionTemplateParameters)); err != nil {
+		return nil, err
+	}
+	retain := in.ResourceShareConfiguration != nil && api.Value(in.ResourceShareConfiguration.RetainSharingOnAccountLeaveOrganization)
 	s, rev, err := h.plane.CreateShare(ctx, c.Caller, controlplane.NewShare{Name: in.Name, AllowExternalPrincipals: in.AllowExternalPrincipals == nil || *in.AllowExternalPrincipals,
-		Resources: in.ResourceArns, Principals: in.Principals, Permissions: in.PermissionArns, ClientToken: api.Value(in.ClientToken), Tags: tagMap(in.Tags)})
+		Resources: in.ResourceArns, Principals: in.Principals, Permissions: in.PermissionArns, ClientToken: api.Value(in.ClientToken), Tags: tagMap(in.Tags), RetainOnLeave: retain})
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +89,17 @@ func (h *handler) getResourceShares(ctx context.Context, c *api.Call, in *GetRes
 	if err != nil {
 		return nil, err
 	}
+	if in.PermissionVersion != nil && in.PermissionArn == nil {
+		return nil, trellis.NewError(400, "InvalidParameterException", "A version filters only with the ARN of its permission.")
+	}
 	if err := h.known(all, in.ResourceShareArns); err != nil {
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(s *trellis.ResourceShare) bool {
 		return !matches(in.ResourceShareArns, s.ARN(h.region)) || in.Name != nil && *in.Name != s.Name ||
 			in.ResourceShareStatus != nil && *in.ResourceShareStatus != s.Status ||
-			in.PermissionArn != nil && !slices.Contains(s.Permissions, *in.PermissionArn) || !tagged(s, in.TagFilters)
+			in.PermissionArn != nil && !slices.Contains(s.Permissions, *in.PermissionArn) ||
+			in.PermissionArn != nil && in.PermissionVersion != nil && s.PermissionVersions[*in.PermissionArn] != int(*in.PermissionVersion) || !tagged(s, in.TagFilters)
 	})
 	all, next, err := page(c, all, func(s *trellis.ResourceShare) string { return s.ID }, in.MaxResults, in.NextToken)
 	return &GetResourceSharesOutput{NextToken: next, ResourceShares: api.Each(all, func(s *trellis.ResourceShare) ResourceShare {

@@ -31,6 +31,52 @@ type AssociateResourceShareOutput struct {
 	ResourceShareAssociations []ResourceShareAssociation `wire:"resourceShareAssociations"`
 }
 
+// AssociateResourceSharePermissionInput is what AssociateResourceSharePermission takes.
+type AssociateResourceSharePermissionInput struct {
+	ClientToken                  *string                            `wire:"clientToken"`
+	PermissionArn                string                             `wire:"permissionArn" required:"true"`
+	PermissionTemplateParameters []PermissionTemplateParameterInput `wire:"permissionTemplateParameters"`
+	PermissionVersion            *int32                             `wire:"permissionVersion"`
+	Replace                      *bool                              `wire:"replace"`
+	ResourceShareArn             string                             `wire:"resourceShareArn" required:"true"`
+}
+
+// AssociateResourceSharePermissionOutput is what AssociateResourceSharePermission answers.
+type AssociateResourceSharePermissionOutput struct {
+	ClientToken *string `wire:"clientToken"`
+	ReturnValue *bool   `wire:"returnValue"`
+}
+
+// CreatePermissionInput is what CreatePermission takes.
+type CreatePermissionInput struct {
+	ClientToken                  *string                                  `wire:"clientToken"`
+	Name                         string                                   `wire:"name" required:"true" len:"1:36" pattern:"[\\w.-]*"`
+	PermissionTemplateParameters []PermissionTemplateParameterDeclaration `wire:"permissionTemplateParameters" len:":100"`
+	PolicyTemplate               string                                   `wire:"policyTemplate" required:"true"`
+	ResourceType                 string                                   `wire:"resourceType" required:"true"`
+	Tags                         []Tag                                    `wire:"tags"`
+}
+
+// CreatePermissionOutput is what CreatePermission answers.
+type CreatePermissionOutput struct {
+	ClientToken *string                         `wire:"clientToken"`
+	Permission  *ResourceSharePermissionSummary `wire:"permission"`
+}
+
+// CreatePermissionVersionInput is what CreatePermissionVersion takes.
+type CreatePermissionVersionInput struct {
+	ClientToken                  *string                                  `wire:"clientToken"`
+	PermissionArn                string                                   `wire:"permissionArn" required:"true"`
+	PermissionTemplateParameters []PermissionTemplateParameterDeclaration `wire:"permissionTemplateParameters" len:":100"`
+	PolicyTemplate               string                                   `wire:"policyTemplate" required:"true"`
+}
+
+// CreatePermissionVersionOutput is what CreatePermissionVersion answers.
+type CreatePermissionVersionOutput struct {
+	ClientToken *string                        `wire:"clientToken"`
+	Permission  *ResourceSharePermissionDetail `wire:"permission"`
+}
+
 // CreateResourceShareInput is what CreateResourceShare takes.
 type CreateResourceShareInput struct {
 	AllowExternalPrincipals      *bool                                `wire:"allowExternalPrincipals"`
@@ -49,6 +95,33 @@ type CreateResourceShareInput struct {
 type CreateResourceShareOutput struct {
 	ClientToken   *string        `wire:"clientToken"`
 	ResourceShare *ResourceShare `wire:"resourceShare"`
+}
+
+// DeletePermissionInput is what DeletePermission takes.
+type DeletePermissionInput struct {
+	ClientToken   *string `wire:"clientToken" in:"query"`
+	PermissionArn string  `wire:"permissionArn" in:"query" required:"true"`
+}
+
+// DeletePermissionOutput is what DeletePermission answers.
+type DeletePermissionOutput struct {
+	ClientToken      *string `wire:"clientToken"`
+	PermissionStatus *string `wire:"permissionStatus"`
+	ReturnValue      *bool   `wire:"returnValue"`
+}
+
+// DeletePermissionVersionInput is what DeletePermissionVersion takes.
+type DeletePermissionVersionInput struct {
+	ClientToken       *string `wire:"clientToken" in:"query"`
+	PermissionArn     string  `wire:"permissionArn" in:"query" required:"true"`
+	PermissionVersion int32   `wire:"permissionVersion" in:"query" required:"true"`
+}
+
+// DeletePermissionVersionOutput is what DeletePermissionVersion answers.
+type DeletePermissionVersionOutput struct {
+	ClientToken      *string `wire:"clientToken"`
+	PermissionStatus *string `wire:"permissionStatus"`
+	ReturnValue      *bool   `wire:"returnValue"`
 }
 
 // DeleteResourceShareInput is what DeleteResourceShare takes.
@@ -78,6 +151,19 @@ type DisassociateResourceShareOutput struct {
 	ResourceShareAssociations []ResourceShareAssociation `wire:"resourceShareAssociations"`
 }
 
+// DisassociateResourceSharePermissionInput is what DisassociateResourceSharePermission takes.
+type DisassociateResourceSharePermissionInput struct {
+	ClientToken      *string `wire:"clientToken"`
+	PermissionArn    string  `wire:"permissionArn" required:"true"`
+	ResourceShareArn string  `wire:"resourceShareArn" required:"true"`
+}
+
+// DisassociateResourceSharePermissionOutput is what DisassociateResourceSharePermission answers.
+type DisassociateResourceSharePermissionOutput struct {
+	ClientToken *string `wire:"clientToken"`
+	ReturnValue *bool   `wire:"returnValue"`
+}
+
 // EnableSharingWithAwsOrganizationInput is what EnableSharingWithAwsOrganization takes.
 type EnableSharingWithAwsOrganizationInput struct {
 }
@@ -85,6 +171,32 @@ type EnableSharingWithAwsOrganizationInput struct {
 // EnableSharingWithAwsOrganizationOutput is what EnableSharingWithAwsOrganization answers.
 type EnableSharingWithAwsOrganizationOutput struct {
 	ReturnValue *bool `wire:"returnValue"`
+}
+
+// GetPermissionInput is what GetPermission takes.
+type GetPermissionInput struct {
+	PermissionArn                string                             `wire:"permissionArn" required:"true"`
+	PermissionTemplateParameters []PermissionTemplateParameterInput `wire:"permissionTemplateParameters"`
+	PermissionVersion            *int32                             `wire:"permissionVersion"`
+}
+
+// GetPermissionOutput is what GetPermission answers.
+type GetPermissionOutput struct {
+	Permission *ResourceSharePermissionDetail `wire:"permission"`
+}
+
+// GetResourcePoliciesInput is what GetResourcePolicies takes.
+type GetResourcePoliciesInput struct {
+	MaxResults   *int32   `wire:"maxResults" range:"1:500"`
+	NextToken    *string  `wire:"nextToken"`
+	Principal    *string  `wire:"principal"`
+	ResourceArns []string `wire:"resourceArns" required:"true"`
+}
+
+// GetResourcePoliciesOutput is what GetResourcePolicies answers.
+type GetResourcePoliciesOutput struct {
+	NextToken *string  `wire:"nextToken"`
+	Policies  []string `wire:"policies"`
 }
 
 // GetResourceShareAssociationsInput is what GetResourceShareAssociations takes.
@@ -137,6 +249,53 @@ type GetResourceSharesOutput struct {
 	ResourceShares []ResourceShare `wire:"resourceShares"`
 }
 
+// ListPendingInvitationResourcesInput is what ListPendingInvitationResources takes.
+type ListPendingInvitationResourcesInput struct {
+	MaxResults                 *int32  `wire:"maxResults" range:"1:500"`
+	NextToken                  *string `wire:"nextToken"`
+	ResourceRegionScope        *string `wire:"resourceRegionScope" enum:"ALL|REGIONAL|GLOBAL"`
+	ResourceShareInvitationArn string  `wire:"resourceShareInvitationArn" required:"true"`
+}
+
+// ListPendingInvitationResourcesOutput is what ListPendingInvitationResources answers.
+type ListPendingInvitationResourcesOutput struct {
+	NextToken *string    `wire:"nextToken"`
+	Resources []Resource `wire:"resources"`
+}
+
+// ListPermissionAssociationsInput is what ListPermissionAssociations takes.
+type ListPermissionAssociationsInput struct {
+	AssociationStatus *string `wire:"associationStatus" enum:"ASSOCIATING|ASSOCIATED|FAILED|DISASSOCIATING|DISASSOCIATED|SUSPENDED|SUSPENDING|RESTORING"`
+	DefaultVersion    *bool   `wire:"defaultVersion"`
+	FeatureSet        *string `wire:"featureSet" enum:"CREATED_FROM_POLICY|PROMOTING_TO_STANDARD|STANDARD"`
+	MaxResults        *int32  `wire:"maxResults" range:"1:500"`
+	NextToken         *string `wire:"nextToken"`
+	PermissionArn     *string `wire:"permissionArn"`
+	PermissionVersion *int32  `wire:"permissionVersion"`
+	ResourceOwner     *string `wire:"resourceOwner" enum:"SELF|OTHER-ACCOUNTS"`
+	ResourceShareArn  *string `wire:"resourceShareArn"`
+	ResourceType      *string `wire:"resourceType"`
+}
+
+// ListPermissionAssociationsOutput is what ListPermissionAssociations answers.
+type ListPermissionAssociationsOutput struct {
+	NextToken   *string                `wire:"nextToken"`
+	Permissions []AssociatedPermission `wire:"permissions"`
+}
+
+// ListPermissionVersionsInput is what ListPermissionVersions takes.
+type ListPermissionVersionsInput struct {
+	MaxResults    *int32  `wire:"maxResults" range:"1:500"`
+	NextToken     *string `wire:"nextToken"`
+	PermissionArn string  `wire:"permissionArn" required:"true"`
+}
+
+// ListPermissionVersionsOutput is what ListPermissionVersions answers.
+type ListPermissionVersionsOutput struct {
+	NextToken   *string                          `wire:"nextToken"`
+	Permissions []ResourceSharePermissionSummary `wire:"permissions"`
+}
+
 // ListPermissionsInput is what ListPermissions takes.
 type ListPermissionsInput struct {
 	MaxResults       *int32  `wire:"maxResults" range:"1:500"`
@@ -170,6 +329,20 @@ type ListPrincipalsOutput struct {
 	Principals []Principal `wire:"principals"`
 }
 
+// ListReplacePermissionAssociationsWorkInput is what ListReplacePermissionAssociationsWork takes.
+type ListReplacePermissionAssociationsWorkInput struct {
+	MaxResults *int32   `wire:"maxResults" range:"1:500"`
+	NextToken  *string  `wire:"nextToken"`
+	Status     *string  `wire:"status" enum:"IN_PROGRESS|COMPLETED|FAILED"`
+	WorkIds    []string `wire:"workIds"`
+}
+
+// ListReplacePermissionAssociationsWorkOutput is what ListReplacePermissionAssociationsWork answers.
+type ListReplacePermissionAssociationsWorkOutput struct {
+	NextToken                          *string                             `wire:"nextToken"`
+	ReplacePermissionAssociationsWorks []ReplacePermissionAssociationsWork `wire:"replacePermissionAssociationsWorks"`
+}
+
 // ListResourceSharePermissionsInput is what ListResourceSharePermissions takes.
 type ListResourceSharePermissionsInput struct {
 	MaxResults       *int32  `wire:"maxResults" range:"1:500"`
@@ -181,6 +354,19 @@ type ListResourceSharePermissionsInput struct {
 type ListResourceSharePermissionsOutput struct {
 	NextToken   *string                          `wire:"nextToken"`
 	Permissions []ResourceSharePermissionSummary `wire:"permissions"`
+}
+
+// ListResourceTypesInput is what ListResourceTypes takes.
+type ListResourceTypesInput struct {
+	MaxResults          *int32  `wire:"maxResults" range:"1:500"`
+	NextToken           *string `wire:"nextToken"`
+	ResourceRegionScope *string `wire:"resourceRegionScope" enum:"ALL|REGIONAL|GLOBAL"`
+}
+
+// ListResourceTypesOutput is what ListResourceTypes answers.
+type ListResourceTypesOutput struct {
+	NextToken     *string                      `wire:"nextToken"`
+	ResourceTypes []ServiceNameAndResourceType `wire:"resourceTypes"`
 }
 
 // ListResourcesInput is what ListResources takes.
@@ -201,6 +387,45 @@ type ListResourcesOutput struct {
 	Resources []Resource `wire:"resources"`
 }
 
+// ListSourceAssociationsInput is what ListSourceAssociations takes.
+type ListSourceAssociationsInput struct {
+	AssociationStatus *string  `wire:"associationStatus" enum:"ASSOCIATING|ASSOCIATED|FAILED|DISASSOCIATING|DISASSOCIATED|SUSPENDED|SUSPENDING|RESTORING"`
+	MaxResults        *int32   `wire:"maxResults" range:"1:500"`
+	NextToken         *string  `wire:"nextToken"`
+	ResourceShareArns []string `wire:"resourceShareArns"`
+	SourceId          *string  `wire:"sourceId"`
+	SourceType        *string  `wire:"sourceType"`
+}
+
+// ListSourceAssociationsOutput is what ListSourceAssociations answers.
+type ListSourceAssociationsOutput struct {
+	NextToken          *string            `wire:"nextToken"`
+	SourceAssociations []AssociatedSource `wire:"sourceAssociations"`
+}
+
+// PromotePermissionCreatedFromPolicyInput is what PromotePermissionCreatedFromPolicy takes.
+type PromotePermissionCreatedFromPolicyInput struct {
+	ClientToken   *string `wire:"clientToken"`
+	Name          string  `wire:"name" required:"true"`
+	PermissionArn string  `wire:"permissionArn" required:"true"`
+}
+
+// PromotePermissionCreatedFromPolicyOutput is what PromotePermissionCreatedFromPolicy answers.
+type PromotePermissionCreatedFromPolicyOutput struct {
+	ClientToken *string                         `wire:"clientToken"`
+	Permission  *ResourceSharePermissionSummary `wire:"permission"`
+}
+
+// PromoteResourceShareCreatedFromPolicyInput is what PromoteResourceShareCreatedFromPolicy takes.
+type PromoteResourceShareCreatedFromPolicyInput struct {
+	ResourceShareArn string `wire:"resourceShareArn" in:"query" required:"true"`
+}
+
+// PromoteResourceShareCreatedFromPolicyOutput is what PromoteResourceShareCreatedFromPolicy answers.
+type PromoteResourceShareCreatedFromPolicyOutput struct {
+	ReturnValue *bool `wire:"returnValue"`
+}
+
 // RejectResourceShareInvitationInput is what RejectResourceShareInvitation takes.
 type RejectResourceShareInvitationInput struct {
 	ClientToken                *string `wire:"clientToken"`
@@ -211,6 +436,34 @@ type RejectResourceShareInvitationInput struct {
 type RejectResourceShareInvitationOutput struct {
 	ClientToken             *string                  `wire:"clientToken"`
 	ResourceShareInvitation *ResourceShareInvitation `wire:"resourceShareInvitation"`
+}
+
+// ReplacePermissionAssociationsInput is what ReplacePermissionAssociations takes.
+type ReplacePermissionAssociationsInput struct {
+	ClientToken                  *string                            `wire:"clientToken"`
+	FromPermissionArn            string                             `wire:"fromPermissionArn" required:"true"`
+	FromPermissionVersion        *int32                             `wire:"fromPermissionVersion"`
+	PermissionTemplateParameters []PermissionTemplateParameterInput `wire:"permissionTemplateParameters"`
+	ToPermissionArn              string                             `wire:"toPermissionArn" required:"true"`
+}
+
+// ReplacePermissionAssociationsOutput is what ReplacePermissionAssociations answers.
+type ReplacePermissionAssociationsOutput struct {
+	ClientToken                       *string                            `wire:"clientToken"`
+	ReplacePermissionAssociationsWork *ReplacePermissionAssociationsWork `wire:"replacePermissionAssociationsWork"`
+}
+
+// SetDefaultPermissionVersionInput is what SetDefaultPermissionVersion takes.
+type SetDefaultPermissionVersionInput struct {
+	ClientToken       *string `wire:"clientToken"`
+	PermissionArn     string  `wire:"permissionArn" required:"true"`
+	PermissionVersion int32   `wire:"permissionVersion" required:"true"`
+}
+
+// SetDefaultPermissionVersionOutput is what SetDefaultPermissionVersion answers.
+type SetDefaultPermissionVersionOutput struct {
+	ClientToken *string `wire:"clientToken"`
+	ReturnValue *bool   `wire:"returnValue"`
 }
 
 // TagResourceInput is what TagResource takes.
@@ -235,6 +488,19 @@ type UntagResourceInput struct {
 type UntagResourceOutput struct {
 }
 
+// UpdatePermissionInput is what UpdatePermission takes.
+type UpdatePermissionInput struct {
+	ClientToken   *string `wire:"clientToken"`
+	PermissionArn string  `wire:"permissionArn" required:"true"`
+	Status        string  `wire:"status" required:"true" enum:"ATTACHABLE|DEPRECATED"`
+}
+
+// UpdatePermissionOutput is what UpdatePermission answers.
+type UpdatePermissionOutput struct {
+	ClientToken      *string `wire:"clientToken"`
+	PermissionStatus *string `wire:"permissionStatus"`
+}
+
 // UpdateResourceShareInput is what UpdateResourceShare takes.
 type UpdateResourceShareInput struct {
 	AllowExternalPrincipals *bool   `wire:"allowExternalPrincipals"`
@@ -247,6 +513,30 @@ type UpdateResourceShareInput struct {
 type UpdateResourceShareOutput struct {
 	ClientToken   *string        `wire:"clientToken"`
 	ResourceShare *ResourceShare `wire:"resourceShare"`
+}
+
+// AssociatedPermission is a structure of the API model.
+type AssociatedPermission struct {
+	Arn                          *string                       `wire:"arn"`
+	DefaultVersion               *bool                         `wire:"defaultVersion"`
+	FeatureSet                   *string                       `wire:"featureSet"`
+	LastUpdatedTime              *time.Time                    `wire:"lastUpdatedTime"`
+	PermissionTemplateParameters []PermissionTemplateParameter `wire:"permissionTemplateParameters"`
+	PermissionVersion            *string                       `wire:"permissionVersion"`
+	ResourceShareArn             *string                       `wire:"resourceShareArn"`
+	ResourceType                 *string                       `wire:"resourceType"`
+	Status                       *string                       `wire:"status"`
+}
+
+// AssociatedSource is a structure of the API model.
+type AssociatedSource struct {
+	CreationTime     *time.Time `wire:"creationTime"`
+	LastUpdatedTime  *time.Time `wire:"lastUpdatedTime"`
+	ResourceShareArn *string    `wire:"resourceShareArn"`
+	SourceId         *string    `wire:"sourceId"`
+	SourceType       *string    `wire:"sourceType"`
+	Status           *string    `wire:"status"`
+	StatusMessage    *string    `wire:"statusMessage"`
 }
 
 // PermissionArnAndTemplateParameters is a structure of the API model.
@@ -263,6 +553,13 @@ type PermissionTemplateParameter struct {
 	Values      []string `wire:"values"`
 }
 
+// PermissionTemplateParameterDeclaration is a structure of the API model.
+type PermissionTemplateParameterDeclaration struct {
+	Description *string `wire:"description"`
+	Name        *string `wire:"name"`
+	Type        *string `wire:"type" enum:"STRING|STRING_LIST"`
+}
+
 // PermissionTemplateParameterInput is a structure of the API model.
 type PermissionTemplateParameterInput struct {
 	Name   *string  `wire:"name"`
@@ -276,6 +573,20 @@ type Principal struct {
 	Id               *string    `wire:"id"`
 	LastUpdatedTime  *time.Time `wire:"lastUpdatedTime"`
 	ResourceShareArn *string    `wire:"resourceShareArn"`
+}
+
+// ReplacePermissionAssociationsWork is a structure of the API model.
+type ReplacePermissionAssociationsWork struct {
+	CreationTime                 *time.Time                    `wire:"creationTime"`
+	FromPermissionArn            *string                       `wire:"fromPermissionArn"`
+	FromPermissionVersion        *string                       `wire:"fromPermissionVersion"`
+	Id                           *string                       `wire:"id"`
+	LastUpdatedTime              *time.Time                    `wire:"lastUpdatedTime"`
+	PermissionTemplateParameters []PermissionTemplateParameter `wire:"permissionTemplateParameters"`
+	Status                       *string                       `wire:"status"`
+	StatusMessage                *string                       `wire:"statusMessage"`
+	ToPermissionArn              *string                       `wire:"toPermissionArn"`
+	ToPermissionVersion          *string                       `wire:"toPermissionVersion"`
 }
 
 // Resource is a structure of the API model.
@@ -337,6 +648,25 @@ type ResourceShareInvitation struct {
 	Status                     *string                    `wire:"status"`
 }
 
+// ResourceSharePermissionDetail is a structure of the API model.
+type ResourceSharePermissionDetail struct {
+	Arn                          *string                                  `wire:"arn"`
+	CreationTime                 *time.Time                               `wire:"creationTime"`
+	DefaultVersion               *bool                                    `wire:"defaultVersion"`
+	FeatureSet                   *string                                  `wire:"featureSet"`
+	IsResourceTypeDefault        *bool                                    `wire:"isResourceTypeDefault"`
+	LastUpdatedTime              *time.Time                               `wire:"lastUpdatedTime"`
+	Name                         *string                                  `wire:"name"`
+	Permission                   *string                                  `wire:"permission"`
+	PermissionTemplateParameters []PermissionTemplateParameterDeclaration `wire:"permissionTemplateParameters"`
+	PermissionType               *string                                  `wire:"permissionType"`
+	ResourceOwner                *string                                  `wire:"resourceOwner"`
+	ResourceType                 *string                                  `wire:"resourceType"`
+	Status                       *string                                  `wire:"status"`
+	Tags                         []Tag                                    `wire:"tags"`
+	Version                      *string                                  `wire:"version"`
+}
+
 // ResourceSharePermissionSummary is a structure of the API model.
 type ResourceSharePermissionSummary struct {
 	Arn                          *string                       `wire:"arn"`
@@ -353,6 +683,13 @@ type ResourceSharePermissionSummary struct {
 	Status                       *string                       `wire:"status"`
 	Tags                         []Tag                         `wire:"tags"`
 	Version                      *string                       `wire:"version"`
+}
+
+// ServiceNameAndResourceType is a structure of the API model.
+type ServiceNameAndResourceType struct {
+	ResourceRegionScope *string `wire:"resourceRegionScope"`
+	ResourceType        *string `wire:"resourceType"`
+	ServiceName         *string `wire:"serviceName"`
 }
 
 // Tag is a structure of the API model.
