@@ -62,6 +62,13 @@ var aims = []aim{
 	{row: "p", contestant: "trellis", metric: "decide_allocs", bound: 0, what: "allocations of a decision"},
 	{row: "p", contestant: "trellis", metric: "decisions", atLeast: true, bound: 1e6, what: "decisions/s"},
 	{row: "p", contestant: "trellis", metric: "long_ns", bound: 30_000, what: "ns/decision, 1,000 statements"},
+	{row: "q", contestant: "trellis-serve", metric: "rules_s", atLeast: true, bound: 1500, what: "CreateRule/s"},
+	{row: "q", contestant: "trellis-serve", metric: "rules_p99", bound: 50, what: "p99 ms of CreateRule"},
+	{row: "q", contestant: "trellis-serve", metric: "get_s", atLeast: true, bound: 8000, what: "GetService/s"},
+	{row: "q", contestant: "trellis-serve", metric: "get_p99", bound: 50, what: "p99 ms of GetService"},
+	{row: "q", contestant: "trellis-serve", metric: "alone_p50", bound: 10, what: "ms until live"},
+	{row: "q", contestant: "trellis-serve", metric: "list_p99", bound: 20, what: "ms a page of 10,000"},
+	{row: "r", contestant: "trellis-serve", metric: "peak_mb", bound: 2147, what: "peak RSS MB"},
 }
 
 // reached is the value that an aim is about: the median over the rounds, of the rounds that have all of it. ok is

@@ -78,6 +78,8 @@ func contestants() []*contestant {
 		{name: "trellis-target", title: "Trellis, target leg accelerated", rows: "abcde", port: 9270, start: startTrellis, legs: "target"},
 		{name: "trellis-both", title: "Trellis, both legs accelerated", rows: "abcde", port: 9275, start: startTrellis, legs: "both"},
 		{name: "trellis-auth", title: "Trellis, SigV4 and two policies", rows: "g", port: 9280, start: startTrellis, signed: "sigv4"},
+		{name: "moto", title: "moto", rows: "q", port: 9290, start: startMoto, slow: true},
+		{name: "trellis-serve", title: "Trellis, the whole", rows: "qr", port: 9295, start: startServe},
 	}
 }
 

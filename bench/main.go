@@ -93,8 +93,8 @@ func build() (tools, error) {
 		return tools{}, err
 	}
 	args := []string{"build", "-o", dir + "/"}
-	for _, name := range []string{"plane", "target", "load", "reverseproxy"} {
-		args = append(args, "github.com/trellis-project/trellis/bench/"+name)
+	for _, name := range []string{"bench/plane", "bench/target", "bench/load", "bench/reverseproxy", "bench/api", "cmd/trellis"} {
+		args = append(args, "github.com/trellis-project/trellis/"+name)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return tools{}, err
@@ -107,7 +107,11 @@ func build() (tools, error) {
 		return tools{}, errors.New("no Envoy below .cache/envoy: .ci/install bench puts it there")
 	}
 	envoy, err := filepath.Abs(found[0])
-	return tools{Plane: dir + "/plane", Target: dir + "/target", Load: dir + "/load", ReverseProxy: dir + "/reverseproxy", Envoy: envoy}, err
+	if err != nil {
+		return tools{}, err
+	}
+	moto, err := filepath.Abs(".cache/moto/bin/moto_server")
+	return tools{Plane: dir + "/plane", Target: dir + "/target", Load: dir + "/load", ReverseProxy: dir + "/reverseproxy", API: dir + "/api", Trellis: dir + "/trellis", Envoy: envoy, Moto: moto}, err
 }
 
 // run is the whole comparison, inside the sandbox.
@@ -119,7 +123,7 @@ func run(o options, errandsText string) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{dir: e.Dir, tools: e.Tools, length: o.length, profiles: o.profiles, texts: map[string]int{}}
+	b := &bench{dir: e.Dir, disk: filepath.Dir(e.Tools.API), tools: e.Tools, length: o.length, profiles: o.profiles, texts: map[string]int{}}
 	proxy, load, ok := strings.Cut(o.cores, ",")
 	if !ok {
 		return fmt.Errorf("-cores %q: want two, for example 0,1", o.cores)

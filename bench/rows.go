@@ -14,7 +14,7 @@ type row struct {
 	versus      string // the first column's ratio to this contestant is printed
 	measure     func(ctx context.Context, b *bench, c *contestant) (metrics, error)
 	takes       func(*contestant) bool // of those that are in the row's letter; nil: all
-	once        bool                   // in the first round only: it takes long, and has no aims
+	once        bool                   // in the first round only: it takes long
 }
 
 // column is a metric in a table.
@@ -41,6 +41,9 @@ func rows() []row {
 		{"decisions", "decisions/s", "%.0f"}, {"long_ns", "ns/decision, 1,000 statements", "%.0f"}}
 	parts := slices.Clone(small)
 	parts[0].title, parts[1].title, parts[3].title = "CPU µs/message", "messages/s", "messages/s of a full core"
+	calls := []column{{"rules_s", "CreateRule/s", "%.0f"}, {"rules_p99", "p99 ms", micros}, {"alone_p50", "alone, p50 ms until live", "%.2f"}, {"get_s", "GetService/s", "%.0f"}, {"get_p99", "p99 ms", micros},
+		{"make_s", "services with listener/s", "%.0f"}, {"list_p50", "ListServices of 10,000, ms a page", "%.2f"}, {"list_p99", "p99 ms", "%.2f"}}
+	start := []column{{"load_s", "start s", micros}, {"pss_mb", "PSS MB", "%.0f"}, {"peak_mb", "peak RSS MB", "%.0f"}}
 	h1, h2 := shape{clients: multiplexed}, shape{clients: multiplexed, targets: multiplexed}
 	return []row{
 		{name: "a", title: "Small answers, 64 connections, as fast as they come", columns: small, versus: "nginx", measure: measureSmall},
@@ -65,6 +68,8 @@ func rows() []row {
 		{name: "n", title: "TLS passed through, 8 connections", columns: body, versus: "haproxy", measure: measureBytes(passed)},
 		{name: "o", title: "TCP to a resource, 8 connections", columns: body, versus: "haproxy", measure: measureBytes(carried)},
 		{name: "p", title: "Signatures and policies alone, on one core", columns: decisions, measure: measureDecisions},
+		{name: "q", title: "The API: 32 clients that sign, on both cores with the server", columns: calls, versus: "moto", measure: measureAPI},
+		{name: "r", title: "100,000 services with 500,000 rules and 1,000,000 targets, from the disk", columns: start, once: true, measure: measureEstate(100_000, 500_000, 1_000_000), takes: func(c *contestant) bool { return !c.slow }},
 	}
 }
 

@@ -19,6 +19,8 @@ import (
 // bench is one run of the comparison.
 type bench struct {
 	dir          string // on a tmpfs of its own
+	disk         string // a folder on the disk
+	data         string // data directory of the contestant that runs, below disk
 	tools        tools
 	certificates *certificates
 	token        token
@@ -30,7 +32,7 @@ type bench struct {
 }
 
 // tools are the programs of the tree that are built for a run, and Envoy.
-type tools struct{ Plane, Target, Load, ReverseProxy, Envoy string }
+type tools struct{ Plane, Target, Load, ReverseProxy, API, Trellis, Envoy, Moto string }
 
 // write writes a file for the contestant that is to run.
 func (b *bench) write(name, text string) (string, error) {

@@ -136,7 +136,7 @@ func (s *Store) snapshot(ctx context.Context) (Change, error) {
 	c := Change{Snapshot: true}
 	next, end := keyNouns, clientv3.GetPrefixRangeEnd(keyNouns)
 	for {
-		opts := []clientv3.OpOption{clientv3.WithRange(end), clientv3.WithLimit(1000)}
+		opts := []clientv3.OpOption{clientv3.WithRange(end), clientv3.WithLimit(rangePage)}
 		if c.Revision != 0 {
 			opts = append(opts, clientv3.WithRev(c.Revision))
 		}

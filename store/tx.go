@@ -117,6 +117,10 @@ type entry struct {
 	value []byte
 }
 
+// rangePage is how many entries etcd is asked for at once, where all are wanted. For each page etcd counts what is behind it
+// too, so small pages of a million entries would take minutes.
+const rangePage = 20_000
+
 // scan returns the entries of [from, to) by key, at most limit when that is not 0, with the transaction's
 // own writes. more says that there are further ones.
 func (tx *Tx) scan(from, to string, limit int) (found []entry, more bool, err error) {
@@ -134,7 +138,7 @@ func (tx *Tx) scan(from, to string, limit int) (found []entry, more bool, err er
 		}
 		own = own[1:]
 	}
-	page := int64(1000)
+	page := int64(rangePage)
 	if limit > 0 {
 		page = min(page, int64(limit)+1)
 	}
