@@ -11,14 +11,11 @@ const LatestVersion = "$LATEST"
 
 // Function is a Lambda function: the version that can be changed, with what all its versions have in common.
 type Function struct {
-	Meta                               // ID is its name, unique in its account
-	FunctionVersion                    // $LATEST
-	LastVersion     int                `json:"lastVersion,omitempty"`     // the number of the newest published one
-	Reserved        *int               `json:"reserved,omitempty"`        // concurrent executions
-	Policies        []FunctionPolicy   `json:"policies,omitempty"`        // of the function, of its versions and aliases
-	EventInvokes    []FunctionInvoking `json:"eventInvokes,omitempty"`    // how asynchronous invocations go
-	RecursiveLoop   string             `json:"recursiveLoop,omitempty"`   // Allow or Terminate
-	RuntimeUpdateOn string             `json:"runtimeUpdateOn,omitempty"` // Auto, FunctionUpdate or Manual
+	Meta                             // ID is its name, unique in its account
+	FunctionVersion                  // $LATEST
+	LastVersion     int              `json:"lastVersion,omitempty"` // the number of the newest published one
+	Reserved        *int             `json:"reserved,omitempty"`    // concurrent executions
+	Policies        []FunctionPolicy `json:"policies,omitempty"`    // of the function, of its versions and aliases
 }
 
 // FunctionVersion is code with its settings.
@@ -99,16 +96,6 @@ type FunctionPolicy struct {
 type FunctionStatement struct {
 	ID   string          `json:"id"`
 	Text json.RawMessage `json:"text"`
-}
-
-// FunctionInvoking says how long asynchronous invocations of a qualifier are tried.
-type FunctionInvoking struct {
-	Qualifier  string    `json:"qualifier"` // $LATEST, a version or an alias
-	ModifiedAt time.Time `json:"modifiedAt"`
-	MaxAge     *int      `json:"maxAge,omitempty"` // seconds
-	MaxRetries *int      `json:"maxRetries,omitempty"`
-	OnSuccess  string    `json:"onSuccess,omitempty"` // ARN
-	OnFailure  string    `json:"onFailure,omitempty"` // ARN
 }
 
 // Kind is KindFunction.

@@ -23,6 +23,7 @@ import (
 // Bounds of a request.
 const (
 	maxBody      = 1 << 20          // bytes of a request's body
+	maxLarge     = 4                // bodies at once that are larger than maxBody; more wait
 	maxUnsigned  = 64 << 10         // bytes of a body that is read only to tell the service of an unsigned request
 	callTimeout  = 30 * time.Second // of an operation
 	maxCalls     = 256              // operations served at once; more wait
@@ -65,6 +66,7 @@ type Server struct {
 	bySigner map[string][]*served // one for each protocol
 	tokens   *Tokens
 	slots    chan struct{} // one for each operation that is being served
+	large    chan struct{} // one for each body that is larger than maxBody
 }
 
 // served is a service with its table, as it is spoken to by one protocol.
@@ -73,6 +75,7 @@ type served struct {
 	codec *wire.Codec
 	rows  map[string]*Operation
 	open  bool // has operations that take unsigned requests
+	large bool // has operations with a bound of their own for bodies
 }
 
 // NewServer compiles the services' models. It panics when a table is wrong, which is a mistake of the program
@@ -88,7 +91,7 @@ func NewServer(o Options) *Server {
 		o.TokenKey = make([]byte, 32)
 		_, _ = rand.Read(o.TokenKey) // never fails
 	}
-	s := &Server{options: o, bySigner: map[string][]*served{}, tokens: NewTokens(o.TokenKey), slots: make(chan struct{}, maxCalls)}
+	s := &Server{options: o, bySigner: map[string][]*served{}, tokens: NewTokens(o.TokenKey), slots: make(chan struct{}, maxCalls), large: make(chan struct{}, maxLarge)}
 	for _, service := range o.Services {
 		if err := service.Check(); err != nil {
 			panic(err)
@@ -103,6 +106,7 @@ func NewServer(o Options) *Server {
 			for i := range service.Operations {
 				v.rows[service.Operations[i].Name] = &service.Operations[i]
 				v.open = v.open || service.Operations[i].unsigned
+				v.large = v.large || service.Operations[i].body > 0
 			}
 			s.services = append(s.services, v)
 			s.bySigner[signer] = append(s.bySigner[signer], v)
@@ -190,6 +194,14 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 	limit := int64(maxBody)
 	if !isSigned || parseErr != nil {
 		limit = maxUnsigned
+	} else if more := x.bodyLimit(&auth); more > limit {
+		select {
+		case x.server.large <- struct{}{}:
+			defer func() { <-x.server.large }()
+			limit = more
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
 	}
 	var bodyErr error
 	x.request.Body, bodyErr = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
@@ -234,6 +246,25 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 	}
 	x.audited.out = out
 	return x.service.codec.Encode(message.Operation, out, x.call.RequestID), nil
+}
+
+// bodyLimit is how many bytes an operation takes that says so itself. Its path tells which it is. Only who has an access
+// key gets the memory; the signature is verified when the body is there.
+func (x *exchange) bodyLimit(a *sigv4.Authorization) int64 {
+	for _, v := range x.server.bySigner[a.Service] {
+		if !v.large || x.certificate != nil {
+			continue
+		}
+		m, err := v.codec.Read(&wire.Request{Method: x.request.Method, Path: x.request.Path})
+		if err != nil || v.rows[m.Operation.Name].body == 0 {
+			continue
+		}
+		if _, _, err := x.server.options.Callers(a.AccessKeyID, a.SessionToken); err != nil {
+			continue
+		}
+		return v.rows[m.Operation.Name].body
+	}
+	return 0
 }
 
 // message is the request as its service's codec reads it.

@@ -25,6 +25,7 @@ type Operation struct {
 	byCertificate bool // takes signatures by the key of a certificate alone
 	data          bool // moves the data of a resource
 	unchecked     []string
+	body          int64 // bytes that a request may have, when more than others
 	in            reflect.Type
 	serve         func(ctx context.Context, c *Call, in any) (any, error)
 }
@@ -52,6 +53,13 @@ func Unserved(name string) Operation { return Operation{Name: name} }
 // the operation's to verify. A signature is not looked at, and the call's Caller is anonymous.
 func (o Operation) Unsigned() Operation {
 	o.unsigned = true
+	return o
+}
+
+// Body lets requests of the operation have more bytes than others: code of functions. Its service has paths, by which the
+// operation is known before the body is read.
+func (o Operation) Body(limit int64) Operation {
+	o.body = limit
 	return o
 }
 

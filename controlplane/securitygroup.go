@@ -159,8 +159,8 @@ func (p *Plane) SecurityGroups(ctx context.Context, c EC2Call, q Query, names []
 	return groups, err
 }
 
-// DeleteSecurityGroup removes a group that nothing uses: no instance, no load balancer, no association of a VPC, no rule
-// of another group.
+// DeleteSecurityGroup removes a group that nothing uses: no instance, no load balancer or function, no association of a
+// VPC, no rule of another group.
 func (p *Plane) DeleteSecurityGroup(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
 	if err := c.allow("DeleteSecurityGroup", nil, p.ec2ARN(c, "security-group/"+id)); err != nil {
 		return 0, err
@@ -217,6 +217,13 @@ func groupInUse(tx *store.Tx, g *trellis.SecurityGroup) (bool, error) {
 		return false, err
 	}
 	if slices.ContainsFunc(balancers, func(b *trellis.LoadBalancer) bool { return slices.Contains(b.SecurityGroupIDs, g.ID) }) {
+		return true, nil
+	}
+	functions, err := store.List[*trellis.Function](tx, g.Account+"/")
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(functions, func(f *trellis.Function) bool { return f.VPC != nil && slices.Contains(f.VPC.SecurityGroupIDs, g.ID) }) {
 		return true, nil
 	}
 	associations, err := tx.Marked(securityGroupUse(g.Key()))

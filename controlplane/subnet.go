@@ -217,7 +217,7 @@ func (p *Plane) zoneID(name string) string {
 	return ""
 }
 
-// DeleteSubnet removes a subnet in which nothing has an address: no instance, resource gateway or VPC endpoint.
+// DeleteSubnet removes a subnet in which nothing has an address, and no function runs.
 func (p *Plane) DeleteSubnet(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
 	if err := c.allow("DeleteSubnet", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
 		return 0, err
@@ -231,7 +231,12 @@ func (p *Plane) DeleteSubnet(ctx context.Context, c EC2Call, id string) (trellis
 		if err != nil {
 			return err
 		}
-		if len(held[s.ID]) > 0 {
+		functions, err := store.List[*trellis.Function](tx, s.Account+"/")
+		if err != nil {
+			return err
+		}
+		inside := slices.ContainsFunc(functions, func(f *trellis.Function) bool { return f.VPC != nil && slices.Contains(f.VPC.SubnetIDs, s.ID) })
+		if inside || len(held[s.ID]) > 0 {
 			return ec2Error("DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", s.ID)
 		}
 		releaseEC2ID(tx, s.ID)

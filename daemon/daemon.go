@@ -32,6 +32,7 @@ import (
 	"github.com/trellis-project/trellis/api/elbv2"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/kms"
+	"github.com/trellis-project/trellis/api/lambda"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
@@ -43,6 +44,7 @@ import (
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/hostedzone"
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
@@ -78,6 +80,7 @@ type Daemon struct {
 	root       []byte // certificate of the authority in PEM, from bootstrap on
 	identity   *identity.Identity
 	plane      *controlplane.Plane
+	functions  *function.Functions
 	telemetry  *telemetry.Telemetry
 	vpcs       *vpc.Manager
 	groups     *targetgroup.Manager
@@ -126,6 +129,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	roots := sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) })
 	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log, Directory: d.directory.Load})
 	companions := companion.Options{Store: st, Region: c.Region, Strict: strict}
+	d.functions = function.New(function.Options{Options: companions, CodeDir: filepath.Join(c.Data, "functions")})
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
@@ -164,6 +168,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
 			iam.New(d.identity),
 			kms.New(key.New(companions)),
+			lambda.New(d.functions),
 			logs.New(d.telemetry.Logs()),
 			organizations.New(d.identity),
 			ram.New(d.plane),
@@ -214,6 +219,9 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	}
 	if err := d.bootstrap(ctx); err != nil {
 		return err
+	}
+	if err := d.functions.Sweep(ctx); err != nil {
+		d.log.Warn("code of functions that nothing uses stays", "error", err)
 	}
 	s.start(actor{"telemetry", d.telemetry.Run})
 	s.start(

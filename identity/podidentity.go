@@ -108,7 +108,7 @@ func settleAssociation(tx *store.Tx, c *authpolicy.Caller, n *trellis.PodIdentit
 		if err != nil {
 			return err
 		}
-		if !trustsPods(r.TrustPolicy) {
+		if !TrustsService(r.TrustPolicy, PodIdentityService, "sts:assumerole", "sts:tagsession") {
 			return eksInvalid("Trust policy of the role provided is invalid: it must allow %s sts:AssumeRole and sts:TagSession.", PodIdentityService)
 		}
 	}
@@ -137,28 +137,32 @@ func settleAssociation(tx *store.Tx, c *authpolicy.Caller, n *trellis.PodIdentit
 	return nil
 }
 
-// trustsPods tells whether a trust policy has statements that allow Pod Identity to assume the role and to tag the
-// session, whatever their conditions: those speak of pods that are not known yet.
-func trustsPods(trust string) bool {
+// TrustsService tells whether a trust policy has statements that allow a service of AWS some actions, which are in lower
+// case, whatever their conditions: those speak of requests that are not known yet.
+func TrustsService(trust, service string, actions ...string) bool {
 	var doc struct{ Statement oneOrMore[trustStatement] }
 	if json.Unmarshal([]byte(trust), &doc) != nil {
 		return false
 	}
-	return slices.ContainsFunc(doc.Statement, func(s trustStatement) bool { return s.allows("sts:assumerole") }) &&
-		slices.ContainsFunc(doc.Statement, func(s trustStatement) bool { return s.allows("sts:tagsession") })
+	for _, action := range actions {
+		if !slices.ContainsFunc(doc.Statement, func(s trustStatement) bool { return s.allows(service, action) }) {
+			return false
+		}
+	}
+	return true
 }
 
-// trustStatement is what trustsPods reads of a statement.
+// trustStatement is what TrustsService reads of a statement.
 type trustStatement struct {
 	Effect    string
 	Principal json.RawMessage
 	Action    oneOrMore[string]
 }
 
-// allows tells whether the statement allows Pod Identity an action, which is in lower case.
-func (s trustStatement) allows(action string) bool {
+// allows tells whether the statement allows a service an action, which is in lower case.
+func (s trustStatement) allows(service, action string) bool {
 	var who struct{ Service oneOrMore[string] }
-	if s.Effect != "Allow" || json.Unmarshal(s.Principal, &who) != nil || !slices.Contains(who.Service, PodIdentityService) {
+	if s.Effect != "Allow" || json.Unmarshal(s.Principal, &who) != nil || !slices.Contains(who.Service, service) {
 		return false
 	}
 	return slices.ContainsFunc(s.Action, func(pattern string) bool {

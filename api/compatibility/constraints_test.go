@@ -265,7 +265,7 @@ func refused(m *wire.Model, op *wire.Operation, broken []violation, status int, 
 		return "not an error of status 400 with a request id"
 	}
 	codes := refusals[m.Protocol]
-	common := m.Protocol == wire.JSON && code == "ValidationException" // which services answer that do not model it, as KMS and Firehose do
+	common := (m.Protocol == wire.JSON || m.Folder == "lambda") && code == "ValidationException" // which services answer that do not model it, as KMS, Firehose and Lambda do
 	if !common && m.Protocol != wire.EC2 && m.Protocol != wire.Query && m.Protocol != wire.RESTXML && code != "SerializationException" && m.ErrorStatus(code) == 0 || codes != nil && !slices.Contains(codes, code) {
 		return "the model has no error " + code
 	}

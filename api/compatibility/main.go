@@ -18,6 +18,7 @@ import (
 	"github.com/trellis-project/trellis/api/elbv2"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/kms"
+	"github.com/trellis-project/trellis/api/lambda"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
@@ -27,6 +28,7 @@ import (
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/hostedzone"
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
@@ -75,6 +77,7 @@ func services(plane *controlplane.Plane, who *identity.Identity, kept *telemetry
 		eksauth.New(who),
 		elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
 		iam.New(who),
+		lambda.New(function.New(function.Options{Options: companions})),
 		logs.New(kept.Logs()),
 		kms.New(key.New(companions)),
 		organizations.New(who),

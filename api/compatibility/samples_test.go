@@ -122,8 +122,8 @@ func text(t tags) string {
 	panic("no text for the pattern " + pattern)
 }
 
-// lookAheads are those that stand at the beginning of patterns: what they forbid, written never makes.
-var lookAheads = regexp.MustCompile(`\(\?![^()]*(?:\([^()]*\)[^()]*)*\)`)
+// lookAheads are what looks ahead or behind in patterns: what they forbid, written never makes.
+var lookAheads = regexp.MustCompile(`\(\?<?![^()]*(?:\([^()]*\)[^()]*)*\)`)
 
 // goPattern is a pattern as Go knows it, without look-aheads.
 func goPattern(pattern string) string {

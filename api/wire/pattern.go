@@ -15,10 +15,19 @@ type pattern struct {
 	not  []*regexp.Regexp
 }
 
+// respelled are Lambda's patterns that look ahead or behind in their midst, in words that Go knows: a qualifier that is not
+// all digits, a bucket that doesn't end with a dot, a collection that is not the system's.
+var respelled = strings.NewReplacer(
+	`(?!\d+$)[0-9a-zA-Z-_]+`, `[0-9a-zA-Z-_]*[a-zA-Z_-][0-9a-zA-Z-_]*`,
+	`(?!^\d+$)^[0-9a-zA-Z-_]+$`, `[0-9a-zA-Z-_]*[a-zA-Z_-][0-9a-zA-Z-_]*`,
+	`[0-9A-Za-z\.\-_]*(?<!\.)`, `[0-9A-Za-z\.\-_]*[0-9A-Za-z\-_]`,
+	`(^(?!(system\x2e)))(^`, `(?!system\x2e)(`,
+)
+
 // compilePattern translates and compiles a pattern.
 func compilePattern(text string) (*pattern, error) {
 	p := &pattern{text: text}
-	rest := strings.TrimPrefix(text, "^")
+	rest := strings.TrimPrefix(respelled.Replace(text), "^")
 	for strings.HasPrefix(rest, "(?!") {
 		end := closing(rest)
 		if end < 0 {
