@@ -30,41 +30,46 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
-// taggable is one kind of resource that CreateTags knows: how the API names it, and how its tags are changed.
+// taggable is one kind of resource that CreateTags knows: how the API names it, and what noun it is.
 type taggable struct {
 	id           idKind
-	resourceType string // in DescribeTags and ARNs
-	change       func(tx *store.Tx, account, id string, change func(map[string]string) (map[string]string, error)) error
+	resourceType string       // in ARNs
+	kind         trellis.Kind // empty for rules, which are part of their group
 }
 
-// taggables are the kinds of resources with tags.
-func (p *Plane) taggables() []taggable {
-	return []taggable{
-		{idInstance, "instance", changeTags[*trellis.Instance](p, idInstance)},
-		{idPrefixList, "prefix-list", changeTags[*trellis.PrefixList](p, idPrefixList)},
-		{idSecurityGroup, "security-group", changeTags[*trellis.SecurityGroup](p, idSecurityGroup)},
-		{idGroupRule, "security-group-rule", p.changeRuleTags},
-		{idSubnet, "subnet", changeTags[*trellis.Subnet](p, idSubnet)},
-		{idVPC, "vpc", changeTags[*trellis.VPC](p, idVPC)},
-		{idVPCEndpoint, "vpc-endpoint", changeTags[*trellis.VPCEndpoint](p, idVPCEndpoint)},
-	}
+// ec2Taggables are the kinds of resources with tags.
+var ec2Taggables = []taggable{
+	{idInstance, "instance", trellis.KindInstance},
+	{idPrefixList, "prefix-list", trellis.KindPrefixList},
+	{idSecurityGroup, "security-group", trellis.KindSecurityGroup},
+	{idGroupRule, "security-group-rule", ""},
+	{idSubnet, "subnet", trellis.KindSubnet},
+	{idVPC, "vpc", trellis.KindVPC},
+	{idVPCEndpoint, "vpc-endpoint", trellis.KindVPCEndpoint},
 }
 
-// changeTags returns how the tags of one kind of noun are changed.
-func changeTags[T owned](p *Plane, k idKind) func(*store.Tx, string, string, func(map[string]string) (map[string]string, error)) error {
-	return func(tx *store.Tx, account, id string, change func(map[string]string) (map[string]string, error)) error {
-		n, err := find[T](tx, k, account, id)
-		if err != nil {
-			return err
-		}
-		meta := n.Common()
-		if meta.Tags, err = change(meta.Tags); err != nil {
-			return err
-		}
-		meta.UpdatedAt = p.now()
-		tx.Put(n)
-		return nil
+// changeTags changes the tags of a resource of the caller's account.
+func (p *Plane) changeTags(tx *store.Tx, t taggable, account, id string, change func(map[string]string) (map[string]string, error)) error {
+	if t.kind == "" {
+		return p.changeRuleTags(tx, account, id, change)
 	}
+	if err := t.id.check(id); err != nil {
+		return err
+	}
+	n, err := tx.Get(t.kind, account+"/"+id)
+	if errors.Is(err, trellis.ErrNotExist) {
+		return t.id.notFound(id)
+	}
+	if err != nil {
+		return err
+	}
+	meta := n.(trellis.Owned).Common()
+	if meta.Tags, err = change(meta.Tags); err != nil {
+		return err
+	}
+	meta.UpdatedAt = p.now()
+	tx.Put(n)
+	return nil
 }
 
 // changeRuleTags changes the tags of a security group rule, which lives inside its group.
@@ -130,11 +135,11 @@ func (p *Plane) tag(ctx context.Context, c EC2Call, action string, k keys, ids [
 	}
 	kinds, arns := make([]taggable, len(ids)), make([]string, len(ids))
 	for n, id := range ids {
-		i := slices.IndexFunc(p.taggables(), func(t taggable) bool { return t.id.fits(id) })
+		i := slices.IndexFunc(ec2Taggables, func(t taggable) bool { return t.id.fits(id) })
 		if i < 0 {
 			return 0, ec2Error("InvalidID", "The ID '%s' is not valid", id)
 		}
-		kinds[n] = p.taggables()[i]
+		kinds[n] = ec2Taggables[i]
 		arns[n] = p.ec2ARN(c, kinds[n].resourceType+"/"+id)
 	}
 	if err := c.allow(action, k, arns...); err != nil {
@@ -142,7 +147,7 @@ func (p *Plane) tag(ctx context.Context, c EC2Call, action string, k keys, ids [
 	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
 		for n, id := range ids {
-			if err := kinds[n].change(tx, c.account(), id, change); err != nil {
+			if err := p.changeTags(tx, kinds[n], c.account(), id, change); err != nil {
 				return err
 			}
 		}
@@ -183,31 +188,21 @@ func (p *Plane) Tags(ctx context.Context, c EC2Call, filters []Filter) ([]Resour
 			}
 			return nil
 		}
-		groups, err := store.List[*trellis.SecurityGroup](tx, c.account()+"/")
-		for _, g := range groups {
-			err = errors.Join(err, add(g.ID, "security-group", g.Tags))
-			for _, r := range g.Rules {
-				err = errors.Join(err, add(r.ID, "security-group-rule", r.Tags))
+		for _, kind := range trellis.TaggedKinds("ec2") {
+			nouns, err := tx.List(kind, c.account()+"/")
+			if err != nil {
+				return err
+			}
+			for _, n := range nouns {
+				for _, r := range trellis.TaggedResources(n, p.Region) {
+					if err := add(trellis.LastPart(r.ARN), strings.TrimPrefix(r.Type, "ec2:"), r.Tags); err != nil {
+						return err
+					}
+				}
 			}
 		}
-		return errors.Join(err, tagsOf[*trellis.VPC](tx, c, "vpc", add), tagsOf[*trellis.Subnet](tx, c, "subnet", add),
-			tagsOf[*trellis.Instance](tx, c, "instance", add), tagsOf[*trellis.PrefixList](tx, c, "prefix-list", add),
-			tagsOf[*trellis.VPCEndpoint](tx, c, "vpc-endpoint", add))
+		return nil
 	})
 	slices.SortStableFunc(out, func(a, b ResourceTag) int { return strings.Compare(a.ResourceID, b.ResourceID) })
 	return out, err
-}
-
-// tagsOf adds the tags of all nouns of a kind in the caller's account.
-func tagsOf[T owned](tx *store.Tx, c EC2Call, resourceType string, add func(id, resourceType string, tags map[string]string) error) error {
-	nouns, err := store.List[T](tx, c.account()+"/")
-	if err != nil {
-		return err
-	}
-	for _, n := range nouns {
-		if err := add(n.Common().ID, resourceType, n.Common().Tags); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -11,15 +11,9 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// tagged is a noun that an account owns and that has tags.
-type tagged interface {
-	trellis.Noun
-	Common() *trellis.Meta
-}
-
 // taggedBy returns the noun that an ARN names, of the caller's account only: tags of another account's
 // resources are never shown, and what exists there is not told.
-func (p *Plane) taggedBy(tx *store.Tx, c *authpolicy.Caller, arn, action string, request map[string]string) (tagged, error) {
+func (p *Plane) taggedBy(tx *store.Tx, c *authpolicy.Caller, arn, action string, request map[string]string) (trellis.Owned, error) {
 	a, err := trellis.ParseARN(arn)
 	if err != nil || a.Service != "vpc-lattice" || a.Region != p.Region {
 		return nil, field("resourceArn", "resourceArn must be the ARN of a VPC Lattice resource of this Region.")
@@ -29,12 +23,13 @@ func (p *Plane) taggedBy(tx *store.Tx, c *authpolicy.Caller, arn, action string,
 			c.Principal.ARN, action, arn, action)
 	}
 	kind, typ, key := taggedKey(a)
-	var n tagged
+	var n trellis.Owned
 	if kind != "" {
-		n, err = getTagged(tx, kind, key)
+		found, err := tx.Get(kind, key)
 		if err != nil && !errors.Is(err, trellis.ErrNotExist) {
 			return nil, err
 		}
+		n, _ = found.(trellis.Owned)
 	}
 	var own map[string]string
 	if n != nil {
@@ -90,48 +85,6 @@ func taggedKey(a trellis.ARN) (kind trellis.Kind, typ, key string) {
 		return "", "RESOURCE", ""
 	}
 	return t.kind, t.typ, key
-}
-
-// getTagged reads a noun of a kind.
-func getTagged(tx *store.Tx, kind trellis.Kind, key string) (tagged, error) {
-	switch kind {
-	case trellis.KindService:
-		return asTagged[*trellis.Service](tx, key)
-	case trellis.KindListener:
-		return asTagged[*trellis.Listener](tx, key)
-	case trellis.KindRule:
-		return asTagged[*trellis.Rule](tx, key)
-	case trellis.KindServiceNetwork:
-		return asTagged[*trellis.ServiceNetwork](tx, key)
-	case trellis.KindTargetGroup:
-		return asTagged[*trellis.TargetGroup](tx, key)
-	case trellis.KindServiceAssociation:
-		return asTagged[*trellis.ServiceAssociation](tx, key)
-	case trellis.KindVPCAssociation:
-		return asTagged[*trellis.VPCAssociation](tx, key)
-	case trellis.KindAccessLogSubscription:
-		return asTagged[*trellis.AccessLogSubscription](tx, key)
-	case trellis.KindResourceGateway:
-		return asTagged[*trellis.ResourceGateway](tx, key)
-	case trellis.KindResourceConfiguration:
-		return asTagged[*trellis.ResourceConfiguration](tx, key)
-	case trellis.KindResourceAssociation:
-		return asTagged[*trellis.ResourceAssociation](tx, key)
-	case trellis.KindResourceEndpointAssociation:
-		return asTagged[*trellis.ResourceEndpointAssociation](tx, key)
-	case trellis.KindDomainVerification:
-		return asTagged[*trellis.DomainVerification](tx, key)
-	}
-	return nil, trellis.ErrNotExist
-}
-
-// asTagged reads a noun, and gives a nil interface when there is none.
-func asTagged[T tagged](tx *store.Tx, key string) (tagged, error) {
-	n, err := store.Get[T](tx, key)
-	if err != nil {
-		return nil, err
-	}
-	return n, nil
 }
 
 // ListTagsForResource returns the tags of a resource.

@@ -40,6 +40,7 @@ import (
 	"github.com/trellis-project/trellis/api/route53"
 	"github.com/trellis-project/trellis/api/servicequotas"
 	"github.com/trellis-project/trellis/api/sts"
+	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
@@ -49,6 +50,7 @@ import (
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
 	"github.com/trellis-project/trellis/companion/quota"
+	"github.com/trellis-project/trellis/companion/tag"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/dataplane"
 	"github.com/trellis-project/trellis/dns"
@@ -130,6 +132,8 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log, Directory: d.directory.Load})
 	companions := companion.Options{Store: st, Region: c.Region, Strict: strict}
 	d.functions = function.New(function.Options{Options: companions, CodeDir: filepath.Join(c.Data, "functions")})
+	keys, zones := key.New(companions), hostedzone.New(companions)
+	balancers := loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
@@ -165,17 +169,19 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			ec2.New(d.plane),
 			eks.New(d.identity),
 			eksauth.New(d.identity),
-			elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
+			elbv2.New(balancers),
 			iam.New(d.identity),
 			kms.New(key.New(companions)),
 			lambda.New(d.functions),
+			kms.New(keys),
 			logs.New(d.telemetry.Logs()),
 			organizations.New(d.identity),
 			ram.New(d.plane),
 			rolesanywhere.New(d.identity),
-			route53.New(hostedzone.New(companions)),
+			route53.New(zones),
 			servicequotas.New(quota.New(companions)),
 			sts.New(d.identity),
+			tagging.New(tag.New(tag.Options{Options: companions, Services: (&taggers{balancers, d.identity, keys, d.telemetry, d.plane, zones}).services(), Others: d.telemetry.Logs().Tagged})),
 			vpclattice.New(d.plane),
 		}})
 	return d, nil

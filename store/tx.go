@@ -209,25 +209,40 @@ func (tx *Tx) Delete(n trellis.Noun) {
 // Get returns a noun by its key, or trellis.ErrNotExist. The noun is a fresh copy that may be changed and Put.
 func Get[T trellis.Noun](tx *Tx, key string) (T, error) {
 	var zero T
-	b, err := tx.value(nounKey(zero.Kind(), key))
-	if err != nil {
-		return zero, err
-	}
-	if b == nil {
-		return zero, fmt.Errorf("%s %s: %w", zero.Kind(), key, trellis.ErrNotExist)
-	}
-	n, err := tx.s.keys.decode(zero.Kind(), key, b)
+	n, err := tx.Get(zero.Kind(), key)
 	if err != nil {
 		return zero, err
 	}
 	return n.(T), nil
 }
 
+// Get is the function Get for a kind that is known at run time only.
+func (tx *Tx) Get(kind trellis.Kind, key string) (trellis.Noun, error) {
+	b, err := tx.value(nounKey(kind, key))
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, fmt.Errorf("%s %s: %w", kind, key, trellis.ErrNotExist)
+	}
+	return tx.s.keys.decode(kind, key, b)
+}
+
+// List is the function List for a kind that is known at run time only.
+func (tx *Tx) List(kind trellis.Kind, prefix string) ([]trellis.Noun, error) {
+	return list[trellis.Noun](tx, kind, prefix)
+}
+
 // List returns the nouns whose keys begin with prefix, by key. Inside a Commit this also guards against
 // nouns that others add to the range or remove from it.
 func List[T trellis.Noun](tx *Tx, prefix string) ([]T, error) {
 	var zero T
-	from := nounKey(zero.Kind(), prefix)
+	return list[T](tx, zero.Kind(), prefix)
+}
+
+// list is List of a kind.
+func list[T trellis.Noun](tx *Tx, kind trellis.Kind, prefix string) ([]T, error) {
+	from := nounKey(kind, prefix)
 	found, _, err := tx.scan(from, clientv3.GetPrefixRangeEnd(from), 0)
 	if err != nil {
 		return nil, err

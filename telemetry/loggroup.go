@@ -154,6 +154,18 @@ func (l *Logs) Groups(account string, f GroupFilter, after string, limit int) (g
 	return groups, next, nil
 }
 
+// Tagged are the log groups of an account that have tags.
+func (l *Logs) Tagged(account string) []trellis.TaggedResource {
+	groups, _, _ := l.Groups(account, GroupFilter{}, "", maxGroups) // fails never
+	var all []trellis.TaggedResource
+	for _, g := range groups {
+		if len(g.Tags) > 0 {
+			all = append(all, trellis.TaggedResource{ARN: g.ARN, Type: "logs:log-group", Tags: g.Tags})
+		}
+	}
+	return all
+}
+
 // SetRetention sets for how many days a group keeps events, 0 for ever.
 func (l *Logs) SetRetention(account, name string, days int32) error {
 	if days != 0 && !slices.Contains(retentions, days) {

@@ -19,6 +19,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api/accessanalyzer"
 	"github.com/trellis-project/trellis/api/acm"
+	"github.com/trellis-project/trellis/api/cloudtrail"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
@@ -29,6 +30,7 @@ import (
 	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/route53"
 	"github.com/trellis-project/trellis/api/sts"
+	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/api/wire"
 	"github.com/trellis-project/trellis/sigv4"
@@ -87,6 +89,7 @@ func models() []*wire.Model {
 	return []*wire.Model{
 		accessanalyzer.Model(),
 		acm.Model(),
+		cloudtrail.Model(),
 		ec2.Model(),
 		eks.Model(),
 		eksauth.Model(),
@@ -97,6 +100,7 @@ func models() []*wire.Model {
 		rolesanywhere.Model(),
 		route53.Model(),
 		sts.Model(),
+		tagging.Model(),
 		vpclattice.Model(),
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/trellis-project/trellis/api/route53"
 	"github.com/trellis-project/trellis/api/servicequotas"
 	"github.com/trellis-project/trellis/api/sts"
+	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/companion"
 	"github.com/trellis-project/trellis/companion/function"
@@ -33,6 +34,7 @@ import (
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
 	"github.com/trellis-project/trellis/companion/quota"
+	"github.com/trellis-project/trellis/companion/tag"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/telemetry"
@@ -86,6 +88,7 @@ func services(plane *controlplane.Plane, who *identity.Identity, kept *telemetry
 		route53.New(hostedzone.New(companions)),
 		servicequotas.New(quota.New(companions)),
 		sts.New(who),
+		tagging.New(tag.New(tag.Options{Options: companions, Others: kept.Logs().Tagged})),
 		vpclattice.New(plane),
 	}
 }
