@@ -21,9 +21,10 @@ type Service struct {
 type Operation struct {
 	Name          string
 	Served        bool
-	unsigned      bool // signatures are not looked at
-	byCertificate bool // takes signatures by the key of a certificate alone
-	data          bool // moves the data of a resource
+	missing       string // of what is served in part
+	unsigned      bool   // signatures are not looked at
+	byCertificate bool   // takes signatures by the key of a certificate alone
+	data          bool   // moves the data of a resource
 	unchecked     []string
 	body          int64 // bytes that a request may have, when more than others
 	in            reflect.Type
@@ -48,6 +49,13 @@ func Op[In, Out any](name string, serve func(ctx context.Context, c *Call, in *I
 
 // Unserved is a row for an operation that is known but not served: it answers a modelled error that says so.
 func Unserved(name string) Operation { return Operation{Name: name} }
+
+// Partly says what of a served operation is missing, in a few words for docs/compatibility.md. What a client asks of it
+// gets a modelled error, unless the words say otherwise.
+func (o Operation) Partly(missing string) Operation {
+	o.missing = missing
+	return o
+}
 
 // Unsigned takes requests of the operation from everybody: what they bring, a token of another issuer for example, is
 // the operation's to verify. A signature is not looked at, and the call's Caller is anonymous.

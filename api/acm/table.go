@@ -46,7 +46,7 @@ func New(plane *controlplane.Plane) api.Service {
 		api.Unserved("PutAccountConfiguration"),
 		api.Op("RemoveTagsFromCertificate", h.removeTagsFromCertificate),
 		api.Unserved("RenewCertificate"),
-		api.Op("RequestCertificate", h.requestCertificate),
+		api.Op("RequestCertificate", h.requestCertificate).Partly("issued at once by the authority of this installation; validation by mail is refused"),
 		api.Unserved("ResendValidationEmail"),
 		api.Unserved("RevokeAcmeAccount"),
 		api.Unserved("RevokeAcmeExternalAccountBinding"),

@@ -64,7 +64,11 @@ func document() ([]byte, error) {
 			return nil, err
 		}
 	}
-	return api.Compatibility(all), nil
+	tried, err := clients()
+	if err != nil {
+		return nil, err
+	}
+	return api.Compatibility(all, tried), nil
 }
 
 // services are all that Trellis serves: what the document lists, and what the tests of this package hold to the models.

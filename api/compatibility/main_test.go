@@ -4,7 +4,13 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/trellis-project/trellis/controlplane"
+	"github.com/trellis-project/trellis/identity"
+	"github.com/trellis-project/trellis/telemetry"
 )
 
 // TestDocument holds every table against its model, and the committed document against the tables.
@@ -21,3 +27,45 @@ func TestDocument(t *testing.T) {
 		t.Error("docs/compatibility.md is not what the tables say: run `make generate`")
 	}
 }
+
+// TestClients holds the list of clients to services and tests that there are, and wants a client for every service.
+func TestClients(t *testing.T) {
+	tried, err := clients()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	for _, dir := range []string{"trellistest", "api/*"} {
+		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests.Write(text)
+		}
+	}
+	var names []string
+	for _, s := range services(controlplane.New(controlplane.Options{}), new(identity.Identity), new(telemetry.Telemetry)) {
+		names = append(names, s.Model.SigningName)
+		if len(tried[s.Model.SigningName]) == 0 && !slices.Contains(untried, s.Model.SigningName) {
+			t.Errorf("no client was tried with %s: clients.txt", s.Model.SigningName)
+		}
+	}
+	for service, list := range tried {
+		if !slices.Contains(names, service) {
+			t.Errorf("clients.txt has the service %s, which is not served", service)
+		}
+		for _, c := range list {
+			if !strings.Contains(tests.String(), "\nfunc "+c.Test+"(") {
+				t.Errorf("clients.txt: %s of %s was tried by %s, which is no test", c.Client, service, c.Test)
+			}
+		}
+	}
+}
+
+// untried are the services that no client of others has been tried with.
+var untried = []string{"access-analyzer", "elasticloadbalancing"}

@@ -18,7 +18,7 @@ func New(i *identity.Identity) api.Service {
 	return api.Service{Model: Model(), Operations: []api.Operation{
 		api.Op("AssumeRole", h.assumeRole),
 		api.Unserved("AssumeRoleWithSAML").Unsigned(),
-		api.Op("AssumeRoleWithWebIdentity", h.assumeRoleWithWebIdentity).Unsigned(),
+		api.Op("AssumeRoleWithWebIdentity", h.assumeRoleWithWebIdentity).Unsigned().Partly("tokens of OIDC providers; well-known ones without a provider are refused"),
 		api.Unserved("AssumeRoot"),
 		api.Op("DecodeAuthorizationMessage", h.decodeAuthorizationMessage),
 		api.Op("GetAccessKeyInfo", h.getAccessKeyInfo),
