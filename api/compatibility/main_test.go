@@ -68,4 +68,4 @@ func TestClients(t *testing.T) {
 }
 
 // untried are the services that no client of others has been tried with.
-var untried = []string{"access-analyzer", "elasticloadbalancing"}
+var untried = []string{"access-analyzer", "elasticloadbalancing", "lambda"}
