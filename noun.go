@@ -22,6 +22,7 @@ const (
 	KindAuthPolicy                  Kind = "authpolicy"
 	KindCertificate                 Kind = "certificate"
 	KindCluster                     Kind = "cluster"
+	KindDeliveryStream              Kind = "deliverystream"
 	KindDomainVerification          Kind = "domainverification"
 	KindEndpointAddress             Kind = "endpointaddress"
 	KindFunction                    Kind = "function"
@@ -44,6 +45,8 @@ const (
 	KindOrganization                Kind = "organization"
 	KindOrganizationalUnit          Kind = "organizationalunit"
 	KindOrganizationPolicy          Kind = "organizationpolicy"
+	KindParameter                   Kind = "parameter"
+	KindParameterVersion            Kind = "parameterversion"
 	KindPermissionReplacement       Kind = "permissionreplacement"
 	KindPodIdentityAssociation      Kind = "podidentityassociation"
 	KindPrefixList                  Kind = "prefixlist"
@@ -97,6 +100,7 @@ var makers = map[Kind]func() Noun{
 	KindAuthPolicy:                  func() Noun { return new(AuthPolicy) },
 	KindCertificate:                 func() Noun { return new(Certificate) },
 	KindCluster:                     func() Noun { return new(Cluster) },
+	KindDeliveryStream:              func() Noun { return new(DeliveryStream) },
 	KindDomainVerification:          func() Noun { return new(DomainVerification) },
 	KindEndpointAddress:             func() Noun { return new(EndpointAddress) },
 	KindFunction:                    func() Noun { return new(Function) },
@@ -119,6 +123,8 @@ var makers = map[Kind]func() Noun{
 	KindOrganization:                func() Noun { return new(Organization) },
 	KindOrganizationalUnit:          func() Noun { return new(OrganizationalUnit) },
 	KindOrganizationPolicy:          func() Noun { return new(OrganizationPolicy) },
+	KindParameter:                   func() Noun { return new(Parameter) },
+	KindParameterVersion:            func() Noun { return new(ParameterVersion) },
 	KindPermissionReplacement:       func() Noun { return new(PermissionReplacement) },
 	KindPodIdentityAssociation:      func() Noun { return new(PodIdentityAssociation) },
 	KindPrefixList:                  func() Noun { return new(PrefixList) },

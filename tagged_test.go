@@ -18,6 +18,7 @@ var untagged = map[Kind]string{
 	KindHandshake:             "the tags are those that the account gets which is invited",
 	KindOrganizationalUnit:    "belongs to an organization: Organizations lists its tags",
 	KindOrganizationPolicy:    "belongs to an organization: Organizations lists its tags",
+	KindParameterVersion:      "versions have no tags of their own",
 	KindPermissionReplacement: "work under way has no tags",
 	KindRecordSet:             "record sets have no tags",
 	KindRole:                  "AWS's API does not know roles: IAM lists their tags",

@@ -30,6 +30,7 @@ import (
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
 	"github.com/trellis-project/trellis/api/elbv2"
+	"github.com/trellis-project/trellis/api/firehose"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/kms"
 	"github.com/trellis-project/trellis/api/lambda"
@@ -39,16 +40,19 @@ import (
 	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/route53"
 	"github.com/trellis-project/trellis/api/servicequotas"
+	"github.com/trellis-project/trellis/api/ssm"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/deliverystream"
 	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/hostedzone"
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
+	"github.com/trellis-project/trellis/companion/parameter"
 	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/companion/tag"
 	"github.com/trellis-project/trellis/controlplane"
@@ -170,6 +174,8 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			eks.New(d.identity),
 			eksauth.New(d.identity),
 			elbv2.New(balancers),
+			elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
+			firehose.New(deliverystream.New(companions)),
 			iam.New(d.identity),
 			kms.New(key.New(companions)),
 			lambda.New(d.functions),
@@ -180,6 +186,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			rolesanywhere.New(d.identity),
 			route53.New(zones),
 			servicequotas.New(quota.New(companions)),
+			ssm.New(parameter.New(companions)),
 			sts.New(d.identity),
 			tagging.New(tag.New(tag.Options{Options: companions, Services: (&taggers{balancers, d.identity, keys, d.telemetry, d.plane, zones}).services(), Others: d.telemetry.Logs().Tagged})),
 			vpclattice.New(d.plane),

@@ -16,6 +16,7 @@ import (
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
 	"github.com/trellis-project/trellis/api/elbv2"
+	"github.com/trellis-project/trellis/api/firehose"
 	"github.com/trellis-project/trellis/api/iam"
 	"github.com/trellis-project/trellis/api/kms"
 	"github.com/trellis-project/trellis/api/lambda"
@@ -25,14 +26,17 @@ import (
 	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/route53"
 	"github.com/trellis-project/trellis/api/servicequotas"
+	"github.com/trellis-project/trellis/api/ssm"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/deliverystream"
 	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/hostedzone"
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
+	"github.com/trellis-project/trellis/companion/parameter"
 	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/companion/tag"
 	"github.com/trellis-project/trellis/controlplane"
@@ -82,15 +86,17 @@ func services(plane *controlplane.Plane, who *identity.Identity, kept *telemetry
 		eks.New(who),
 		eksauth.New(who),
 		elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
+		firehose.New(deliverystream.New(companions)),
 		iam.New(who),
+		kms.New(key.New(companions)),
 		lambda.New(function.New(function.Options{Options: companions})),
 		logs.New(kept.Logs()),
-		kms.New(key.New(companions)),
 		organizations.New(who),
 		ram.New(plane),
 		rolesanywhere.New(who),
 		route53.New(hostedzone.New(companions)),
 		servicequotas.New(quota.New(companions)),
+		ssm.New(parameter.New(companions)),
 		sts.New(who),
 		tagging.New(tag.New(tag.Options{Options: companions, Others: kept.Logs().Tagged})),
 		vpclattice.New(plane),

@@ -115,7 +115,7 @@ func text(t tags) string {
 		return strings.Repeat("a", min(max(least, 1), most))
 	}
 	for more := range 300 {
-		if s := written(pattern, more); len(s) >= least && len(s) <= most && s != "" {
+		if s := written(strings.TrimPrefix(pattern, "^$|"), more); len(s) >= least && len(s) <= most && s != "" {
 			return s
 		}
 	}
@@ -125,9 +125,9 @@ func text(t tags) string {
 // lookAheads are what looks ahead or behind in patterns: what they forbid, written never makes.
 var lookAheads = regexp.MustCompile(`\(\?<?![^()]*(?:\([^()]*\)[^()]*)*\)`)
 
-// goPattern is a pattern as Go knows it, without look-aheads.
+// goPattern is a pattern as Go knows it, without look-aheads, and the one look-behind that there is.
 func goPattern(pattern string) string {
-	pattern = lookAheads.ReplaceAllString(pattern, "")
+	pattern = strings.ReplaceAll(lookAheads.ReplaceAllString(pattern, ""), "(?<!-)", "")
 	pattern = strings.NewReplacer(`\u10000-\u10FFFF`, `\x{10000}-\x{10FFFF}`, `\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`).Replace(pattern)
 	pattern = codePoint.ReplaceAllString(pattern, `\x{$1}`)
 	return manyTimes.ReplaceAllString(pattern, `{$1,}`)

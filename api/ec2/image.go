@@ -10,10 +10,6 @@ import (
 	"github.com/trellis-project/trellis/controlplane"
 )
 
-// labImage is the id of the one image. RunInstances takes any: a lab instance is an empty host whatever it
-// is made of.
-const labImage = "ami-07e111500000000ab"
-
 // labImageDate is when the lab image says that it was made.
 const labImageDate = "2024-01-01T00:00:00.000Z"
 
@@ -36,7 +32,7 @@ func (h *handler) describeImages(_ context.Context, c *api.Call, in *DescribeIma
 		}
 	}
 	if len(ids) == 0 {
-		ids = []string{labImage}
+		ids = []string{trellis.LabImage}
 	}
 	ids, err := controlplane.MatchEC2(ids, filters(in.Filters), func(id string) (map[string][]string, map[string]string) {
 		return map[string][]string{"image-id": {id}, "name": {name}, "architecture": {"x86_64", "arm64"}, "root-device-type": {"ebs"}, "root-device-name": {"/dev/xvda"},

@@ -86,8 +86,9 @@ var javaCodePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 // repeat finds {n,m}.
 var repeat = regexp.MustCompile(`\{(\d+),(\d+)\}`)
 
-// hyphenInside finds (?!-)[…-]{n,m}, labels of domain names: characters of which the first is no hyphen.
-var hyphenInside = regexp.MustCompile(`\(\?!-\)\[([^\]\\]*)-\]\{(\d+),(\d+)\}`)
+// hyphenInside finds (?!-)[…-]{n,m}, labels of domain names: characters of which the first is no hyphen, and with (?<!-)
+// behind it the last is none.
+var hyphenInside = regexp.MustCompile(`\(\?!-\)\[([^\]\\]*)-\]\{(\d+),(\d+)\}(\(\?<!-\))?`)
 
 // singleHyphens finds ([…]|-(?!-)){n,m}[…], names in which no hyphen follows another and none is the last character.
 var singleHyphens = regexp.MustCompile(`\(\[([^\]\\]*)\]\|-\(\?!-\)\)\{(\d+),(\d+)\}\[([^\]\\]*)\]`)
@@ -113,6 +114,9 @@ func withoutLookAhead(s string) string {
 		least, _ := strconv.Atoi(parts[2])
 		most, _ := strconv.Atoi(parts[3])
 		text := fmt.Sprintf("[%s][%s-]{%d,%d}", parts[1], parts[1], max(least-1, 0), most-1)
+		if parts[4] != "" {
+			text = fmt.Sprintf("[%s](?:[%s-]{%d,%d}[%s])?", parts[1], parts[1], max(least-2, 0), most-2, parts[1])
+		}
 		if least == 0 {
 			return "(?:" + text + ")?"
 		}
