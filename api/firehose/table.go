@@ -14,13 +14,13 @@ type handler struct{ streams *deliverystream.Streams }
 func New(s *deliverystream.Streams) api.Service {
 	h := &handler{s}
 	return api.Service{Model: Model(), Operations: []api.Operation{
-		api.Op("CreateDeliveryStream", h.createDeliveryStream),
+		api.Op("CreateDeliveryStream", h.createDeliveryStream).Partly("put into directly, with a bucket or an HTTP endpoint as destination; others are refused"),
 		api.Op("DeleteDeliveryStream", h.deleteDeliveryStream),
 		api.Op("DescribeDeliveryStream", h.describeDeliveryStream),
 		api.Op("ListDeliveryStreams", h.listDeliveryStreams),
 		api.Op("ListTagsForDeliveryStream", h.listTagsForDeliveryStream),
-		api.Op("PutRecord", h.putRecord),
-		api.Op("PutRecordBatch", h.putRecordBatch),
+		api.Op("PutRecord", h.putRecord).Partly("records are not delivered: ServiceUnavailableException"),
+		api.Op("PutRecordBatch", h.putRecordBatch).Partly("records are not delivered: ServiceUnavailableException"),
 		api.Op("StartDeliveryStreamEncryption", h.startDeliveryStreamEncryption),
 		api.Op("StopDeliveryStreamEncryption", h.stopDeliveryStreamEncryption),
 		api.Op("TagDeliveryStream", h.tagDeliveryStream),

@@ -73,6 +73,7 @@ type Name struct {
 	Base     string // without a selector
 	Selector string // with the colon before it
 	foreign  bool   // of another account or Region
+	byARN    bool   // which says nothing of a slash before a name without levels
 }
 
 // ParseName reads a name, NAME:VERSION, NAME:LABEL, or an ARN in place of the name.
@@ -82,7 +83,7 @@ func (p *Parameters) ParseName(c *authpolicy.Caller, s string) Name {
 		a, err := trellis.ParseARN(s)
 		resource, is := strings.CutPrefix(a.Resource, "parameter/")
 		n.foreign = err != nil || !is || a.Service != "ssm" || a.Region != p.Region || a.Account != c.Principal.Account && a.Account != ""
-		s = resource
+		s, n.byARN = resource, true
 		if strings.Contains(s, "/") {
 			s = "/" + s
 		}
@@ -108,6 +109,18 @@ func missing(name string) *trellis.Error {
 	return fault("ParameterNotFound", "Parameter %s not found.", name)
 }
 
+// latestOf reads a parameter of the caller's account.
+func latestOf(tx *store.Tx, c *authpolicy.Caller, n Name) (*trellis.Parameter, error) {
+	if n.foreign {
+		return nil, missing(n.Base)
+	}
+	latest, err := companion.Get[*trellis.Parameter](tx, c.Principal.Account+"/"+n.Base, missing(n.Base))
+	if _, none := errors.AsType[*trellis.Error](err); none && n.byARN && !strings.HasPrefix(n.Base, "/") {
+		return companion.Get[*trellis.Parameter](tx, c.Principal.Account+"//"+n.Base, missing(n.Base))
+	}
+	return latest, err
+}
+
 // find reads the version of a parameter that a name selects, without one the latest.
 func (p *Parameters) find(tx *store.Tx, c *authpolicy.Caller, n Name) (*trellis.ParameterVersion, error) {
 	if n.foreign {
@@ -121,7 +134,7 @@ func (p *Parameters) find(tx *store.Tx, c *authpolicy.Caller, n Name) (*trellis.
 		}
 		return nil, missing(n.Base)
 	}
-	latest, err := companion.Get[*trellis.Parameter](tx, c.Principal.Account+"/"+n.Base, missing(n.Base))
+	latest, err := latestOf(tx, c, n)
 	if err != nil {
 		return nil, err
 	}
@@ -305,10 +318,7 @@ func (p *Parameters) History(ctx context.Context, c *authpolicy.Caller, name str
 	n := p.ParseName(c, name)
 	err = p.Read(ctx, c, "ssm:GetParameterHistory", p.arn(c, n.Base), nil, func(tx *store.Tx) error {
 		all = nil
-		if n.foreign {
-			return missing(n.Base)
-		}
-		latest, err := companion.Get[*trellis.Parameter](tx, c.Principal.Account+"/"+n.Base, missing(n.Base))
+		latest, err := latestOf(tx, c, n)
 		if err != nil {
 			return err
 		}
@@ -485,10 +495,10 @@ func (p *Parameters) Delete(ctx context.Context, c *authpolicy.Caller, action st
 // own reads a parameter of the caller's account, without a selector.
 func (p *Parameters) own(tx *store.Tx, c *authpolicy.Caller, name string) (*trellis.Parameter, error) {
 	n := p.ParseName(c, name)
-	if n.foreign || n.Selector != "" {
+	if n.Selector != "" {
 		return nil, missing(name)
 	}
-	return companion.Get[*trellis.Parameter](tx, c.Principal.Account+"/"+n.Base, missing(n.Base))
+	return latestOf(tx, c, n)
 }
 
 // labelForm is what labels are made of: not a number first, and not aws or ssm.

@@ -1,0 +1,159 @@
+package parameter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+
+	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/parameter"
+	"github.com/trellis-project/trellis/store"
+)
+
+// shared is the one store of the tests: each works in accounts of its own.
+var shared *store.Store
+
+// TestMain runs the store.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "parameter")
+	if err != nil {
+		panic(err)
+	}
+	if shared, err = store.New(store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
+		panic(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- shared.Run(ctx) }()
+	<-shared.Ready()
+	code := m.Run()
+	stop()
+	if err := <-done; err != nil {
+		fmt.Fprintln(os.Stderr, "store:", err)
+		code = 1
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// caller is a user of an account who may do actions, in JSON, with a resource.
+func caller(t *testing.T, account, action, resource string) *authpolicy.Caller {
+	t.Helper()
+	p, err := authpolicy.Parse(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":`+action+`,"Resource":"`+resource+`"}}`, authpolicy.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := trellis.IAMARN(account, "user/tester")
+	return &authpolicy.Caller{Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: account, ARN: arn, PolicyARN: arn}, Identity: authpolicy.Policies{{Policy: p}}}
+}
+
+// code is the code of the error that a client would see, empty for none.
+func code(err error) string {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*trellis.Error](err); ok {
+		return e.Code
+	}
+	return err.Error()
+}
+
+// TestPut refuses what Systems Manager refuses.
+func TestPut(t *testing.T) {
+	p := parameter.New(companion.Options{Store: shared, Region: "eu-west-1"})
+	c := caller(t, "500000000201", `"*"`, "*")
+	for _, try := range []struct {
+		name string
+		in   parameter.Put
+		want string
+	}{
+		{"a name", parameter.Put{Name: "plain", Value: "x", Type: "String"}, ""},
+		{"again", parameter.Put{Name: "plain", Value: "x", Type: "String"}, "ParameterAlreadyExists"},
+		{"with tags over it", parameter.Put{Name: "plain", Value: "x", Overwrite: true, Tags: map[string]string{"a": "b"}}, "ValidationException"},
+		{"levels", parameter.Put{Name: "/a/b/c", Value: "x", Type: "String"}, ""},
+		{"levels without the first slash", parameter.Put{Name: "a/b", Value: "x", Type: "String"}, "ValidationException"},
+		{"too many levels", parameter.Put{Name: "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16", Value: "x", Type: "String"}, "HierarchyLevelLimitExceededException"},
+		{"AWS's", parameter.Put{Name: "/aws/service/x", Value: "x", Type: "String"}, "ValidationException"},
+		{"a colon", parameter.Put{Name: "a:1", Value: "x", Type: "String"}, "ValidationException"},
+		{"no type", parameter.Put{Name: "untyped", Value: "x"}, "ValidationException"},
+		{"no value", parameter.Put{Name: "empty", Type: "String"}, "ValidationException"},
+		{"a key without a secret", parameter.Put{Name: "open", Value: "x", Type: "String", KeyID: "alias/x"}, "ValidationException"},
+		{"a key that is none", parameter.Put{Name: "secret", Value: "x", Type: "SecureString", KeyID: "alias/x"}, "InvalidKeyId"},
+		{"a pattern that is none", parameter.Put{Name: "form", Value: "x", Type: "String", AllowedPattern: "("}, "InvalidAllowedPatternException"},
+		{"another type of data", parameter.Put{Name: "data", Value: "x", Type: "String", DataType: "aws:x"}, "ValidationException"},
+	} {
+		if _, _, err := p.Put(t.Context(), c, try.in); code(err) != try.want {
+			t.Errorf("%s: %v, want %q", try.name, err, try.want)
+		}
+	}
+}
+
+// TestVersions makes more versions than a parameter keeps.
+func TestVersions(t *testing.T) {
+	p := parameter.New(companion.Options{Store: shared, Region: "eu-west-1"})
+	c := caller(t, "500000000202", `"*"`, "*")
+	put := func(n int) error {
+		_, _, err := p.Put(t.Context(), c, parameter.Put{Name: "/n", Value: fmt.Sprint(n), Type: "String", Overwrite: true})
+		return err
+	}
+	for n := range 101 {
+		if err := put(n + 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := p.History(t.Context(), c, "/n", false)
+	if err != nil || len(all) != 100 || all[0].Value != "2" || all[99].Value != "101" {
+		t.Fatalf("%d versions, %v", len(all), err)
+	}
+	if _, _, _, _, err := p.Label(t.Context(), c, "ssm:LabelParameterVersion", "/n", 2, []string{"keep"}, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(102); code(err) != "ParameterMaxVersionLimitExceeded" {
+		t.Errorf("a version more than fits beside a label: %v", err)
+	}
+	for name, want := range map[string]string{"/n": "101", "/n:keep": "2", "/n:50": "50", "arn:aws:ssm:eu-west-1:500000000202:parameter/n": "101", "n": ""} {
+		v, err := p.Get(t.Context(), c, name, false)
+		if v.Value != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", name, v.Value, err)
+		}
+	}
+}
+
+// TestWho reads parameters as callers whose policies allow some, and none of another account.
+func TestWho(t *testing.T) {
+	p := parameter.New(companion.Options{Store: shared, Region: "eu-west-1"})
+	const account = "500000000203"
+	admin := caller(t, account, `"*"`, "*")
+	key := &trellis.Key{Meta: trellis.Meta{Account: account, ID: trellis.NewUUID()}, State: trellis.KeyEnabled}
+	if _, err := shared.Commit(t.Context(), func(tx *store.Tx) error { tx.Put(key); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []parameter.Put{{Name: "/a/open", Value: "x", Type: "String"}, {Name: "/b/secret", Value: "s3cret", Type: "SecureString", KeyID: key.ID}} {
+		if _, _, err := p.Put(t.Context(), admin, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, try := range []struct {
+		name   string
+		caller *authpolicy.Caller
+		asked  string
+		want   string
+	}{
+		{"allowed", caller(t, account, `"ssm:GetParameter"`, "arn:aws:ssm:eu-west-1:"+account+":parameter/a/*"), "/a/open", ""},
+		{"another path", caller(t, account, `"ssm:GetParameter"`, "arn:aws:ssm:eu-west-1:"+account+":parameter/b/*"), "/a/open", "AccessDeniedException"},
+		{"a secret without its key", caller(t, account, `"ssm:*"`, "*"), "/b/secret", "AccessDeniedException"},
+		{"a secret with its key", caller(t, account, `["ssm:*","kms:Decrypt"]`, "*"), "/b/secret", ""},
+		{"another account", caller(t, "500000000204", `"*"`, "*"), "/a/open", "ParameterNotFound"},
+		{"another account, by ARN", caller(t, "500000000204", `"*"`, "*"), "arn:aws:ssm:eu-west-1:" + account + ":parameter/a/open", "ParameterNotFound"},
+		{"a public one", caller(t, "500000000204", `"*"`, "*"), "/aws/service/global-infrastructure/regions/eu-west-1", ""},
+	} {
+		if _, err := p.Get(t.Context(), try.caller, try.asked, true); code(err) != try.want {
+			t.Errorf("%s: %v, want %q", try.name, err, try.want)
+		}
+	}
+}
