@@ -32,6 +32,7 @@ const (
 	KindHostedZone                  Kind = "hostedzone"
 	KindInstance                    Kind = "instance"
 	KindInstanceProfile             Kind = "instanceprofile"
+	KindInternetGateway             Kind = "internetgateway"
 	KindKey                         Kind = "key"
 	KindKeyAlias                    Kind = "keyalias"
 	KindListener                    Kind = "listener"
@@ -60,6 +61,7 @@ const (
 	KindResourceShare               Kind = "resourceshare"
 	KindRevocationList              Kind = "revocationlist"
 	KindRole                        Kind = "role"
+	KindRouteTable                  Kind = "routetable"
 	KindRule                        Kind = "rule"
 	KindSealingKey                  Kind = "sealingkey"
 	KindSecurityGroup               Kind = "securitygroup"
@@ -110,6 +112,7 @@ var makers = map[Kind]func() Noun{
 	KindHostedZone:                  func() Noun { return new(HostedZone) },
 	KindInstance:                    func() Noun { return new(Instance) },
 	KindInstanceProfile:             func() Noun { return new(InstanceProfile) },
+	KindInternetGateway:             func() Noun { return new(InternetGateway) },
 	KindKey:                         func() Noun { return new(Key) },
 	KindKeyAlias:                    func() Noun { return new(KeyAlias) },
 	KindListener:                    func() Noun { return new(Listener) },
@@ -138,6 +141,7 @@ var makers = map[Kind]func() Noun{
 	KindResourceShare:               func() Noun { return new(ResourceShare) },
 	KindRevocationList:              func() Noun { return new(RevocationList) },
 	KindRole:                        func() Noun { return new(Role) },
+	KindRouteTable:                  func() Noun { return new(RouteTable) },
 	KindRule:                        func() Noun { return new(Rule) },
 	KindSealingKey:                  func() Noun { return new(SealingKey) },
 	KindSecurityGroup:               func() Noun { return new(SecurityGroup) },

@@ -14,6 +14,8 @@ type VPC struct {
 	IsDefault          bool           `json:"isDefault,omitempty"`
 	EnableDNSSupport   bool           `json:"enableDnsSupport"`
 	EnableDNSHostnames bool           `json:"enableDnsHostnames"`
+	// MainRouteTableID is empty while the VPC has the main route table that it was born with, whose id follows from the VPC's.
+	MainRouteTableID string `json:"mainRouteTableId,omitempty"`
 	// Attachment says how the VPC exists on a node; empty means AttachmentLab.
 	Attachment string `json:"attachment"`
 }

@@ -35,49 +35,43 @@ func MatchEC2[T any](items []T, filters []Filter, attrs func(T) (map[string][]st
 	return out, nil
 }
 
-// VPCNetwork is a VPC with what AWS makes beside it: the main route table, whose routes of VPC Lattice are
-// there while a service network is associated, and the default network ACL, which allows everything.
+// VPCNetwork is a VPC with its default network ACL, which allows everything and has all the subnets.
 type VPCNetwork struct {
 	*trellis.VPC
-	RouteTableID string
 	NetworkACLID string
-	Associated   bool // with a service network
 	Subnets      []*trellis.Subnet
 }
 
-// RouteTables is DescribeRouteTables: the main route table of each VPC.
-func (p *Plane) RouteTables(ctx context.Context, c EC2Call, q Query) ([]VPCNetwork, error) {
-	return p.vpcNetworks(ctx, c, "DescribeRouteTables", idRouteTable, q, func(v VPCNetwork) attributes {
-		return attributes{"vpc-id": {v.ID}, "route-table-id": {v.RouteTableID}, "owner-id": {v.Account}, "association.main": flag(true),
-			"association.route-table-id": {v.RouteTableID}, "association.route-table-association-id": {DerivedID("rtbassoc", v.ID)},
-			"association.subnet-id": nil, "association.gateway-id": nil, "route.destination-cidr-block": {v.CIDR.String()},
-			"route.gateway-id": {"local"}, "route.state": {"active"}, "route.origin": {"CreateRouteTable"}}
-	}, func(v VPCNetwork) string { return v.RouteTableID })
+// ACLAssociationID is the id of the association of a subnet with its network ACL.
+func ACLAssociationID(s *trellis.Subnet) string { return DerivedID("aclassoc", s.ID) }
+
+// networkACLAttributes are the filters of DescribeNetworkAcls.
+func networkACLAttributes(v VPCNetwork) attributes {
+	a := attributes{"vpc-id": {v.ID}, "network-acl-id": {v.NetworkACLID}, "owner-id": {v.Account}, "default": flag(true),
+		"association.network-acl-id": nil, "association.subnet-id": nil, "association.association-id": nil,
+		"entry.cidr": {"0.0.0.0/0"}, "entry.ipv6-cidr": nil, "entry.egress": {"true", "false"}, "entry.protocol": {"-1"}, "entry.rule-action": {"allow", "deny"},
+		"entry.rule-number": {"100", "32767"}, "entry.icmp.code": nil, "entry.icmp.type": nil, "entry.port-range.from": nil, "entry.port-range.to": nil}
+	if v.IPv6CIDR.IsValid() {
+		a["entry.ipv6-cidr"], a["entry.rule-number"] = []string{"::/0"}, append(a["entry.rule-number"], "101", "32768")
+	}
+	for _, s := range v.Subnets {
+		a["association.network-acl-id"] = []string{v.NetworkACLID}
+		a["association.subnet-id"], a["association.association-id"] = append(a["association.subnet-id"], s.ID), append(a["association.association-id"], ACLAssociationID(s))
+	}
+	return a
 }
 
 // NetworkACLs is DescribeNetworkAcls: the default network ACL of each VPC, with all its subnets.
 func (p *Plane) NetworkACLs(ctx context.Context, c EC2Call, q Query) ([]VPCNetwork, error) {
-	return p.vpcNetworks(ctx, c, "DescribeNetworkAcls", idNetworkACL, q, func(v VPCNetwork) attributes {
-		var subnets []string
-		for _, s := range v.Subnets {
-			subnets = append(subnets, s.ID)
-		}
-		return attributes{"vpc-id": {v.ID}, "network-acl-id": {v.NetworkACLID}, "owner-id": {v.Account}, "default": flag(true),
-			"association.network-acl-id": {v.NetworkACLID}, "association.subnet-id": subnets, "association.association-id": nil}
-	}, func(v VPCNetwork) string { return v.NetworkACLID })
-}
-
-// vpcNetworks lists what is derived of the account's VPCs, by the derived id.
-func (p *Plane) vpcNetworks(ctx context.Context, c EC2Call, action string, k idKind, q Query, attrs func(VPCNetwork) attributes, id func(VPCNetwork) string) ([]VPCNetwork, error) {
-	if err := c.allow(action, nil, "*"); err != nil {
+	if err := c.allow("DescribeNetworkAcls", nil, "*"); err != nil {
 		return nil, err
 	}
 	for _, id := range q.IDs {
-		if err := k.check(id); err != nil {
+		if err := idNetworkACL.check(id); err != nil {
 			return nil, err
 		}
 	}
-	if err := q.check(attrs(VPCNetwork{VPC: &trellis.VPC{}})); err != nil {
+	if err := q.check(networkACLAttributes(VPCNetwork{VPC: &trellis.VPC{}})); err != nil {
 		return nil, err
 	}
 	var out []VPCNetwork
@@ -93,29 +87,24 @@ func (p *Plane) vpcNetworks(ctx context.Context, c EC2Call, action string, k idK
 		}
 		seen := map[string]bool{}
 		for _, v := range vpcs {
-			n := VPCNetwork{VPC: v, RouteTableID: DerivedID("rtb", v.ID), NetworkACLID: DerivedID("acl", v.ID)}
+			n := VPCNetwork{VPC: v, NetworkACLID: DerivedID("acl", v.ID)}
 			for _, s := range subnets {
 				if s.VPCID == v.ID {
 					n.Subnets = append(n.Subnets, s)
 				}
 			}
-			associations, err := tx.Marked(vpcNetworks(v.Key()))
+			seen[n.NetworkACLID] = true
+			ok, err := q.matches(networkACLAttributes(n), nil)
 			if err != nil {
 				return err
 			}
-			n.Associated = len(associations) > 0
-			seen[id(n)] = true
-			ok, err := q.matches(attrs(n), nil)
-			if err != nil {
-				return err
-			}
-			if ok && (len(q.IDs) == 0 || slices.Contains(q.IDs, id(n))) {
+			if ok && (len(q.IDs) == 0 || slices.Contains(q.IDs, n.NetworkACLID)) {
 				out = append(out, n)
 			}
 		}
 		for _, id := range q.IDs {
 			if !seen[id] {
-				return k.notFound(id)
+				return idNetworkACL.notFound(id)
 			}
 		}
 		return nil
@@ -123,5 +112,28 @@ func (p *Plane) vpcNetworks(ctx context.Context, c EC2Call, action string, k idK
 	return out, err
 }
 
+// DHCPOptionsID is the id of the DHCP options of an account, which all its VPCs have.
+func DHCPOptionsID(account string) string { return DerivedID("dopt", account) }
+
+// CheckDHCPOptionsID refuses ids of DHCP options that an account does not have.
+func CheckDHCPOptionsID(account, id string) error {
+	k := idKind{prefix: "dopt", code: "InvalidDhcpOptionsID", malformed: "InvalidDhcpOptionsId.Malformed", noun: "dhcpOption ID"}
+	if err := k.check(id); err != nil {
+		return err
+	}
+	if id != DHCPOptionsID(account) {
+		return k.notFound(id)
+	}
+	return nil
+}
+
 // CheckImageID refuses an image id that cannot be one.
 func CheckImageID(id string) error { return idImage.check(id) }
+
+// SecurityGroupsExist answers an error when a security group of ids does not exist in the caller's account.
+func (p *Plane) SecurityGroupsExist(ctx context.Context, c EC2Call, ids []string) error {
+	return p.read(ctx, func(tx *store.Tx) error {
+		_, err := queried[*trellis.SecurityGroup](tx, idSecurityGroup, c.account(), ids)
+		return err
+	})
+}

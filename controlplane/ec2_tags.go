@@ -40,7 +40,9 @@ type taggable struct {
 // ec2Taggables are the kinds of resources with tags.
 var ec2Taggables = []taggable{
 	{idInstance, "instance", trellis.KindInstance},
+	{idInternetGateway, "internet-gateway", trellis.KindInternetGateway},
 	{idPrefixList, "prefix-list", trellis.KindPrefixList},
+	{idRouteTable, "route-table", trellis.KindRouteTable},
 	{idSecurityGroup, "security-group", trellis.KindSecurityGroup},
 	{idGroupRule, "security-group-rule", ""},
 	{idSubnet, "subnet", trellis.KindSubnet},
@@ -52,6 +54,9 @@ var ec2Taggables = []taggable{
 func (p *Plane) changeTags(tx *store.Tx, t taggable, account, id string, change func(map[string]string) (map[string]string, error)) error {
 	if t.kind == "" {
 		return p.changeRuleTags(tx, account, id, change)
+	}
+	if t.kind == trellis.KindRouteTable {
+		return p.changeRouteTableTags(tx, account, id, change) // a main one may not be stored yet
 	}
 	if err := t.id.check(id); err != nil {
 		return err

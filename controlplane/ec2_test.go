@@ -341,8 +341,8 @@ func TestDeleteVPCAsksForAnEmptyOne(t *testing.T) {
 	wantCode(t, err, "")
 	_, err = l.p.DeleteSecurityGroup(ctx, l.c, g.ID)
 	wantCode(t, err, "DependencyViolation")
-	tables := must[[]controlplane.VPCNetwork](t)(l.p.RouteTables(ctx, l.c, controlplane.Query{Filters: []controlplane.Filter{{Name: "association.main", Values: []string{"true"}}}}))
-	if len(tables) != 1 || !tables[0].Associated {
+	tables := must[[]controlplane.DescribedRouteTable](t)(l.p.RouteTables(ctx, l.c, controlplane.Query{Filters: []controlplane.Filter{{Name: "route.gateway-id", Values: []string{"VpcLattice"}}, {Name: "association.main", Values: []string{"true"}}}}))
+	if len(tables) != 1 || len(tables[0].AllRoutes) != 5 {
 		t.Errorf("route tables: %+v", tables)
 	}
 	await(t, "the end of the association", func() bool {

@@ -215,7 +215,7 @@ func ownPrefixList(tx *store.Tx, c EC2Call, id string) (*trellis.PrefixList, err
 	return l, err
 }
 
-// DeletePrefixList removes a prefix list that no security group names.
+// DeletePrefixList removes a prefix list that no security group and no route table names.
 func (p *Plane) DeletePrefixList(ctx context.Context, c EC2Call, id string) (out *trellis.PrefixList, rev trellis.Revision, err error) {
 	if err := c.allow("DeleteManagedPrefixList", nil, p.ec2ARN(c, "prefix-list/"+id)); err != nil {
 		return nil, 0, err
@@ -231,6 +231,15 @@ func (p *Plane) DeletePrefixList(ctx context.Context, c EC2Call, id string) (out
 		for _, g := range groups {
 			if slices.ContainsFunc(g.Rules, func(r trellis.SecurityGroupRule) bool { return r.PrefixListID == id }) {
 				return ec2Error("DependencyViolation", "The prefix list '%s' is in use by %s.", id, g.ID)
+			}
+		}
+		tables, err := store.List[*trellis.RouteTable](tx, c.account()+"/")
+		if err != nil {
+			return err
+		}
+		for _, r := range tables {
+			if slices.ContainsFunc(r.Routes, func(route trellis.Route) bool { return route.PrefixListID == id }) {
+				return ec2Error("DependencyViolation", "The prefix list '%s' is in use by %s.", id, r.ID)
 			}
 		}
 		releaseEC2ID(tx, id)

@@ -104,7 +104,7 @@ func (p *Plane) VPCs(ctx context.Context, c EC2Call, q Query) ([]*trellis.VPC, e
 	return describe(ctx, p, c, "DescribeVpcs", idVPC, q, &trellis.VPC{}, func(_ *store.Tx, v *trellis.VPC) (attributes, map[string]string) {
 		a := attributes{
 			"vpc-id": {v.ID}, "owner-id": {v.Account}, "state": {"available"}, "is-default": flag(v.IsDefault), "isDefault": flag(v.IsDefault),
-			"cidr": {v.CIDR.String()}, "cidr-block": {v.CIDR.String()}, "cidrBlock": {v.CIDR.String()}, "dhcp-options-id": {"default"},
+			"cidr": {v.CIDR.String()}, "cidr-block": {v.CIDR.String()}, "cidrBlock": {v.CIDR.String()}, "dhcp-options-id": {DHCPOptionsID(v.Account)},
 			"cidr-block-association.state": {"associated"}, "ipv6-cidr-block-association.state": nil,
 			"cidr-block-association.cidr-block": nil, "cidr-block-association.association-id": nil,
 			"ipv6-cidr-block-association.ipv6-cidr-block": nil, "ipv6-cidr-block-association.association-id": nil,
@@ -122,7 +122,7 @@ func (p *Plane) VPCs(ctx context.Context, c EC2Call, q Query) ([]*trellis.VPC, e
 	})
 }
 
-// DeleteVPC removes a VPC with its default security group. Anything else inside it, or associated with it,
+// DeleteVPC removes a VPC with its default security group and its main route table. Anything else inside it, or associated with it,
 // is a DependencyViolation.
 func (p *Plane) DeleteVPC(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
 	if err := c.allow("DeleteVpc", nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
@@ -133,9 +133,13 @@ func (p *Plane) DeleteVPC(ctx context.Context, c EC2Call, id string) (trellis.Re
 		if err != nil {
 			return err
 		}
-		group, err := vpcIsEmpty(tx, v)
+		group, table, err := vpcIsEmpty(tx, v)
 		if err != nil {
 			return err
+		}
+		if table != nil {
+			releaseEC2ID(tx, table.ID)
+			tx.Delete(table)
 		}
 		if group != nil {
 			deleteGroup(tx, group)
@@ -146,41 +150,41 @@ func (p *Plane) DeleteVPC(ctx context.Context, c EC2Call, id string) (trellis.Re
 	})
 }
 
-// vpcIsEmpty returns the default security group of a VPC that holds nothing else.
-func vpcIsEmpty(tx *store.Tx, v *trellis.VPC) (defaultGroup *trellis.SecurityGroup, err error) {
+// vpcIsEmpty returns the default security group and, where it is stored, the main route table of a VPC that holds nothing else.
+func vpcIsEmpty(tx *store.Tx, v *trellis.VPC) (defaultGroup *trellis.SecurityGroup, main *trellis.RouteTable, err error) {
 	dependency := ec2Error("DependencyViolation", "The vpc '%s' has dependencies and cannot be deleted.", v.ID)
 	prefix := v.Account + "/"
 	subnets, err := store.List[*trellis.Subnet](tx, prefix)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if slices.ContainsFunc(subnets, func(s *trellis.Subnet) bool { return s.VPCID == v.ID }) {
-		return nil, dependency
+		return nil, nil, dependency
 	}
 	instances, err := store.List[*trellis.Instance](tx, prefix)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if slices.ContainsFunc(instances, func(i *trellis.Instance) bool { return i.VPCID == v.ID && i.State != trellis.InstanceTerminated }) {
-		return nil, dependency
+		return nil, nil, dependency
 	}
 	targets, err := store.List[*trellis.TargetGroup](tx, prefix)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if slices.ContainsFunc(targets, func(g *trellis.TargetGroup) bool { return g.VPCID == v.ID }) {
-		return nil, dependency
+		return nil, nil, dependency
 	}
 	associations, err := tx.Marked(vpcNetworks(v.Key()))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(associations) > 0 {
-		return nil, dependency
+		return nil, nil, dependency
 	}
 	groups, err := store.List[*trellis.SecurityGroup](tx, prefix)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, g := range groups {
 		switch {
@@ -188,10 +192,14 @@ func vpcIsEmpty(tx *store.Tx, v *trellis.VPC) (defaultGroup *trellis.SecurityGro
 		case g.Name == defaultGroupName:
 			defaultGroup = g
 		default:
-			return nil, dependency
+			return nil, nil, dependency
 		}
 	}
-	return defaultGroup, nil
+	main, held, err := routingOf(tx, v)
+	if err == nil && held {
+		err = dependency
+	}
+	return defaultGroup, main, err
 }
 
 // VPC is one VPC of the caller's account, for DescribeVpcAttribute and what is derived of a VPC.

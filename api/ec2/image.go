@@ -101,3 +101,37 @@ func (h *handler) describeInstanceTypes(_ context.Context, c *api.Call, in *Desc
 			VCpuInfo: &VCpuInfo{DefaultCores: new(int32(1)), DefaultThreadsPerCore: new(int32(t.cpus)), DefaultVCpus: new(int32(t.cpus))}}
 	})}, err
 }
+
+// describeInstanceTypeOfferings is DescribeInstanceTypeOfferings: every type is offered everywhere.
+func (h *handler) describeInstanceTypeOfferings(_ context.Context, c *api.Call, in *DescribeInstanceTypeOfferingsInput) (*DescribeInstanceTypeOfferingsOutput, error) {
+	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeInstanceTypeOfferings"); err != nil {
+		return nil, err
+	}
+	kind := api.Or(in.LocationType, "region")
+	var locations []string
+	switch kind {
+	case "region":
+		locations = []string{h.region}
+	case "availability-zone":
+		locations = api.Each(h.plane.Zones(), func(z controlplane.Zone) string { return z.Name })
+	case "availability-zone-id":
+		locations = api.Each(h.plane.Zones(), func(z controlplane.Zone) string { return z.ID })
+	}
+	type offering struct{ instanceType, location string }
+	var all []offering
+	for _, t := range instanceTypes() {
+		for _, l := range locations {
+			all = append(all, offering{t.name, l})
+		}
+	}
+	all, err := controlplane.MatchEC2(all, filters(in.Filters), func(o offering) (map[string][]string, map[string]string) {
+		return map[string][]string{"instance-type": {o.instanceType}, "location": {o.location}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := page(c, all, func(o offering) string { return o.instanceType + " " + o.location }, in.MaxResults, in.NextToken)
+	return &DescribeInstanceTypeOfferingsOutput{NextToken: next, InstanceTypeOfferings: api.Each(all, func(o offering) InstanceTypeOffering {
+		return InstanceTypeOffering{InstanceType: &o.instanceType, Location: &o.location, LocationType: &kind}
+	})}, err
+}

@@ -9,43 +9,6 @@ import (
 	"github.com/trellis-project/trellis/controlplane"
 )
 
-// describeRouteTables is DescribeRouteTables: the main table of each VPC, with its own blocks and, while a
-// service network is associated, what goes to VPC Lattice (VPC Lattice user guide, resource-configuration).
-func (h *handler) describeRouteTables(ctx context.Context, c *api.Call, in *DescribeRouteTablesInput) (*DescribeRouteTablesOutput, error) {
-	all, err := h.plane.RouteTables(ctx, caller(c, in.DryRun), query(in.RouteTableIds, in.Filters))
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := page(c, all, func(v controlplane.VPCNetwork) string { return v.RouteTableID }, in.MaxResults, in.NextToken)
-	return &DescribeRouteTablesOutput{NextToken: next, RouteTables: api.Each(all, routeTable)}, err
-}
-
-// routeTable is the main route table of a VPC.
-func routeTable(v controlplane.VPCNetwork) RouteTable {
-	entry := func(cidr, gateway, origin string) Route {
-		return Route{DestinationCidrBlock: &cidr, GatewayId: &gateway, Origin: &origin, State: api.Some("active")}
-	}
-	entry6 := func(cidr, gateway, origin string) Route {
-		return Route{DestinationIpv6CidrBlock: &cidr, GatewayId: &gateway, Origin: &origin, State: api.Some("active")}
-	}
-	out := RouteTable{
-		Associations: []RouteTableAssociation{{AssociationState: &RouteTableAssociationState{State: api.Some("associated")}, Main: new(true),
-			RouteTableAssociationId: api.Some(controlplane.DerivedID("rtbassoc", v.ID)), RouteTableId: &v.RouteTableID}},
-		OwnerId: &v.Account, RouteTableId: &v.RouteTableID, VpcId: &v.ID, Routes: []Route{entry(v.CIDR.String(), "local", "CreateRouteTable")},
-	}
-	for _, b := range v.MoreCIDRs {
-		out.Routes = append(out.Routes, entry(b.String(), "local", "CreateRouteTable"))
-	}
-	if v.IPv6CIDR.IsValid() {
-		out.Routes = append(out.Routes, entry6(v.IPv6CIDR.String(), "local", "CreateRouteTable"))
-	}
-	if v.Associated {
-		out.Routes = append(out.Routes, entry(trellis.LatticeBlock4.String(), "VpcLattice", "CreateRoute"),
-			entry(trellis.LatticePublicBlock.String(), "VpcLattice", "CreateRoute"), entry6(trellis.LatticeBlock6.String(), "VpcLattice", "CreateRoute"))
-	}
-	return out
-}
-
 // describeNetworkAcls is DescribeNetworkAcls: the default one of each VPC, which allows everything.
 func (h *handler) describeNetworkAcls(ctx context.Context, c *api.Call, in *DescribeNetworkAclsInput) (*DescribeNetworkAclsOutput, error) {
 	all, err := h.plane.NetworkACLs(ctx, caller(c, in.DryRun), query(in.NetworkAclIds, in.Filters))
@@ -74,7 +37,7 @@ func networkACL(v controlplane.VPCNetwork) NetworkAcl {
 	}
 	slices.SortStableFunc(out.Entries, func(a, b NetworkAclEntry) int { return int(*a.RuleNumber - *b.RuleNumber) })
 	for _, s := range v.Subnets {
-		out.Associations = append(out.Associations, NetworkAclAssociation{NetworkAclAssociationId: api.Some(controlplane.DerivedID("aclassoc", s.ID)), NetworkAclId: &v.NetworkACLID, SubnetId: &s.ID})
+		out.Associations = append(out.Associations, NetworkAclAssociation{NetworkAclAssociationId: api.Some(controlplane.ACLAssociationID(s)), NetworkAclId: &v.NetworkACLID, SubnetId: &s.ID})
 	}
 	return out
 }

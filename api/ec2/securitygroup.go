@@ -75,7 +75,7 @@ func ipPermissions(g *trellis.SecurityGroup, egress bool) []IpPermission {
 		from, to int
 	}
 	index := map[key]int{}
-	var out []IpPermission
+	out := []IpPermission{} // an empty list is there on the wire, as on AWS
 	for _, r := range g.Rules {
 		if r.Egress != egress {
 			continue

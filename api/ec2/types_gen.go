@@ -4,6 +4,57 @@ package ec2
 
 import "time"
 
+// AllocateAddressInput is what AllocateAddress takes.
+type AllocateAddressInput struct {
+	Address               *string            `wire:"Address"`
+	CustomerOwnedIpv4Pool *string            `wire:"CustomerOwnedIpv4Pool"`
+	Domain                *string            `wire:"Domain" enum:"vpc|standard"`
+	DryRun                *bool              `wire:"dryRun"`
+	IpamPoolId            *string            `wire:"IpamPoolId"`
+	NetworkBorderGroup    *string            `wire:"NetworkBorderGroup"`
+	PublicIpv4Pool        *string            `wire:"PublicIpv4Pool"`
+	TagSpecifications     []TagSpecification `wire:"TagSpecification" item:"item"`
+}
+
+// AllocateAddressOutput is what AllocateAddress answers.
+type AllocateAddressOutput struct {
+	AllocationId          *string `wire:"allocationId"`
+	CarrierIp             *string `wire:"carrierIp"`
+	CustomerOwnedIp       *string `wire:"customerOwnedIp"`
+	CustomerOwnedIpv4Pool *string `wire:"customerOwnedIpv4Pool"`
+	Domain                *string `wire:"domain"`
+	NetworkBorderGroup    *string `wire:"networkBorderGroup"`
+	PublicIp              *string `wire:"publicIp"`
+	PublicIpv4Pool        *string `wire:"publicIpv4Pool"`
+}
+
+// AssociateAddressInput is what AssociateAddress takes.
+type AssociateAddressInput struct {
+	AllocationId       *string `wire:"AllocationId"`
+	AllowReassociation *bool   `wire:"allowReassociation"`
+	DryRun             *bool   `wire:"dryRun"`
+	InstanceId         *string `wire:"InstanceId"`
+	NetworkInterfaceId *string `wire:"networkInterfaceId"`
+	PrivateIpAddress   *string `wire:"privateIpAddress"`
+	PublicIp           *string `wire:"PublicIp"`
+}
+
+// AssociateAddressOutput is what AssociateAddress answers.
+type AssociateAddressOutput struct {
+	AssociationId *string `wire:"associationId"`
+}
+
+// AssociateDhcpOptionsInput is what AssociateDhcpOptions takes.
+type AssociateDhcpOptionsInput struct {
+	DhcpOptionsId string `wire:"DhcpOptionsId" required:"true"`
+	DryRun        *bool  `wire:"dryRun"`
+	VpcId         string `wire:"VpcId" required:"true"`
+}
+
+// AssociateDhcpOptionsOutput is what AssociateDhcpOptions answers.
+type AssociateDhcpOptionsOutput struct {
+}
+
 // AssociateIamInstanceProfileInput is what AssociateIamInstanceProfile takes.
 type AssociateIamInstanceProfileInput struct {
 	IamInstanceProfile *IamInstanceProfileSpecification `wire:"IamInstanceProfile" required:"true"`
@@ -13,6 +64,21 @@ type AssociateIamInstanceProfileInput struct {
 // AssociateIamInstanceProfileOutput is what AssociateIamInstanceProfile answers.
 type AssociateIamInstanceProfileOutput struct {
 	IamInstanceProfileAssociation *IamInstanceProfileAssociation `wire:"iamInstanceProfileAssociation"`
+}
+
+// AssociateRouteTableInput is what AssociateRouteTable takes.
+type AssociateRouteTableInput struct {
+	DryRun         *bool   `wire:"dryRun"`
+	GatewayId      *string `wire:"GatewayId"`
+	PublicIpv4Pool *string `wire:"PublicIpv4Pool"`
+	RouteTableId   string  `wire:"routeTableId" required:"true"`
+	SubnetId       *string `wire:"subnetId"`
+}
+
+// AssociateRouteTableOutput is what AssociateRouteTable answers.
+type AssociateRouteTableOutput struct {
+	AssociationId    *string                     `wire:"associationId"`
+	AssociationState *RouteTableAssociationState `wire:"associationState"`
 }
 
 // AssociateSubnetCidrBlockInput is what AssociateSubnetCidrBlock takes.
@@ -48,6 +114,34 @@ type AssociateVpcCidrBlockOutput struct {
 	CidrBlockAssociation     *VpcCidrBlockAssociation     `wire:"cidrBlockAssociation"`
 	Ipv6CidrBlockAssociation *VpcIpv6CidrBlockAssociation `wire:"ipv6CidrBlockAssociation"`
 	VpcId                    *string                      `wire:"vpcId"`
+}
+
+// AttachInternetGatewayInput is what AttachInternetGateway takes.
+type AttachInternetGatewayInput struct {
+	DryRun            *bool  `wire:"dryRun"`
+	InternetGatewayId string `wire:"internetGatewayId" required:"true"`
+	VpcId             string `wire:"vpcId" required:"true"`
+}
+
+// AttachInternetGatewayOutput is what AttachInternetGateway answers.
+type AttachInternetGatewayOutput struct {
+}
+
+// AttachNetworkInterfaceInput is what AttachNetworkInterface takes.
+type AttachNetworkInterfaceInput struct {
+	DeviceIndex         int32                `wire:"deviceIndex" required:"true"`
+	DryRun              *bool                `wire:"dryRun"`
+	EnaQueueCount       *int32               `wire:"EnaQueueCount"`
+	EnaSrdSpecification *EnaSrdSpecification `wire:"EnaSrdSpecification"`
+	InstanceId          string               `wire:"instanceId" required:"true"`
+	NetworkCardIndex    *int32               `wire:"NetworkCardIndex"`
+	NetworkInterfaceId  string               `wire:"networkInterfaceId" required:"true"`
+}
+
+// AttachNetworkInterfaceOutput is what AttachNetworkInterface answers.
+type AttachNetworkInterfaceOutput struct {
+	AttachmentId     *string `wire:"attachmentId"`
+	NetworkCardIndex *int32  `wire:"networkCardIndex"`
 }
 
 // AuthorizeSecurityGroupEgressInput is what AuthorizeSecurityGroupEgress takes.
@@ -91,6 +185,61 @@ type AuthorizeSecurityGroupIngressOutput struct {
 	SecurityGroupRules []SecurityGroupRule `wire:"securityGroupRuleSet" item:"item"`
 }
 
+// CreateDhcpOptionsInput is what CreateDhcpOptions takes.
+type CreateDhcpOptionsInput struct {
+	DhcpConfigurations []NewDhcpConfiguration `wire:"dhcpConfiguration" required:"true" item:"item"`
+	DryRun             *bool                  `wire:"dryRun"`
+	TagSpecifications  []TagSpecification     `wire:"TagSpecification" item:"item"`
+}
+
+// CreateDhcpOptionsOutput is what CreateDhcpOptions answers.
+type CreateDhcpOptionsOutput struct {
+	DhcpOptions *DhcpOptions `wire:"dhcpOptions"`
+}
+
+// CreateEgressOnlyInternetGatewayInput is what CreateEgressOnlyInternetGateway takes.
+type CreateEgressOnlyInternetGatewayInput struct {
+	ClientToken       *string            `wire:"ClientToken"`
+	DryRun            *bool              `wire:"DryRun"`
+	TagSpecifications []TagSpecification `wire:"TagSpecification" item:"item"`
+	VpcId             string             `wire:"VpcId" required:"true"`
+}
+
+// CreateEgressOnlyInternetGatewayOutput is what CreateEgressOnlyInternetGateway answers.
+type CreateEgressOnlyInternetGatewayOutput struct {
+	ClientToken               *string                    `wire:"clientToken"`
+	EgressOnlyInternetGateway *EgressOnlyInternetGateway `wire:"egressOnlyInternetGateway"`
+}
+
+// CreateInternetGatewayInput is what CreateInternetGateway takes.
+type CreateInternetGatewayInput struct {
+	DryRun            *bool              `wire:"dryRun"`
+	TagSpecifications []TagSpecification `wire:"TagSpecification" item:"item"`
+}
+
+// CreateInternetGatewayOutput is what CreateInternetGateway answers.
+type CreateInternetGatewayOutput struct {
+	InternetGateway *InternetGateway `wire:"internetGateway"`
+}
+
+// CreateKeyPairInput is what CreateKeyPair takes.
+type CreateKeyPairInput struct {
+	DryRun            *bool              `wire:"dryRun"`
+	KeyFormat         *string            `wire:"KeyFormat" enum:"pem|ppk"`
+	KeyName           string             `wire:"KeyName" required:"true"`
+	KeyType           *string            `wire:"KeyType" enum:"rsa|ed25519"`
+	TagSpecifications []TagSpecification `wire:"TagSpecification" item:"item"`
+}
+
+// CreateKeyPairOutput is what CreateKeyPair answers.
+type CreateKeyPairOutput struct {
+	KeyFingerprint *string `wire:"keyFingerprint"`
+	KeyMaterial    *string `wire:"keyMaterial" sensitive:"true"`
+	KeyName        *string `wire:"keyName"`
+	KeyPairId      *string `wire:"keyPairId"`
+	Tags           []Tag   `wire:"tagSet" item:"item"`
+}
+
 // CreateManagedPrefixListInput is what CreateManagedPrefixList takes.
 type CreateManagedPrefixListInput struct {
 	AddressFamily     string               `wire:"AddressFamily" required:"true"`
@@ -105,6 +254,130 @@ type CreateManagedPrefixListInput struct {
 // CreateManagedPrefixListOutput is what CreateManagedPrefixList answers.
 type CreateManagedPrefixListOutput struct {
 	PrefixList *ManagedPrefixList `wire:"prefixList"`
+}
+
+// CreateNatGatewayInput is what CreateNatGateway takes.
+type CreateNatGatewayInput struct {
+	AllocationId                   *string                   `wire:"AllocationId"`
+	AvailabilityMode               *string                   `wire:"AvailabilityMode" enum:"zonal|regional"`
+	AvailabilityZoneAddresses      []AvailabilityZoneAddress `wire:"AvailabilityZoneAddress" item:"AvailabilityZoneAddress"`
+	ClientToken                    *string                   `wire:"ClientToken" token:"true"`
+	ConnectivityType               *string                   `wire:"ConnectivityType" enum:"private|public"`
+	DryRun                         *bool                     `wire:"DryRun"`
+	PrivateIpAddress               *string                   `wire:"PrivateIpAddress"`
+	SecondaryAllocationIds         []string                  `wire:"SecondaryAllocationId" item:"AllocationId"`
+	SecondaryPrivateIpAddressCount *int32                    `wire:"SecondaryPrivateIpAddressCount" range:"1:31"`
+	SecondaryPrivateIpAddresses    []string                  `wire:"SecondaryPrivateIpAddress" item:"item"`
+	SubnetId                       *string                   `wire:"SubnetId"`
+	TagSpecifications              []TagSpecification        `wire:"TagSpecification" item:"item"`
+	VpcId                          *string                   `wire:"VpcId"`
+}
+
+// CreateNatGatewayOutput is what CreateNatGateway answers.
+type CreateNatGatewayOutput struct {
+	ClientToken *string     `wire:"clientToken"`
+	NatGateway  *NatGateway `wire:"natGateway"`
+}
+
+// CreateNetworkAclInput is what CreateNetworkAcl takes.
+type CreateNetworkAclInput struct {
+	ClientToken       *string            `wire:"ClientToken" token:"true"`
+	DryRun            *bool              `wire:"dryRun"`
+	TagSpecifications []TagSpecification `wire:"TagSpecification" item:"item"`
+	VpcId             string             `wire:"vpcId" required:"true"`
+}
+
+// CreateNetworkAclOutput is what CreateNetworkAcl answers.
+type CreateNetworkAclOutput struct {
+	ClientToken *string     `wire:"clientToken"`
+	NetworkAcl  *NetworkAcl `wire:"networkAcl"`
+}
+
+// CreateNetworkAclEntryInput is what CreateNetworkAclEntry takes.
+type CreateNetworkAclEntryInput struct {
+	CidrBlock     *string       `wire:"cidrBlock"`
+	DryRun        *bool         `wire:"dryRun"`
+	Egress        bool          `wire:"egress" required:"true"`
+	IcmpTypeCode  *IcmpTypeCode `wire:"Icmp"`
+	Ipv6CidrBlock *string       `wire:"ipv6CidrBlock"`
+	NetworkAclId  string        `wire:"networkAclId" required:"true"`
+	PortRange     *PortRange    `wire:"portRange"`
+	Protocol      string        `wire:"protocol" required:"true"`
+	RuleAction    string        `wire:"ruleAction" required:"true" enum:"allow|deny"`
+	RuleNumber    int32         `wire:"ruleNumber" required:"true"`
+}
+
+// CreateNetworkAclEntryOutput is what CreateNetworkAclEntry answers.
+type CreateNetworkAclEntryOutput struct {
+}
+
+// CreateNetworkInterfaceInput is what CreateNetworkInterface takes.
+type CreateNetworkInterfaceInput struct {
+	ClientToken                     *string                                 `wire:"ClientToken" token:"true"`
+	ConnectionTrackingSpecification *ConnectionTrackingSpecificationRequest `wire:"ConnectionTrackingSpecification"`
+	Description                     *string                                 `wire:"description"`
+	DryRun                          *bool                                   `wire:"dryRun"`
+	EnablePrimaryIpv6               *bool                                   `wire:"EnablePrimaryIpv6"`
+	Groups                          []string                                `wire:"SecurityGroupId" item:"SecurityGroupId"`
+	InterfaceType                   *string                                 `wire:"InterfaceType" enum:"efa|efa-only|branch|trunk"`
+	Ipv4PrefixCount                 *int32                                  `wire:"Ipv4PrefixCount"`
+	Ipv4Prefixes                    []Ipv4PrefixSpecificationRequest        `wire:"Ipv4Prefix" item:"item"`
+	Ipv6AddressCount                *int32                                  `wire:"ipv6AddressCount"`
+	Ipv6Addresses                   []InstanceIpv6Address                   `wire:"ipv6Addresses" item:"item"`
+	Ipv6PrefixCount                 *int32                                  `wire:"Ipv6PrefixCount"`
+	Ipv6Prefixes                    []Ipv6PrefixSpecificationRequest        `wire:"Ipv6Prefix" item:"item"`
+	Operator                        *OperatorRequest                        `wire:"Operator"`
+	PrivateIpAddress                *string                                 `wire:"privateIpAddress"`
+	PrivateIpAddresses              []PrivateIpAddressSpecification         `wire:"privateIpAddresses" item:"item"`
+	SecondaryPrivateIpAddressCount  *int32                                  `wire:"secondaryPrivateIpAddressCount"`
+	SubnetId                        string                                  `wire:"subnetId" required:"true"`
+	TagSpecifications               []TagSpecification                      `wire:"TagSpecification" item:"item"`
+}
+
+// CreateNetworkInterfaceOutput is what CreateNetworkInterface answers.
+type CreateNetworkInterfaceOutput struct {
+	ClientToken      *string           `wire:"clientToken"`
+	NetworkInterface *NetworkInterface `wire:"networkInterface"`
+}
+
+// CreateRouteInput is what CreateRoute takes.
+type CreateRouteInput struct {
+	CarrierGatewayId            *string `wire:"CarrierGatewayId"`
+	CoreNetworkArn              *string `wire:"CoreNetworkArn"`
+	DestinationCidrBlock        *string `wire:"destinationCidrBlock"`
+	DestinationIpv6CidrBlock    *string `wire:"destinationIpv6CidrBlock"`
+	DestinationPrefixListId     *string `wire:"DestinationPrefixListId"`
+	DryRun                      *bool   `wire:"dryRun"`
+	EgressOnlyInternetGatewayId *string `wire:"egressOnlyInternetGatewayId"`
+	GatewayId                   *string `wire:"gatewayId"`
+	InstanceId                  *string `wire:"instanceId"`
+	LocalGatewayId              *string `wire:"LocalGatewayId"`
+	NatGatewayId                *string `wire:"natGatewayId"`
+	NetworkInterfaceId          *string `wire:"networkInterfaceId"`
+	OdbNetworkArn               *string `wire:"OdbNetworkArn"`
+	RouteTableId                string  `wire:"routeTableId" required:"true"`
+	TransitGatewayId            *string `wire:"TransitGatewayId"`
+	VpcEndpointId               *string `wire:"VpcEndpointId"`
+	VpcPeeringConnectionId      *string `wire:"vpcPeeringConnectionId"`
+}
+
+// CreateRouteOutput is what CreateRoute answers.
+type CreateRouteOutput struct {
+	Return *bool `wire:"return"`
+}
+
+// CreateRouteTableInput is what CreateRouteTable takes.
+type CreateRouteTableInput struct {
+	ClientToken       *string            `wire:"ClientToken" token:"true"`
+	DryRun            *bool              `wire:"dryRun"`
+	TagSpecifications []TagSpecification `wire:"TagSpecification" item:"item"`
+	VpcId             string             `wire:"vpcId" required:"true"`
+}
+
+// CreateRouteTableOutput is what CreateRouteTable answers.
+type CreateRouteTableOutput struct {
+	ClientToken *string     `wire:"clientToken"`
+	RouteTable  *RouteTable `wire:"routeTable"`
 }
 
 // CreateSecurityGroupInput is what CreateSecurityGroup takes.
@@ -205,6 +478,53 @@ type CreateVpcEndpointOutput struct {
 	VpcEndpoint *VpcEndpoint `wire:"vpcEndpoint"`
 }
 
+// CreateVpcPeeringConnectionInput is what CreateVpcPeeringConnection takes.
+type CreateVpcPeeringConnectionInput struct {
+	DryRun                            *bool                                  `wire:"dryRun"`
+	PeerOwnerId                       *string                                `wire:"peerOwnerId"`
+	PeerRegion                        *string                                `wire:"PeerRegion"`
+	PeerVpcId                         *string                                `wire:"peerVpcId"`
+	RequesterPeeringConnectionOptions *CreatePeeringConnectionOptionsRequest `wire:"RequesterPeeringConnectionOptions"`
+	TagSpecifications                 []TagSpecification                     `wire:"TagSpecification" item:"item"`
+	VpcId                             string                                 `wire:"vpcId" required:"true"`
+}
+
+// CreateVpcPeeringConnectionOutput is what CreateVpcPeeringConnection answers.
+type CreateVpcPeeringConnectionOutput struct {
+	VpcPeeringConnection *VpcPeeringConnection `wire:"vpcPeeringConnection"`
+}
+
+// DeleteDhcpOptionsInput is what DeleteDhcpOptions takes.
+type DeleteDhcpOptionsInput struct {
+	DhcpOptionsId string `wire:"DhcpOptionsId" required:"true"`
+	DryRun        *bool  `wire:"dryRun"`
+}
+
+// DeleteDhcpOptionsOutput is what DeleteDhcpOptions answers.
+type DeleteDhcpOptionsOutput struct {
+}
+
+// DeleteEgressOnlyInternetGatewayInput is what DeleteEgressOnlyInternetGateway takes.
+type DeleteEgressOnlyInternetGatewayInput struct {
+	DryRun                      *bool  `wire:"DryRun"`
+	EgressOnlyInternetGatewayId string `wire:"EgressOnlyInternetGatewayId" required:"true"`
+}
+
+// DeleteEgressOnlyInternetGatewayOutput is what DeleteEgressOnlyInternetGateway answers.
+type DeleteEgressOnlyInternetGatewayOutput struct {
+	ReturnCode *bool `wire:"returnCode"`
+}
+
+// DeleteInternetGatewayInput is what DeleteInternetGateway takes.
+type DeleteInternetGatewayInput struct {
+	DryRun            *bool  `wire:"dryRun"`
+	InternetGatewayId string `wire:"internetGatewayId" required:"true"`
+}
+
+// DeleteInternetGatewayOutput is what DeleteInternetGateway answers.
+type DeleteInternetGatewayOutput struct {
+}
+
 // DeleteManagedPrefixListInput is what DeleteManagedPrefixList takes.
 type DeleteManagedPrefixListInput struct {
 	DryRun       *bool  `wire:"DryRun"`
@@ -214,6 +534,72 @@ type DeleteManagedPrefixListInput struct {
 // DeleteManagedPrefixListOutput is what DeleteManagedPrefixList answers.
 type DeleteManagedPrefixListOutput struct {
 	PrefixList *ManagedPrefixList `wire:"prefixList"`
+}
+
+// DeleteNatGatewayInput is what DeleteNatGateway takes.
+type DeleteNatGatewayInput struct {
+	DryRun       *bool  `wire:"DryRun"`
+	NatGatewayId string `wire:"NatGatewayId" required:"true"`
+}
+
+// DeleteNatGatewayOutput is what DeleteNatGateway answers.
+type DeleteNatGatewayOutput struct {
+	NatGatewayId *string `wire:"natGatewayId"`
+}
+
+// DeleteNetworkAclInput is what DeleteNetworkAcl takes.
+type DeleteNetworkAclInput struct {
+	DryRun       *bool  `wire:"dryRun"`
+	NetworkAclId string `wire:"networkAclId" required:"true"`
+}
+
+// DeleteNetworkAclOutput is what DeleteNetworkAcl answers.
+type DeleteNetworkAclOutput struct {
+}
+
+// DeleteNetworkAclEntryInput is what DeleteNetworkAclEntry takes.
+type DeleteNetworkAclEntryInput struct {
+	DryRun       *bool  `wire:"dryRun"`
+	Egress       bool   `wire:"egress" required:"true"`
+	NetworkAclId string `wire:"networkAclId" required:"true"`
+	RuleNumber   int32  `wire:"ruleNumber" required:"true"`
+}
+
+// DeleteNetworkAclEntryOutput is what DeleteNetworkAclEntry answers.
+type DeleteNetworkAclEntryOutput struct {
+}
+
+// DeleteNetworkInterfaceInput is what DeleteNetworkInterface takes.
+type DeleteNetworkInterfaceInput struct {
+	DryRun             *bool  `wire:"dryRun"`
+	NetworkInterfaceId string `wire:"networkInterfaceId" required:"true"`
+}
+
+// DeleteNetworkInterfaceOutput is what DeleteNetworkInterface answers.
+type DeleteNetworkInterfaceOutput struct {
+}
+
+// DeleteRouteInput is what DeleteRoute takes.
+type DeleteRouteInput struct {
+	DestinationCidrBlock     *string `wire:"destinationCidrBlock"`
+	DestinationIpv6CidrBlock *string `wire:"destinationIpv6CidrBlock"`
+	DestinationPrefixListId  *string `wire:"DestinationPrefixListId"`
+	DryRun                   *bool   `wire:"dryRun"`
+	RouteTableId             string  `wire:"routeTableId" required:"true"`
+}
+
+// DeleteRouteOutput is what DeleteRoute answers.
+type DeleteRouteOutput struct {
+}
+
+// DeleteRouteTableInput is what DeleteRouteTable takes.
+type DeleteRouteTableInput struct {
+	DryRun       *bool  `wire:"dryRun"`
+	RouteTableId string `wire:"routeTableId" required:"true"`
+}
+
+// DeleteRouteTableOutput is what DeleteRouteTable answers.
+type DeleteRouteTableOutput struct {
 }
 
 // DeleteSecurityGroupInput is what DeleteSecurityGroup takes.
@@ -282,6 +668,19 @@ type DescribeAccountAttributesOutput struct {
 	AccountAttributes []AccountAttribute `wire:"accountAttributeSet" item:"item"`
 }
 
+// DescribeAddressesInput is what DescribeAddresses takes.
+type DescribeAddressesInput struct {
+	AllocationIds []string `wire:"AllocationId" item:"AllocationId"`
+	DryRun        *bool    `wire:"dryRun"`
+	Filters       []Filter `wire:"Filter" item:"Filter"`
+	PublicIps     []string `wire:"PublicIp" item:"PublicIp"`
+}
+
+// DescribeAddressesOutput is what DescribeAddresses answers.
+type DescribeAddressesOutput struct {
+	Addresses []Address `wire:"addressesSet" item:"item"`
+}
+
 // DescribeAvailabilityZonesInput is what DescribeAvailabilityZones takes.
 type DescribeAvailabilityZonesInput struct {
 	AllAvailabilityZones *bool    `wire:"AllAvailabilityZones"`
@@ -294,6 +693,36 @@ type DescribeAvailabilityZonesInput struct {
 // DescribeAvailabilityZonesOutput is what DescribeAvailabilityZones answers.
 type DescribeAvailabilityZonesOutput struct {
 	AvailabilityZones []AvailabilityZone `wire:"availabilityZoneInfo" item:"item"`
+}
+
+// DescribeDhcpOptionsInput is what DescribeDhcpOptions takes.
+type DescribeDhcpOptionsInput struct {
+	DhcpOptionsIds []string `wire:"DhcpOptionsId" item:"DhcpOptionsId"`
+	DryRun         *bool    `wire:"dryRun"`
+	Filters        []Filter `wire:"Filter" item:"Filter"`
+	MaxResults     *int32   `wire:"MaxResults" range:"5:1000"`
+	NextToken      *string  `wire:"NextToken"`
+}
+
+// DescribeDhcpOptionsOutput is what DescribeDhcpOptions answers.
+type DescribeDhcpOptionsOutput struct {
+	DhcpOptions []DhcpOptions `wire:"dhcpOptionsSet" item:"item"`
+	NextToken   *string       `wire:"nextToken"`
+}
+
+// DescribeEgressOnlyInternetGatewaysInput is what DescribeEgressOnlyInternetGateways takes.
+type DescribeEgressOnlyInternetGatewaysInput struct {
+	DryRun                       *bool    `wire:"DryRun"`
+	EgressOnlyInternetGatewayIds []string `wire:"EgressOnlyInternetGatewayId" item:"item"`
+	Filters                      []Filter `wire:"Filter" item:"Filter"`
+	MaxResults                   *int32   `wire:"MaxResults" range:"5:255"`
+	NextToken                    *string  `wire:"NextToken"`
+}
+
+// DescribeEgressOnlyInternetGatewaysOutput is what DescribeEgressOnlyInternetGateways answers.
+type DescribeEgressOnlyInternetGatewaysOutput struct {
+	EgressOnlyInternetGateways []EgressOnlyInternetGateway `wire:"egressOnlyInternetGatewaySet" item:"item"`
+	NextToken                  *string                     `wire:"nextToken"`
 }
 
 // DescribeIamInstanceProfileAssociationsInput is what DescribeIamInstanceProfileAssociations takes.
@@ -389,6 +818,21 @@ type DescribeInstanceStatusOutput struct {
 	NextToken        *string          `wire:"nextToken"`
 }
 
+// DescribeInstanceTypeOfferingsInput is what DescribeInstanceTypeOfferings takes.
+type DescribeInstanceTypeOfferingsInput struct {
+	DryRun       *bool    `wire:"DryRun"`
+	Filters      []Filter `wire:"Filter" item:"Filter"`
+	LocationType *string  `wire:"LocationType" enum:"region|availability-zone|availability-zone-id|outpost"`
+	MaxResults   *int32   `wire:"MaxResults" range:"5:1000"`
+	NextToken    *string  `wire:"NextToken"`
+}
+
+// DescribeInstanceTypeOfferingsOutput is what DescribeInstanceTypeOfferings answers.
+type DescribeInstanceTypeOfferingsOutput struct {
+	InstanceTypeOfferings []InstanceTypeOffering `wire:"instanceTypeOfferingSet" item:"item"`
+	NextToken             *string                `wire:"nextToken"`
+}
+
 // DescribeInstanceTypesInput is what DescribeInstanceTypes takes.
 type DescribeInstanceTypesInput struct {
 	DryRun                     *bool    `wire:"DryRun"`
@@ -421,6 +865,35 @@ type DescribeInstancesOutput struct {
 	Reservations []Reservation `wire:"reservationSet" item:"item"`
 }
 
+// DescribeInternetGatewaysInput is what DescribeInternetGateways takes.
+type DescribeInternetGatewaysInput struct {
+	DryRun             *bool    `wire:"dryRun"`
+	Filters            []Filter `wire:"Filter" item:"Filter"`
+	InternetGatewayIds []string `wire:"internetGatewayId" item:"item"`
+	MaxResults         *int32   `wire:"MaxResults" range:"5:1000"`
+	NextToken          *string  `wire:"NextToken"`
+}
+
+// DescribeInternetGatewaysOutput is what DescribeInternetGateways answers.
+type DescribeInternetGatewaysOutput struct {
+	InternetGateways []InternetGateway `wire:"internetGatewaySet" item:"item"`
+	NextToken        *string           `wire:"nextToken"`
+}
+
+// DescribeKeyPairsInput is what DescribeKeyPairs takes.
+type DescribeKeyPairsInput struct {
+	DryRun           *bool    `wire:"dryRun"`
+	Filters          []Filter `wire:"Filter" item:"Filter"`
+	IncludePublicKey *bool    `wire:"IncludePublicKey"`
+	KeyNames         []string `wire:"KeyName" item:"KeyName"`
+	KeyPairIds       []string `wire:"KeyPairId" item:"KeyPairId"`
+}
+
+// DescribeKeyPairsOutput is what DescribeKeyPairs answers.
+type DescribeKeyPairsOutput struct {
+	KeyPairs []KeyPairInfo `wire:"keySet" item:"item"`
+}
+
 // DescribeManagedPrefixListsInput is what DescribeManagedPrefixLists takes.
 type DescribeManagedPrefixListsInput struct {
 	DryRun        *bool    `wire:"DryRun"`
@@ -434,6 +907,21 @@ type DescribeManagedPrefixListsInput struct {
 type DescribeManagedPrefixListsOutput struct {
 	NextToken   *string             `wire:"nextToken"`
 	PrefixLists []ManagedPrefixList `wire:"prefixListSet" item:"item"`
+}
+
+// DescribeNatGatewaysInput is what DescribeNatGateways takes.
+type DescribeNatGatewaysInput struct {
+	DryRun        *bool    `wire:"DryRun"`
+	Filter        []Filter `wire:"Filter" item:"Filter"`
+	MaxResults    *int32   `wire:"MaxResults" range:"5:1000"`
+	NatGatewayIds []string `wire:"NatGatewayId" item:"item"`
+	NextToken     *string  `wire:"NextToken"`
+}
+
+// DescribeNatGatewaysOutput is what DescribeNatGateways answers.
+type DescribeNatGatewaysOutput struct {
+	NatGateways []NatGateway `wire:"natGatewaySet" item:"item"`
+	NextToken   *string      `wire:"nextToken"`
 }
 
 // DescribeNetworkAclsInput is what DescribeNetworkAcls takes.
@@ -510,6 +998,17 @@ type DescribeRouteTablesOutput struct {
 	RouteTables []RouteTable `wire:"routeTableSet" item:"item"`
 }
 
+// DescribeSecurityGroupReferencesInput is what DescribeSecurityGroupReferences takes.
+type DescribeSecurityGroupReferencesInput struct {
+	DryRun  *bool    `wire:"DryRun"`
+	GroupId []string `wire:"GroupId" required:"true" item:"item"`
+}
+
+// DescribeSecurityGroupReferencesOutput is what DescribeSecurityGroupReferences answers.
+type DescribeSecurityGroupReferencesOutput struct {
+	SecurityGroupReferenceSet []SecurityGroupReference `wire:"securityGroupReferenceSet" item:"item"`
+}
+
 // DescribeSecurityGroupRulesInput is what DescribeSecurityGroupRules takes.
 type DescribeSecurityGroupRulesInput struct {
 	DryRun               *bool    `wire:"DryRun"`
@@ -570,6 +1069,21 @@ type DescribeTagsOutput struct {
 	Tags      []TagDescription `wire:"tagSet" item:"item"`
 }
 
+// DescribeTransitGatewaysInput is what DescribeTransitGateways takes.
+type DescribeTransitGatewaysInput struct {
+	DryRun            *bool    `wire:"DryRun"`
+	Filters           []Filter `wire:"Filter" item:"Filter"`
+	MaxResults        *int32   `wire:"MaxResults" range:"5:1000"`
+	NextToken         *string  `wire:"NextToken"`
+	TransitGatewayIds []string `wire:"TransitGatewayIds" item:"item"`
+}
+
+// DescribeTransitGatewaysOutput is what DescribeTransitGateways answers.
+type DescribeTransitGatewaysOutput struct {
+	NextToken       *string          `wire:"nextToken"`
+	TransitGateways []TransitGateway `wire:"transitGatewaySet" item:"item"`
+}
+
 // DescribeVolumesInput is what DescribeVolumes takes.
 type DescribeVolumesInput struct {
 	DryRun                  *bool    `wire:"dryRun"`
@@ -616,6 +1130,23 @@ type DescribeVpcEndpointAssociationsOutput struct {
 	VpcEndpointAssociations []VpcEndpointAssociation `wire:"vpcEndpointAssociationSet" item:"item"`
 }
 
+// DescribeVpcEndpointServicesInput is what DescribeVpcEndpointServices takes.
+type DescribeVpcEndpointServicesInput struct {
+	DryRun         *bool    `wire:"DryRun"`
+	Filters        []Filter `wire:"Filter" item:"Filter"`
+	MaxResults     *int32   `wire:"MaxResults"`
+	NextToken      *string  `wire:"NextToken"`
+	ServiceNames   []string `wire:"ServiceName" item:"item"`
+	ServiceRegions []string `wire:"ServiceRegion" item:"item"`
+}
+
+// DescribeVpcEndpointServicesOutput is what DescribeVpcEndpointServices answers.
+type DescribeVpcEndpointServicesOutput struct {
+	NextToken      *string         `wire:"nextToken"`
+	ServiceDetails []ServiceDetail `wire:"serviceDetailSet" item:"item"`
+	ServiceNames   []string        `wire:"serviceNameSet" item:"item"`
+}
+
 // DescribeVpcEndpointsInput is what DescribeVpcEndpoints takes.
 type DescribeVpcEndpointsInput struct {
 	DryRun         *bool    `wire:"DryRun"`
@@ -629,6 +1160,21 @@ type DescribeVpcEndpointsInput struct {
 type DescribeVpcEndpointsOutput struct {
 	NextToken    *string       `wire:"nextToken"`
 	VpcEndpoints []VpcEndpoint `wire:"vpcEndpointSet" item:"item"`
+}
+
+// DescribeVpcPeeringConnectionsInput is what DescribeVpcPeeringConnections takes.
+type DescribeVpcPeeringConnectionsInput struct {
+	DryRun                  *bool    `wire:"dryRun"`
+	Filters                 []Filter `wire:"Filter" item:"Filter"`
+	MaxResults              *int32   `wire:"MaxResults" range:"5:1000"`
+	NextToken               *string  `wire:"NextToken"`
+	VpcPeeringConnectionIds []string `wire:"VpcPeeringConnectionId" item:"item"`
+}
+
+// DescribeVpcPeeringConnectionsOutput is what DescribeVpcPeeringConnections answers.
+type DescribeVpcPeeringConnectionsOutput struct {
+	NextToken             *string                `wire:"nextToken"`
+	VpcPeeringConnections []VpcPeeringConnection `wire:"vpcPeeringConnectionSet" item:"item"`
 }
 
 // DescribeVpcsInput is what DescribeVpcs takes.
@@ -646,6 +1192,51 @@ type DescribeVpcsOutput struct {
 	Vpcs      []Vpc   `wire:"vpcSet" item:"item"`
 }
 
+// DescribeVpnGatewaysInput is what DescribeVpnGateways takes.
+type DescribeVpnGatewaysInput struct {
+	DryRun        *bool    `wire:"dryRun"`
+	Filters       []Filter `wire:"Filter" item:"Filter"`
+	VpnGatewayIds []string `wire:"VpnGatewayId" item:"VpnGatewayId"`
+}
+
+// DescribeVpnGatewaysOutput is what DescribeVpnGateways answers.
+type DescribeVpnGatewaysOutput struct {
+	VpnGateways []VpnGateway `wire:"vpnGatewaySet" item:"item"`
+}
+
+// DetachInternetGatewayInput is what DetachInternetGateway takes.
+type DetachInternetGatewayInput struct {
+	DryRun            *bool  `wire:"dryRun"`
+	InternetGatewayId string `wire:"internetGatewayId" required:"true"`
+	VpcId             string `wire:"vpcId" required:"true"`
+}
+
+// DetachInternetGatewayOutput is what DetachInternetGateway answers.
+type DetachInternetGatewayOutput struct {
+}
+
+// DetachNetworkInterfaceInput is what DetachNetworkInterface takes.
+type DetachNetworkInterfaceInput struct {
+	AttachmentId string `wire:"attachmentId" required:"true"`
+	DryRun       *bool  `wire:"dryRun"`
+	Force        *bool  `wire:"force"`
+}
+
+// DetachNetworkInterfaceOutput is what DetachNetworkInterface answers.
+type DetachNetworkInterfaceOutput struct {
+}
+
+// DisassociateAddressInput is what DisassociateAddress takes.
+type DisassociateAddressInput struct {
+	AssociationId *string `wire:"AssociationId"`
+	DryRun        *bool   `wire:"dryRun"`
+	PublicIp      *string `wire:"PublicIp"`
+}
+
+// DisassociateAddressOutput is what DisassociateAddress answers.
+type DisassociateAddressOutput struct {
+}
+
 // DisassociateIamInstanceProfileInput is what DisassociateIamInstanceProfile takes.
 type DisassociateIamInstanceProfileInput struct {
 	AssociationId string `wire:"AssociationId" required:"true"`
@@ -654,6 +1245,16 @@ type DisassociateIamInstanceProfileInput struct {
 // DisassociateIamInstanceProfileOutput is what DisassociateIamInstanceProfile answers.
 type DisassociateIamInstanceProfileOutput struct {
 	IamInstanceProfileAssociation *IamInstanceProfileAssociation `wire:"iamInstanceProfileAssociation"`
+}
+
+// DisassociateRouteTableInput is what DisassociateRouteTable takes.
+type DisassociateRouteTableInput struct {
+	AssociationId string `wire:"associationId" required:"true"`
+	DryRun        *bool  `wire:"dryRun"`
+}
+
+// DisassociateRouteTableOutput is what DisassociateRouteTable answers.
+type DisassociateRouteTableOutput struct {
 }
 
 // DisassociateSubnetCidrBlockInput is what DisassociateSubnetCidrBlock takes.
@@ -692,6 +1293,22 @@ type GetManagedPrefixListEntriesInput struct {
 type GetManagedPrefixListEntriesOutput struct {
 	Entries   []PrefixListEntry `wire:"entrySet" item:"item"`
 	NextToken *string           `wire:"nextToken"`
+}
+
+// ImportKeyPairInput is what ImportKeyPair takes.
+type ImportKeyPairInput struct {
+	DryRun            *bool              `wire:"dryRun"`
+	KeyName           string             `wire:"keyName" required:"true"`
+	PublicKeyMaterial []byte             `wire:"publicKeyMaterial" required:"true"`
+	TagSpecifications []TagSpecification `wire:"TagSpecification" item:"item"`
+}
+
+// ImportKeyPairOutput is what ImportKeyPair answers.
+type ImportKeyPairOutput struct {
+	KeyFingerprint *string `wire:"keyFingerprint"`
+	KeyName        *string `wire:"keyName"`
+	KeyPairId      *string `wire:"keyPairId"`
+	Tags           []Tag   `wire:"tagSet" item:"item"`
 }
 
 // ModifyInstanceAttributeInput is what ModifyInstanceAttribute takes.
@@ -735,6 +1352,25 @@ type ModifyManagedPrefixListInput struct {
 // ModifyManagedPrefixListOutput is what ModifyManagedPrefixList answers.
 type ModifyManagedPrefixListOutput struct {
 	PrefixList *ManagedPrefixList `wire:"prefixList"`
+}
+
+// ModifyNetworkInterfaceAttributeInput is what ModifyNetworkInterfaceAttribute takes.
+type ModifyNetworkInterfaceAttributeInput struct {
+	AssociatePublicIpAddress        *bool                                   `wire:"AssociatePublicIpAddress"`
+	AssociatedSubnetIds             []string                                `wire:"AssociatedSubnetId" item:"AssociatedSubnetId"`
+	Attachment                      *NetworkInterfaceAttachmentChanges      `wire:"attachment"`
+	ConnectionTrackingSpecification *ConnectionTrackingSpecificationRequest `wire:"ConnectionTrackingSpecification"`
+	Description                     *AttributeValue                         `wire:"description"`
+	DryRun                          *bool                                   `wire:"dryRun"`
+	EnaSrdSpecification             *EnaSrdSpecification                    `wire:"EnaSrdSpecification"`
+	EnablePrimaryIpv6               *bool                                   `wire:"EnablePrimaryIpv6"`
+	Groups                          []string                                `wire:"SecurityGroupId" item:"SecurityGroupId"`
+	NetworkInterfaceId              string                                  `wire:"networkInterfaceId" required:"true"`
+	SourceDestCheck                 *AttributeBooleanValue                  `wire:"sourceDestCheck"`
+}
+
+// ModifyNetworkInterfaceAttributeOutput is what ModifyNetworkInterfaceAttribute answers.
+type ModifyNetworkInterfaceAttributeOutput struct {
 }
 
 // ModifySecurityGroupRulesInput is what ModifySecurityGroupRules takes.
@@ -803,6 +1439,18 @@ type ModifyVpcEndpointOutput struct {
 	Return *bool `wire:"return"`
 }
 
+// ReleaseAddressInput is what ReleaseAddress takes.
+type ReleaseAddressInput struct {
+	AllocationId       *string `wire:"AllocationId"`
+	DryRun             *bool   `wire:"dryRun"`
+	NetworkBorderGroup *string `wire:"NetworkBorderGroup"`
+	PublicIp           *string `wire:"PublicIp"`
+}
+
+// ReleaseAddressOutput is what ReleaseAddress answers.
+type ReleaseAddressOutput struct {
+}
+
 // ReplaceIamInstanceProfileAssociationInput is what ReplaceIamInstanceProfileAssociation takes.
 type ReplaceIamInstanceProfileAssociationInput struct {
 	AssociationId      string                           `wire:"AssociationId" required:"true"`
@@ -812,6 +1460,75 @@ type ReplaceIamInstanceProfileAssociationInput struct {
 // ReplaceIamInstanceProfileAssociationOutput is what ReplaceIamInstanceProfileAssociation answers.
 type ReplaceIamInstanceProfileAssociationOutput struct {
 	IamInstanceProfileAssociation *IamInstanceProfileAssociation `wire:"iamInstanceProfileAssociation"`
+}
+
+// ReplaceNetworkAclAssociationInput is what ReplaceNetworkAclAssociation takes.
+type ReplaceNetworkAclAssociationInput struct {
+	AssociationId string `wire:"associationId" required:"true"`
+	DryRun        *bool  `wire:"dryRun"`
+	NetworkAclId  string `wire:"networkAclId" required:"true"`
+}
+
+// ReplaceNetworkAclAssociationOutput is what ReplaceNetworkAclAssociation answers.
+type ReplaceNetworkAclAssociationOutput struct {
+	NewAssociationId *string `wire:"newAssociationId"`
+}
+
+// ReplaceNetworkAclEntryInput is what ReplaceNetworkAclEntry takes.
+type ReplaceNetworkAclEntryInput struct {
+	CidrBlock     *string       `wire:"cidrBlock"`
+	DryRun        *bool         `wire:"dryRun"`
+	Egress        bool          `wire:"egress" required:"true"`
+	IcmpTypeCode  *IcmpTypeCode `wire:"Icmp"`
+	Ipv6CidrBlock *string       `wire:"ipv6CidrBlock"`
+	NetworkAclId  string        `wire:"networkAclId" required:"true"`
+	PortRange     *PortRange    `wire:"portRange"`
+	Protocol      string        `wire:"protocol" required:"true"`
+	RuleAction    string        `wire:"ruleAction" required:"true" enum:"allow|deny"`
+	RuleNumber    int32         `wire:"ruleNumber" required:"true"`
+}
+
+// ReplaceNetworkAclEntryOutput is what ReplaceNetworkAclEntry answers.
+type ReplaceNetworkAclEntryOutput struct {
+}
+
+// ReplaceRouteInput is what ReplaceRoute takes.
+type ReplaceRouteInput struct {
+	CarrierGatewayId            *string `wire:"CarrierGatewayId"`
+	CoreNetworkArn              *string `wire:"CoreNetworkArn"`
+	DestinationCidrBlock        *string `wire:"destinationCidrBlock"`
+	DestinationIpv6CidrBlock    *string `wire:"destinationIpv6CidrBlock"`
+	DestinationPrefixListId     *string `wire:"DestinationPrefixListId"`
+	DryRun                      *bool   `wire:"dryRun"`
+	EgressOnlyInternetGatewayId *string `wire:"egressOnlyInternetGatewayId"`
+	GatewayId                   *string `wire:"gatewayId"`
+	InstanceId                  *string `wire:"instanceId"`
+	LocalGatewayId              *string `wire:"LocalGatewayId"`
+	LocalTarget                 *bool   `wire:"LocalTarget"`
+	NatGatewayId                *string `wire:"natGatewayId"`
+	NetworkInterfaceId          *string `wire:"networkInterfaceId"`
+	OdbNetworkArn               *string `wire:"OdbNetworkArn"`
+	RouteTableId                string  `wire:"routeTableId" required:"true"`
+	TransitGatewayId            *string `wire:"TransitGatewayId"`
+	VpcEndpointId               *string `wire:"VpcEndpointId"`
+	VpcPeeringConnectionId      *string `wire:"vpcPeeringConnectionId"`
+}
+
+// ReplaceRouteOutput is what ReplaceRoute answers.
+type ReplaceRouteOutput struct {
+}
+
+// ReplaceRouteTableAssociationInput is what ReplaceRouteTableAssociation takes.
+type ReplaceRouteTableAssociationInput struct {
+	AssociationId string `wire:"associationId" required:"true"`
+	DryRun        *bool  `wire:"dryRun"`
+	RouteTableId  string `wire:"routeTableId" required:"true"`
+}
+
+// ReplaceRouteTableAssociationOutput is what ReplaceRouteTableAssociation answers.
+type ReplaceRouteTableAssociationOutput struct {
+	AssociationState *RouteTableAssociationState `wire:"associationState"`
+	NewAssociationId *string                     `wire:"newAssociationId"`
 }
 
 // RevokeSecurityGroupEgressInput is what RevokeSecurityGroupEgress takes.
@@ -998,6 +1715,26 @@ type AddPrefixListEntry struct {
 	Description *string `wire:"Description"`
 }
 
+// Address is a structure of the API model.
+type Address struct {
+	AllocationId            *string `wire:"allocationId"`
+	AssociationId           *string `wire:"associationId"`
+	CarrierIp               *string `wire:"carrierIp"`
+	CustomerOwnedIp         *string `wire:"customerOwnedIp"`
+	CustomerOwnedIpv4Pool   *string `wire:"customerOwnedIpv4Pool"`
+	Domain                  *string `wire:"domain"`
+	InstanceId              *string `wire:"instanceId"`
+	NetworkBorderGroup      *string `wire:"networkBorderGroup"`
+	NetworkInterfaceId      *string `wire:"networkInterfaceId"`
+	NetworkInterfaceOwnerId *string `wire:"networkInterfaceOwnerId"`
+	PrivateIpAddress        *string `wire:"privateIpAddress"`
+	PublicIp                *string `wire:"publicIp"`
+	PublicIpv4Pool          *string `wire:"publicIpv4Pool"`
+	ServiceManaged          *string `wire:"serviceManaged"`
+	SubnetId                *string `wire:"subnetId"`
+	Tags                    []Tag   `wire:"tagSet" item:"item"`
+}
+
 // ApplicationStatusSummary is a structure of the API model.
 type ApplicationStatusSummary struct {
 	ImpairedSince *time.Time `wire:"impairedSince"`
@@ -1041,6 +1778,13 @@ type AvailabilityZone struct {
 	ZoneId             *string                        `wire:"zoneId"`
 	ZoneName           *string                        `wire:"zoneName"`
 	ZoneType           *string                        `wire:"zoneType"`
+}
+
+// AvailabilityZoneAddress is a structure of the API model.
+type AvailabilityZoneAddress struct {
+	AllocationIds      []string `wire:"AllocationId" item:"AllocationId"`
+	AvailabilityZone   *string  `wire:"AvailabilityZone"`
+	AvailabilityZoneId *string  `wire:"AvailabilityZoneId"`
 }
 
 // AvailabilityZoneGeography is a structure of the API model.
@@ -1095,6 +1839,11 @@ type CapacityReservationTargetResponse struct {
 	CapacityReservationResourceGroupArn *string `wire:"capacityReservationResourceGroupArn"`
 }
 
+// CidrBlock is a structure of the API model.
+type CidrBlock struct {
+	CidrBlock *string `wire:"cidrBlock"`
+}
+
 // ConnectionTrackingConfiguration is a structure of the API model.
 type ConnectionTrackingConfiguration struct {
 	TcpEstablishedTimeout *int32 `wire:"tcpEstablishedTimeout"`
@@ -1132,6 +1881,12 @@ type CpuOptionsRequest struct {
 	ThreadsPerCore       *int32  `wire:"ThreadsPerCore"`
 }
 
+// CreatePeeringConnectionOptionsRequest is a structure of the API model.
+type CreatePeeringConnectionOptionsRequest struct {
+	AllowMultipathResilience *bool   `wire:"AllowMultipathResilience"`
+	MultipathResilienceMode  *string `wire:"MultipathResilienceMode" enum:"always-on"`
+}
+
 // CreditSpecificationRequest is a structure of the API model.
 type CreditSpecificationRequest struct {
 	CpuCredits string `wire:"CpuCredits" required:"true"`
@@ -1142,6 +1897,20 @@ type DefaultConnectionTrackingConfiguration struct {
 	DefaultTcpEstablishedTimeout *int32 `wire:"defaultTcpEstablishedTimeout"`
 	DefaultUdpStreamTimeout      *int32 `wire:"defaultUdpStreamTimeout"`
 	DefaultUdpTimeout            *int32 `wire:"defaultUdpTimeout"`
+}
+
+// DhcpConfiguration is a structure of the API model.
+type DhcpConfiguration struct {
+	Key    *string          `wire:"key"`
+	Values []AttributeValue `wire:"valueSet" item:"item"`
+}
+
+// DhcpOptions is a structure of the API model.
+type DhcpOptions struct {
+	DhcpConfigurations []DhcpConfiguration `wire:"dhcpConfigurationSet" item:"item"`
+	DhcpOptionsId      *string             `wire:"dhcpOptionsId"`
+	OwnerId            *string             `wire:"ownerId"`
+	Tags               []Tag               `wire:"tagSet" item:"item"`
 }
 
 // DiskInfo is a structure of the API model.
@@ -1259,6 +2028,13 @@ type EfaInfo struct {
 	MaximumEfaInterfaces *int32 `wire:"maximumEfaInterfaces"`
 }
 
+// EgressOnlyInternetGateway is a structure of the API model.
+type EgressOnlyInternetGateway struct {
+	Attachments                 []InternetGatewayAttachment `wire:"attachmentSet" item:"item"`
+	EgressOnlyInternetGatewayId *string                     `wire:"egressOnlyInternetGatewayId"`
+	Tags                        []Tag                       `wire:"tagSet" item:"item"`
+}
+
 // ElasticGpuAssociation is a structure of the API model.
 type ElasticGpuAssociation struct {
 	ElasticGpuAssociationId    *string `wire:"elasticGpuAssociationId"`
@@ -1286,10 +2062,21 @@ type ElasticInferenceAcceleratorAssociation struct {
 	ElasticInferenceAcceleratorAssociationTime  *time.Time `wire:"elasticInferenceAcceleratorAssociationTime"`
 }
 
+// EnaSrdSpecification is a structure of the API model.
+type EnaSrdSpecification struct {
+	EnaSrdEnabled          *bool                   `wire:"EnaSrdEnabled"`
+	EnaSrdUdpSpecification *EnaSrdUdpSpecification `wire:"EnaSrdUdpSpecification"`
+}
+
 // EnaSrdSpecificationRequest is a structure of the API model.
 type EnaSrdSpecificationRequest struct {
 	EnaSrdEnabled          *bool                          `wire:"EnaSrdEnabled"`
 	EnaSrdUdpSpecification *EnaSrdUdpSpecificationRequest `wire:"EnaSrdUdpSpecification"`
+}
+
+// EnaSrdUdpSpecification is a structure of the API model.
+type EnaSrdUdpSpecification struct {
+	EnaSrdUdpEnabled *bool `wire:"EnaSrdUdpEnabled"`
 }
 
 // EnaSrdUdpSpecificationRequest is a structure of the API model.
@@ -1305,6 +2092,12 @@ type EnclaveOptions struct {
 // EnclaveOptionsRequest is a structure of the API model.
 type EnclaveOptionsRequest struct {
 	Enabled *bool `wire:"Enabled"`
+}
+
+// EncryptionSupport is a structure of the API model.
+type EncryptionSupport struct {
+	EncryptionState *string `wire:"encryptionState"`
+	StateMessage    *string `wire:"stateMessage"`
 }
 
 // Filter is a structure of the API model.
@@ -1854,10 +2647,31 @@ type InstanceTypeItem struct {
 	InstanceType *string `wire:"instanceType"`
 }
 
+// InstanceTypeOffering is a structure of the API model.
+type InstanceTypeOffering struct {
+	InstanceType *string `wire:"instanceType"`
+	Location     *string `wire:"location"`
+	LocationType *string `wire:"locationType"`
+}
+
 // InstanceTypeSpecification is a structure of the API model.
 type InstanceTypeSpecification struct {
 	SupportedInstanceTypes   []InstanceTypeItem `wire:"supportedInstanceTypeSet" item:"item"`
 	UnsupportedInstanceTypes []InstanceTypeItem `wire:"unsupportedInstanceTypeSet" item:"item"`
+}
+
+// InternetGateway is a structure of the API model.
+type InternetGateway struct {
+	Attachments       []InternetGatewayAttachment `wire:"attachmentSet" item:"item"`
+	InternetGatewayId *string                     `wire:"internetGatewayId"`
+	OwnerId           *string                     `wire:"ownerId"`
+	Tags              []Tag                       `wire:"tagSet" item:"item"`
+}
+
+// InternetGatewayAttachment is a structure of the API model.
+type InternetGatewayAttachment struct {
+	State *string `wire:"state"`
+	VpcId *string `wire:"vpcId"`
 }
 
 // IpPermission is a structure of the API model.
@@ -1887,6 +2701,11 @@ type Ipv4PrefixSpecificationRequest struct {
 	Ipv4Prefix *string `wire:"Ipv4Prefix"`
 }
 
+// Ipv6CidrBlock is a structure of the API model.
+type Ipv6CidrBlock struct {
+	Ipv6CidrBlock *string `wire:"ipv6CidrBlock"`
+}
+
 // Ipv6PrefixSpecification is a structure of the API model.
 type Ipv6PrefixSpecification struct {
 	Ipv6Prefix *string `wire:"ipv6Prefix"`
@@ -1901,6 +2720,17 @@ type Ipv6PrefixSpecificationRequest struct {
 type Ipv6Range struct {
 	CidrIpv6    *string `wire:"cidrIpv6"`
 	Description *string `wire:"description"`
+}
+
+// KeyPairInfo is a structure of the API model.
+type KeyPairInfo struct {
+	CreateTime     *time.Time `wire:"createTime"`
+	KeyFingerprint *string    `wire:"keyFingerprint"`
+	KeyName        *string    `wire:"keyName"`
+	KeyPairId      *string    `wire:"keyPairId"`
+	KeyType        *string    `wire:"keyType"`
+	PublicKey      *string    `wire:"publicKey"`
+	Tags           []Tag      `wire:"tagSet" item:"item"`
 }
 
 // LastError is a structure of the API model.
@@ -1970,6 +2800,52 @@ type MemoryInfo struct {
 type Monitoring struct {
 	MetricCategoryIds []string `wire:"metricCategoryIdSet" item:"item"`
 	State             *string  `wire:"state"`
+}
+
+// NatGateway is a structure of the API model.
+type NatGateway struct {
+	AttachedAppliances   []NatGatewayAttachedAppliance `wire:"attachedApplianceSet" item:"item"`
+	AutoProvisionZones   *string                       `wire:"autoProvisionZones"`
+	AutoScalingIps       *string                       `wire:"autoScalingIps"`
+	AvailabilityMode     *string                       `wire:"availabilityMode"`
+	ConnectivityType     *string                       `wire:"connectivityType"`
+	CreateTime           *time.Time                    `wire:"createTime"`
+	DeleteTime           *time.Time                    `wire:"deleteTime"`
+	FailureCode          *string                       `wire:"failureCode"`
+	FailureMessage       *string                       `wire:"failureMessage"`
+	NatGatewayAddresses  []NatGatewayAddress           `wire:"natGatewayAddressSet" item:"item"`
+	NatGatewayId         *string                       `wire:"natGatewayId"`
+	ProvisionedBandwidth *ProvisionedBandwidth         `wire:"provisionedBandwidth"`
+	RouteTableId         *string                       `wire:"routeTableId"`
+	State                *string                       `wire:"state"`
+	SubnetId             *string                       `wire:"subnetId"`
+	Tags                 []Tag                         `wire:"tagSet" item:"item"`
+	VpcId                *string                       `wire:"vpcId"`
+}
+
+// NatGatewayAddress is a structure of the API model.
+type NatGatewayAddress struct {
+	AllocationId       *string `wire:"allocationId"`
+	AssociationId      *string `wire:"associationId"`
+	AvailabilityZone   *string `wire:"availabilityZone"`
+	AvailabilityZoneId *string `wire:"availabilityZoneId"`
+	FailureMessage     *string `wire:"failureMessage"`
+	IsPrimary          *bool   `wire:"isPrimary"`
+	NetworkInterfaceId *string `wire:"networkInterfaceId"`
+	PrivateIp          *string `wire:"privateIp"`
+	PublicIp           *string `wire:"publicIp"`
+	Status             *string `wire:"status"`
+}
+
+// NatGatewayAttachedAppliance is a structure of the API model.
+type NatGatewayAttachedAppliance struct {
+	ApplianceArn      *string `wire:"applianceArn"`
+	AttachmentState   *string `wire:"attachmentState"`
+	FailureCode       *string `wire:"failureCode"`
+	FailureMessage    *string `wire:"failureMessage"`
+	ModificationState *string `wire:"modificationState"`
+	Type              *string `wire:"type"`
+	VpcEndpointId     *string `wire:"vpcEndpointId"`
 }
 
 // NetworkAcl is a structure of the API model.
@@ -2100,6 +2976,14 @@ type NetworkInterfaceAttachment struct {
 	Status              *string                        `wire:"status"`
 }
 
+// NetworkInterfaceAttachmentChanges is a structure of the API model.
+type NetworkInterfaceAttachmentChanges struct {
+	AttachmentId         *string `wire:"attachmentId"`
+	DefaultEnaQueueCount *bool   `wire:"DefaultEnaQueueCount"`
+	DeleteOnTermination  *bool   `wire:"deleteOnTermination"`
+	EnaQueueCount        *int32  `wire:"EnaQueueCount"`
+}
+
 // NetworkInterfaceIpv6Address is a structure of the API model.
 type NetworkInterfaceIpv6Address struct {
 	Ipv6Address       *string `wire:"ipv6Address"`
@@ -2138,6 +3022,12 @@ type NeuronDeviceMemoryInfo struct {
 type NeuronInfo struct {
 	NeuronDevices                []NeuronDeviceInfo `wire:"neuronDevices" item:"item"`
 	TotalNeuronDeviceMemoryInMiB *int32             `wire:"totalNeuronDeviceMemoryInMiB"`
+}
+
+// NewDhcpConfiguration is a structure of the API model.
+type NewDhcpConfiguration struct {
+	Key    *string  `wire:"Key"`
+	Values []string `wire:"Value" item:"item"`
 }
 
 // NitroTpmInfo is a structure of the API model.
@@ -2214,6 +3104,11 @@ type PrefixListId struct {
 	PrefixListId *string `wire:"prefixListId"`
 }
 
+// PrivateDnsDetails is a structure of the API model.
+type PrivateDnsDetails struct {
+	PrivateDnsName *string `wire:"privateDnsName"`
+}
+
 // PrivateDnsNameOptionsOnLaunch is a structure of the API model.
 type PrivateDnsNameOptionsOnLaunch struct {
 	EnableResourceNameDnsAAAARecord *bool   `wire:"enableResourceNameDnsAAAARecord"`
@@ -2258,6 +3153,15 @@ type ProductCode struct {
 // PropagatingVgw is a structure of the API model.
 type PropagatingVgw struct {
 	GatewayId *string `wire:"gatewayId"`
+}
+
+// ProvisionedBandwidth is a structure of the API model.
+type ProvisionedBandwidth struct {
+	ProvisionTime *time.Time `wire:"provisionTime"`
+	Provisioned   *string    `wire:"provisioned"`
+	RequestTime   *time.Time `wire:"requestTime"`
+	Requested     *string    `wire:"requested"`
+	Status        *string    `wire:"status"`
 }
 
 // PublicIpDnsNameOptions is a structure of the API model.
@@ -2410,6 +3314,14 @@ type SecurityGroupIdentifier struct {
 	GroupName *string `wire:"groupName"`
 }
 
+// SecurityGroupReference is a structure of the API model.
+type SecurityGroupReference struct {
+	GroupId                *string `wire:"groupId"`
+	ReferencingVpcId       *string `wire:"referencingVpcId"`
+	TransitGatewayId       *string `wire:"transitGatewayId"`
+	VpcPeeringConnectionId *string `wire:"vpcPeeringConnectionId"`
+}
+
 // SecurityGroupRule is a structure of the API model.
 type SecurityGroupRule struct {
 	CidrIpv4             *string                  `wire:"cidrIpv4"`
@@ -2450,6 +3362,32 @@ type SecurityGroupRuleRequest struct {
 type SecurityGroupRuleUpdate struct {
 	SecurityGroupRule   *SecurityGroupRuleRequest `wire:"SecurityGroupRule"`
 	SecurityGroupRuleId string                    `wire:"SecurityGroupRuleId" required:"true"`
+}
+
+// ServiceDetail is a structure of the API model.
+type ServiceDetail struct {
+	AcceptanceRequired              *bool               `wire:"acceptanceRequired"`
+	AvailabilityZoneIds             []string            `wire:"availabilityZoneIdSet" item:"item"`
+	AvailabilityZones               []string            `wire:"availabilityZoneSet" item:"item"`
+	BaseEndpointDnsNames            []string            `wire:"baseEndpointDnsNameSet" item:"item"`
+	ManagesVpcEndpoints             *bool               `wire:"managesVpcEndpoints"`
+	Owner                           *string             `wire:"owner"`
+	PayerResponsibility             *string             `wire:"payerResponsibility"`
+	PrivateDnsName                  *string             `wire:"privateDnsName"`
+	PrivateDnsNameVerificationState *string             `wire:"privateDnsNameVerificationState"`
+	PrivateDnsNames                 []PrivateDnsDetails `wire:"privateDnsNameSet" item:"item"`
+	ServiceId                       *string             `wire:"serviceId"`
+	ServiceName                     *string             `wire:"serviceName"`
+	ServiceRegion                   *string             `wire:"serviceRegion"`
+	ServiceType                     []ServiceTypeDetail `wire:"serviceType" item:"item"`
+	SupportedIpAddressTypes         []string            `wire:"supportedIpAddressTypeSet" item:"item"`
+	Tags                            []Tag               `wire:"tagSet" item:"item"`
+	VpcEndpointPolicySupported      *bool               `wire:"vpcEndpointPolicySupported"`
+}
+
+// ServiceTypeDetail is a structure of the API model.
+type ServiceTypeDetail struct {
+	ServiceType *string `wire:"serviceType"`
 }
 
 // SpotMarketOptions is a structure of the API model.
@@ -2542,6 +3480,34 @@ type TagSpecification struct {
 	Tags         []Tag   `wire:"Tag" item:"item"`
 }
 
+// TransitGateway is a structure of the API model.
+type TransitGateway struct {
+	CreationTime      *time.Time             `wire:"creationTime"`
+	Description       *string                `wire:"description"`
+	Options           *TransitGatewayOptions `wire:"options"`
+	OwnerId           *string                `wire:"ownerId"`
+	State             *string                `wire:"state"`
+	Tags              []Tag                  `wire:"tagSet" item:"item"`
+	TransitGatewayArn *string                `wire:"transitGatewayArn"`
+	TransitGatewayId  *string                `wire:"transitGatewayId"`
+}
+
+// TransitGatewayOptions is a structure of the API model.
+type TransitGatewayOptions struct {
+	AmazonSideAsn                   *int64             `wire:"amazonSideAsn"`
+	AssociationDefaultRouteTableId  *string            `wire:"associationDefaultRouteTableId"`
+	AutoAcceptSharedAttachments     *string            `wire:"autoAcceptSharedAttachments"`
+	DefaultRouteTableAssociation    *string            `wire:"defaultRouteTableAssociation"`
+	DefaultRouteTablePropagation    *string            `wire:"defaultRouteTablePropagation"`
+	DnsSupport                      *string            `wire:"dnsSupport"`
+	EncryptionSupport               *EncryptionSupport `wire:"encryptionSupport"`
+	MulticastSupport                *string            `wire:"multicastSupport"`
+	PropagationDefaultRouteTableId  *string            `wire:"propagationDefaultRouteTableId"`
+	SecurityGroupReferencingSupport *string            `wire:"securityGroupReferencingSupport"`
+	TransitGatewayCidrBlocks        []string           `wire:"transitGatewayCidrBlocks" item:"item"`
+	VpnEcmpSupport                  *string            `wire:"vpnEcmpSupport"`
+}
+
 // UnsuccessfulItem is a structure of the API model.
 type UnsuccessfulItem struct {
 	Error      *UnsuccessfulItemError `wire:"error"`
@@ -2628,6 +3594,12 @@ type Vpc struct {
 	State                       *string                       `wire:"state"`
 	Tags                        []Tag                         `wire:"tagSet" item:"item"`
 	VpcId                       *string                       `wire:"vpcId"`
+}
+
+// VpcAttachment is a structure of the API model.
+type VpcAttachment struct {
+	State *string `wire:"state"`
+	VpcId *string `wire:"vpcId"`
 }
 
 // VpcCidrBlockAssociation is a structure of the API model.
@@ -2744,4 +3716,52 @@ type VpcIpv6CidrBlockAssociation struct {
 	Ipv6CidrBlockState   *VpcCidrBlockState `wire:"ipv6CidrBlockState"`
 	Ipv6Pool             *string            `wire:"ipv6Pool"`
 	NetworkBorderGroup   *string            `wire:"networkBorderGroup"`
+}
+
+// VpcPeeringConnection is a structure of the API model.
+type VpcPeeringConnection struct {
+	AccepterVpcInfo           *VpcPeeringConnectionVpcInfo     `wire:"accepterVpcInfo"`
+	ExpirationTime            *time.Time                       `wire:"expirationTime"`
+	MultipathResilienceStatus *string                          `wire:"multipathResilienceStatus"`
+	RequesterVpcInfo          *VpcPeeringConnectionVpcInfo     `wire:"requesterVpcInfo"`
+	Status                    *VpcPeeringConnectionStateReason `wire:"status"`
+	Tags                      []Tag                            `wire:"tagSet" item:"item"`
+	VpcPeeringConnectionId    *string                          `wire:"vpcPeeringConnectionId"`
+}
+
+// VpcPeeringConnectionOptionsDescription is a structure of the API model.
+type VpcPeeringConnectionOptionsDescription struct {
+	AllowDnsResolutionFromRemoteVpc            *bool   `wire:"allowDnsResolutionFromRemoteVpc"`
+	AllowEgressFromLocalClassicLinkToRemoteVpc *bool   `wire:"allowEgressFromLocalClassicLinkToRemoteVpc"`
+	AllowEgressFromLocalVpcToRemoteClassicLink *bool   `wire:"allowEgressFromLocalVpcToRemoteClassicLink"`
+	AllowMultipathResilience                   *bool   `wire:"allowMultipathResilience"`
+	MultipathResilienceMode                    *string `wire:"multipathResilienceMode"`
+}
+
+// VpcPeeringConnectionStateReason is a structure of the API model.
+type VpcPeeringConnectionStateReason struct {
+	Code    *string `wire:"code"`
+	Message *string `wire:"message"`
+}
+
+// VpcPeeringConnectionVpcInfo is a structure of the API model.
+type VpcPeeringConnectionVpcInfo struct {
+	CidrBlock        *string                                 `wire:"cidrBlock"`
+	CidrBlockSet     []CidrBlock                             `wire:"cidrBlockSet" item:"item"`
+	Ipv6CidrBlockSet []Ipv6CidrBlock                         `wire:"ipv6CidrBlockSet" item:"item"`
+	OwnerId          *string                                 `wire:"ownerId"`
+	PeeringOptions   *VpcPeeringConnectionOptionsDescription `wire:"peeringOptions"`
+	Region           *string                                 `wire:"region"`
+	VpcId            *string                                 `wire:"vpcId"`
+}
+
+// VpnGateway is a structure of the API model.
+type VpnGateway struct {
+	AmazonSideAsn    *int64          `wire:"amazonSideAsn"`
+	AvailabilityZone *string         `wire:"availabilityZone"`
+	State            *string         `wire:"state"`
+	Tags             []Tag           `wire:"tagSet" item:"item"`
+	Type             *string         `wire:"type"`
+	VpcAttachments   []VpcAttachment `wire:"attachments" item:"item"`
+	VpnGatewayId     *string         `wire:"vpnGatewayId"`
 }

@@ -34,6 +34,9 @@ const (
 	VPCs
 	SubnetsPerVPC
 	BlocksPerVPC
+	RouteTablesPerVPC
+	RoutesPerTable // those that somebody made
+	InternetGateways
 	SecurityGroups
 	RulesPerSecurityGroup
 	Users
@@ -105,6 +108,9 @@ var table = [end]Quota{
 	VPCs:                          {virtualCloud, "L-F678F1CE", "VPCs per Region", 1000, 5, true, false, false},
 	SubnetsPerVPC:                 {virtualCloud, "L-407747CB", "Subnets per VPC", 1000, 200, true, false, false},
 	BlocksPerVPC:                  {virtualCloud, "L-83CA0A9D", "IPv4 CIDR blocks per VPC", 50, 5, true, false, false},
+	RouteTablesPerVPC:             {virtualCloud, "L-589F43AA", "Route tables per VPC", 1000, 200, true, false, false},
+	RoutesPerTable:                {virtualCloud, "L-93826ACB", "Routes per route table", 1000, 500, true, false, false},
+	InternetGateways:              {virtualCloud, "L-A4707A72", "Internet gateways per Region", 1000, 5, true, false, false},
 	SecurityGroups:                {virtualCloud, "L-E79EC296", "VPC security groups per Region", 20000, 2500, true, false, false},
 	RulesPerSecurityGroup:         {virtualCloud, "L-0EA8095F", "Inbound or outbound rules per security group", 1000, 60, true, false, false},
 	Users:                         {iam, "L-F55AF5E4", "Users per account", 5000, 5000, false, true, false},
