@@ -40,9 +40,18 @@ type SharePermission struct {
 type PermissionVersion struct {
 	Number    int
 	Actions   []string
-	Template  string // a statement without principals and resources, JSON
+	Template  string // as a customer wrote it; empty for AWS's
 	CreatedAt time.Time
 	Condition json.RawMessage // of the statement, empty for none
+}
+
+// Text is the statement of the version, without principals and resources, as JSON.
+func (v *PermissionVersion) Text() string {
+	if v.Template != "" {
+		return v.Template
+	}
+	text, _ := json.Marshal(permissionTemplate{Effect: "Allow", Action: v.Actions}) // texts always marshal
+	return string(text)
 }
 
 // Version finds a version by number, the default one for 0; nil when there is none.
@@ -61,8 +70,7 @@ func (s *SharePermission) Version(number int) *PermissionVersion {
 func managed(name, resourceType string, isDefault bool, versions ...[]string) SharePermission {
 	s := SharePermission{ARN: "arn:aws:ram::aws:permission/" + name, Name: name, ResourceType: resourceType, Default: isDefault, DefaultVersion: len(versions)}
 	for i, actions := range versions {
-		text, _ := json.Marshal(permissionTemplate{Effect: "Allow", Action: actions}) // texts always marshal
-		s.Versions = append(s.Versions, PermissionVersion{Number: i + 1, Actions: actions, Template: string(text)})
+		s.Versions = append(s.Versions, PermissionVersion{Number: i + 1, Actions: actions})
 	}
 	return s
 }

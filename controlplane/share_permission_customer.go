@@ -84,7 +84,8 @@ func (p *Plane) allowPermission(c *authpolicy.Caller, action string, s SharePerm
 
 // changePermission changes a customer managed permission of the caller's account in one transaction, with the tags that the
 // request brings. A change that returns true deletes it.
-func (p *Plane) changePermission(ctx context.Context, c *authpolicy.Caller, action, arn string, requested map[string]string, change func(*store.Tx, *trellis.SharePermission) (remove bool, err error)) (out SharePermission, rev trellis.Revision, err error) {
+func (p *Plane) changePermission(ctx context.Context, c *authpolicy.Caller, action, arn string, requested map[string]string,
+	change func(*store.Tx, *trellis.SharePermission) (remove bool, err error)) (out SharePermission, rev trellis.Revision, err error) {
 	rev, err = p.ramCommit(ctx, func(tx *store.Tx) error {
 		s, err := p.permission(tx, account(c), arn)
 		if err != nil {

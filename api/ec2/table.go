@@ -1,5 +1,6 @@
 // Package ec2 serves the part of EC2's API that makes networks for VPC Lattice: VPCs, subnets, security
-// groups, instances, prefix lists, route tables, internet gateways and their tags. Package controlplane holds what the operations mean.
+// groups, instances, prefix lists, route tables, internet gateways and their tags. Package controlplane holds what the
+// operations mean.
 //
 // An instance is a network namespace on the node, in which `trellis exec` runs commands. An extension lets
 // the tag trellis:id in TagSpecifications choose the id of a VPC, subnet, security group, instance, prefix list

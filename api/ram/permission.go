@@ -31,7 +31,7 @@ func permissionDetail(s controlplane.SharePermission, version int) *ResourceShar
 	out := &ResourceSharePermissionDetail{Arn: p.Arn, CreationTime: p.CreationTime, DefaultVersion: p.DefaultVersion, FeatureSet: p.FeatureSet, IsResourceTypeDefault: p.IsResourceTypeDefault,
 		LastUpdatedTime: p.LastUpdatedTime, Name: p.Name, PermissionType: p.PermissionType, ResourceType: p.ResourceType, Status: p.Status, Tags: p.Tags, Version: p.Version}
 	if v := s.Version(version); v != nil {
-		out.Permission = &v.Template
+		out.Permission = new(v.Text())
 	}
 	return out
 }
