@@ -111,7 +111,7 @@ func sharedAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Call
 	}
 	for _, arn := range arns {
 		n, err := p.ref(c, arn, networkKind)
-		if err != nil || !p.SharedWith(tx, c, arn, networkKind.describe) {
+		if err != nil || !p.SharedWith(tx, c, arn, networkKind.describe, nil) {
 			continue // of another region, or not to be seen
 		}
 		set := networkServices(n.Key())

@@ -73,7 +73,7 @@ func (p *Plane) subscribable(tx *store.Tx, c *authpolicy.Caller, identifier, act
 	if g.Ref, err = p.ref(c, identifier, kind); err != nil {
 		return g, err
 	}
-	if err := p.reach(tx, c, g.Ref, g.arn(p.Region), kind, action); err != nil {
+	if err := p.reach(tx, c, g.Ref, g.arn(p.Region), kind, action, nil); err != nil {
 		return g, err
 	}
 	if g.Account != account(c) {

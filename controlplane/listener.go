@@ -34,7 +34,7 @@ func (p *Plane) serviceOf(tx *store.Tx, c *authpolicy.Caller, service, action st
 	}
 	if ref.Account != account(c) {
 		arn := trellis.LatticeARN(p.Region, ref.Account, "service/"+ref.ID)
-		if err := p.reach(tx, c, ref, arn, serviceKind, action); err != nil {
+		if err := p.reach(tx, c, ref, arn, serviceKind, action, nil); err != nil {
 			return nil, err
 		}
 		return nil, notOwner(c, action, arn)

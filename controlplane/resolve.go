@@ -83,15 +83,15 @@ func resolve[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, identifier s
 	if missing {
 		return none, trellis.NotFound(kind.typ, ref.ID)
 	}
-	return n, p.reach(tx, c, ref, arn, kind, action)
+	return n, p.reach(tx, c, ref, arn, kind, action, k)
 }
 
-// reach checks that a resource is the caller's own or that a share gives it for action.
-func (p *Plane) reach(tx *store.Tx, c *authpolicy.Caller, ref trellis.Ref, arn string, kind resourceKind, action string) error {
+// reach checks that a resource is the caller's own or that a share gives it for action, with the condition keys of the operation.
+func (p *Plane) reach(tx *store.Tx, c *authpolicy.Caller, ref trellis.Ref, arn string, kind resourceKind, action string, k keys) error {
 	switch {
-	case ref.Account == account(c), kind.describe != "" && p.SharedWith(tx, c, arn, action):
+	case ref.Account == account(c), kind.describe != "" && p.SharedWith(tx, c, arn, action, k):
 		return nil
-	case kind.describe == "" || !p.SharedWith(tx, c, arn, kind.describe):
+	case kind.describe == "" || !p.SharedWith(tx, c, arn, kind.describe, nil):
 		return trellis.NotFound(kind.typ, ref.ID)
 	default:
 		return trellis.Denied("User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action",
@@ -127,7 +127,7 @@ func visible[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, kind resourc
 	}
 	for _, arn := range arns {
 		ref, err := p.ref(c, arn, kind)
-		if err != nil || !p.SharedWith(tx, c, arn, kind.describe) {
+		if err != nil || !p.SharedWith(tx, c, arn, kind.describe, nil) {
 			continue // of another kind or region, or not to be seen
 		}
 		n, err := store.Get[T](tx, ref.Key())

@@ -200,7 +200,7 @@ func (p *Plane) seenConfiguration(tx *store.Tx, c *authpolicy.Caller, identifier
 	}
 	group := trellis.Ref{Account: m.Account, ID: m.GroupID}
 	arn := trellis.LatticeARN(p.Region, group.Account, configurationKind.path+"/"+group.ID)
-	if p.reach(tx, c, group, arn, configurationKind, action) == nil {
+	if p.reach(tx, c, group, arn, configurationKind, action, nil) == nil {
 		return m, nil
 	}
 	return m, err

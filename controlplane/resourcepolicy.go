@@ -202,7 +202,7 @@ func (p *Plane) DeleteResourcePolicy(ctx context.Context, c *authpolicy.Caller, 
 
 // allows tells whether a resource policy lets an account do an action with its resource. Nobody within the account is
 // asked about: a share reaches accounts too.
-func (p *Plane) allows(policy *trellis.ResourcePolicy, m membership, arn, action string) bool {
+func (p *Plane) allows(policy *trellis.ResourcePolicy, m membership, arn, action string, k keys) bool {
 	if policy.Resource.Account == m.account {
 		return false
 	}
@@ -212,6 +212,6 @@ func (p *Plane) allows(policy *trellis.ResourcePolicy, m membership, arn, action
 	}
 	root := trellis.IAMARN(m.account, "root")
 	caller := &authpolicy.Caller{Principal: trellis.Principal{Type: trellis.PrincipalAccount, Account: m.account, ARN: root, PolicyARN: root, OrgID: m.org, OrgPath: m.path()}}
-	effect, _ := compiled.Decide(&authpolicy.Request{Action: action, Resource: arn, Caller: caller, Now: p.now()})
+	effect, _ := compiled.Decide(&authpolicy.Request{Action: action, Resource: arn, Caller: caller, Extra: k, Now: p.now()})
 	return effect == authpolicy.Allow
 }

@@ -191,7 +191,7 @@ func (p *Plane) ListServiceAssociations(ctx context.Context, c *authpolicy.Calle
 func (p *Plane) seeSide(tx *store.Tx, c *authpolicy.Caller, identifier string, kind resourceKind, set func(string) string) side {
 	ref, err := p.ref(c, identifier, kind)
 	if err == nil {
-		err = p.reach(tx, c, ref, trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID), kind, kind.describe)
+		err = p.reach(tx, c, ref, trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID), kind, kind.describe, nil)
 	}
 	switch {
 	case err != nil:

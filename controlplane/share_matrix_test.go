@@ -105,7 +105,7 @@ func (s *shop) operations(t testing.TB, resourceType string, i int) (names []str
 // TestWhatPermissionsOpen gives a share one permission after another, AWS's and a customer's, and writes down what each opens. The answers
 // change with the share at once.
 func TestWhatPermissionsOpen(t *testing.T) {
-	s := newShop(t, 12)
+	s := newShop(t, 14)
 	strict := running(t, controlplane.Options{Strict: true})
 	ctx, owner, try := t.Context(), s.c.Caller, 0
 	var out strings.Builder
@@ -145,6 +145,8 @@ func TestWhatPermissionsOpen(t *testing.T) {
 		`{"Effect":"Allow","Action":["vpc-lattice:GetServiceNetwork"]}`,
 		`{"Effect":"Allow","Action":["vpc-lattice:CreateServiceNetworkVpcAssociation"]}`,
 		`{"Effect":"ALLOW","Action":["vpc-lattice:GetServiceNetwork","vpc-lattice:CreateServiceNetworkVpcAssociation"],"Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/tester"}}}`,
+		`{"Effect":"Allow","Action":["vpc-lattice:CreateServiceNetworkVpcAssociation"],"Condition":{"StringNotLike":{"vpc-lattice:VpcId":"vpc-*"}}}`,
+		`{"Effect":"Allow","Action":["vpc-lattice:CreateServiceNetworkVpcAssociation"],"Condition":{"StringLike":{"vpc-lattice:VpcId":"vpc-*"}}}`,
 	} {
 		made, _, err := s.p.CreateSharePermission(ctx, owner, controlplane.NewSharePermission{Name: fmt.Sprint("mine-", try), ResourceType: "vpc-lattice:servicenetwork", Template: template})
 		wantCode(t, err, "")

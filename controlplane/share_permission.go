@@ -186,7 +186,7 @@ func (v *PermissionVersion) policy(resource string) (*authpolicy.Policy, error) 
 }
 
 // permits tells whether the version lets a caller do an action with a resource. What can't be read permits nothing.
-func (v *PermissionVersion) permits(p *Plane, c *authpolicy.Caller, arn, action string) bool {
+func (v *PermissionVersion) permits(p *Plane, c *authpolicy.Caller, arn, action string, k keys) bool {
 	if !slices.Contains(v.Actions, action) || len(v.Condition) == 0 {
 		return slices.Contains(v.Actions, action)
 	}
@@ -194,7 +194,7 @@ func (v *PermissionVersion) permits(p *Plane, c *authpolicy.Caller, arn, action 
 	if err != nil {
 		return false
 	}
-	effect, _ := policy.Decide(&authpolicy.Request{Action: action, Resource: arn, Caller: c, Now: p.now()})
+	effect, _ := policy.Decide(&authpolicy.Request{Action: action, Resource: arn, Caller: c, Extra: k, Now: p.now()})
 	return effect == authpolicy.Allow
 }
 

@@ -118,9 +118,9 @@ func shareReaches(tx *store.Tx, s *trellis.ResourceShare, m membership) (bool, e
 }
 
 // SharedWith tells whether a share or a resource policy of its owner lets a caller do an action, for example
-// "vpc-lattice:GetServiceNetwork", with the resource of an ARN. Nothing is shared with the owner, and when
+// "vpc-lattice:GetServiceNetwork", with the resource of an ARN. k are the condition keys of the operation. Nothing is shared with the owner, and when
 // the store fails nothing is shared with anybody.
-func (p *Plane) SharedWith(tx *store.Tx, c *authpolicy.Caller, arn, action string) bool {
+func (p *Plane) SharedWith(tx *store.Tx, c *authpolicy.Caller, arn, action string, k keys) bool {
 	a, err := trellis.ParseARN(arn)
 	if err != nil || a.Account == account(c) {
 		return false
@@ -145,11 +145,11 @@ func (p *Plane) SharedWith(tx *store.Tx, c *authpolicy.Caller, arn, action strin
 		if ok, err := shareReaches(tx, s, m); err != nil || !ok {
 			continue
 		}
-		if opened, err := p.openedBy(tx, s, ShareResourceType(arn)); err == nil && opened != nil && opened.permits(p, c, arn, action) {
+		if opened, err := p.openedBy(tx, s, ShareResourceType(arn)); err == nil && opened != nil && opened.permits(p, c, arn, action, k) {
 			return true
 		}
 	}
-	return policy != nil && p.allows(policy, m, arn, action)
+	return policy != nil && p.allows(policy, m, arn, action, k)
 }
 
 // SharedResources lists the ARNs that shares and resource policies of others let an account see, of one type such as
@@ -181,7 +181,7 @@ func (p *Plane) SharedResources(tx *store.Tx, account, resourceType string) ([]s
 	}
 	for _, policy := range policies {
 		g := guarded{Ref: policy.Resource}
-		if arn := g.arn(p.Region); (resourceType == "" || ShareResourceType(arn) == resourceType) && p.allows(policy, m, arn, g.kind().describe) {
+		if arn := g.arn(p.Region); (resourceType == "" || ShareResourceType(arn) == resourceType) && p.allows(policy, m, arn, g.kind().describe, nil) {
 			out = append(out, arn)
 		}
 	}

@@ -52,7 +52,7 @@ func (co *company) orgARN() string {
 func (co *company) sharedWith(t testing.TB, p *controlplane.Plane, c *authpolicy.Caller, action string) (ok bool) {
 	t.Helper()
 	err := shared.Read(t.Context(), func(tx *store.Tx) error {
-		ok = p.SharedWith(tx, c, co.network.ARN(region), "vpc-lattice:"+action)
+		ok = p.SharedWith(tx, c, co.network.ARN(region), "vpc-lattice:"+action, nil)
 		all, err := p.SharedResources(tx, c.Principal.Account, controlplane.ShareServiceNetwork)
 		if ok && !slices.Contains(all, co.network.ARN(region)) {
 			t.Errorf("shared, but not listed: %v", all)
