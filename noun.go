@@ -20,6 +20,7 @@ const (
 	KindAppliedQuota                Kind = "appliedquota"
 	KindAuthority                   Kind = "authority"
 	KindAuthPolicy                  Kind = "authpolicy"
+	KindBucket                      Kind = "bucket"
 	KindCertificate                 Kind = "certificate"
 	KindCluster                     Kind = "cluster"
 	KindDeliveryStream              Kind = "deliverystream"
@@ -100,6 +101,7 @@ var makers = map[Kind]func() Noun{
 	KindAppliedQuota:                func() Noun { return new(AppliedQuota) },
 	KindAuthority:                   func() Noun { return new(Authority) },
 	KindAuthPolicy:                  func() Noun { return new(AuthPolicy) },
+	KindBucket:                      func() Noun { return new(Bucket) },
 	KindCertificate:                 func() Noun { return new(Certificate) },
 	KindCluster:                     func() Noun { return new(Cluster) },
 	KindDeliveryStream:              func() Noun { return new(DeliveryStream) },

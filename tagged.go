@@ -25,6 +25,7 @@ var tagged = map[Kind]taggedKind{
 	KindAccessLogSubscription:       one("vpc-lattice:accesslogsubscription", (*AccessLogSubscription).ARN),
 	KindAnywhereProfile:             one("rolesanywhere:profile", (*AnywhereProfile).ARN),
 	KindAnywhereSubject:             one("rolesanywhere:subject", (*AnywhereSubject).ARN),
+	KindBucket:                      one("s3:bucket", anywhere((*Bucket).ARN)),
 	KindCertificate:                 one("acm:certificate", (*Certificate).ARN),
 	KindCluster:                     one("eks:cluster", (*Cluster).ARN),
 	KindDeliveryStream:              one("firehose:deliverystream", (*DeliveryStream).ARN),

@@ -50,7 +50,7 @@ func (s *Server) serviceOf(r *wire.Request, a *sigv4.Authorization, signed bool)
 		}
 	}
 	for _, v := range s.services {
-		if v.Model.Protocol == wire.RESTJSON || v.Model.Protocol == wire.RESTXML {
+		if (v.Model.Protocol == wire.RESTJSON || v.Model.Protocol == wire.RESTXML) && !v.objects() {
 			if _, err := v.codec.Read(&wire.Request{Method: r.Method, Path: r.Path}); err == nil {
 				return v
 			}
@@ -91,7 +91,8 @@ func (x *exchange) authenticate(a *sigv4.Authorization, signed bool, parse error
 	if parse != nil {
 		return signatureError(parse)
 	}
-	if a.PayloadHash == sigv4.UnsignedPayload && !a.Presigned && len(x.request.Body) > 0 {
+	objects := x.service != nil && x.service.objects()
+	if a.PayloadHash == sigv4.UnsignedPayload && !a.Presigned && !objects && len(x.request.Body) > 0 {
 		return trellis.NewError(403, codeInvalidSignature, "The body of a request must be signed.")
 	}
 	check := sigv4.Check{Region: x.server.options.Region, Service: a.Service, Now: x.server.options.Now(),
@@ -106,6 +107,13 @@ func (x *exchange) authenticate(a *sigv4.Authorization, signed bool, parse error
 	if slices.Contains(globalServices, a.Service) {
 		check.Region = a.Region
 	}
+	if objects {
+		if a.Region != check.Region {
+			return wrongRegion(a.Region, check.Region)
+		}
+		x.checkObjects(a, &check)
+	}
+	x.key = key
 	var scratch []byte
 	if err := key.Verify(&x.signed, a, check, &scratch); err != nil {
 		return signatureError(err)

@@ -75,6 +75,24 @@ var route53Forms = map[string]form{
 	codeValidation:    {"InvalidInput", 400, ""},
 }
 
+// s3Forms are the common errors of S3 (S3 API reference, error responses).
+var s3Forms = map[string]form{
+	codeAccessDenied:       {"AccessDenied", 403, ""},
+	codeExpiredToken:       {"ExpiredToken", 400, "The provided token has expired."},
+	codeIncomplete:         {"AuthorizationHeaderMalformed", 400, ""},
+	codeInternal:           {"InternalError", 500, "We encountered an internal error. Please try again."},
+	codeInvalidSignature:   {"SignatureDoesNotMatch", 403, ""},
+	codeMissingToken:       {"AccessDenied", 403, "Access Denied"},
+	codeSerialization:      {"MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema"},
+	codeThrottling:         {"SlowDown", 503, "Please reduce your request rate."},
+	codeTooLarge:           {"EntityTooLarge", 400, ""},
+	codeUnknownOperation:   {"MethodNotAllowed", 405, "The specified method is not allowed against this resource."},
+	codeUnrecognized:       {"InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."},
+	codeValidation:         {"InvalidArgument", 400, ""},
+	"InvalidAction":        {"NotImplemented", 501, ""},
+	"InvalidClientTokenId": {"InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."},
+}
+
 // forms are the common errors of the service in its words, nil when it has those of the JSON protocols.
 func (v *served) forms() []map[string]form {
 	switch {
@@ -82,6 +100,8 @@ func (v *served) forms() []map[string]form {
 		return []map[string]form{ec2Forms}
 	case v.Model.Protocol == wire.Query:
 		return []map[string]form{queryForms}
+	case v.objects():
+		return []map[string]form{s3Forms}
 	case v.Model.Protocol == wire.RESTXML:
 		return []map[string]form{route53Forms, queryForms}
 	}
@@ -169,6 +189,9 @@ func (v *served) badInput(m *wire.Message, problems []wire.Problem) error {
 	}
 	if len(problems) == 0 {
 		return nil
+	}
+	if v.objects() && slices.ContainsFunc(problems, func(p wire.Problem) bool { return p.Kind != wire.Constraint }) {
+		return trellis.NewError(http.StatusBadRequest, codeSerialization, "%s", problems[0].Message)
 	}
 	malformed := slices.IndexFunc(problems, func(p wire.Problem) bool { return p.Kind == wire.Malformed })
 	if malformed >= 0 && (v.Model.Protocol == wire.JSON || v.Model.Protocol == wire.CBOR) {

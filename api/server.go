@@ -43,6 +43,8 @@ type Options struct {
 	Ready func() error
 	// Region is what credential scopes must name; IAM, STS and Organizations, which are global, take any.
 	Region string
+	// Hosts are the names of this endpoint before which a bucket's may stand: bucket.HOST.
+	Hosts []string
 	// Root is the certificate of the installation's authority in PEM, which /ca.pem gives to everybody. It may be nil.
 	Root func() []byte
 	// Explain finds what was decided about a request on the data plane, as far as an account may know it: GET
@@ -67,6 +69,7 @@ type Server struct {
 	tokens   *Tokens
 	slots    chan struct{} // one for each operation that is being served
 	large    chan struct{} // one for each body that is larger than maxBody
+	streams  chan struct{} // one for each operation whose body is a stream
 }
 
 // served is a service with its table, as it is spoken to by one protocol.
@@ -91,7 +94,7 @@ func NewServer(o Options) *Server {
 		o.TokenKey = make([]byte, 32)
 		_, _ = rand.Read(o.TokenKey) // never fails
 	}
-	s := &Server{options: o, bySigner: map[string][]*served{}, tokens: NewTokens(o.TokenKey), slots: make(chan struct{}, maxCalls), large: make(chan struct{}, maxLarge)}
+	s := &Server{options: o, bySigner: map[string][]*served{}, tokens: NewTokens(o.TokenKey), slots: make(chan struct{}, maxCalls), large: make(chan struct{}, maxLarge), streams: make(chan struct{}, maxStreams)}
 	for _, service := range o.Services {
 		if err := service.Check(); err != nil {
 			panic(err)
@@ -138,6 +141,8 @@ type exchange struct {
 	parsed      *wire.Message   // nil until message was asked
 	unparsed    error           // why it is not whole
 	operation   *wire.Operation // nil while it is not known
+	key         *sigv4.Key      // that verified the signature
+	streams     bool            // the operation reads the body
 	certificate *sigv4.X509     // by whose key it is signed, nil for other signatures
 	call        *Call
 	audited     audited
@@ -166,17 +171,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Amzn-Requestid", x.call.RequestID)
 	for k, v := range response.Header {
-		h.Set(k, v)
+		h[k] = []string{v}
 	}
 	if rev := x.call.revision.Load(); rev > 0 {
 		h.Set("X-Trellis-Revision", strconv.FormatInt(rev, 10))
 	}
-	h.Set("Content-Length", strconv.Itoa(len(response.Body)))
+	if x.service != nil && x.service.objects() {
+		h.Set("X-Amz-Request-Id", x.call.RequestID)
+	}
+	if h.Get("Content-Length") == "" {
+		h.Set("Content-Length", strconv.Itoa(len(response.Body)))
+	}
 	if response.Status == http.StatusNoContent {
 		h.Del("Content-Length")
 	}
 	w.WriteHeader(response.Status)
-	_, _ = w.Write(response.Body) // the client may be gone
+	if response.Stream != nil {
+		x.send(w, r, response)
+	} else {
+		_, _ = w.Write(response.Body) // the client may be gone
+	}
 	s.options.Log.Debug("api call", "service", x.call.Service, "operation", x.call.Operation, "account", x.call.Account,
 		"status", response.Status, "request_id", x.call.RequestID, "duration", s.options.Now().Sub(x.started))
 }
@@ -204,7 +218,9 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 		}
 	}
 	var bodyErr error
-	x.request.Body, bodyErr = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if x.streams = x.prepare(r, &auth, isSigned && parseErr == nil); !x.streams {
+		x.request.Body, bodyErr = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	}
 	x.service = x.server.serviceOf(&x.request, &auth, isSigned && parseErr == nil)
 	if x.service != nil {
 		x.call.Service = x.service.Model.SigningName
@@ -238,6 +254,14 @@ func (x *exchange) answer(w http.ResponseWriter, r *http.Request) (response *wir
 	in, problems := x.service.codec.Decode(message, row.unchecked)
 	x.audited.in = in
 	if err := x.service.badInput(message, problems); err != nil {
+		return nil, err
+	}
+	if x.streams {
+		err = x.stream(w, r, &auth, in)
+	} else if x.service.objects() {
+		err = x.verifyBody()
+	}
+	if err != nil {
 		return nil, err
 	}
 	out, err := x.serve(r.Context(), row, in)
@@ -293,11 +317,15 @@ func (x *exchange) read(r *http.Request) {
 
 // serve runs the operation, bounded in time and number, and waits until this node has applied what it committed.
 func (x *exchange) serve(ctx context.Context, row *Operation, in any) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	timeout, slots := callTimeout, x.server.slots
+	if x.streams {
+		timeout, slots = streamTimeout, x.server.streams
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	select {
-	case x.server.slots <- struct{}{}:
-		defer func() { <-x.server.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		return nil, trellis.NewError(http.StatusTooManyRequests, codeThrottling, "Rate exceeded")
 	}

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/trellis-project/trellis/vpc"
@@ -63,6 +65,17 @@ const maxDecisions = 1 << 20
 
 // region is the form of the names of AWS's regions.
 var region = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+
+// apiHosts are the names of the API endpoint before which the name of a bucket may stand: from inside VPCs, of this host, and
+// that of --listen.
+func (c *Config) apiHosts() []string {
+	names := []string{APIName, "localhost"}
+	host, _, _ := net.SplitHostPort(c.Listen) // Validate has read it
+	if _, err := netip.ParseAddr(host); host != "" && err != nil && host != "localhost" {
+		names = append(names, strings.ToLower(host))
+	}
+	return names
+}
 
 // Validate reports everything that is wrong at once.
 func (c *Config) Validate() error {

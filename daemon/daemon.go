@@ -39,6 +39,7 @@ import (
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/route53"
+	"github.com/trellis-project/trellis/api/s3"
 	"github.com/trellis-project/trellis/api/servicequotas"
 	"github.com/trellis-project/trellis/api/ssm"
 	"github.com/trellis-project/trellis/api/sts"
@@ -47,6 +48,7 @@ import (
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/bucket"
 	"github.com/trellis-project/trellis/companion/deliverystream"
 	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/hostedzone"
@@ -91,6 +93,7 @@ type Daemon struct {
 	vpcs       *vpc.Manager
 	groups     *targetgroup.Manager
 	accessLog  *accesslog.Log
+	buckets    *bucket.Buckets
 	dataPlane  *dataplane.Server
 	resolver   *dns.Server
 	apiServer  *api.Server
@@ -135,6 +138,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	roots := sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) })
 	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log, Directory: d.directory.Load})
 	companions := companion.Options{Store: st, Region: c.Region, Strict: strict}
+	d.buckets = bucket.New(companions, filepath.Join(c.Data, "s3"))
 	d.functions = function.New(function.Options{Options: companions, CodeDir: filepath.Join(c.Data, "functions")})
 	keys, zones := key.New(companions), hostedzone.New(companions)
 	balancers := loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})
@@ -164,6 +168,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		TokenKey:   st.Key("pagination tokens"),
 		SealDenial: d.identity.SealDenial,
 		Root:       func() []byte { return d.root },
+		Hosts:      c.apiHosts(),
 		Explain:    d.explain,
 		Audit:      d.telemetry.Trail().Add,
 		Services: []api.Service{
@@ -184,7 +189,9 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			organizations.New(d.identity),
 			ram.New(d.plane),
 			rolesanywhere.New(d.identity),
+			route53.New(hostedzone.New(companions)),
 			route53.New(zones),
+			s3.New(d.buckets),
 			servicequotas.New(quota.New(companions)),
 			ssm.New(parameter.New(companions)),
 			sts.New(d.identity),
@@ -350,6 +357,9 @@ func (d *Daemon) bootstrap(ctx context.Context) error {
 	key, _, err := d.identity.Bootstrap(ctx)
 	if err != nil {
 		return fmt.Errorf("bootstrap identity: %w", err)
+	}
+	if err := d.buckets.Open(ctx); err != nil {
+		return fmt.Errorf("open buckets: %w", err)
 	}
 	if err := d.plane.Bootstrap(ctx); err != nil {
 		return fmt.Errorf("bootstrap control plane: %w", err)

@@ -58,7 +58,7 @@ func (s *Server) read(b []byte) (q, r *dns.Msg) {
 // that is in a zone without being there answers.
 func (s *Server) local(vpcID string, q *dns.Msg) (r *dns.Msg, rest string) {
 	t, name := s.table(), strings.ToLower(q.Question[0].Name)
-	if _, static := s.static[name]; static || t == nil || managedZone(name) != "" {
+	if _, static := s.fixed(name); static || t == nil || managedZone(name) != "" {
 		return s.known(t, vpcID, q), ""
 	}
 	if r, rest = s.zoned(t, vpcID, q, false); r != nil {
@@ -70,10 +70,20 @@ func (s *Server) local(vpcID string, q *dns.Msg) (r *dns.Msg, rest string) {
 	return s.zoned(t, vpcID, q, true)
 }
 
+// fixed finds the address of a static name, or of one right below it, which means the same: the API's endpoint is every
+// bucket's, too.
+func (s *Server) fixed(name string) (netip.Addr, bool) {
+	a, ok := s.static[name]
+	if !ok {
+		a, ok = s.static[parent(name)]
+	}
+	return a, ok
+}
+
 // known answers names that are Trellis' own: static, generated and custom ones.
 func (s *Server) known(t *routing.Table, vpcID string, q *dns.Msg) *dns.Msg {
 	name := strings.ToLower(q.Question[0].Name)
-	if a, ok := s.static[name]; ok {
+	if a, ok := s.fixed(name); ok {
 		if a.Is4() {
 			return addresses(q, ttl, parent(name), a, netip.Addr{})
 		}

@@ -177,6 +177,9 @@ func (a *Authorization) check(c *Check) (payload string, err error) {
 	if err := a.checkTime(c.Now); err != nil {
 		return "", err
 	}
+	if c.Chunked && (a.PayloadHash == StreamingPayload || a.PayloadHash == StreamingPayloadTrailer || a.PayloadHash == StreamingUnsignedTrailer) {
+		return a.PayloadHash, nil
+	}
 	return a.payload(c.PayloadHash)
 }
 

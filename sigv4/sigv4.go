@@ -58,6 +58,8 @@ type Check struct {
 	Now     time.Time
 	// DoubleEncode encodes the path of the wire once more, as signers do for every service but S3.
 	DoubleEncode bool
+	// Chunked takes bodies in chunks, whose signatures the caller verifies by Key.Chunks.
+	Chunked bool
 	// PayloadHash is the hexadecimal SHA-256 of the body that was received. It is used when the request
 	// names no hash, and must be equal when the request names one. Leave it empty when the body was not
 	// read: then a named hash enters the signature unchecked, and the caller compares it with the body later.

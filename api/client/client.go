@@ -29,6 +29,7 @@ import (
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/route53"
+	"github.com/trellis-project/trellis/api/s3"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
@@ -99,6 +100,7 @@ func models() []*wire.Model {
 		ram.Model(),
 		rolesanywhere.Model(),
 		route53.Model(),
+		s3.Model(),
 		sts.Model(),
 		tagging.Model(),
 		vpclattice.Model(),

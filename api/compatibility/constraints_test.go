@@ -243,8 +243,8 @@ func sendable(m *wire.Model, op *wire.Operation, v violation) bool {
 	case wire.JSON:
 		return true
 	}
-	if m.Protocol == wire.RESTXML && textual(op, v.field) && (v.absent || v.what == "too short") {
-		return false // another path, or another operation
+	if m.Protocol == wire.RESTXML && textual(op, v.field) && (m.BareErrors || v.absent || v.what == "too short") {
+		return false // another path, or another operation; S3 has its own answers to headers
 	}
 	// Parameters are texts: of wrong types only texts for numbers and booleans are left, of absence that of all.
 	if strings.Contains(v.what, "unknown union member") {
@@ -265,6 +265,12 @@ func refused(m *wire.Model, op *wire.Operation, broken []violation, status int, 
 		return "not an error of status 400 with a request id"
 	}
 	codes := refusals[m.Protocol]
+	if m.BareErrors {
+		if code == "MalformedXML" {
+			return "" // which tells no more
+		}
+		codes = []string{"InvalidArgument"}
+	}
 	common := (m.Protocol == wire.JSON || m.Folder == "lambda") && code == "ValidationException" // which services answer that do not model it, as KMS, Firehose and Lambda do
 	if !common && m.Protocol != wire.EC2 && m.Protocol != wire.Query && m.Protocol != wire.RESTXML && code != "SerializationException" && m.ErrorStatus(code) == 0 || codes != nil && !slices.Contains(codes, code) {
 		return "the model has no error " + code

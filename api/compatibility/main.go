@@ -25,12 +25,14 @@ import (
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/route53"
+	"github.com/trellis-project/trellis/api/s3"
 	"github.com/trellis-project/trellis/api/servicequotas"
 	"github.com/trellis-project/trellis/api/ssm"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/bucket"
 	"github.com/trellis-project/trellis/companion/deliverystream"
 	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/hostedzone"
@@ -95,6 +97,7 @@ func services(plane *controlplane.Plane, who *identity.Identity, kept *telemetry
 		ram.New(plane),
 		rolesanywhere.New(who),
 		route53.New(hostedzone.New(companions)),
+		s3.New(bucket.New(companions, "")),
 		servicequotas.New(quota.New(companions)),
 		ssm.New(parameter.New(companions)),
 		sts.New(who),

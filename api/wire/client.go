@@ -204,6 +204,8 @@ func (c *Codec) plain(f *field, sh *shape, v reflect.Value) any {
 			m[k] = c.plain(f, sh.elem, v.MapIndex(reflect.ValueOf(k)))
 		}
 		return m
+	case kindStream:
+		return nil // it is read once, by the one whom it is for
 	case kindTime:
 		text, _ := formatTime(iso8601, timeOf(v))
 		return text

@@ -38,7 +38,7 @@ type Request struct {
 // Response is an HTTP response that the codec has written or shall read.
 type Response struct {
 	Status int
-	Header map[string]string // canonical names
+	Header map[string]string // canonical names, but of metadata that clients name
 	Body   []byte
 	Stream io.Reader // the body of an answer that is not held in memory, else nil; closed after it was sent if it can be
 }

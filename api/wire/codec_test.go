@@ -11,6 +11,7 @@ import (
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/route53"
+	"github.com/trellis-project/trellis/api/s3"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
@@ -19,7 +20,7 @@ import (
 
 // models returns models of all protocols, those of one service for each that it is spoken to by.
 func models() (all []*wire.Model) {
-	for _, m := range []*wire.Model{cloudtrail.Model(), cloudwatch.Model(), ec2.Model(), iam.Model(), logs.Model(), organizations.Model(), ram.Model(), route53.Model(), sts.Model(), tagging.Model(), vpclattice.Model()} {
+	for _, m := range []*wire.Model{cloudtrail.Model(), cloudwatch.Model(), ec2.Model(), iam.Model(), logs.Model(), organizations.Model(), ram.Model(), route53.Model(), s3.Model(), sts.Model(), tagging.Model(), vpclattice.Model()} {
 		all = append(all, m.ByProtocol()...)
 	}
 	return all

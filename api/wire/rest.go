@@ -44,6 +44,10 @@ func (c *Codec) bind(d *decoder, m *Message, sh *shape, v reflect.Value) {
 		}
 		switch {
 		case found:
+			outer.time = iso8601
+			if f.in == "header" {
+				outer.time = rfc822
+			}
 			outer.field(f, tree, v.Field(f.index), f.wire, contains(d.unchecked, f.wire))
 		case f.required:
 			outer.problems.missing(f.wire)

@@ -190,7 +190,8 @@ func hasBody(sh *shape) bool {
 	return len(sh.fields) == 0
 }
 
-// encodeHeaders writes what headers and the status carry.
+// encodeHeaders writes what headers and the status carry. The names of those that the caller chose stay in small letters,
+// as S3 answers x-amz-meta-….
 func (c *Codec) encodeHeaders(r *Response, o *compiled, v reflect.Value) {
 	for _, f := range o.out.fields {
 		fv := v.Field(f.index)
@@ -205,13 +206,16 @@ func (c *Codec) encodeHeaders(r *Response, o *compiled, v reflect.Value) {
 			r.Status = int(fv.Int())
 		case "headers":
 			for _, k := range mapKeys(fv) {
-				r.Header[textproto.CanonicalMIMEHeaderKey(f.wire+k)] = fv.MapIndex(reflect.ValueOf(k)).String()
+				r.Header[f.wire+k] = fv.MapIndex(reflect.ValueOf(k)).String()
 			}
 		case "header":
 			if text, _ := scalarText(f, f.shape, fv, rfc822); text != "" {
 				r.Header[textproto.CanonicalMIMEHeaderKey(f.wire)] = text
 			}
 		}
+	}
+	if r.Header["Content-Range"] != "" {
+		r.Status = 206 // RFC 9110, section 15.3.7
 	}
 }
 

@@ -33,8 +33,9 @@ func parseTime(format string, tree any) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	if format == rfc822 {
-		t, err := http.ParseTime(text)
-		return t.UTC(), err == nil
+		if t, err := http.ParseTime(text); err == nil {
+			return t.UTC(), true
+		}
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return t.UTC(), true
