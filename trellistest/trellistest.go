@@ -166,6 +166,32 @@ func (tr *Trellis) Python(t testing.TB, account, program string, args ...string)
 	return output(t, cmd)
 }
 
+// PythonServer starts a program as Python does, which ends when the test does: it reads from in and prints to out.
+func (tr *Trellis) PythonServer(t testing.TB, account, program string, args ...string) (in io.Writer, out io.Reader) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(venv(t, "boto3"), "bin", "python3"), append([]string{"-c", program}, args...)...)
+	cmd.Env = tr.environment(t, account)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err = cmd.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		if err := cmd.Wait(); err != nil || errs.Len() > 0 {
+			t.Errorf("the Python program: %v\n%s", err, errs.String())
+		}
+	})
+	return stdin, out
+}
+
 // PythonInside runs a Python program with boto3 and requests in an instance, with no credentials but those
 // that it finds there.
 func (tr *Trellis) PythonInside(t testing.TB, instance, program string, args ...string) string {

@@ -72,14 +72,8 @@ func (h *handler) listTargetGroups(ctx context.Context, c *api.Call, in *ListTar
 	for _, t := range list {
 		item := TargetGroupSummary{
 			Arn: new(t.ARN(h.region)), Id: &t.ID, Name: &t.Name, Type: text(t.Type), Status: text(t.Status), Port: number(t.Port),
-			Protocol: text(t.Protocol), VpcIdentifier: text(t.VPCID), IpAddressType: text(t.IPAddressType), ServiceArns: t.ServiceARNs,
+			Protocol: text(t.Protocol), VpcIdentifier: text(t.VPCID), IpAddressType: text(t.IPAddressType), LambdaEventStructureVersion: lambdaEvent(t), ServiceArns: t.ServiceARNs,
 			CreatedAt: at(t.CreatedAt), LastUpdatedAt: at(t.UpdatedAt),
-		}
-		if t.Type == trellis.TargetsLambda {
-			item.LambdaEventStructureVersion = new("V1")
-			if t.LambdaEvent != "" {
-				item.LambdaEventStructureVersion = &t.LambdaEvent
-			}
 		}
 		out.Items = append(out.Items, item)
 	}
@@ -102,13 +96,20 @@ func readHealthCheck(in *HealthCheckConfig) *controlplane.HealthCheckSettings {
 	return s
 }
 
-// writeConfig writes the config of a target group. A Lambda group that was made without one has none.
-func writeConfig(t *controlplane.TargetGroup) *TargetGroupConfig {
+// lambdaEvent is the version of the events that a Lambda group's function is given, V1 unless another was asked for, and nil for
+// other types. https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_TargetGroupConfig.html
+func lambdaEvent(t *controlplane.TargetGroup) *string {
 	if t.Type == trellis.TargetsLambda && t.LambdaEvent == "" {
-		return nil
+		return new("V1")
 	}
+	return text(t.LambdaEvent)
+}
+
+// writeConfig writes the config of a target group. A Lambda group that was made without one has one all the same: Terraform's
+// provider tests that (TestAccVPCLatticeTargetGroup_lambda).
+func writeConfig(t *controlplane.TargetGroup) *TargetGroupConfig {
 	out := &TargetGroupConfig{Port: number(t.Port), Protocol: text(t.Protocol), ProtocolVersion: text(t.ProtocolVersion),
-		VpcIdentifier: text(t.VPCID), IpAddressType: text(t.IPAddressType), LambdaEventStructureVersion: text(t.LambdaEvent)}
+		VpcIdentifier: text(t.VPCID), IpAddressType: text(t.IPAddressType), LambdaEventStructureVersion: lambdaEvent(t)}
 	if hc := t.HealthCheck; hc != nil {
 		out.HealthCheck = &HealthCheckConfig{
 			Enabled: &hc.Enabled, Protocol: text(hc.Protocol), ProtocolVersion: text(hc.ProtocolVersion), Port: number(hc.Port), Path: text(hc.Path),
