@@ -180,7 +180,7 @@ func (p *Plane) GetResourceGateway(ctx context.Context, c *authpolicy.Caller, id
 
 // ResourceGatewayChange is what UpdateResourceGateway can change; nil and empty leave as it is.
 type ResourceGatewayChange struct {
-	SecurityGroupIDs []string // replaces all; never empty
+	SecurityGroupIDs []string // replaces all; the VPC's default group when empty
 	DNSResolution    trellis.DNSResolution
 }
 
@@ -213,16 +213,14 @@ func (p *Plane) UpdateResourceGateway(ctx context.Context, c *authpolicy.Caller,
 	return g, rev, err
 }
 
-// replaceGatewayGroups gives a gateway other security groups.
+// replaceGatewayGroups gives a gateway other security groups. An empty list is allowed by the model, and means what it means
+// when a gateway is made.
 func (p *Plane) replaceGatewayGroups(tx *store.Tx, g *trellis.ResourceGateway, ids []string) error {
-	if len(ids) == 0 {
-		return field("securityGroupIds", "securityGroupIds must hold at least one security group.")
-	}
 	v, err := store.Get[*trellis.VPC](tx, g.Account+"/"+g.VPCID)
 	if err != nil {
 		return err
 	}
-	if err := p.checkSecurityGroups(tx, v, ids); err != nil {
+	if ids, err = p.groupsOrDefault(tx, v, ids); err != nil {
 		return err
 	}
 	for _, id := range g.SecurityGroupIDs {
