@@ -85,6 +85,7 @@ var allowedImports = map[string]struct {
 	"api/vpclattice":           {[]string{"api", "api/wire", "controlplane"}, aService},
 	"daemon":                   {[]string{anything}, "the daemon joins control and traffic"},
 	"trellistest":              {[]string{"daemon", "api/client", "vpc", "lab"}, "a whole Trellis for tests is a daemon and clients of it"},
+	"trellistest/terraform":    {nil, "what Terraform calls is data, and whoever calls it is handed in"},
 	"cmd/trellis":              {[]string{"daemon", "api/client", "sigv4", "vpc", "lab", "estate"}, "the CLI's verbs are clients of the wire API"},
 	"lab":                      {[]string{"api/client", "vpc"}, "scenarios are data that call the public API"},
 	"estate":                   {[]string{"api/client"}, "files of nouns are applied and exported by the public API alone"},

@@ -40,11 +40,9 @@ func faults(s *trellis.RecordSet) (reasons []string) {
 		refuse("Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId], but found none in Change with [Action=CREATE, Name=%s, Type=%s, SetIdentifier=%s]", s.Name, s.Type, orNull(s.SetIdentifier))
 	}
 	if s.Alias != nil {
-		name, err := trellis.RecordName(s.Alias.Name)
-		if err != nil {
+		if _, err := trellis.RecordName(s.Alias.Name); err != nil {
 			refuse("Invalid Resource Record: FATAL problem: DomainLabelInvalid (Domain label is not valid) encountered with '%s'", s.Alias.Name)
 		}
-		s.Alias.Name = name
 		if slices.Contains([]string{"NS", "SOA"}, s.Type) {
 			refuse("Alias is not permitted for RRSet of type %s with DNS name %s", s.Type, s.Name)
 		}

@@ -255,6 +255,8 @@ func TestChanges(t *testing.T) {
 		{"CREATE al2.example.com A -> ZONE none.example.com", "[Tried to create an alias that targets none.example.com., type A in zone ZONE, but that target was not found]"},
 		{"CREATE al2.example.com A -> ZONE none.example.org", "[Tried to create an alias that targets none.example.org., type A in zone ZONE, but the alias target name does not lie within the target zone]"},
 		{"CREATE al2.example.com AAAA -> Z09OTHER svc.vpc-lattice-svcs.eu-west-1.on.aws", ""},
+		{"DELETE al2.example.com AAAA -> Z09OTHER svc.vpc-lattice-svcs.eu-west-1.on.aws", ""},
+		{"CREATE al2.example.com AAAA -> Z09OTHER svc.vpc-lattice-svcs.eu-west-1.on.aws", ""},
 		{"CREATE n.example.com NS -> Z09OTHER a.b", "[Alias is not permitted for RRSet of type NS with DNS name n.example.com.]"},
 		{"DELETE example.com SOA NAMESERVER. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400", "[Tried to delete resource record set [name='example.com.', type='SOA'] but the values provided do not match the current values]"},
 		{"CREATE sub.example.com SOA a. b. 1 2 3 4 5", "[RRSet of type SOA with DNS name sub.example.com. is not permitted in zone example.com.]"},

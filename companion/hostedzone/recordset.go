@@ -128,6 +128,11 @@ func (b *batch) apply(changes []SetChange) error {
 		s := &changes[i].Set
 		s.Account, s.ZoneID = b.zone.Account, b.zone.ID
 		s.ID = trellis.RecordSetID(s.Name, s.Type, s.SetIdentifier)
+		if a := s.Alias; a != nil { // with or without the final dot, a name is the same
+			if name, err := trellis.RecordName(a.Name); err == nil {
+				a.Name = name
+			}
+		}
 		once := changes[i].Action + s.ID
 		if changes[i].Action == "UPSERT" {
 			once = "CREATE" + s.ID

@@ -19,26 +19,27 @@ type boto3 struct {
 	out *bufio.Reader
 }
 
-// boto3Account calls with one account's credentials.
-type boto3Account struct {
-	*boto3
-	account string
+// of is a Client with one account's credentials.
+func (b *boto3) of(account string) Client {
+	return func(_ context.Context, service, operation string, in map[string]any) (Answer, error) {
+		return b.call(account, service, operation, in)
+	}
 }
 
-// Call implements Client.
-func (b boto3Account) Call(_ context.Context, service, operation string, in map[string]any) (map[string]any, error) {
-	line, err := json.Marshal(map[string]any{"account": b.account, "service": service, "operation": operation, "input": in})
+// call calls an operation.
+func (b *boto3) call(account, service, operation string, in map[string]any) (Answer, error) {
+	line, err := json.Marshal(map[string]any{"account": account, "service": service, "operation": operation, "input": in})
 	if err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, err := fmt.Fprintf(b.in, "%s\n", line); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	line, err = b.out.ReadBytes('\n')
 	if err != nil {
-		return nil, fmt.Errorf("boto3 ended: %w", err)
+		return Answer{}, fmt.Errorf("boto3 ended: %w", err)
 	}
 	var answer struct {
 		Output        map[string]any
@@ -47,13 +48,13 @@ func (b boto3Account) Call(_ context.Context, service, operation string, in map[
 		Error         string
 	}
 	if err := json.Unmarshal(line, &answer); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	switch {
 	case answer.Error != "":
-		return nil, errors.New(answer.Error)
+		return Answer{}, errors.New(answer.Error)
 	case answer.Code != "":
-		return nil, &Refusal{Code: answer.Code, Message: answer.Message, Status: answer.Status}
+		return Answer{}, &Refusal{Code: answer.Code, Message: answer.Message, Status: answer.Status}
 	}
-	return answer.Output, nil
+	return Answer{answer.Output, answer.Status}, nil
 }

@@ -47,8 +47,9 @@ type Step struct {
 	With    map[string]any    `yaml:"with"`    // the input; what is null is left out
 	Save    map[string]string `yaml:"save"`    // variables, by JMESPath into the answer
 	Want    map[string]any    `yaml:"want"`    // a part of the answer; what is null must be absent
+	Is      map[string]any    `yaml:"is"`      // what JMESPaths into the answer must give, for lists without an order
+	Status  int               `yaml:"status"`  // of HTTP, when it matters
 	Codes   []string          `yaml:"codes"`   // it must be refused with one of these
-	Status  int               `yaml:"status"`  // and with this HTTP status
 	Message string            `yaml:"message"` // and with a message that holds this
 	Wait    *Wait             `yaml:"wait"`
 }

@@ -12,10 +12,14 @@ import (
 	"github.com/jmespath/go-jmespath"
 )
 
-// Client calls operations as one of AWS's SDKs does. Inputs and outputs are named as AWS's models name them. What the
+// Client calls an operation as one of AWS's SDKs does. Inputs and outputs are named as AWS's models name them. What the
 // service refuses is a *Refusal.
-type Client interface {
-	Call(ctx context.Context, service, operation string, in map[string]any) (map[string]any, error)
+type Client func(ctx context.Context, service, operation string, in map[string]any) (Answer, error)
+
+// Answer is what an operation answers.
+type Answer struct {
+	Output map[string]any
+	Status int // of HTTP
 }
 
 // Refusal is the error of a service, as a client understood it.
@@ -103,11 +107,14 @@ func (p *Player) Play(ctx context.Context, c *Configuration) {
 
 // set gives a resource arguments, and tells the others.
 func (p *Player) set(i *instance, args, globals map[string]any) error {
-	filled, err := fillMap(args, scope(globals, i.vars))
+	if args == nil {
+		return nil
+	}
+	filled, err := fill(generic(args), scope(globals, i.vars))
 	if err != nil {
 		return err
 	}
-	i.know(filled, globals)
+	i.know(filled.(map[string]any), globals)
 	return nil
 }
 
@@ -158,7 +165,7 @@ func (p *Player) remove(ctx context.Context, i *instance, globals map[string]any
 	}
 	for _, s := range i.Delete {
 		if s.Wait == nil && len(s.Codes) == 0 {
-			s.Save, s.Want = nil, nil
+			s.Save, s.Want, s.Is, s.Status = nil, nil, nil, 0
 			var r *Refusal
 			if err := p.step(ctx, i, s, globals, nil); err != nil && !(errors.As(err, &r) && slices.Contains(i.Gone, r.Code)) {
 				p.Report(fmt.Errorf("%s: %w", i.phase("second delete"), err))
@@ -220,7 +227,8 @@ func (p *Player) call(ctx context.Context, s Step, inputs, all map[string]any, s
 	ctx, stop := context.WithTimeout(ctx, waitLimit)
 	defer stop()
 	for seen := 0; ; {
-		out, err := client.Call(ctx, service, operation, in)
+		answer, err := client(ctx, service, operation, in)
+		out := answer.Output
 		var r *Refusal
 		if errors.As(err, &r) && len(s.Codes) > 0 {
 			return s.refused(r)
@@ -247,7 +255,7 @@ func (p *Player) call(ctx context.Context, s Step, inputs, all map[string]any, s
 			return fmt.Errorf("answered, and was to be refused with %v: %v", s.Codes, out)
 		}
 		if s.Wait == nil || seen == 2 {
-			return s.answered(out, all, save)
+			return s.answered(answer, all, save)
 		}
 		select {
 		case <-ctx.Done():
@@ -266,26 +274,44 @@ func (s *Step) refused(r *Refusal) error {
 }
 
 // answered saves of an answer, and compares it.
-func (s *Step) answered(out, all map[string]any, save func(map[string]any)) error {
-	saved := map[string]any{}
+func (s *Step) answered(answer Answer, all map[string]any, save func(map[string]any)) error {
+	out, saved := answer.Output, map[string]any{}
 	for name, path := range s.Save {
 		v, err := jmespath.Search(path, out)
 		if err != nil || v == nil {
 			return fmt.Errorf("save %s: nothing at %s in %v (%v)", name, path, out, err)
 		}
+		if text, ok := v.(string); ok { // the provider keeps Route 53's ids bare
+			v = strings.TrimPrefix(strings.TrimPrefix(text, "/hostedzone/"), "/change/")
+		}
 		saved[name] = v
 	}
 	save(saved)
 	maps.Copy(all, saved)
-	if s.Want == nil {
-		return nil
+	var d drift
+	if s.Status != 0 && s.Status != answer.Status {
+		d = append(d, fmt.Sprintf("HTTP status %d, not %d", answer.Status, s.Status))
 	}
-	want, err := fill(generic(s.Want), all)
-	if err != nil {
-		return err
+	if s.Want != nil {
+		want, err := fill(generic(s.Want), all)
+		if err != nil {
+			return err
+		}
+		d = append(d, differences("", want, out)...)
 	}
-	if d := differences("", want, out); len(d) > 0 {
-		return drift(d)
+	for _, path := range slices.Sorted(maps.Keys(s.Is)) {
+		want, err := fill(generic(s.Is[path]), all)
+		if err != nil {
+			return err
+		}
+		got, err := jmespath.Search(path, out)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		d = append(d, differences(path, want, got)...)
+	}
+	if len(d) > 0 {
+		return d
 	}
 	return nil
 }

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -30,6 +32,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 	lattice "github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // goSDK calls by aws-sdk-go-v2, as Terraform's provider does: its clients, by their methods' names, with its own retries,
@@ -76,35 +80,40 @@ var unionMembers = map[string]reflect.Type{
 	"RuleMatch.httpMatch":                         reflect.TypeFor[lattice.RuleMatchMemberHttpMatch](),
 }
 
-// Call implements Client.
-func (s goSDK) Call(ctx context.Context, service, operation string, in map[string]any) (map[string]any, error) {
+// call is a Client.
+func (s goSDK) call(ctx context.Context, service, operation string, in map[string]any) (Answer, error) {
 	client, ok := s[service]
 	if !ok {
-		return nil, fmt.Errorf("no client of %s", service)
+		return Answer{}, fmt.Errorf("no client of %s", service)
 	}
 	method := reflect.ValueOf(client).MethodByName(operation)
 	if !method.IsValid() {
-		return nil, fmt.Errorf("the SDK has no %s %s", service, operation)
+		return Answer{}, fmt.Errorf("the SDK has no %s %s", service, operation)
 	}
 	input := reflect.New(method.Type().In(1).Elem())
 	if err := put(input.Elem(), in, ""); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	answer := method.Call([]reflect.Value{reflect.ValueOf(ctx), input})
 	if err, _ := answer[1].Interface().(error); err != nil {
 		var refusal smithy.APIError
 		if !errors.As(err, &refusal) {
-			return nil, err
+			return Answer{}, err
 		}
 		r := &Refusal{Code: refusal.ErrorCode(), Message: refusal.ErrorMessage()}
 		var response *awshttp.ResponseError
 		if errors.As(err, &response) {
 			r.Status = response.HTTPStatusCode()
 		}
-		return nil, r
+		return Answer{}, r
 	}
 	out, _ := get(answer[0], lowerCase[service]).(map[string]any)
-	return generic(out).(map[string]any), nil
+	answered := Answer{Output: generic(out).(map[string]any)}
+	metadata := answer[0].Elem().FieldByName("ResultMetadata").Interface().(middleware.Metadata)
+	if raw, ok := awsmiddleware.GetRawResponse(metadata).(*smithyhttp.Response); ok {
+		answered.Status = raw.StatusCode
+	}
+	return answered, nil
 }
 
 // put sets a value of the SDK's types from a plain one.
@@ -183,6 +192,11 @@ func put(to reflect.Value, v any, path string) error {
 			to.SetMapIndex(reflect.ValueOf(k).Convert(to.Type().Key()), value)
 		}
 	default:
+		if number, ok := v.(string); ok && to.CanConvert(reflect.TypeFor[float64]()) { // Route 53's model has texts where its SDK has numbers
+			if f, err := strconv.ParseFloat(number, 64); err == nil {
+				v = f
+			}
+		}
 		value := reflect.ValueOf(v)
 		if number := value.Kind() == reflect.Float64; number != to.CanConvert(reflect.TypeFor[float64]()) || !value.CanConvert(to.Type()) {
 			return mismatch

@@ -22,7 +22,7 @@ func TestTerraformGo(t *testing.T) {
 	tr := trellistest.Start(t)
 	accounts := map[string]Client{}
 	for name, c := range keys(t, tr) {
-		accounts[name] = newGoSDK(aws.Config{Region: tr.Region, BaseEndpoint: &tr.Endpoint, Credentials: credentials.NewStaticCredentialsProvider(c[0], c[1], c[2])})
+		accounts[name] = newGoSDK(aws.Config{Region: tr.Region, BaseEndpoint: &tr.Endpoint, Credentials: credentials.NewStaticCredentialsProvider(c[0], c[1], c[2])}).call
 	}
 	playAll(t, tr, accounts)
 }
@@ -44,7 +44,7 @@ func TestTerraformBoto3(t *testing.T) {
 	b := &boto3{in: in, out: bufio.NewReader(out)}
 	accounts := map[string]Client{}
 	for name := range known {
-		accounts[name] = boto3Account{b, name}
+		accounts[name] = b.of(name)
 	}
 	playAll(t, tr, accounts)
 }

@@ -30,7 +30,8 @@ for line in sys.stdin:
     try:
         c = client(call["account"], call["service"])
         method = botocore.xform_name(call["operation"])
-        answer = {"output": plain(getattr(c, method)(**call["input"]))}
+        out = getattr(c, method)(**call["input"])
+        answer = {"output": plain(out), "status": out["ResponseMetadata"]["HTTPStatusCode"]}
     except ClientError as e:
         r = e.response
         answer = {"code": r["Error"]["Code"], "message": r["Error"].get("Message", ""), "status": r["ResponseMetadata"]["HTTPStatusCode"]}
