@@ -15,6 +15,7 @@ const (
 	KindAccessKey                   Kind = "accesskey"
 	KindAccessLogSubscription       Kind = "accesslogsubscription"
 	KindAccount                     Kind = "account"
+	KindAlarm                       Kind = "alarm"
 	KindAnywhereProfile             Kind = "anywhereprofile"
 	KindAnywhereSubject             Kind = "anywheresubject"
 	KindAppliedQuota                Kind = "appliedquota"
@@ -24,6 +25,7 @@ const (
 	KindCertificate                 Kind = "certificate"
 	KindCluster                     Kind = "cluster"
 	KindDeliveryStream              Kind = "deliverystream"
+	KindDashboard                   Kind = "dashboard"
 	KindDomainVerification          Kind = "domainverification"
 	KindEndpointAddress             Kind = "endpointaddress"
 	KindFunction                    Kind = "function"
@@ -96,6 +98,7 @@ var makers = map[Kind]func() Noun{
 	KindAccessKey:                   func() Noun { return new(AccessKey) },
 	KindAccessLogSubscription:       func() Noun { return new(AccessLogSubscription) },
 	KindAccount:                     func() Noun { return new(Account) },
+	KindAlarm:                       func() Noun { return new(Alarm) },
 	KindAnywhereProfile:             func() Noun { return new(AnywhereProfile) },
 	KindAnywhereSubject:             func() Noun { return new(AnywhereSubject) },
 	KindAppliedQuota:                func() Noun { return new(AppliedQuota) },
@@ -105,6 +108,7 @@ var makers = map[Kind]func() Noun{
 	KindCertificate:                 func() Noun { return new(Certificate) },
 	KindCluster:                     func() Noun { return new(Cluster) },
 	KindDeliveryStream:              func() Noun { return new(DeliveryStream) },
+	KindDashboard:                   func() Noun { return new(Dashboard) },
 	KindDomainVerification:          func() Noun { return new(DomainVerification) },
 	KindEndpointAddress:             func() Noun { return new(EndpointAddress) },
 	KindFunction:                    func() Noun { return new(Function) },

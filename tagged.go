@@ -23,12 +23,14 @@ type taggedKind struct {
 // reasons of its test is found missing by the test.
 var tagged = map[Kind]taggedKind{
 	KindAccessLogSubscription:       one("vpc-lattice:accesslogsubscription", (*AccessLogSubscription).ARN),
+	KindAlarm:                       one("cloudwatch:alarm", (*Alarm).ARN),
 	KindAnywhereProfile:             one("rolesanywhere:profile", (*AnywhereProfile).ARN),
 	KindAnywhereSubject:             one("rolesanywhere:subject", (*AnywhereSubject).ARN),
 	KindBucket:                      one("s3:bucket", anywhere((*Bucket).ARN)),
 	KindCertificate:                 one("acm:certificate", (*Certificate).ARN),
 	KindCluster:                     one("eks:cluster", (*Cluster).ARN),
 	KindDeliveryStream:              one("firehose:deliverystream", (*DeliveryStream).ARN),
+	KindDashboard:                   one("cloudwatch:dashboard", anywhere((*Dashboard).ARN)),
 	KindDomainVerification:          one("vpc-lattice:domainverification", (*DomainVerification).ARN),
 	KindFunction:                    one("lambda:function", (*Function).ARN),
 	KindHostedZone:                  one("route53:hostedzone", anywhere((*HostedZone).ARN)),

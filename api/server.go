@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -294,9 +296,31 @@ func (x *exchange) bodyLimit(a *sigv4.Authorization) int64 {
 // message is the request as its service's codec reads it.
 func (x *exchange) message() (*wire.Message, error) {
 	if x.parsed == nil {
-		x.parsed, x.unparsed = x.service.codec.Read(&x.request)
+		plain, bad := uncompressed(&x.request)
+		x.parsed, x.unparsed = x.service.codec.Read(plain)
+		if x.unparsed == nil {
+			x.unparsed = bad
+		}
 	}
 	return x.parsed, x.unparsed
+}
+
+// uncompressed is a request with its body as it was before a client compressed it, as AWS's SDKs do with long ones of some
+// operations (Smithy, requestCompression). The signature is that of the compressed one.
+func uncompressed(r *wire.Request) (*wire.Request, error) {
+	if encoding := r.Header["Content-Encoding"]; len(encoding) != 1 || encoding[0] != "gzip" {
+		return r, nil
+	}
+	plain := *r
+	plain.Body = nil
+	z, err := gzip.NewReader(bytes.NewReader(r.Body))
+	if err != nil {
+		return &plain, fmt.Errorf("%w: %w", wire.ErrMalformed, err)
+	}
+	if plain.Body, err = io.ReadAll(http.MaxBytesReader(nil, z, maxBody)); err != nil {
+		return &plain, fmt.Errorf("%w: %w", wire.ErrMalformed, err)
+	}
+	return &plain, nil
 }
 
 // read takes from an HTTP request what signature and codec need, raw as it was on the wire.

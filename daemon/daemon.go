@@ -26,6 +26,7 @@ import (
 	"github.com/trellis-project/trellis/api/accessanalyzer"
 	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/cloudtrail"
+	"github.com/trellis-project/trellis/api/cloudwatch"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
@@ -48,6 +49,7 @@ import (
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/alarm"
 	"github.com/trellis-project/trellis/companion/bucket"
 	"github.com/trellis-project/trellis/companion/deliverystream"
 	"github.com/trellis-project/trellis/companion/function"
@@ -140,6 +142,8 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	companions := companion.Options{Store: st, Region: c.Region, Strict: strict}
 	d.buckets = bucket.New(companions, filepath.Join(c.Data, "s3"))
 	d.functions = function.New(function.Options{Options: companions, CodeDir: filepath.Join(c.Data, "functions")})
+	alarms := alarm.New(companions)
+	streams, parameters := deliverystream.New(companions), parameter.New(companions)
 	keys, zones := key.New(companions), hostedzone.New(companions)
 	balancers := loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
@@ -175,12 +179,13 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			accessanalyzer.New(),
 			acm.New(d.plane),
 			cloudtrail.New(d.telemetry.Trail()),
+			cloudwatch.New(alarms, d.telemetry.Metrics()),
 			ec2.New(d.plane),
 			eks.New(d.identity),
 			eksauth.New(d.identity),
 			elbv2.New(balancers),
 			elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
-			firehose.New(deliverystream.New(companions)),
+			firehose.New(streams),
 			iam.New(d.identity),
 			kms.New(key.New(companions)),
 			lambda.New(d.functions),
@@ -193,9 +198,9 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			route53.New(zones),
 			s3.New(d.buckets),
 			servicequotas.New(quota.New(companions)),
-			ssm.New(parameter.New(companions)),
+			ssm.New(parameters),
 			sts.New(d.identity),
-			tagging.New(tag.New(tag.Options{Options: companions, Services: (&taggers{balancers, d.identity, keys, d.telemetry, d.plane, zones}).services(), Others: d.telemetry.Logs().Tagged})),
+			tagging.New(tag.New(tag.Options{Options: companions, Services: (&taggers{alarms, balancers, d.functions, d.identity, keys, d.telemetry, parameters, d.plane, streams, zones}).services(), Others: d.telemetry.Logs().Tagged})),
 			vpclattice.New(d.plane),
 		}})
 	return d, nil

@@ -6,9 +6,13 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/alarm"
+	"github.com/trellis-project/trellis/companion/deliverystream"
+	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/hostedzone"
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
+	"github.com/trellis-project/trellis/companion/parameter"
 	"github.com/trellis-project/trellis/companion/tag"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/identity"
@@ -17,12 +21,16 @@ import (
 
 // taggers are the parts of Trellis whose resources have tags.
 type taggers struct {
-	balancers *loadbalancer.LoadBalancers
-	identity  *identity.Identity
-	keys      *key.Keys
-	kept      *telemetry.Telemetry
-	plane     *controlplane.Plane
-	zones     *hostedzone.Zones
+	alarms     *alarm.Alarms
+	balancers  *loadbalancer.LoadBalancers
+	functions  *function.Functions
+	identity   *identity.Identity
+	keys       *key.Keys
+	kept       *telemetry.Telemetry
+	parameters *parameter.Parameters
+	plane      *controlplane.Plane
+	streams    *deliverystream.Streams
+	zones      *hostedzone.Zones
 }
 
 // services are how each service changes the tags of its resources, by its name in ARNs: what tag.Tags are handed, since
@@ -38,6 +46,7 @@ func (t *taggers) services() map[string]tag.Service {
 				return plane.UntagCertificate(ctx, c, arn, "acm:UntagResource", withoutValues(keys))
 			},
 		},
+		"cloudwatch": {Tag: t.alarms.Tag, Untag: t.alarms.Untag},
 		"ec2": {
 			Tag: func(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
 				return plane.CreateTags(ctx, controlplane.EC2Call{Caller: c}, []string{trellis.LastPart(arn)}, tags)
@@ -55,8 +64,17 @@ func (t *taggers) services() map[string]tag.Service {
 				return balancers.RemoveTags(ctx, c, []string{arn}, keys)
 			},
 		},
+		"firehose": {
+			Tag: func(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
+				return t.streams.Tag(ctx, c, trellis.LastPart(arn), tags)
+			},
+			Untag: func(ctx context.Context, c *authpolicy.Caller, arn string, keys []string) (trellis.Revision, error) {
+				return t.streams.Untag(ctx, c, trellis.LastPart(arn), keys)
+			},
+		},
 		"iam":           iamTags(who),
 		"kms":           {Tag: t.keys.Tag, Untag: t.keys.Untag},
+		"lambda":        {Tag: t.functions.Tag, Untag: t.functions.Untag},
 		"logs":          logTags(t.kept.Logs()),
 		"ram":           {Tag: plane.TagShare, Untag: plane.UntagShare},
 		"rolesanywhere": {Tag: who.TagAnywhere, Untag: who.UntagAnywhere},
@@ -68,8 +86,26 @@ func (t *taggers) services() map[string]tag.Service {
 				return t.zones.ChangeTags(ctx, c, trellis.LastPart(arn), nil, keys)
 			},
 		},
+		"ssm": {
+			Tag: func(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
+				return t.parameters.Tag(ctx, c, "ssm:AddTagsToResource", parameterName(arn), tags, nil)
+			},
+			Untag: func(ctx context.Context, c *authpolicy.Caller, arn string, keys []string) (trellis.Revision, error) {
+				return t.parameters.Tag(ctx, c, "ssm:RemoveTagsFromResource", parameterName(arn), nil, keys)
+			},
+		},
 		"vpc-lattice": {Tag: plane.TagResource, Untag: plane.UntagResource},
 	}
+}
+
+// parameterName is the name of the parameter that an ARN names: one of several levels begins with a slash.
+func parameterName(arn string) string {
+	a, _ := trellis.ParseARN(arn) // tag.Tags have read it
+	name := strings.TrimPrefix(a.Resource, "parameter/")
+	if strings.Contains(name, "/") {
+		return "/" + name
+	}
+	return name
 }
 
 // withoutValues are tags to remove whatever their values are.

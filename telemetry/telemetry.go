@@ -18,8 +18,9 @@ type Options struct {
 
 // Telemetry is all that is kept. It is safe for concurrent use.
 type Telemetry struct {
-	logs  *Logs
-	trail *Trail
+	logs    *Logs
+	metrics *Metrics
+	trail   *Trail
 }
 
 // New opens what Dir holds. It starts nothing.
@@ -38,11 +39,18 @@ func New(o Options) (*Telemetry, error) {
 	if err != nil {
 		return nil, errors.Join(err, logs.shut())
 	}
-	return &Telemetry{logs, trail}, nil
+	metrics, err := openMetrics(filepath.Join(o.Dir, "metrics"), o)
+	if err != nil {
+		return nil, errors.Join(err, trail.shut(), logs.shut())
+	}
+	return &Telemetry{logs, metrics, trail}, nil
 }
 
 // Logs are the log groups of all accounts.
 func (t *Telemetry) Logs() *Logs { return t.logs }
+
+// Metrics are the metrics of all accounts.
+func (t *Telemetry) Metrics() *Metrics { return t.metrics }
 
 // Trail is the audit trail of all accounts.
 func (t *Telemetry) Trail() *Trail { return t.trail }
@@ -58,12 +66,14 @@ func (t *Telemetry) Run(ctx context.Context) error {
 		case <-syncs.C:
 			t.trail.sync()
 			t.logs.sync()
+			t.metrics.sync()
 		case <-expiry.C:
 			t.trail.expire()
 			t.logs.expire()
+			t.metrics.expire()
 		case <-ctx.Done():
 			t.logs.queries.end()
-			return errors.Join(t.trail.shut(), t.logs.shut())
+			return errors.Join(t.trail.shut(), t.logs.shut(), t.metrics.shut())
 		}
 	}
 }

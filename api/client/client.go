@@ -20,6 +20,7 @@ import (
 	"github.com/trellis-project/trellis/api/accessanalyzer"
 	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/cloudtrail"
+	"github.com/trellis-project/trellis/api/cloudwatch"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
@@ -91,6 +92,7 @@ func models() []*wire.Model {
 		accessanalyzer.Model(),
 		acm.Model(),
 		cloudtrail.Model(),
+		cloudwatch.Model(),
 		ec2.Model(),
 		eks.Model(),
 		eksauth.Model(),

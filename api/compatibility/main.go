@@ -12,6 +12,7 @@ import (
 	"github.com/trellis-project/trellis/api/accessanalyzer"
 	"github.com/trellis-project/trellis/api/acm"
 	"github.com/trellis-project/trellis/api/cloudtrail"
+	"github.com/trellis-project/trellis/api/cloudwatch"
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
@@ -32,6 +33,7 @@ import (
 	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/alarm"
 	"github.com/trellis-project/trellis/companion/bucket"
 	"github.com/trellis-project/trellis/companion/deliverystream"
 	"github.com/trellis-project/trellis/companion/function"
@@ -84,6 +86,7 @@ func services(plane *controlplane.Plane, who *identity.Identity, kept *telemetry
 		accessanalyzer.New(),
 		acm.New(plane),
 		cloudtrail.New(kept.Trail()),
+		cloudwatch.New(alarm.New(companions), kept.Metrics()),
 		ec2.New(plane),
 		eks.New(who),
 		eksauth.New(who),

@@ -50,6 +50,9 @@ func writeActions(botocore string, served []service) ([]byte, error) {
 
 // prefix is the service's name in actions.
 func (m *metadata) prefix() string {
+	if m.EndpointPrefix == "monitoring" { // the one service whose actions have neither name
+		return "cloudwatch"
+	}
 	if m.SigningName != "" {
 		return m.SigningName
 	}

@@ -32,7 +32,20 @@ balanced = elb.create_target_group(Name="t", Protocol="HTTP", Port=80, VpcId=vpc
 share = ram.create_resource_share(name="sh", tags=[{"key": "team", "value": "orders"}])["resourceShare"]["resourceShareArn"]
 anchor = ra.create_trust_anchor(name="a", source={"sourceType": "CERTIFICATE_BUNDLE", "sourceData": {"x509CertificateData": open(sys.argv[1]).read()}},
                                 tags=[{"key": "team", "value": "orders"}])["trustAnchor"]["trustAnchorArn"]
-all = {*services, arn, policy, profile, group, certificate, balanced, share, anchor}
+key = boto3.client("kms").create_key(Tags=[{"TagKey": "team", "TagValue": "orders"}])["KeyMetadata"]["Arn"]
+zones = boto3.client("route53")
+zone = zones.create_hosted_zone(Name="orders.example.com", CallerReference="c")["HostedZone"]["Id"]
+zones.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone.split("/")[-1], AddTags=pair)
+zone = "arn:aws:route53:::" + zone.strip("/")
+ssm = boto3.client("ssm")
+parameters = set()
+for name in ("/shop/orders/url", "plain"):
+    ssm.put_parameter(Name=name, Value="v", Type="String", Tags=pair)
+    parameters.add(ssm.get_parameter(Name=name)["Parameter"]["ARN"])
+boto3.client("cloudwatch").put_metric_alarm(AlarmName="an alarm", MetricName="m", Namespace="n", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
+                                            ComparisonOperator="LessThanThreshold", Tags=pair)
+alarm = f"arn:aws:cloudwatch:eu-west-1:{vpc['OwnerId']}:alarm:an alarm"
+all = {key, zone, alarm, *parameters, *services, arn, policy, profile, group, certificate, balanced, share, anchor}
 
 assert set(found(TagFilters=[{"Key": "team", "Values": ["orders"]}])) == all, found()
 assert set(found(TagFilters=[{"Key": "team"}])) == all | {network}
