@@ -37,6 +37,13 @@ func (s *Server) serviceOf(r *wire.Request, a *sigv4.Authorization, signed bool)
 			}
 		}
 	}
+	if secondVersion(r) {
+		for _, v := range s.services {
+			if v.objects() {
+				return v
+			}
+		}
+	}
 	form := r.RawQuery
 	if len(r.Body) > 0 {
 		form = string(r.Body)
@@ -57,6 +64,13 @@ func (s *Server) serviceOf(r *wire.Request, a *sigv4.Authorization, signed bool)
 		}
 	}
 	return nil
+}
+
+// secondVersion tells whether a URL is presigned by version 2 of signatures, as boto3 does for S3 unless it is told
+// otherwise. S3 takes it for no bucket that was made after June 2020.
+func secondVersion(r *wire.Request) bool {
+	q, err := url.ParseQuery(r.RawQuery)
+	return err == nil && q.Has("AWSAccessKeyId") && q.Has("Signature")
 }
 
 // spoken is the one of a service's protocols that a request is of; nil when there is no service. Without a sign of
@@ -84,6 +98,9 @@ func (x *exchange) authenticate(a *sigv4.Authorization, signed bool, parse error
 	if x.open() {
 		x.call.Caller = x.with(&authpolicy.Caller{Principal: trellis.Principal{Type: trellis.PrincipalAnonymous}})
 		return nil
+	}
+	if !signed && secondVersion(&x.request) {
+		return trellis.NewError(400, "InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
 	}
 	if !signed {
 		return trellis.NewError(403, codeMissingToken, "Missing Authentication Token")

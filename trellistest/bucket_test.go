@@ -107,6 +107,10 @@ want("small", code(s.complete_multipart_upload, Bucket=B, Key="up", UploadId=u, 
 want("wrong part", code(s.complete_multipart_upload, Bucket=B, Key="up", UploadId=u, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": '"x"'}]}), "InvalidPart 400")
 s.abort_multipart_upload(Bucket=B, Key="up", UploadId=u); want("aborted", code(s.list_parts, Bucket=B, Key="up", UploadId=u), "NoSuchUpload 404")
 
+try:
+    urllib.request.urlopen(s.generate_presigned_url("get_object", Params={"Bucket": B, "Key": key}))
+except urllib.error.HTTPError as e:
+    want("presigned by version 2", (e.code, b"<Code>InvalidRequest</Code>" in e.read()), (400, True))
 v4 = boto3.client("s3", config=Config(signature_version="s3v4"))
 url = v4.generate_presigned_url("get_object", Params={"Bucket": B, "Key": key}); want("presigned v4", urllib.request.urlopen(url).read(), b"hello world")
 url = v4.generate_presigned_url("put_object", Params={"Bucket": B, "Key": "pre"})
@@ -116,6 +120,40 @@ try:
     want("virtual", host.get_object(Bucket=B, Key=key)["Body"].read(), b"hello world")
 except botocore.exceptions.EndpointConnectionError:
     pass # no such name on this host
+import datetime, hashlib, hmac, http.client, urllib.parse
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+def send(key, sha, chunks, more, sign):
+    """Sends a body in chunks, each signed after the one before it when sign says so."""
+    creds = boto3.Session().get_credentials().get_frozen_credentials()
+    r = AWSRequest("PUT", os.environ["AWS_ENDPOINT_URL"] + "/" + B + "/" + key, headers={"X-Amz-Content-SHA256": sha, "X-Amz-Decoded-Content-Length": str(sum(map(len, chunks))), "Content-Encoding": "aws-chunked", **more})
+    class Auth(SigV4Auth):
+        def payload(self, request): return sha
+    auth = Auth(creds, "s3", "eu-west-1"); auth.add_auth(r)
+    stamp = r.context["timestamp"]; scope = stamp[:8] + "/eu-west-1/s3/aws4_request"
+    k = ("AWS4" + creds.secret_key).encode()
+    for part in (stamp[:8], "eu-west-1", "s3", "aws4_request"): k = hmac.new(k, part.encode(), hashlib.sha256).digest()
+    before, body = r.headers["Authorization"].split("Signature=")[1], b""
+    empty = hashlib.sha256(b"").hexdigest()
+    for c in chunks + [b""]:
+        before = hmac.new(k, "\n".join(["AWS4-HMAC-SHA256-PAYLOAD", stamp, scope, before, empty, hashlib.sha256(c).hexdigest()]).encode(), hashlib.sha256).hexdigest()
+        body += b"%x" % len(c) + ((";chunk-signature=" + (before if sign != "wrong" else "0" * 64)).encode() if sign else b"") + b"\r\n" + c + (b"\r\n" if c else b"")
+    for name, value in more.items():
+        if name == "X-Amz-Trailer": body += (value + ":" + trailer + "\r\n").encode()
+    body += b"\r\n"
+    u = urllib.parse.urlsplit(r.url); h = http.client.HTTPConnection(u.netloc); h.request("PUT", u.path, body, dict(r.headers)); a = h.getresponse()
+    text = a.read().decode()
+    return a.status if a.status == 200 else text[text.find("<Code>") + 6:text.find("</Code>")]
+trailer = "rosUhgp5mIg="
+want("signed chunks", send("chunks", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", [b"a" * 65536, b"b" * 10], {}, "right"), 200)
+want("their bytes", s.get_object(Bucket=B, Key="chunks")["Body"].read(), b"a" * 65536 + b"b" * 10)
+want("no encoding is left", "ContentEncoding" in s.head_object(Bucket=B, Key="chunks"), False)
+want("wrongly signed chunks", send("wrong", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", [b"abc"], {}, "wrong"), "SignatureDoesNotMatch")
+want("trailer", send("trailer", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", [b"12345", b"6789"], {"X-Amz-Trailer": "x-amz-checksum-crc64nvme"}, ""), 200)
+want("its checksum", s.get_object(Bucket=B, Key="trailer", ChecksumMode="ENABLED")["ChecksumCRC64NVME"], trailer)
+trailer = "AAAAAAAAAAA="
+want("wrong trailer", send("wrong", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", [b"12345"], {"X-Amz-Trailer": "x-amz-checksum-crc64nvme"}, ""), "BadDigest")
+want("nothing of those", code(s.head_object, Bucket=B, Key="wrong"), "404 404")
 d = s.delete_objects(Bucket=B, Delete={"Objects": [{"Key": "d/0/x"}, {"Key": "none"}]}); want("deleted", sorted(x["Key"] for x in d["Deleted"]), ["d/0/x", "none"])
 print("end")
 `
