@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,13 +25,19 @@ import (
 	"github.com/trellis-project/trellis/api/ec2"
 	"github.com/trellis-project/trellis/api/eks"
 	"github.com/trellis-project/trellis/api/eksauth"
+	"github.com/trellis-project/trellis/api/elbv2"
+	"github.com/trellis-project/trellis/api/firehose"
 	"github.com/trellis-project/trellis/api/iam"
+	"github.com/trellis-project/trellis/api/kms"
+	"github.com/trellis-project/trellis/api/lambda"
 	"github.com/trellis-project/trellis/api/logs"
 	"github.com/trellis-project/trellis/api/organizations"
 	"github.com/trellis-project/trellis/api/ram"
 	"github.com/trellis-project/trellis/api/rolesanywhere"
 	"github.com/trellis-project/trellis/api/route53"
 	"github.com/trellis-project/trellis/api/s3"
+	"github.com/trellis-project/trellis/api/servicequotas"
+	"github.com/trellis-project/trellis/api/ssm"
 	"github.com/trellis-project/trellis/api/sts"
 	"github.com/trellis-project/trellis/api/tagging"
 	"github.com/trellis-project/trellis/api/vpclattice"
@@ -96,17 +103,28 @@ func models() []*wire.Model {
 		ec2.Model(),
 		eks.Model(),
 		eksauth.Model(),
+		elbv2.Model(),
+		firehose.Model(),
 		iam.Model(),
+		kms.Model(),
+		lambda.Model(),
 		logs.Model(),
 		organizations.Model(),
 		ram.Model(),
 		rolesanywhere.Model(),
 		route53.Model(),
 		s3.Model(),
+		servicequotas.Model(),
+		ssm.Model(),
 		sts.Model(),
 		tagging.Model(),
 		vpclattice.Model(),
 	}
+}
+
+// Knows tells whether a service, by its folder or signing name, can be called.
+func Knows(service string) bool {
+	return slices.ContainsFunc(models(), func(m *wire.Model) bool { return m.Folder == service || m.SigningName == service })
 }
 
 // codec finds a service by its folder or signing name, for example vpc-lattice.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/trellis-project/trellis/api/client"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/telemetry"
@@ -53,6 +54,11 @@ func TestClients(t *testing.T) {
 		names = append(names, s.Model.SigningName)
 		if len(tried[s.Model.SigningName]) == 0 && !slices.Contains(untried, s.Model.SigningName) {
 			t.Errorf("no client was tried with %s: clients.txt", s.Model.SigningName)
+		}
+	}
+	for _, name := range names {
+		if !client.Knows(name) {
+			t.Errorf("api/client does not know %s", name)
 		}
 	}
 	for service, list := range tried {

@@ -1,0 +1,108 @@
+//go:build thorough
+
+package trellistest
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"io/fs"
+	"math/big"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestSecrets gives Trellis secrets of every kind and looks for them in the data directory and in the log: none is there in
+// the clear, whether Trellis runs, was killed or was backed up. The administrator's own key, in the file that is made to give
+// it, is the one that is left out.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	tr := StartProcess(t)
+	secrets := map[string][]byte{}
+	tr.Call(t, "", "iam", "CreateUser", map[string]any{"UserName": "u"})
+	key := tr.Call(t, "", "iam", "CreateAccessKey", map[string]any{"UserName": "u"})["AccessKey"].(map[string]any)
+	secrets["access key"] = []byte(key["SecretAccessKey"].(string))
+	session := tr.Call(t, "", "sts", "GetSessionToken", nil)["Credentials"].(map[string]any)
+	secrets["session's key"], secrets["session token"] = []byte(session["SecretAccessKey"].(string)), []byte(session["SessionToken"].(string))
+	secrets["parameter"] = []byte("the-value-of-a-secure-string")
+	tr.Call(t, "", "ssm", "PutParameter", map[string]any{"Name": "p", "Type": "SecureString", "Value": string(secrets["parameter"])})
+	certificate, private := selfSigned(t)
+	block, _ := pem.Decode(private)
+	secrets["private key"], secrets["private key's bytes"] = bytes.Split(private, []byte("\n"))[1], block.Bytes
+	tr.Call(t, "", "acm", "ImportCertificate", map[string]any{"Certificate": certificate, "PrivateKey": private})
+	made := tr.Call(t, "", "kms", "CreateKey", nil)["KeyMetadata"].(map[string]any)["KeyId"].(string)
+	data := tr.Call(t, "", "kms", "GenerateDataKey", map[string]any{"KeyId": made, "KeySpec": "AES_256"})["Plaintext"]
+	switch data := data.(type) {
+	case []byte:
+		secrets["data key"] = data
+	case string:
+		raw, err := base64.StdEncoding.DecodeString(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets["data key"] = raw
+	default:
+		t.Fatalf("data key: %T", data)
+	}
+	wantHidden(t, tr, secrets)
+	tr.Kill()
+	wantHidden(t, tr, secrets)
+	tr.Restart(t)
+	wantHidden(t, tr, secrets)
+}
+
+// wantHidden looks for secrets, as they are and in base64, in the files and the log of a Trellis.
+func wantHidden(t *testing.T, tr *Process, secrets map[string][]byte) {
+	t.Helper()
+	look := func(where string, text []byte) {
+		for name, secret := range secrets {
+			if len(secret) < 16 {
+				t.Fatalf("%s: %q is too short to look for", name, secret)
+			}
+			if bytes.Contains(text, secret) || bytes.Contains(text, []byte(base64.StdEncoding.EncodeToString(secret))) {
+				t.Errorf("%s holds the %s in the clear", where, name)
+			}
+		}
+	}
+	look("the log", tr.log.Bytes())
+	files := 0
+	err := filepath.WalkDir(tr.Dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		files++
+		look(path, text)
+		return err
+	})
+	if err != nil || files < 5 {
+		t.Fatalf("%d files: %v", files, err)
+	}
+}
+
+// selfSigned makes a certificate and its key, in PEM.
+func selfSigned(t *testing.T) (certificate, private []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "secrets.example.com"}, DNSNames: []string{"secrets.example.com"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})
+}
