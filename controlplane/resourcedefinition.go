@@ -113,10 +113,12 @@ func (in *NewResourceConfiguration) unexpected() error {
 	return nil
 }
 
-// noun is the configuration that a complete request asks for, without what it refers to.
+// noun is the configuration that a complete request asks for, without what it refers to. It may join shareable networks unless that
+// is forbidden: the API reference says otherwise, but Terraform's provider has tests that hold AWS to it
+// (TestAccVPCLatticeResourceConfiguration_ipAddress, TestAccVPCLatticeServiceNetworkResourceAssociation_basic).
 func (in *NewResourceConfiguration) noun() *trellis.ResourceConfiguration {
 	m := &trellis.ResourceConfiguration{Name: in.Name, Type: in.Type, Protocol: trellis.ProtocolTCP, Ports: portRanges(in.PortRanges),
-		AllowShareable: in.AllowShareable != nil && *in.AllowShareable, CustomDomainName: in.CustomDomainName, GroupDomain: in.GroupDomain}
+		AllowShareable: in.AllowShareable == nil || *in.AllowShareable, CustomDomainName: in.CustomDomainName, GroupDomain: in.GroupDomain}
 	if in.Definition != nil {
 		in.Definition.apply(m)
 	}
@@ -197,7 +199,7 @@ func (ch *ResourceConfigurationChange) apply(m *trellis.ResourceConfiguration) e
 	switch {
 	case ch.Definition != nil && m.Type == trellis.GroupConfiguration:
 		return trellis.InvalidOther("Unexpected attribute resourceConfigurationDefinition for type %s", m.Type)
-	case ch.AllowShareable != nil && m.Type == trellis.ChildConfiguration:
+	case ch.AllowShareable != nil && *ch.AllowShareable != m.AllowShareable && m.Type == trellis.ChildConfiguration: // Terraform repeats it
 		return trellis.InvalidOther("Unexpected attribute allowAssociationToShareableServiceNetwork for type %s", m.Type)
 	}
 	err := validPorts(ch.PortRanges)

@@ -52,6 +52,7 @@ type Step struct {
 	Codes   []string          `yaml:"codes"`   // it must be refused with one of these
 	Message string            `yaml:"message"` // and with a message that holds this
 	Wait    *Wait             `yaml:"wait"`
+	Race    int               `yaml:"race"` // it is called this often at once: with codes one call is answered and the others are refused, without them all save the same
 }
 
 // Wait repeats a step as the provider's waiters do: until the state is a target twice in a row, or, without targets, until the

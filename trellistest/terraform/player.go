@@ -164,7 +164,7 @@ func (p *Player) remove(ctx context.Context, i *instance, globals map[string]any
 		return
 	}
 	for _, s := range i.Delete {
-		if s.Wait == nil && len(s.Codes) == 0 {
+		if s.Wait == nil && len(s.Codes) == 0 && s.Race == 0 {
 			s.Save, s.Want, s.Is, s.Status = nil, nil, nil, 0
 			var r *Refusal
 			if err := p.step(ctx, i, s, globals, nil); err != nil && !(errors.As(err, &r) && slices.Contains(i.Gone, r.Code)) {
@@ -226,6 +226,13 @@ func (p *Player) call(ctx context.Context, s Step, inputs, all map[string]any, s
 	service, operation, _ := strings.Cut(s.Call, " ")
 	ctx, stop := context.WithTimeout(ctx, waitLimit)
 	defer stop()
+	if s.Race > 0 {
+		answer, err := s.raced(func() (Answer, error) { return client(ctx, service, operation, in) })
+		if err != nil {
+			return fmt.Errorf("%w\n\tinput %v", err, in)
+		}
+		return s.answered(answer, all, save)
+	}
 	for seen := 0; ; {
 		answer, err := client(ctx, service, operation, in)
 		out := answer.Output
@@ -263,6 +270,52 @@ func (p *Player) call(ctx context.Context, s Step, inputs, all map[string]any, s
 		case <-time.After(pollInterval):
 		}
 	}
+}
+
+// raced makes a call many times at once, and returns the one answer that there may be, or one of the answers that are alike.
+func (s *Step) raced(call func() (Answer, error)) (Answer, error) {
+	type end struct {
+		answer Answer
+		err    error
+	}
+	ends := make(chan end)
+	for range s.Race {
+		go func() {
+			answer, err := call()
+			ends <- end{answer, err}
+		}()
+	}
+	var answers []Answer
+	var errs []error
+	for range s.Race {
+		switch e := <-ends; {
+		case e.err == nil:
+			answers = append(answers, e.answer)
+		default:
+			var r *Refusal
+			if !errors.As(e.err, &r) || s.refused(r) != nil {
+				errs = append(errs, e.err)
+			}
+		}
+	}
+	switch {
+	case len(errs) > 0:
+		return Answer{}, fmt.Errorf("%d of %d at once ended otherwise, one with %w", len(errs), s.Race, errs[0])
+	case len(answers) == 0 || len(s.Codes) > 0 && len(answers) > 1:
+		return Answer{}, fmt.Errorf("%d of %d at once were answered: %v", len(answers), s.Race, answers)
+	}
+	for _, path := range s.Save {
+		first, err := jmespath.Search(path, answers[0].Output)
+		if err != nil {
+			return Answer{}, fmt.Errorf("%s: %w", path, err)
+		}
+		for _, a := range answers[1:] {
+			if other, _ := jmespath.Search(path, a.Output); other != first {
+				return Answer{}, fmt.Errorf("%s is %v and %v", path, first, other)
+			}
+		}
+	}
+	return answers[0], nil
 }
 
 // refused compares a refusal with the one that is expected.

@@ -3,7 +3,6 @@
 package terraform
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -41,7 +40,7 @@ func TestTerraformBoto3(t *testing.T) {
 		t.Fatal(err)
 	}
 	in, out := tr.PythonServer(t, "", string(program), string(text))
-	b := &boto3{in: in, out: bufio.NewReader(out)}
+	b := newBoto3(in, out)
 	accounts := map[string]Client{}
 	for name := range known {
 		accounts[name] = b.of(name)

@@ -1,11 +1,11 @@
-# Calls operations by boto3: reads a line of JSON for each, with account, service, operation and input, and answers with a line,
-# which has the output or the refusal. The arguments are the accounts' credentials.
-import datetime, json, sys
+# Calls operations by boto3: reads a line of JSON for each, with number, account, service, operation and input, and answers with a line,
+# which has the number and the output or the refusal. Calls run at once. The argument is the accounts' credentials.
+import concurrent.futures, datetime, json, sys, threading
 import boto3, botocore
 from botocore.exceptions import ClientError
 
 sessions = {name: boto3.Session(*keys) for name, keys in json.loads(sys.argv[1]).items()}
-clients = {}
+clients, lock = {}, threading.Lock()
 
 def plain(v):
     if isinstance(v, dict):
@@ -21,20 +21,26 @@ def plain(v):
     return v
 
 def client(account, service):
-    if (account, service) not in clients:
-        clients[account, service] = sessions[account].client(service)
-    return clients[account, service]
+    with lock:
+        if (account, service) not in clients:
+            clients[account, service] = sessions[account].client(service)
+        return clients[account, service]
 
-for line in sys.stdin:
-    call = json.loads(line)
+def answer(call):
     try:
-        c = client(call["account"], call["service"])
-        method = botocore.xform_name(call["operation"])
-        out = getattr(c, method)(**call["input"])
-        answer = {"output": plain(out), "status": out["ResponseMetadata"]["HTTPStatusCode"]}
+        method = getattr(client(call["account"], call["service"]), botocore.xform_name(call["operation"]))
+        out = method(**call["input"])
+        said = {"output": plain(out), "status": out["ResponseMetadata"]["HTTPStatusCode"]}
     except ClientError as e:
         r = e.response
-        answer = {"code": r["Error"]["Code"], "message": r["Error"].get("Message", ""), "status": r["ResponseMetadata"]["HTTPStatusCode"]}
+        said = {"code": r["Error"]["Code"], "message": r["Error"].get("Message", ""), "status": r["ResponseMetadata"]["HTTPStatusCode"]}
     except Exception as e:
-        answer = {"error": repr(e)}
-    print(json.dumps(answer), flush=True)
+        said = {"error": repr(e)}
+    line = json.dumps(said | {"number": call["number"]}) + "\n"
+    with lock:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    for line in sys.stdin:
+        pool.submit(answer, json.loads(line))
