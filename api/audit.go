@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,10 +22,13 @@ const (
 // few of the API models say it themselves.
 var reading = []string{"Batch", "Check", "Decode", "Describe", "Detect", "Export", "Filter", "Get", "Head", "List", "Lookup", "Query", "Scan", "Search", "Select", "Simulate", "Test", "Validate"}
 
+// usesKey are the operations of KMS that use a key.
+var usesKey = regexp.MustCompile(`^(Encrypt|Decrypt|ReEncrypt|Generate|Sign$|Verify|DeriveSharedSecret)`)
+
 // isReading tells whether an operation changes nothing.
 func isReading(service string, op *wire.Operation) bool {
-	// STS hands out credentials and keeps nothing. Queries of logs read.
-	if op.ReadOnly || service == "sts" || service == "logs" && strings.HasSuffix(op.Name, "Query") {
+	// STS hands out credentials and keeps nothing. Queries of logs read. Using a key changes nothing.
+	if op.ReadOnly || service == "sts" || service == "logs" && strings.HasSuffix(op.Name, "Query") || service == "kms" && usesKey.MatchString(op.Name) {
 		return true
 	}
 	for _, word := range reading {

@@ -200,7 +200,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 			servicequotas.New(quota.New(companions)),
 			ssm.New(parameters),
 			sts.New(d.identity),
-			tagging.New(tag.New(tag.Options{Options: companions, Services: (&taggers{alarms, balancers, d.functions, d.identity, keys, d.telemetry, parameters, d.plane, streams, zones}).services(), Others: d.telemetry.Logs().Tagged})),
+			tagging.New(tag.New(tag.Options{Options: companions, Services: (&taggers{alarms, balancers, d.buckets, d.functions, d.identity, keys, d.telemetry, parameters, d.plane, streams, zones}).services(), Others: d.telemetry.Logs().Tagged})),
 			vpclattice.New(d.plane),
 		}})
 	return d, nil

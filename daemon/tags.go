@@ -6,7 +6,9 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion"
 	"github.com/trellis-project/trellis/companion/alarm"
+	"github.com/trellis-project/trellis/companion/bucket"
 	"github.com/trellis-project/trellis/companion/deliverystream"
 	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/hostedzone"
@@ -23,6 +25,7 @@ import (
 type taggers struct {
 	alarms     *alarm.Alarms
 	balancers  *loadbalancer.LoadBalancers
+	buckets    *bucket.Buckets
 	functions  *function.Functions
 	identity   *identity.Identity
 	keys       *key.Keys
@@ -86,6 +89,7 @@ func (t *taggers) services() map[string]tag.Service {
 				return t.zones.ChangeTags(ctx, c, trellis.LastPart(arn), nil, keys)
 			},
 		},
+		"s3": bucketTags(t.buckets),
 		"ssm": {
 			Tag: func(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
 				return t.parameters.Tag(ctx, c, "ssm:AddTagsToResource", parameterName(arn), tags, nil)
@@ -153,6 +157,26 @@ func resource(arn string) string {
 	a, _ := trellis.ParseARN(arn) // of what is no ARN, nothing
 	typ, _, _ := strings.Cut(a.Resource, "/")
 	return typ
+}
+
+// bucketTags changes tags of buckets, which are put all at once there.
+func bucketTags(b *bucket.Buckets) tag.Service {
+	change := func(ctx context.Context, c *authpolicy.Caller, arn string, change func(have map[string]string) map[string]string) (trellis.Revision, error) {
+		a, _ := trellis.ParseARN(arn) // tag.Tags have read it
+		access := bucket.Access{Caller: c, Action: "s3:PutBucketTagging", Bucket: a.Resource, ExpectedOwner: c.Principal.Account}
+		return b.Change(ctx, access, func(n *trellis.Bucket) error {
+			n.Tags = change(n.Tags)
+			return bucket.CheckTags(n.Tags)
+		})
+	}
+	return tag.Service{
+		Tag: func(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
+			return change(ctx, c, arn, func(have map[string]string) map[string]string { return companion.WithTags(have, tags) })
+		},
+		Untag: func(ctx context.Context, c *authpolicy.Caller, arn string, keys []string) (trellis.Revision, error) {
+			return change(ctx, c, arn, func(have map[string]string) map[string]string { return companion.WithoutTags(have, keys) })
+		},
+	}
 }
 
 // logTags changes tags of log groups.

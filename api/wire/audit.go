@@ -10,7 +10,7 @@ import (
 const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 // secretMembers are members, in lower case, that are secrets although not every model of AWS says so.
-var secretMembers = []string{"password", "plaintext", "privatekey", "samlassertion", "secretaccesskey", "sessiontoken", "userdata", "webidentitytoken"}
+var secretMembers = []string{"password", "plaintext", "privatekey", "privatekeyplaintext", "samlassertion", "secretaccesskey", "sessiontoken", "userdata", "webidentitytoken"}
 
 // secretMember tells whether a member is not to be shown.
 func (f *field) secretMember() bool {

@@ -45,7 +45,9 @@ for name in ("/shop/orders/url", "plain"):
 boto3.client("cloudwatch").put_metric_alarm(AlarmName="an alarm", MetricName="m", Namespace="n", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
                                             ComparisonOperator="LessThanThreshold", Tags=pair)
 alarm = f"arn:aws:cloudwatch:eu-west-1:{vpc['OwnerId']}:alarm:an alarm"
-all = {key, zone, alarm, *parameters, *services, arn, policy, profile, group, certificate, balanced, share, anchor}
+boto3.client("s3").create_bucket(Bucket="orders-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+boto3.client("s3").put_bucket_tagging(Bucket="orders-bucket", Tagging={"TagSet": pair})
+all = {"arn:aws:s3:::orders-bucket", key, zone, alarm, *parameters, *services, arn, policy, profile, group, certificate, balanced, share, anchor}
 
 assert set(found(TagFilters=[{"Key": "team", "Values": ["orders"]}])) == all, found()
 assert set(found(TagFilters=[{"Key": "team"}])) == all | {network}
