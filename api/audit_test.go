@@ -24,7 +24,6 @@ import (
 // audited is a server whose records of calls are collected.
 func audited(t *testing.T) (*client.Client, string, *[]trellis.AuditRecord) {
 	t.Helper()
-	const role = "arn:aws:iam::444455556666:role/reader"
 	session := sts.AssumeRoleOutput{Credentials: &sts.Credentials{AccessKeyId: "ASIAEXAMPLE", SecretAccessKey: "TOPSECRET", SessionToken: "TOPSECRET"}}
 	services := []api.Service{
 		complete(iam.Model(),

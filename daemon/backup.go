@@ -39,8 +39,15 @@ const (
 // backupPath is where a running Trellis gives a backup, at its local socket.
 const backupPath = "/backup"
 
-// keptFolders are the folders of the data directory that stand beside the store and that a backup takes with it.
-var keptFolders = []string{"telemetry"}
+// The folders of the data directory that stand beside the store.
+const (
+	telemetryFolder = "telemetry" // log groups, metrics, the audit trail
+	bucketFolder    = "s3"        // objects
+	functionFolder  = "functions" // code
+)
+
+// keptFolders are those that a backup takes with it.
+var keptFolders = []string{bucketFolder, functionFolder, telemetryFolder}
 
 // BackupInfo is what a backup says of itself.
 type BackupInfo struct {

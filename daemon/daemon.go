@@ -128,7 +128,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	tele, err := telemetry.New(telemetry.Options{Dir: filepath.Join(c.Data, "telemetry"), Region: c.Region, Log: log})
+	tele, err := telemetry.New(telemetry.Options{Dir: filepath.Join(c.Data, telemetryFolder), Region: c.Region, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +140,8 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	roots := sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) })
 	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log, Directory: d.directory.Load})
 	companions := companion.Options{Store: st, Region: c.Region, Strict: strict}
-	d.buckets = bucket.New(companions, filepath.Join(c.Data, "s3"))
-	d.functions = function.New(function.Options{Options: companions, CodeDir: filepath.Join(c.Data, "functions")})
+	d.buckets = bucket.New(companions, filepath.Join(c.Data, bucketFolder))
+	d.functions = function.New(function.Options{Options: companions, CodeDir: filepath.Join(c.Data, functionFolder)})
 	alarms := alarm.New(companions)
 	streams, parameters := deliverystream.New(companions), parameter.New(companions)
 	keys, zones := key.New(companions), hostedzone.New(companions)

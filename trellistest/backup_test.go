@@ -35,6 +35,7 @@ func TestBackup(t *testing.T) {
 	tr.Call(t, "", "logs", "CreateLogStream", map[string]any{"logGroupName": "calls", "logStreamName": "one"})
 	tr.Call(t, "", "logs", "PutLogEvents", map[string]any{"logGroupName": "calls", "logStreamName": "one",
 		"logEvents": []any{map[string]any{"timestamp": time.Now().UnixMilli(), "message": "kept"}}})
+	tr.Shell(t, "", "aws s3 mb s3://kept && echo an object | aws s3 cp - s3://kept/o")
 	dir := t.TempDir()
 	online, offline := filepath.Join(dir, "online"), filepath.Join(dir, "offline")
 	must("backup", "--data", tr.Dir, online)
@@ -81,6 +82,9 @@ func TestBackup(t *testing.T) {
 		events := tr.Call(t, "", "logs", "FilterLogEvents", map[string]any{"logGroupName": "calls"})["events"].([]any)
 		if len(events) != 1 || events[0].(map[string]any)["message"] != "kept" {
 			t.Errorf("%s: log events %v", backup, events)
+		}
+		if got := tr.Shell(t, "", "aws s3 cp s3://kept/o -"); got != "an object\n" {
+			t.Errorf("%s: object %q", backup, got)
 		}
 		tr.Kill()
 	}

@@ -46,7 +46,7 @@ func TestMistakes(t *testing.T) {
 		in                 map[string]any
 		want               string
 	}{
-		{"s3", "ListBuckets", nil, "there is no service s3"},
+		{"dynamodb", "ListTables", nil, "there is no service dynamodb"},
 		{"sts", "ListBuckets", nil, "sts has no operation ListBuckets"},
 		{"vpc-lattice", "CreateService", map[string]any{"nam": "x"}, "CreateService has no member nam"},
 		{"vpc-lattice", "CreateService", map[string]any{"name": 1}, "is not a string"},

@@ -20,7 +20,7 @@ func backupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Write a backup of a data directory, while Trellis runs or not",
 		Long: `Write a backup of a data directory into a file, or to standard output when FILE is -. Trellis may run and go on; the store
-is taken at one revision. What stands beside the store, such as log groups, is in it too.
+is taken at one revision. What stands beside the store is in it too: log groups, objects of buckets, code of functions.
 
 The sealing key is not: without the file seal.key of the data directory nobody reads the secrets of a backup, you neither.
 Keep a copy of it, elsewhere.`,
