@@ -76,5 +76,6 @@ func Load(files fs.FS, name string) (*Configuration, error) {
 	return &c, nil
 }
 
-// variable matches a mention of a variable.
-var variable = regexp.MustCompile(`\$\{([a-z]\w*(?:\.\w+)?)\}`)
+// variable matches a mention of a variable. ${name/64} is the first block of that size in a block, as Terraform's cidrsubnet
+// has it.
+var variable = regexp.MustCompile(`\$\{([a-z]\w*(?:\.\w+)?)(/\d+)?\}`)

@@ -4,6 +4,7 @@ package terraform
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -121,6 +122,11 @@ func put(to reflect.Value, v any, path string) error {
 	mismatch := fmt.Errorf("%s: %v for a %v", path, v, to.Type())
 	switch to.Interface().(type) {
 	case []byte:
+		if m, ok := v.(map[string]any); ok {
+			b, err := base64.StdEncoding.DecodeString(m[base64Key].(string))
+			to.SetBytes(b)
+			return err
+		}
 		to.SetBytes([]byte(v.(string)))
 		return nil
 	case time.Time:

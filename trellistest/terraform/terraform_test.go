@@ -82,6 +82,7 @@ func playAll(t *testing.T, tr *trellistest.Trellis, accounts map[string]Client) 
 			t.Fatal(err)
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".yaml"), func(t *testing.T) {
+			t.Parallel()
 			p := &Player{Accounts: accounts, Vars: map[string]any{"region": tr.Region, "account": "111122223333", "consumer": consumer},
 				Report: func(err error) { t.Error(err) }}
 			p.Play(t.Context(), c)

@@ -7,11 +7,15 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // jsonKey marks an object that stands for its own JSON text: AWS takes policies as text. A text that is wanted so may be
 // written in any way that means the same, and be escaped as IAM's answers are.
 const jsonKey = "$json"
+
+// base64Key marks an object that stands for bytes, written in base 64; the clients understand it.
+const base64Key = "$base64"
 
 // scope lays variables over one another: the last wins.
 func scope(vars ...map[string]any) map[string]any {
@@ -78,7 +82,7 @@ func withoutNulls(m map[string]any) map[string]any {
 func fill(v any, vars map[string]any) (any, error) {
 	switch v := v.(type) {
 	case string:
-		if m := variable.FindStringSubmatch(v); m != nil && m[0] == v {
+		if m := variable.FindStringSubmatch(v); m != nil && m[0] == v && m[2] == "" {
 			value, ok := vars[m[1]]
 			if !ok {
 				return nil, fmt.Errorf("%s is not known", v)
@@ -87,11 +91,16 @@ func fill(v any, vars map[string]any) (any, error) {
 		}
 		var missing error
 		out := variable.ReplaceAllStringFunc(v, func(m string) string {
-			value, ok := vars[m[2:len(m)-1]]
+			name := variable.FindStringSubmatch(m)
+			value, ok := vars[name[1]]
 			if !ok {
 				missing = fmt.Errorf("%s is not known", m)
 			}
-			return fmt.Sprint(value)
+			text := fmt.Sprint(value)
+			if name[2] != "" {
+				text, _, _ = strings.Cut(text, "/")
+			}
+			return text + name[2]
 		})
 		return out, missing
 	case []any:

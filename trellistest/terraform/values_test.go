@@ -32,12 +32,12 @@ func TestDifferences(t *testing.T) {
 
 // TestFill fills variables in: whole values with their type, texts within texts, and no nulls.
 func TestFill(t *testing.T) {
-	vars := map[string]any{"n": 3, "list": []string{"a"}, "other.id": "x", "none": nil}
-	got, err := fillMap(read(t, `{n: "${n}", text: "n is ${n}", list: "${list}", id: "/${other.id}/", none: "${none}", deep: [{none: null, json: {$json: {a: "${n}"}}}]}`).(map[string]any), vars)
+	vars := map[string]any{"n": 3, "list": []string{"a"}, "other.id": "x", "none": nil, "v6": "2001:db8::/56"}
+	got, err := fillMap(read(t, `{n: "${n}", text: "n is ${n}", list: "${list}", id: "/${other.id}/", none: "${none}", v6: "${v6/64}", deep: [{none: null, json: {$json: {a: "${n}"}}}]}`).(map[string]any), vars)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if is, want := text(got), `{"deep":[{"json":"{\"a\":3}"}],"id":"/x/","list":["a"],"n":3,"text":"n is 3"}`; is != want {
+	if is, want := text(got), `{"deep":[{"json":"{\"a\":3}"}],"id":"/x/","list":["a"],"n":3,"text":"n is 3","v6":"2001:db8::/64"}`; is != want {
 		t.Errorf("%s, want %s", is, want)
 	}
 	for _, unknown := range []string{`{a: "${gone}"}`, `{a: ["x ${gone}"]}`} {

@@ -1,6 +1,6 @@
 # Calls operations by boto3: reads a line of JSON for each, with number, account, service, operation and input, and answers with a line,
 # which has the number and the output or the refusal. Calls run at once. The argument is the accounts' credentials.
-import concurrent.futures, datetime, json, sys, threading
+import base64, concurrent.futures, datetime, json, sys, threading
 import boto3, botocore
 from botocore.exceptions import ClientError
 
@@ -20,6 +20,11 @@ def plain(v):
         return v.read().decode()
     return v
 
+def filled(v):
+    if isinstance(v, dict):
+        return base64.b64decode(v["$base64"]) if "$base64" in v else {k: filled(e) for k, e in v.items()}
+    return [filled(e) for e in v] if isinstance(v, list) else v
+
 def client(account, service):
     with lock:
         if (account, service) not in clients:
@@ -29,7 +34,7 @@ def client(account, service):
 def answer(call):
     try:
         method = getattr(client(call["account"], call["service"]), botocore.xform_name(call["operation"]))
-        out = method(**call["input"])
+        out = method(**filled(call["input"]))
         said = {"output": plain(out), "status": out["ResponseMetadata"]["HTTPStatusCode"]}
     except ClientError as e:
         r = e.response
