@@ -23,42 +23,12 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/accesslog"
 	"github.com/trellis-project/trellis/api"
-	"github.com/trellis-project/trellis/api/accessanalyzer"
-	"github.com/trellis-project/trellis/api/acm"
-	"github.com/trellis-project/trellis/api/cloudtrail"
-	"github.com/trellis-project/trellis/api/cloudwatch"
-	"github.com/trellis-project/trellis/api/ec2"
-	"github.com/trellis-project/trellis/api/eks"
-	"github.com/trellis-project/trellis/api/eksauth"
-	"github.com/trellis-project/trellis/api/elbv2"
-	"github.com/trellis-project/trellis/api/firehose"
-	"github.com/trellis-project/trellis/api/iam"
-	"github.com/trellis-project/trellis/api/kms"
-	"github.com/trellis-project/trellis/api/lambda"
-	"github.com/trellis-project/trellis/api/logs"
-	"github.com/trellis-project/trellis/api/organizations"
-	"github.com/trellis-project/trellis/api/ram"
-	"github.com/trellis-project/trellis/api/rolesanywhere"
-	"github.com/trellis-project/trellis/api/route53"
-	"github.com/trellis-project/trellis/api/s3"
-	"github.com/trellis-project/trellis/api/servicequotas"
-	"github.com/trellis-project/trellis/api/ssm"
-	"github.com/trellis-project/trellis/api/sts"
-	"github.com/trellis-project/trellis/api/tagging"
-	"github.com/trellis-project/trellis/api/vpclattice"
+	"github.com/trellis-project/trellis/api/every"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/certificate"
 	"github.com/trellis-project/trellis/companion"
-	"github.com/trellis-project/trellis/companion/alarm"
 	"github.com/trellis-project/trellis/companion/bucket"
-	"github.com/trellis-project/trellis/companion/deliverystream"
 	"github.com/trellis-project/trellis/companion/function"
-	"github.com/trellis-project/trellis/companion/hostedzone"
-	"github.com/trellis-project/trellis/companion/key"
-	"github.com/trellis-project/trellis/companion/loadbalancer"
-	"github.com/trellis-project/trellis/companion/parameter"
-	"github.com/trellis-project/trellis/companion/quota"
-	"github.com/trellis-project/trellis/companion/tag"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/dataplane"
 	"github.com/trellis-project/trellis/dns"
@@ -142,10 +112,6 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	companions := companion.Options{Store: st, Region: c.Region, Strict: strict}
 	d.buckets = bucket.New(companions, filepath.Join(c.Data, bucketFolder))
 	d.functions = function.New(function.Options{Options: companions, CodeDir: filepath.Join(c.Data, functionFolder)})
-	alarms := alarm.New(companions)
-	streams, parameters := deliverystream.New(companions), parameter.New(companions)
-	keys, zones := key.New(companions), hostedzone.New(companions)
-	balancers := loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
 		Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
@@ -175,34 +141,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		Hosts:      c.apiHosts(),
 		Explain:    d.explain,
 		Audit:      d.telemetry.Trail().Add,
-		Services: []api.Service{
-			accessanalyzer.New(),
-			acm.New(d.plane),
-			cloudtrail.New(d.telemetry.Trail()),
-			cloudwatch.New(alarms, d.telemetry.Metrics()),
-			ec2.New(d.plane),
-			eks.New(d.identity),
-			eksauth.New(d.identity),
-			elbv2.New(balancers),
-			elbv2.New(loadbalancer.New(loadbalancer.Options{Options: companions, Interfaces: controlplane.NewInterfaces})),
-			firehose.New(streams),
-			iam.New(d.identity),
-			kms.New(key.New(companions)),
-			lambda.New(d.functions),
-			kms.New(keys),
-			logs.New(d.telemetry.Logs()),
-			organizations.New(d.identity),
-			ram.New(d.plane),
-			rolesanywhere.New(d.identity),
-			route53.New(hostedzone.New(companions)),
-			route53.New(zones),
-			s3.New(d.buckets),
-			servicequotas.New(quota.New(companions)),
-			ssm.New(parameters),
-			sts.New(d.identity),
-			tagging.New(tag.New(tag.Options{Options: companions, Services: (&taggers{alarms, balancers, d.buckets, d.functions, d.identity, keys, d.telemetry, parameters, d.plane, streams, zones}).services(), Others: d.telemetry.Logs().Tagged})),
-			vpclattice.New(d.plane),
-		}})
+		Services:   every.Services(every.Parts{Plane: d.plane, Identity: d.identity, Telemetry: d.telemetry, Buckets: d.buckets, Functions: d.functions, Companions: companions})})
 	return d, nil
 }
 

@@ -1,4 +1,4 @@
-package daemon
+package every
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ import (
 
 // TestTagServices finds services whose tags are shown by the Resource Groups Tagging API and can't be changed by it.
 func TestTagServices(t *testing.T) {
-	services := (&taggers{identity: new(identity.Identity), kept: new(telemetry.Telemetry), plane: controlplane.New(controlplane.Options{})}).services()
+	services := (&taggers{Parts: Parts{Identity: new(identity.Identity), Telemetry: new(telemetry.Telemetry), Plane: controlplane.New(controlplane.Options{})}}).services()
 	for _, kind := range trellis.TaggedKinds("") {
 		n, err := trellis.NewNoun(kind)
 		if err != nil {

@@ -1,4 +1,4 @@
-package daemon
+package every
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/trellis-project/trellis/companion/alarm"
 	"github.com/trellis-project/trellis/companion/bucket"
 	"github.com/trellis-project/trellis/companion/deliverystream"
-	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/hostedzone"
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/loadbalancer"
@@ -23,15 +22,11 @@ import (
 
 // taggers are the parts of Trellis whose resources have tags.
 type taggers struct {
+	Parts
 	alarms     *alarm.Alarms
 	balancers  *loadbalancer.LoadBalancers
-	buckets    *bucket.Buckets
-	functions  *function.Functions
-	identity   *identity.Identity
 	keys       *key.Keys
-	kept       *telemetry.Telemetry
 	parameters *parameter.Parameters
-	plane      *controlplane.Plane
 	streams    *deliverystream.Streams
 	zones      *hostedzone.Zones
 }
@@ -39,7 +34,7 @@ type taggers struct {
 // services are how each service changes the tags of its resources, by its name in ARNs: what tag.Tags are handed, since
 // no service knows another.
 func (t *taggers) services() map[string]tag.Service {
-	plane, who, balancers := t.plane, t.identity, t.balancers
+	plane, who, balancers := t.Plane, t.Identity, t.balancers
 	return map[string]tag.Service{
 		"acm": {
 			Tag: func(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
@@ -77,8 +72,8 @@ func (t *taggers) services() map[string]tag.Service {
 		},
 		"iam":           iamTags(who),
 		"kms":           {Tag: t.keys.Tag, Untag: t.keys.Untag},
-		"lambda":        {Tag: t.functions.Tag, Untag: t.functions.Untag},
-		"logs":          logTags(t.kept.Logs()),
+		"lambda":        {Tag: t.Functions.Tag, Untag: t.Functions.Untag},
+		"logs":          logTags(t.Telemetry.Logs()),
 		"ram":           {Tag: plane.TagShare, Untag: plane.UntagShare},
 		"rolesanywhere": {Tag: who.TagAnywhere, Untag: who.UntagAnywhere},
 		"route53": {
@@ -89,7 +84,7 @@ func (t *taggers) services() map[string]tag.Service {
 				return t.zones.ChangeTags(ctx, c, trellis.LastPart(arn), nil, keys)
 			},
 		},
-		"s3": bucketTags(t.buckets),
+		"s3": bucketTags(t.Buckets),
 		"ssm": {
 			Tag: func(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
 				return t.parameters.Tag(ctx, c, "ssm:AddTagsToResource", parameterName(arn), tags, nil)
