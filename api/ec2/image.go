@@ -2,7 +2,9 @@ package ec2
 
 import (
 	"context"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/trellis-project/trellis"
@@ -53,16 +55,67 @@ func (h *handler) describeImages(_ context.Context, c *api.Call, in *DescribeIma
 // labImageOwner is the account that owns the lab image, as Amazon's own images have one.
 const labImageOwner = "137112412989"
 
-// instanceTypeSize is an instance type as it is described. The sizes mean nothing on a node.
-type instanceTypeSize struct {
-	name string
-	cpus int
-	mib  int64
+// instanceType is an instance type as it is described. The sizes mean nothing on a node.
+type instanceType struct {
+	name         string
+	cpus         int
+	mib          int64
+	burstable    bool
+	current      bool
+	architecture string
 }
 
-// instanceTypes are the types that DescribeInstanceTypes knows. RunInstances takes any name.
-func instanceTypes() []instanceTypeSize {
-	return []instanceTypeSize{{"c5.large", 2, 4096}, {"m5.large", 2, 8192}, {"t2.micro", 1, 1024}, {"t3.large", 2, 8192}, {"t3.medium", 2, 4096}, {"t3.micro", 2, 1024}, {"t3.nano", 2, 512}, {"t3.small", 2, 2048}}
+// instanceTypeName is how names of instance types are made: family, generation, options, size
+// (https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html).
+var instanceTypeName = regexp.MustCompile(`^([a-z]+)(\d+)([a-z-]*)\.(nano|micro|small|medium|large|(\d*)xlarge|metal(?:-\d+xl)?)$`)
+
+// instanceTypes are the types that DescribeInstanceTypes lists.
+func instanceTypes() (all []instanceType) {
+	for _, name := range []string{"c5.large", "m5.large", "t2.micro", "t3.large", "t3.medium", "t3.micro", "t3.nano", "t3.small"} {
+		t, _ := readInstanceType(name)
+		all = append(all, t)
+	}
+	return all
+}
+
+// readInstanceType is the type of a name, false for what can't be one. RunInstances takes any name, and clients such as Terraform
+// ask for the type of each instance that they find.
+func readInstanceType(name string) (instanceType, bool) {
+	m := instanceTypeName.FindStringSubmatch(name)
+	if m == nil {
+		return instanceType{}, false
+	}
+	t := instanceType{name: name, burstable: m[1] == "t", current: m[2] > "2" || len(m[2]) > 1, architecture: "x86_64"}
+	if strings.HasPrefix(m[3], "g") {
+		t.architecture = "arm64"
+	}
+	perCPU := int64(4096)
+	switch m[1][0] {
+	case 'c':
+		perCPU = 2048
+	case 'r', 'x':
+		perCPU = 8192
+	}
+	small := map[string]int64{"nano": 512, "micro": 1024, "small": 2048, "medium": 4096}
+	switch size := m[4]; {
+	case t.burstable && small[size] > 0:
+		t.cpus, t.mib = 2, small[size]
+		if m[2] == "2" && size != "medium" {
+			t.cpus = 1
+		}
+		return t, true
+	case small[size] > 0:
+		t.cpus = 1
+	case size == "large":
+		t.cpus = 2
+	case strings.HasSuffix(size, "xlarge"):
+		times, _ := strconv.Atoi(m[5]) // none is one
+		t.cpus = 4 * max(times, 1)
+	default:
+		t.cpus = 96
+	}
+	t.mib = int64(t.cpus) * perCPU
+	return t, true
 }
 
 // describeInstanceTypes is DescribeInstanceTypes.
@@ -71,32 +124,29 @@ func (h *handler) describeInstanceTypes(_ context.Context, c *api.Call, in *Desc
 		return nil, err
 	}
 	all := instanceTypes()
-	for _, name := range in.InstanceTypes {
-		if !slices.ContainsFunc(all, func(t instanceTypeSize) bool { return t.name == name }) {
-			return nil, trellis.NewError(400, "InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
+	if len(in.InstanceTypes) > 0 {
+		all = nil
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(in.InstanceTypes))) {
+			t, ok := readInstanceType(name)
+			if !ok {
+				return nil, trellis.NewError(400, "InvalidInstanceType", "The following supplied instance types do not exist: [%s]", name)
+			}
+			all = append(all, t)
 		}
 	}
-	all, err := controlplane.MatchEC2(all, filters(in.Filters), func(t instanceTypeSize) (map[string][]string, map[string]string) {
-		current := "true"
-		if strings.HasPrefix(t.name, "t2.") {
-			current = "false"
-		}
-		return map[string][]string{"instance-type": {t.name}, "current-generation": {current}, "processor-info.supported-architecture": {"x86_64"}, "supported-virtualization-type": {"hvm"},
+	all, err := controlplane.MatchEC2(all, filters(in.Filters), func(t instanceType) (map[string][]string, map[string]string) {
+		return map[string][]string{"instance-type": {t.name}, "current-generation": {strconv.FormatBool(t.current)}, "processor-info.supported-architecture": {t.architecture}, "supported-virtualization-type": {"hvm"},
 			"supported-usage-class": {"on-demand"}, "bare-metal": {"false"}, "hypervisor": {"nitro"}, "supported-root-device-type": {"ebs"}}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(t instanceTypeSize) bool {
-		return len(in.InstanceTypes) > 0 && !slices.Contains(in.InstanceTypes, t.name)
-	})
-	all, next, err := page(c, all, func(t instanceTypeSize) string { return t.name }, in.MaxResults, in.NextToken)
-	return &DescribeInstanceTypesOutput{NextToken: next, InstanceTypes: api.Each(all, func(t instanceTypeSize) InstanceTypeInfo {
-		burstable := strings.HasPrefix(t.name, "t")
-		return InstanceTypeInfo{AutoRecoverySupported: new(true), BareMetal: new(bool), BurstablePerformanceSupported: &burstable, CurrentGeneration: new(true), DedicatedHostsSupported: new(bool),
+	all, next, err := page(c, all, func(t instanceType) string { return t.name }, in.MaxResults, in.NextToken)
+	return &DescribeInstanceTypesOutput{NextToken: next, InstanceTypes: api.Each(all, func(t instanceType) InstanceTypeInfo {
+		return InstanceTypeInfo{AutoRecoverySupported: new(true), BareMetal: new(bool), BurstablePerformanceSupported: &t.burstable, CurrentGeneration: &t.current, DedicatedHostsSupported: new(bool),
 			FreeTierEligible: new(bool), HibernationSupported: new(bool), Hypervisor: api.Some("nitro"), InstanceStorageSupported: new(bool), InstanceType: &t.name, MemoryInfo: &MemoryInfo{SizeInMiB: &t.mib},
 			NetworkInfo:   &NetworkInfo{Ipv4AddressesPerInterface: new(int32(1)), Ipv6AddressesPerInterface: new(int32(1)), Ipv6Supported: new(true), MaximumNetworkCards: new(int32(1)), MaximumNetworkInterfaces: new(int32(1)), EnaSupport: api.Some("supported")},
-			ProcessorInfo: &ProcessorInfo{SupportedArchitectures: []string{"x86_64"}}, SupportedBootModes: []string{"legacy-bios", "uefi"}, SupportedRootDeviceTypes: []string{"ebs"},
+			ProcessorInfo: &ProcessorInfo{SupportedArchitectures: []string{t.architecture}}, SupportedBootModes: []string{"legacy-bios", "uefi"}, SupportedRootDeviceTypes: []string{"ebs"},
 			SupportedUsageClasses: []string{"on-demand"}, SupportedVirtualizationTypes: []string{"hvm"},
 			VCpuInfo: &VCpuInfo{DefaultCores: new(int32(1)), DefaultThreadsPerCore: new(int32(t.cpus)), DefaultVCpus: new(int32(t.cpus))}}
 	})}, err

@@ -51,6 +51,7 @@ type Step struct {
 	Status  int               `yaml:"status"`  // of HTTP, when it matters
 	Codes   []string          `yaml:"codes"`   // it must be refused with one of these
 	Message string            `yaml:"message"` // and with a message that holds this
+	Retry   []string          `yaml:"retry"`   // refusals after which the provider tries again
 	Wait    *Wait             `yaml:"wait"`
 	Race    int               `yaml:"race"` // it is called this often at once: with codes one call is answered and the others are refused, without them all save the same
 }

@@ -237,13 +237,16 @@ func (p *Player) call(ctx context.Context, s Step, inputs, all map[string]any, s
 		answer, err := client(ctx, service, operation, in)
 		out := answer.Output
 		var r *Refusal
-		if errors.As(err, &r) && len(s.Codes) > 0 {
+		again := errors.As(err, &r) && slices.Contains(s.Retry, r.Code)
+		if !again && r != nil && len(s.Codes) > 0 {
 			return s.refused(r)
-		} else if err != nil {
+		} else if !again && err != nil {
 			return fmt.Errorf("%w\n\tinput %v", err, in)
 		}
 		state := ""
-		if s.Wait != nil {
+		if again {
+			state = r.Code
+		} else if s.Wait != nil {
 			v, err := jmespath.Search(s.Wait.Path, out)
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.Wait.Path, err)
@@ -261,7 +264,7 @@ func (p *Player) call(ctx context.Context, s Step, inputs, all map[string]any, s
 		} else if len(s.Codes) > 0 {
 			return fmt.Errorf("answered, and was to be refused with %v: %v", s.Codes, out)
 		}
-		if s.Wait == nil || seen == 2 {
+		if !again && s.Wait == nil || seen == 2 {
 			return s.answered(answer, all, save)
 		}
 		select {
