@@ -113,12 +113,11 @@ func (in *NewResourceConfiguration) unexpected() error {
 	return nil
 }
 
-// noun is the configuration that a complete request asks for, without what it refers to. It may join shareable networks unless that
-// is forbidden: the API reference says otherwise, but Terraform's provider has tests that hold AWS to it
-// (TestAccVPCLatticeResourceConfiguration_ipAddress, TestAccVPCLatticeServiceNetworkResourceAssociation_basic).
+// noun is the configuration that a complete request asks for, without what it refers to. It may join shareable networks when
+// the request says so (VPC Lattice API, CreateResourceConfiguration: the default is false; decision 6).
 func (in *NewResourceConfiguration) noun() *trellis.ResourceConfiguration {
 	m := &trellis.ResourceConfiguration{Name: in.Name, Type: in.Type, Protocol: trellis.ProtocolTCP, Ports: portRanges(in.PortRanges),
-		AllowShareable: in.AllowShareable == nil || *in.AllowShareable, CustomDomainName: in.CustomDomainName, GroupDomain: in.GroupDomain}
+		AllowShareable: in.AllowShareable != nil && *in.AllowShareable, CustomDomainName: in.CustomDomainName, GroupDomain: in.GroupDomain}
 	if in.Definition != nil {
 		in.Definition.apply(m)
 	}
