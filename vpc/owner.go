@@ -45,16 +45,44 @@ func startOf(pid int) string {
 // ownerPath is the file that names the owner of a VPC or instance.
 func ownerPath(id string) string { return filepath.Join(stateDir, id, "owner") }
 
-// write makes the owner that of a VPC or instance.
+// making begins the names of folders that are about to become those of VPCs and instances; the id of the process that makes
+// them follows.
+const making = ".making-"
+
+// write makes the owner that of a VPC or instance. A folder appears with its owner in it, so that nobody's are left by who is
+// killed here.
 func (o owner) write(id string) error {
-	if err := os.MkdirAll(filepath.Join(stateDir, id), 0o755); err != nil {
+	text := fmt.Sprintf("pid %d\nstarted %s\ndir %s\n", o.pid, o.started, o.dir)
+	folder := filepath.Join(stateDir, id)
+	if _, err := os.Stat(folder); err == nil {
+		if err := writeFile(ownerPath(id), text); err != nil {
+			return fmt.Errorf("write owner of %s: %w", id, err)
+		}
+		return nil
+	}
+	if err := os.MkdirAll(stateDir, 0o755); err != nil {
 		return fmt.Errorf("make folder of %s: %w", id, err)
 	}
-	text := fmt.Sprintf("pid %d\nstarted %s\ndir %s\n", o.pid, o.started, o.dir)
-	if err := writeFile(ownerPath(id), text); err != nil {
+	tmp, err := os.MkdirTemp(stateDir, making+strconv.Itoa(o.pid)+"-")
+	if err != nil {
+		return fmt.Errorf("make folder of %s: %w", id, err)
+	}
+	if err := errors.Join(os.Chmod(tmp, 0o755), os.WriteFile(filepath.Join(tmp, "owner"), []byte(text), 0o644), os.Rename(tmp, folder)); err != nil {
+		os.RemoveAll(tmp)
 		return fmt.Errorf("write owner of %s: %w", id, err)
 	}
 	return nil
+}
+
+// dropUnmade removes the folders that processes were about to make when they ended.
+func dropUnmade() {
+	left, _ := filepath.Glob(filepath.Join(stateDir, making+"*")) // the pattern is a right one
+	for _, folder := range left {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), making), "-")
+		if n, err := strconv.Atoi(pid); err != nil || startOf(n) == "" {
+			os.RemoveAll(folder)
+		}
+	}
 }
 
 // writeFile replaces a file in one step.
@@ -127,12 +155,15 @@ func (o owner) leftovers(wanted func(id string) bool) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	dropUnmade()
 	seen := map[string]bool{}
 	for _, n := range names {
 		seen[strings.TrimPrefix(filepath.Base(n), namePrefix)] = true
 	}
 	for _, f := range folders {
-		seen[filepath.Base(filepath.Dir(f))] = true
+		if id := filepath.Base(filepath.Dir(f)); !strings.HasPrefix(id, making) {
+			seen[id] = true
+		}
 	}
 	var ids []string
 	for id := range seen {
