@@ -135,7 +135,7 @@ func makeServices(ctx context.Context, o options, c *client.Client) (services, l
 func makeRule(ctx context.Context, c *client.Client, service, listener string, n int64, priority int32) error {
 	prefix, status := fmt.Sprintf("/p%d", n), int32(404)
 	_, _, err := client.Do[vpclattice.CreateRuleOutput](ctx, c, "vpc-lattice", "CreateRule", &vpclattice.CreateRuleInput{
-		ServiceIdentifier: service, ListenerIdentifier: listener, Name: fmt.Sprintf("rule-number-%d", n), Priority: priority,
+		ServiceIdentifier: service, ListenerIdentifier: listener, Name: fmt.Sprintf("path-%d", n), Priority: priority,
 		Match:  &vpclattice.RuleMatch{HttpMatch: &vpclattice.HttpMatch{PathMatch: &vpclattice.PathMatch{Match: &vpclattice.PathMatchType{Prefix: &prefix}}}},
 		Action: &vpclattice.RuleAction{FixedResponse: &vpclattice.FixedResponseAction{StatusCode: status}}})
 	return err
