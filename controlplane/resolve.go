@@ -117,10 +117,44 @@ func notOwner(c *authpolicy.Caller, action, arn string) error {
 
 // visible lists what the caller owns of a kind and what shares show to it, sorted by id.
 func visible[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, kind resourceKind) ([]T, error) {
-	items, err := store.List[T](tx, account(c)+"/")
+	own, err := store.List[T](tx, account(c)+"/")
 	if err != nil {
 		return nil, err
 	}
+	others, err := shown[T](p, tx, c, kind)
+	return byID(append(own, others...)), err
+}
+
+// visiblePage is a page of visible, for which no more of what the caller owns is read, and the position that it ends at.
+func visiblePage[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, kind resourceKind, pg Page) (items []T, next string, err error) {
+	after := ""
+	if pg.After != "" {
+		after = account(c) + "/" + pg.After
+	}
+	own, more, err := store.Page[T](tx, account(c)+"/", after, pg.size())
+	if err != nil {
+		return nil, "", err
+	}
+	others, err := shown[T](p, tx, c, kind)
+	if err != nil {
+		return nil, "", err
+	}
+	id := func(n T) string { return n.Common().ID }
+	items, next = paginate(byID(append(own, others...)), id, pg)
+	if next == "" && more != "" { // the page is full of the caller's own
+		next = id(items[len(items)-1])
+	}
+	return items, next, nil
+}
+
+// byID sorts nouns by their ids.
+func byID[T owned](items []T) []T {
+	slices.SortFunc(items, func(a, b T) int { return strings.Compare(a.Common().ID, b.Common().ID) })
+	return items
+}
+
+// shown lists what shares show of a kind to the caller.
+func shown[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, kind resourceKind) (items []T, err error) {
 	arns, err := p.SharedResources(tx, account(c), "")
 	if err != nil {
 		return nil, err
@@ -139,6 +173,5 @@ func visible[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, kind resourc
 		}
 		items = append(items, n)
 	}
-	slices.SortFunc(items, func(a, b T) int { return strings.Compare(a.Common().ID, b.Common().ID) })
 	return items, nil
 }

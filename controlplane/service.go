@@ -212,8 +212,7 @@ func (p *Plane) ListServices(ctx context.Context, c *authpolicy.Caller, pg Page)
 	var list []*trellis.Service
 	var next string
 	err := p.read(ctx, func(tx *store.Tx) (err error) {
-		list, err = visible[*trellis.Service](p, tx, c, serviceKind)
-		list, next = paginate(list, func(s *trellis.Service) string { return s.ID }, pg)
+		list, next, err = visiblePage[*trellis.Service](p, tx, c, serviceKind, pg)
 		return err
 	})
 	for _, s := range list {

@@ -159,11 +159,11 @@ func (p *Plane) ListServiceNetworks(ctx context.Context, c *authpolicy.Caller, p
 	var list []*Network
 	var next string
 	err := p.read(ctx, func(tx *store.Tx) error {
-		all, err := visible[*trellis.ServiceNetwork](p, tx, c, networkKind)
+		all, after, err := visiblePage[*trellis.ServiceNetwork](p, tx, c, networkKind, pg)
 		if err != nil {
 			return err
 		}
-		all, next = paginate(all, func(n *trellis.ServiceNetwork) string { return n.ID }, pg)
+		next = after
 		list = list[:0]
 		for _, sn := range all {
 			n, err := withCounts(tx, sn)

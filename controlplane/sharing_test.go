@@ -1,6 +1,7 @@
 package controlplane_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -202,6 +203,47 @@ func TestSharedAndDeleted(t *testing.T) {
 	for _, sh := range must[[]*trellis.ResourceShare](t)(p.Shares(ctx, owner, "ListResources", false)) {
 		if len(sh.Resources) != 0 {
 			t.Errorf("share %s still has %v", sh.ID, sh.Resources)
+		}
+	}
+}
+
+// TestPagesOfShared reads lists of one's own services between which others' are shared, by pages of every size: all are
+// there, once, in the order of their ids.
+func TestPagesOfShared(t *testing.T) {
+	p := running(t, controlplane.Options{})
+	owner, consumer := admin(t), admin(t)
+	var want []string
+	for i := range 9 {
+		c := consumer
+		if i%3 == 0 {
+			c = owner
+		}
+		s, _, err := p.CreateService(t.Context(), c, "", trellis.Service{Name: fmt.Sprint("service-", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c == owner {
+			share(t, p, owner, consumer, s.ARN(region))
+		}
+		want = append(want, s.ID)
+	}
+	slices.Sort(want)
+	for size := 1; size <= 10; size++ {
+		var got []string
+		for after := ""; ; {
+			page, next, err := p.ListServices(t.Context(), consumer, controlplane.Page{Max: size, After: after})
+			if err != nil || len(page) > size {
+				t.Fatalf("a page of %d: %v", len(page), err)
+			}
+			for _, s := range page {
+				got = append(got, s.ID)
+			}
+			if after = next; after == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("by pages of %d: %v, want %v", size, got, want)
 		}
 	}
 }
