@@ -197,6 +197,9 @@ func TestVersionsAndAliases(t *testing.T) {
 	if v, _, err := f.Publish(ctx, c, "a", "", "", ""); err != nil || v.Version != "1" {
 		t.Fatalf("publish without a change: %+v, %v; want version 1 again", v, err)
 	}
+	if _, err := f.Alias(ctx, c, "a", "live"); code(err) != "ResourceNotFoundException" {
+		t.Errorf("an alias that is not there: %v", err)
+	}
 	if _, _, err := f.CreateAlias(ctx, c, "a", "live", function.AliasSpec{Version: new("1")}); err != nil {
 		t.Fatal(err)
 	}

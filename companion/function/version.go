@@ -164,8 +164,11 @@ func (f *Functions) UpdateAlias(ctx context.Context, c *authpolicy.Caller, funct
 func (f *Functions) Alias(ctx context.Context, c *authpolicy.Caller, function, name string) (a *Alias, err error) {
 	err = f.read(ctx, c, "GetAlias", function, "", func(tx *store.Tx, fn *trellis.Function, _ Name) error {
 		n, err := f.aliasOf(tx, fn, name)
+		if err != nil {
+			return err
+		}
 		a = f.alias(fn, n)
-		return err
+		return nil
 	})
 	return a, err
 }
