@@ -169,6 +169,27 @@ func Sorted[T Noun](s *State) []T {
 	return nouns
 }
 
+// Nouns yields all nouns, in no order.
+func (s *State) Nouns() iter.Seq[Noun] {
+	return func(yield func(Noun) bool) {
+		for k := range s.nouns {
+			for n := range s.all(k) {
+				if !yield(n) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Count is how many nouns there are.
+func (s *State) Count() (n int) {
+	for k := range s.nouns {
+		n += s.Len(k)
+	}
+	return n
+}
+
 // Kinds returns the kinds that have nouns, sorted.
 func (s *State) Kinds() []Kind { return slices.Sorted(maps.Keys(s.nouns)) }
 

@@ -28,7 +28,9 @@ func (d *Daemon) writeRoot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.root = []byte(root)
+	if root != string(d.root) { // else it is read by others already
+		d.root = []byte(root)
+	}
 	path := d.config.RootFile()
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, d.root) {
 		return nil

@@ -174,18 +174,14 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		s.start(actor{"debug", func(ctx context.Context) error { return serveDebug(ctx, debug, metrics, d.log) }})
 	}
 	s.start(actor{"store", d.outlive(d.store.Run)})
-	select {
-	case <-d.store.Ready():
-	case err := <-s.failed:
-		return err
-	case <-ctx.Done():
-		return nil
-	}
-	if err := d.bootstrap(ctx); err != nil {
+	last, err := d.awaitStore(ctx, s)
+	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := d.functions.Sweep(ctx); err != nil {
-		d.log.Warn("code of functions that nothing uses stays", "error", err)
+	if last == nil {
+		if err := d.prepare(ctx); err != nil {
+			return err
+		}
 	}
 	s.start(actor{"telemetry", d.telemetry.Run})
 	s.start(
@@ -199,9 +195,12 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	s.start(actor{"data plane", d.dataPlane.Run})
 	s.start(actor{"follow", func(ctx context.Context) error {
 		defer d.presences.close()
-		return d.outlive(d.follow)(ctx)
+		return d.outlive(func(ctx context.Context) error { return d.follow(ctx, last) })(ctx)
 	}})
 	d.endpoint <- "http://" + ln.Addr().String()
+	if last != nil {
+		s.start(actor{"store's return", d.prepareLater})
+	}
 	s.start(
 		actor{"api", func(ctx context.Context) error { return serveHTTP(ctx, ln, d.apiServer, d.log) }},
 		actor{"readiness", d.announce},
@@ -215,6 +214,62 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	case err := <-s.failed:
 		return err
 	}
+}
+
+// awaitStore waits until the store is ready. While an etcd that others run does not answer, it returns what this node
+// followed last, if anything, so that traffic is carried as it was.
+func (d *Daemon) awaitStore(ctx context.Context, s *stages) (last *store.Change, err error) {
+	var patience <-chan time.Time
+	if len(d.config.Etcd) > 0 {
+		patience = time.After(storePatience)
+	}
+	for {
+		select {
+		case <-d.store.Ready():
+			return nil, nil
+		case err := <-s.failed:
+			return nil, err
+		case <-ctx.Done():
+			return nil, nil
+		case <-patience:
+		}
+		c, err := d.store.Kept()
+		if err == nil {
+			d.log.Warn("the store does not answer: traffic is carried as it was", "revision", c.Revision)
+			d.root, _ = os.ReadFile(d.config.RootFile()) // as it was, too
+			return &c, nil
+		}
+		d.log.Warn("the store does not answer, and what it held is not known here", "error", err)
+	}
+}
+
+// storePatience is how long a start waits for an etcd that others run before it goes on with what was followed last.
+const storePatience = 8 * time.Second
+
+// prepare makes what exists from the first start on, and sweeps what a former process has left.
+func (d *Daemon) prepare(ctx context.Context) error {
+	if err := d.bootstrap(ctx); err != nil {
+		return err
+	}
+	if err := d.functions.Sweep(ctx); err != nil {
+		d.log.Warn("code of functions that nothing uses stays", "error", err)
+	}
+	return nil
+}
+
+// prepareLater is prepare when the store answers at last.
+func (d *Daemon) prepareLater(ctx context.Context) error {
+	select {
+	case <-d.store.Ready():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	d.log.Info("the store answers")
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // outlive runs an actor that needs the store, and keeps its stage up when a store that was ready fails: the
@@ -271,6 +326,11 @@ func (d *Daemon) readiness() error {
 	case <-d.ready:
 	default:
 		return errors.New("starting")
+	}
+	select {
+	case <-d.store.Ready():
+	default:
+		return errors.New("the store does not answer: traffic is carried as it was, nothing can be changed")
 	}
 	if err := d.outage.Load(); err != nil {
 		return fmt.Errorf("the store has failed, restart Trellis: %w", *err)

@@ -40,7 +40,10 @@ var (
 // follow joins control and traffic: it follows the store and makes of each revision what this node needs,
 // who calls (identity), where they call from (vpc), and where calls go (routing, targetgroup, accesslog).
 // When all of it carries a revision, applied says so.
-func (d *Daemon) follow(ctx context.Context) error {
+//
+// last is what to carry until the store answers, if it does not yet. With an etcd that others run, what is carried is kept
+// in the data directory from time to time, for such a start.
+func (d *Daemon) follow(ctx context.Context, last *store.Change) error {
 	changes := make(chan store.Change)
 	ended := make(chan error, 1)
 	go func() {
@@ -56,6 +59,15 @@ func (d *Daemon) follow(ctx context.Context) error {
 	state := trellis.NewState()
 	var retry <-chan time.Time
 	var said string // the kernel's last complaint
+	var keep <-chan time.Time
+	if last != nil {
+		touched := map[trellis.Kind]bool{}
+		state = absorb(state, *last, touched)
+		if err := d.converge(ctx, state, touched); err != nil {
+			retry = time.After(retryAfter)
+		}
+		d.applied.set(state.Revision)
+	}
 	for {
 		touched := map[trellis.Kind]bool{}
 		before := state
@@ -64,7 +76,14 @@ func (d *Daemon) follow(ctx context.Context) error {
 			state = absorb(state, c, touched)
 		case <-retry:
 			touched[trellis.KindVPC] = true
+		case <-keep:
+			keep = nil
+			d.keep(state)
+			continue
 		case err := <-ended:
+			if keep != nil {
+				d.keep(state)
+			}
 			return err
 		}
 		for more := true; more; { // what is waiting already is made together
@@ -89,9 +108,22 @@ func (d *Daemon) follow(ctx context.Context) error {
 			said = ""
 		}
 		d.applied.set(state.Revision)
+		if keep == nil && len(d.config.Etcd) > 0 {
+			keep = time.After(keepAfter)
+		}
 		if state != before {
 			debug.FreeOSMemory() // reading a snapshot takes much that is not needed again
 		}
+	}
+}
+
+// keepAfter is how much later than a change at most what is carried is kept in the data directory.
+const keepAfter = 10 * time.Second
+
+// keep keeps a state in the data directory.
+func (d *Daemon) keep(st *trellis.State) {
+	if err := d.store.Keep(st.Revision, st.Count(), st.Nouns()); err != nil {
+		d.log.Warn("what is carried can't be kept for a start without the store", "error", err)
 	}
 }
 

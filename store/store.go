@@ -92,12 +92,12 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("store: %w", err)
 	}
-	patience := stopTimeout
-	defer func() { e.stop(patience) }()
+	grace := stopTimeout
+	defer func() { e.stop(grace) }()
 	s.mu.Lock()
 	s.client = e.client
 	s.mu.Unlock()
-	if err := s.checkSchema(ctx); err != nil {
+	if err := s.awaitSchema(ctx); err != nil {
 		s.stop(err)
 		if ctx.Err() != nil {
 			return nil
@@ -110,12 +110,36 @@ func (s *Store) Run(ctx context.Context) error {
 		s.stop(ErrUnavailable)
 		return nil
 	case err := <-e.dead:
-		patience = deadTimeout
+		grace = deadTimeout
 		s.stop(err)
 		return fmt.Errorf("store: etcd failed: %w", err)
 	case <-e.gone():
 		s.stop(ErrUnavailable)
 		return errors.New("store: etcd stopped by itself")
+	}
+}
+
+// Whether an etcd that others run answers is asked for so long at first, and then again and again.
+const patience = 5 * time.Second
+
+// awaitSchema is checkSchema, for as long as an etcd that others run does not answer.
+func (s *Store) awaitSchema(ctx context.Context) error {
+	if len(s.o.Endpoints) == 0 {
+		return s.checkSchema(ctx, startTimeout)
+	}
+	for said := false; ; said = true {
+		err := s.checkSchema(ctx, patience)
+		if err == nil || !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+			return err
+		}
+		if !said {
+			s.o.Log.Warn("etcd does not answer: waiting for it", "endpoints", s.o.Endpoints, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
 	}
 }
 
@@ -217,8 +241,8 @@ func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // checkSchema refuses data of a newer Trellis or of another sealing key, and marks new data.
-func (s *Store) checkSchema(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errTimeout)
+func (s *Store) checkSchema(caller context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(caller, timeout, errTimeout)
 	defer cancel()
 	mine, err := json.Marshal(schema{schemaVersion, s.keys.id()})
 	if err != nil {
@@ -229,7 +253,7 @@ func (s *Store) checkSchema(ctx context.Context) error {
 			Then(clientv3.OpPut(keySchema, string(mine))).Else(clientv3.OpGet(keySchema)).Commit()
 	})
 	if err != nil {
-		return fmt.Errorf("check schema: %w", err)
+		return unavailable(caller, "check schema", err)
 	}
 	if resp.Succeeded {
 		return nil
