@@ -2,11 +2,13 @@ package trellistest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,25 +30,21 @@ type members struct {
 func startMembers(t *testing.T) *members {
 	t.Helper()
 	m := &members{dir: t.TempDir()}
-	tag := fmt.Sprint(os.Getpid() % 100_000)
-	bridge := "ttbr" + tag
+	net := makeNet(t)
+	tag := strings.ReplaceAll(net, ".", "-")
 	t.Cleanup(func() {
 		for i := range m.running {
 			m.kill(i)
 			exec.Command("ip", "netns", "del", m.ns[i]).Run() // takes the veth pair with it
 		}
-		exec.Command("ip", "link", "del", bridge).Run()
 	})
-	command(t, "ip", "link", "add", bridge, "type", "bridge")
-	command(t, "ip", "addr", "add", "198.18.213.254/24", "dev", bridge)
-	command(t, "ip", "link", "set", bridge, "up")
 	var cluster []string
 	for i := range m.running {
-		m.ns[i], m.ip[i] = fmt.Sprintf("tte%d-%s", i, tag), fmt.Sprintf("198.18.213.%d", i+1)
-		outer := fmt.Sprintf("tte%d%s", i, tag)
+		m.ns[i], m.ip[i] = fmt.Sprintf("tt%s-%d", tag, i), fmt.Sprintf("%s.%d", net, i+1)
+		outer := fmt.Sprintf("t%s-%d", tag, i)
 		command(t, "ip", "netns", "add", m.ns[i])
 		command(t, "ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", m.ns[i])
-		command(t, "ip", "link", "set", outer, "master", bridge, "up")
+		command(t, "ip", "link", "set", outer, "master", "tt"+tag, "up")
 		m.inside(t, i, "ip", "addr", "add", m.ip[i]+"/24", "dev", "eth0")
 		m.inside(t, i, "ip", "link", "set", "eth0", "up")
 		m.inside(t, i, "ip", "link", "set", "lo", "up")
@@ -57,6 +55,32 @@ func startMembers(t *testing.T) *members {
 		m.start(t, i)
 	}
 	return m
+}
+
+// nets is held while a network is chosen and its bridge made.
+var nets sync.Mutex
+
+// makeNet makes a bridge tt198-18-7 for members, until the test ends, and returns the first three numbers of its network: one
+// of the range for benchmarks (RFC 2544) that this machine has no route to, since other tests, of this process or another, may
+// run members too.
+func makeNet(t *testing.T) string {
+	t.Helper()
+	nets.Lock()
+	defer nets.Unlock()
+	for range 100 {
+		net := fmt.Sprintf("198.%d.%d", 18+rand.IntN(2), rand.IntN(256))
+		if out, err := exec.Command("ip", "-4", "route", "show", net+".0/24").CombinedOutput(); err != nil || len(out) > 0 {
+			continue
+		}
+		bridge := "tt" + strings.ReplaceAll(net, ".", "-")
+		t.Cleanup(func() { exec.Command("ip", "link", "del", bridge).Run() })
+		command(t, "ip", "link", "add", bridge, "type", "bridge")
+		command(t, "ip", "addr", "add", net+".254/24", "dev", bridge)
+		command(t, "ip", "link", "set", bridge, "up")
+		return net
+	}
+	t.Fatal("no network is free for members")
+	return ""
 }
 
 // endpoints are the members' client URLs.
