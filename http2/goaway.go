@@ -41,9 +41,11 @@ func (c *Conn) ShutdownNow() {
 	c.out = appendGoaway(c.out, c.last, NoError)
 }
 
-// Drained tells that nothing is left to be done on a connection that goes, but to send what is pending.
+// Drained tells that nothing is left to be done on a connection that goes, but to send what is pending. A client that says it
+// goes may have frames on their way still, a PING for one, that would meet a closed connection with a reset: its server waits
+// for it to close.
 func (c *Conn) Drained() bool {
-	return (c.going.final || c.going.told || c.going.announced && !c.server) && c.streams.count == 0
+	return (c.going.final || !c.server && (c.going.told || c.going.announced)) && c.streams.count == 0
 }
 
 // Closing tells that the connection takes no new streams, since one side said so or it failed.
