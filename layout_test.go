@@ -37,6 +37,7 @@ var allowedImports = map[string]struct {
 	"authpolicy":               {nil, "policies decide about a request, wherever it comes from"},
 	"certificate":              {nil, "certificates are read and issued from bytes and a time: control keeps them, traffic is handed their key pairs"},
 	"store":                    {nil, "the store keeps nouns and knows none of them"},
+	"store/storetest":          {[]string{"store"}, "tests run the real store"},
 	"telemetry":                {nil, "what is kept to be asked about stands apart from what made it"},
 	"accesslog":                {nil, "a record is a projection of one request"},
 	"vpc":                      {nil, "a VPC is made from nouns; who listens in it is the daemon's business"},

@@ -24,6 +24,7 @@ import (
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/sigv4"
 	"github.com/trellis-project/trellis/store"
+	"github.com/trellis-project/trellis/store/storetest"
 	"github.com/trellis-project/trellis/telemetry"
 )
 
@@ -38,24 +39,7 @@ var shared *store.Store
 
 // TestMain runs the store for all tests and looks for goroutines that are left behind.
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "compatibility")
-	if err != nil {
-		panic(err)
-	}
-	if shared, err = store.New(store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
-		panic(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- shared.Run(ctx) }()
-	<-shared.Ready()
-	code := m.Run()
-	cancel()
-	if err := <-done; err != nil {
-		fmt.Fprintln(os.Stderr, "store:", err)
-		code = 1
-	}
-	os.RemoveAll(dir)
+	code := storetest.Main(m, &shared)
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1

@@ -1,11 +1,8 @@
 package bucket_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,33 +13,14 @@ import (
 	"github.com/trellis-project/trellis/companion"
 	"github.com/trellis-project/trellis/companion/bucket"
 	"github.com/trellis-project/trellis/store"
+	"github.com/trellis-project/trellis/store/storetest"
 )
 
 // shared is the one store of the tests: each works in accounts of its own.
 var shared *store.Store
 
 // TestMain runs the store.
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "bucket")
-	if err != nil {
-		panic(err)
-	}
-	if shared, err = store.New(store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
-		panic(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- shared.Run(ctx) }()
-	<-shared.Ready()
-	code := m.Run()
-	cancel()
-	if err := <-done; err != nil {
-		fmt.Fprintln(os.Stderr, "store:", err)
-		code = 1
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m, &shared)) }
 
 // open is the buckets of the shared store with objects in a directory, as a process that starts finds them.
 func open(t *testing.T, dir string) *bucket.Buckets {

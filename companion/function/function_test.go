@@ -3,9 +3,7 @@ package function_test
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/trellis-project/trellis/companion"
 	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/store"
+	"github.com/trellis-project/trellis/store/storetest"
 )
 
 // owner is the account of the tests.
@@ -53,22 +52,8 @@ func zipped(t *testing.T, text string) []byte {
 // start runs a store with a role that trusts Lambda and one that doesn't.
 func start(t *testing.T) (*function.Functions, string) {
 	t.Helper()
-	dir := t.TempDir()
-	s, err := store.New(store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	<-s.Ready()
-	_, err = s.Commit(ctx, func(tx *store.Tx) error {
+	s := storetest.Start(t)
+	_, err := s.Commit(t.Context(), func(tx *store.Tx) error {
 		for name, service := range map[string]string{"fn": function.Service, "other": "ec2.amazonaws.com"} {
 			tx.Put(&trellis.Role{Meta: trellis.Meta{Account: owner, ID: name}, Name: name, Path: "/",
 				TrustPolicy: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}}`})
@@ -78,7 +63,7 @@ func start(t *testing.T) (*function.Functions, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code := filepath.Join(dir, "functions")
+	code := filepath.Join(t.TempDir(), "functions")
 	return function.New(function.Options{Options: companion.Options{Store: s, Region: "eu-west-1"}, CodeDir: code}), code
 }
 

@@ -2,10 +2,7 @@ package key_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -16,33 +13,14 @@ import (
 	"github.com/trellis-project/trellis/companion"
 	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/store"
+	"github.com/trellis-project/trellis/store/storetest"
 )
 
 // shared is the one store of the tests: each works in accounts of its own.
 var shared *store.Store
 
 // TestMain runs the store.
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "key")
-	if err != nil {
-		panic(err)
-	}
-	if shared, err = store.New(store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
-		panic(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- shared.Run(ctx) }()
-	<-shared.Ready()
-	code := m.Run()
-	stop()
-	if err := <-done; err != nil {
-		fmt.Fprintln(os.Stderr, "store:", err)
-		code = 1
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m, &shared)) }
 
 // caller is a user of an account who may do some actions with everything.
 func caller(t *testing.T, account, user, actions string) *authpolicy.Caller {

@@ -1,9 +1,7 @@
 package loadbalancer_test
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"testing"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/trellis-project/trellis/companion/loadbalancer"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/store"
+	"github.com/trellis-project/trellis/store/storetest"
 )
 
 // owner and region are those of the tests.
@@ -36,22 +35,9 @@ func caller(t *testing.T, account string) *authpolicy.Caller {
 // start runs a store with a VPC of two subnets and its default security group.
 func start(t *testing.T) *loadbalancer.LoadBalancers {
 	t.Helper()
-	s, err := store.New(store.Options{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	<-s.Ready()
+	s := storetest.Start(t)
 	meta := func(id string) trellis.Meta { return trellis.Meta{Account: owner, ID: id} }
-	_, err = s.Commit(ctx, func(tx *store.Tx) error {
+	_, err := s.Commit(t.Context(), func(tx *store.Tx) error {
 		tx.Put(&trellis.VPC{Meta: meta("vpc-1"), CIDR: netip.MustParsePrefix("10.0.0.0/16")})
 		tx.Put(&trellis.Subnet{Meta: meta("subnet-a"), VPCID: "vpc-1", CIDR: netip.MustParsePrefix("10.0.1.0/24"), AvailabilityZone: "eu-west-1a"})
 		tx.Put(&trellis.Subnet{Meta: meta("subnet-b"), VPCID: "vpc-1", CIDR: netip.MustParsePrefix("10.0.2.0/24"), AvailabilityZone: "eu-west-1b"})

@@ -1,10 +1,7 @@
 package quota_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"os"
 	"testing"
 
@@ -13,33 +10,14 @@ import (
 	"github.com/trellis-project/trellis/companion"
 	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
+	"github.com/trellis-project/trellis/store/storetest"
 )
 
 // shared is the one store of the tests: each works in an account of its own.
 var shared *store.Store
 
 // TestMain runs the store.
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "quota")
-	if err != nil {
-		panic(err)
-	}
-	if shared, err = store.New(store.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
-		panic(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- shared.Run(ctx) }()
-	<-shared.Ready()
-	code := m.Run()
-	stop()
-	if err := <-done; err != nil {
-		fmt.Fprintln(os.Stderr, "store:", err)
-		code = 1
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m, &shared)) }
 
 // caller is a user of an account with one identity policy.
 func caller(t *testing.T, account, policy string) *authpolicy.Caller {
