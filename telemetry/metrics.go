@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -233,11 +234,7 @@ func (m *Metrics) Points(account string, metric Metric, from, to time.Time, peri
 func (m *Metrics) all() []*group {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	gs := make([]*group, 0, len(m.groups))
-	for _, g := range m.groups {
-		gs = append(gs, g)
-	}
-	return gs
+	return slices.Collect(maps.Values(m.groups))
 }
 
 // sync synchronizes the disk.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -165,11 +166,7 @@ func (p *trailPart) flush(now int64) error {
 func (t *Trail) all() []*trailPart {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ps := make([]*trailPart, 0, len(t.parts))
-	for _, p := range t.parts {
-		ps = append(ps, p)
-	}
-	return ps
+	return slices.Collect(maps.Values(t.parts))
 }
 
 // flush writes what is pending in a part, and logs when that fails.

@@ -58,6 +58,11 @@ s.put_bucket_tagging(Bucket=B, Tagging={"TagSet": []}); want("no tags", code(s.g
 want("acl of others", code(s.put_bucket_acl, Bucket=B, ACL="public-read"), "AccessControlListNotSupported 400")
 want("unserved", code(s.list_bucket_inventory_configurations, Bucket=B), "NotImplemented 501")
 
+want("client's key", code(s.put_object, Bucket=B, Key="sse", Body=b"x", SSECustomerAlgorithm="AES256", SSECustomerKey="k" * 32), "NotImplemented 501")
+want("lock", code(s.put_object, Bucket=B, Key="lock", Body=b"x", ObjectLockLegalHoldStatus="ON"), "NotImplemented 501")
+want("delimiter", code(s.list_multipart_uploads, Bucket=B, Delimiter="/"), "NotImplemented 501")
+want("nothing was kept of them", s.list_objects_v2(Bucket=B)["KeyCount"], 0)
+
 key = "a/é +%/ö&<>.txt"
 p = s.put_object(Bucket=B, Key=key, Body=b"hello world", ContentType="text/plain", Metadata={"who": "me"}, Tagging="x=1&y=a%20b", CacheControl="no-cache")
 want("etag", p["ETag"], '"5eb63bbbe01eeed093cb22bb8f5acdc3"'); want("crc", "ChecksumCRC32" in p or "ChecksumCRC64NVME" in p, True)

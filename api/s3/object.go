@@ -30,7 +30,8 @@ func setChecksum(out any, algorithm, value string) {
 	}
 }
 
-// unsupported refuses what an object would have to have and has not here, rather than to leave it out in silence.
+// unsupported refuses what an object would have to have and has not here, rather than to leave it out in silence, with S3's own
+// error for that (S3 API reference, error responses). docs/compatibility.md names each.
 func unsupported(what string, given ...*string) error {
 	for _, g := range given {
 		if g != nil && *g != "" {
