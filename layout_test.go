@@ -44,7 +44,7 @@ var allowedImports = map[string]struct {
 	"targetgroup":              {[]string{"reactor", "http1", "http2", "streams"}, "target groups get sockets from a function that they are handed, and pool connections of event loops"},
 	"identity":                 {[]string{"store", "authpolicy", "sigv4", "certificate", "companion/quota"}, "identity says who calls, by key or by certificate, and what their own policies are; it is below the control plane"},
 	"routing":                  {[]string{"authpolicy"}, "a table is made from nouns alone, with policies compiled into it"},
-	"controlplane":             {[]string{"store", "authpolicy", "certificate", "identity", "companion/quota"}, "the control plane never imports traffic: they meet at a store revision, in daemon; what IAM means by an instance profile, and by handing on a role, is identity's"},
+	"controlplane":             {[]string{"store", "authpolicy", "certificate", "identity", "companion/function", "companion/quota"}, "the control plane never imports traffic: they meet at a store revision, in daemon; what IAM means by an instance profile, and by handing on a role, is identity's; what the policy of a function says is the function's"},
 	"companion":                {[]string{"store", "authpolicy"}, "how an operation of any companion reads and changes its nouns; what the nouns mean stands in the folders below"},
 	"companion/alarm":          {[]string{"companion", "store", "authpolicy"}, aCompanion},
 	"companion/deliverystream": {[]string{"companion", "store", "authpolicy"}, aCompanion},

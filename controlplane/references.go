@@ -21,6 +21,9 @@ func securityGroupUse(group string) string { return "securitygroupuse/" + group 
 // targetGroupUse is the set of listeners and rules (keys) that forward to a target group (key).
 func targetGroupUse(group string) string { return "targetgroupuse/" + group }
 
+// balancerTargets is the set of targets (keys) that a load balancer (ARN) is.
+func balancerTargets(arn string) string { return "balancertargets/" + arn }
+
 // serviceTargetGroups is the set of target group id + "/" + listener or rule id of a service (key): which
 // target groups a service uses, once for each use.
 func serviceTargetGroups(service string) string { return "servicetargetgroups/" + service }

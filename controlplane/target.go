@@ -10,6 +10,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/function"
 	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
@@ -44,6 +45,9 @@ const (
 	reasonDraining     = "DeregistrationInProgress"
 )
 
+// lattice is VPC Lattice as a caller of other services.
+const lattice = "vpc-lattice.amazonaws.com"
+
 // RegisterTargets adds targets to a target group. Each stands for itself: the answer tells which were taken
 // and which not. Registering a target again changes nothing, but ends its draining.
 func (p *Plane) RegisterTargets(ctx context.Context, c *authpolicy.Caller, group string, ids []TargetID) (done []TargetID, failed []TargetFailure, rev trellis.Revision, err error) {
@@ -65,7 +69,7 @@ func (p *Plane) RegisterTargets(ctx context.Context, c *authpolicy.Caller, group
 			return err
 		}
 		for _, id := range ids {
-			t, why, err := p.newTarget(tx, g, id)
+			t, why, err := p.newTarget(tx, c, g, id)
 			if err != nil {
 				return err
 			}
@@ -87,6 +91,9 @@ func (p *Plane) RegisterTargets(ctx context.Context, c *authpolicy.Caller, group
 			if missing || old.DrainingSince != nil {
 				tx.Delete(&trellis.TargetHealth{TargetKey: t.Key()})
 				tx.Put(t)
+				if g.Type == trellis.TargetsALB {
+					tx.Mark(balancerTargets(t.ID), t.Key())
+				}
 			}
 			done = append(done, TargetID{t.ID, t.Port})
 		}
@@ -129,7 +136,7 @@ func (p *Plane) countTargets(tx *store.Tx, g *trellis.TargetGroup, most int) (in
 }
 
 // newTarget checks one target for its target group. why is for a target that is refused.
-func (p *Plane) newTarget(tx *store.Tx, g *trellis.TargetGroup, id TargetID) (t *trellis.Target, why *TargetFailure, err error) {
+func (p *Plane) newTarget(tx *store.Tx, c *authpolicy.Caller, g *trellis.TargetGroup, id TargetID) (t *trellis.Target, why *TargetFailure, err error) {
 	refuse := func(code, format string, args ...any) (*trellis.Target, *TargetFailure, error) {
 		return nil, &TargetFailure{id, code, fmt.Sprintf(format, args...)}, nil
 	}
@@ -170,12 +177,14 @@ func (p *Plane) newTarget(tx *store.Tx, g *trellis.TargetGroup, id TargetID) (t 
 		if id.Port != 0 {
 			return refuse("InvalidPort", "A Lambda function has no port.")
 		}
-		if !p.isARN(id.ID, "lambda", g.Account, "function:") {
-			return refuse("InvalidTarget", "The target must be the ARN of a Lambda function of the same account and Region.")
+		code, message, err := p.checkFunction(tx, c, g, id.ID)
+		if err != nil || code != "" {
+			return nil, &TargetFailure{id, code, message}, err
 		}
 	case trellis.TargetsALB:
-		if !p.isARN(id.ID, "elasticloadbalancing", g.Account, "loadbalancer/app/") {
-			return refuse("InvalidTarget", "The target must be the ARN of an Application Load Balancer of the same account and Region.")
+		code, message, err := p.checkLoadBalancer(tx, g, t)
+		if err != nil || code != "" {
+			return nil, &TargetFailure{id, code, message}, err
 		}
 	}
 	return t, nil, nil
@@ -199,11 +208,74 @@ func checkAddress(g *trellis.TargetGroup, vpc *trellis.VPC, text string) (ip net
 	return ip, "", ""
 }
 
-// isARN tells whether s is an ARN of a service in this region and an account, whose resource begins with prefix.
-func (p *Plane) isARN(s, service, account, prefix string) bool {
-	a, err := trellis.ParseARN(s)
-	return err == nil && a.Service == service && a.Region == p.Region && a.Account == account &&
-		strings.HasPrefix(a.Resource, prefix) && len(a.Resource) > len(prefix)
+// checkFunction checks a function, or a version or alias of one, as a target, and lets VPC Lattice invoke it for the group:
+// registration adds that permission to the function's policy (VPC Lattice user guide, Lambda functions as targets), on
+// behalf of a caller who may. It stays when the target goes. The code is empty when the function is good.
+func (p *Plane) checkFunction(tx *store.Tx, c *authpolicy.Caller, g *trellis.TargetGroup, arn string) (code, message string, err error) {
+	a, err := trellis.ParseARN(arn)
+	name, qualifier := trellis.SplitFunctionARN(a)
+	if err != nil || a.Partition != "aws" || name == "" || a.Region != p.Region || a.Account != g.Account {
+		return "InvalidTarget", "The target must be the ARN of a Lambda function of the same account and Region.", nil
+	}
+	fn, err := store.Get[*trellis.Function](tx, a.Account+"/"+name)
+	var tags map[string]string
+	if err == nil {
+		tags = fn.Tags
+		_, err = function.Version(tx, fn, qualifier)
+	}
+	if err != nil && !errors.Is(err, trellis.ErrNotExist) {
+		return "", "", err
+	}
+	if denied := authorize(c, "lambda:GetFunction", authpolicy.TagKeys(nil, nil, tags), arn); denied != nil {
+		return "", "", denied
+	}
+	if err != nil {
+		return "FunctionNotFound", fmt.Sprintf("The function %s does not exist.", arn), nil
+	}
+	sid := "vpc-lattice-" + g.ID
+	if function.Permitted(fn, qualifier, sid) {
+		return "", "", nil
+	}
+	if err := authorize(c, "lambda:AddPermission", authpolicy.TagKeys(keys{"lambda:principal": {lattice}}, nil, tags), arn); err != nil {
+		return "", "", err
+	}
+	_, err = function.Permit(fn, qualifier, arn, function.Permission{StatementID: sid, Action: "lambda:InvokeFunction", Principal: lattice, SourceARN: g.ARN(p.Region)})
+	if e, ok := errors.AsType[*trellis.Error](err); ok {
+		return "InvalidTarget", e.Message, nil
+	}
+	tx.Put(fn)
+	return "", "", err
+}
+
+// checkLoadBalancer checks a load balancer as a target: an internal Application Load Balancer of the account, in the group's
+// VPC, and in few other groups (VPC Lattice user guide, Application Load Balancers as targets). That a listener is at the
+// port is not asked: clients make listeners beside the registration. Nor is the type of its addresses: each internal one has
+// IPv4. The code is empty when it is good.
+func (p *Plane) checkLoadBalancer(tx *store.Tx, g *trellis.TargetGroup, t *trellis.Target) (code, message string, err error) {
+	region, sort, ref, err := trellis.ParseLoadBalancingARN(t.ID)
+	if err != nil || sort != "loadbalancer" || region != p.Region || ref.Account != g.Account || !strings.HasPrefix(ref.ID, "app/") {
+		return "InvalidTarget", "The target must be the ARN of an Application Load Balancer of the same account and Region.", nil
+	}
+	b, err := store.Get[*trellis.LoadBalancer](tx, ref.Key())
+	switch {
+	case errors.Is(err, trellis.ErrNotExist):
+		return "LoadBalancerNotFound", fmt.Sprintf("The load balancer %s does not exist.", t.ID), nil
+	case err != nil:
+		return "", "", err
+	case b.VPCID != g.VPCID:
+		return "LoadBalancerNotInVpc", fmt.Sprintf("The load balancer %s is not in VPC %s.", t.ID, g.VPCID), nil
+	case b.Scheme != "internal":
+		return "LoadBalancerNotInternal", fmt.Sprintf("The load balancer %s is not internal.", t.ID), nil
+	}
+	groups, err := tx.Marked(balancerTargets(t.ID))
+	if err != nil || slices.Contains(groups, t.Key()) {
+		return "", "", err
+	}
+	limit, full, err := p.Quotas.Reached(tx, g.Account, quota.TargetGroupsPerLoadBalancer, len(groups))
+	if full {
+		return "LoadBalancerInUse", fmt.Sprintf("The load balancer %s is a target of %d target groups, which is as many as it may be.", t.ID, limit), err
+	}
+	return "", "", err
 }
 
 // DeregisterTargets begins to take targets out of a target group: they are DRAINING for a minute, and gone at
@@ -258,6 +330,9 @@ func targetKey(g *trellis.TargetGroup, id TargetID) string {
 
 // dropTarget removes a target and what is known of its health.
 func dropTarget(tx *store.Tx, t *trellis.Target) {
+	if strings.HasPrefix(t.ID, "arn:") { // of a load balancer or function
+		tx.Unmark(balancerTargets(t.ID), t.Key())
+	}
 	tx.Delete(&trellis.TargetHealth{TargetKey: t.Key()})
 	tx.Delete(t)
 }

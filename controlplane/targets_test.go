@@ -2,11 +2,14 @@ package controlplane_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/store"
 )
@@ -20,13 +23,19 @@ func TestRegisterTargets(t *testing.T) {
 	wide, elsewhere, _ := newVPC(t, c, "0.0.0.0/0") // a block that would let anything pass
 	stopped := &trellis.Instance{Meta: trellis.Meta{Account: c.Principal.Account, ID: trellis.NewID("i")}, VPCID: vpc, State: "stopped"}
 	put(t, shared, stopped)
-	lambda := "arn:aws:lambda:eu-west-1:" + c.Principal.Account + ":function:f"
+	lambda := newFunction(t, c, "f")
+	internal := newLoadBalancer(t, c, "app", vpc, "internal")
+	facing := newLoadBalancer(t, c, "app", vpc, "internet-facing")
+	outside := newLoadBalancer(t, c, "app", wide, "internal")
+	network := newLoadBalancer(t, c, "net", vpc, "internal")
+	strangers := newLoadBalancer(t, admin(t), "app", vpc, "internal")
 	groups := map[string]trellis.TargetGroup{
 		"ip":       ipGroup("ip-group", vpc),
 		"wide":     ipGroup("wide-group", wide),
 		"ipv6":     {Name: "ipv6-group", Type: trellis.TargetsIP, VPCID: vpc, IPAddressType: "IPV6"},
 		"instance": {Name: "instance-group", Type: trellis.TargetsInstance, VPCID: vpc},
 		"lambda":   {Name: "lambda-group", Type: trellis.TargetsLambda},
+		"alb":      {Name: "alb-group", Type: trellis.TargetsALB, VPCID: vpc, Port: 80},
 	}
 	ids := map[string]string{}
 	for k, g := range groups {
@@ -65,7 +74,24 @@ func TestRegisterTargets(t *testing.T) {
 		{"instance", "../" + instance, 0, "InstanceNotFound"},
 		{"lambda", lambda, 80, "InvalidPort"},
 		{"lambda", "arn:aws:lambda:eu-west-1:999999999999:function:f", 0, "InvalidTarget"},
+		{"lambda", strings.Replace(lambda, region, "us-east-1", 1), 0, "InvalidTarget"},
+		{"lambda", "f", 0, "InvalidTarget"},
+		{"lambda", lambda + "oo", 0, "FunctionNotFound"},
+		{"lambda", lambda + ":2", 0, "FunctionNotFound"},
+		{"lambda", lambda + ":staging", 0, "FunctionNotFound"},
+		{"lambda", lambda + ":live:live", 0, "FunctionNotFound"},
+		{"lambda", lambda + ":$LATEST", 0, "InvalidTarget"}, // which has no policy
 		{"lambda", lambda, 0, ""},
+		{"alb", internal + "00", 0, "LoadBalancerNotFound"},
+		{"alb", strings.Replace(internal, region, "us-east-1", 1), 0, "InvalidTarget"},
+		{"alb", strings.Replace(internal, "loadbalancer/", "listener/", 1), 0, "InvalidTarget"},
+		{"alb", "internal.example.com", 0, "InvalidTarget"},
+		{"alb", facing, 0, "LoadBalancerNotInternal"},
+		{"alb", outside, 0, "LoadBalancerNotInVpc"},
+		{"alb", network, 0, "InvalidTarget"},
+		{"alb", strangers, 0, "InvalidTarget"},
+		{"alb", internal, 65536, "InvalidPort"},
+		{"alb", internal, 0, ""},
 	} {
 		t.Run(tc.group+" "+tc.id, func(t *testing.T) {
 			done, failed, _, err := p.RegisterTargets(t.Context(), c, ids[tc.group], []controlplane.TargetID{{ID: tc.id, Port: tc.port}})
@@ -81,7 +107,7 @@ func TestRegisterTargets(t *testing.T) {
 			}
 		})
 	}
-	_, _, _, err := p.RegisterTargets(ctx, c, ids["lambda"], []controlplane.TargetID{{ID: lambda + "2"}})
+	_, _, _, err := p.RegisterTargets(ctx, c, ids["lambda"], []controlplane.TargetID{{ID: lambda + ":live"}})
 	wantCode(t, err, "ValidationException")
 	_, _, _, err = p.RegisterTargets(ctx, c, ids["ip"], make([]controlplane.TargetID, 101))
 	wantCode(t, err, "ValidationException")
@@ -90,6 +116,142 @@ func TestRegisterTargets(t *testing.T) {
 		if err != nil || len(list) != 1 || list[0].Status != trellis.TargetUnused || list[0].ReasonCode != "TargetGroupNotInUse" {
 			t.Errorf("%v %v", list, err)
 		}
+	}
+}
+
+// newFunction puts a function of the caller's with a version 1 and an alias of it, live, and returns its ARN.
+func newFunction(t *testing.T, c *authpolicy.Caller, name string) string {
+	t.Helper()
+	account := c.Principal.Account
+	fn := &trellis.Function{Meta: trellis.Meta{Account: account, ID: name, Tags: map[string]string{"team": "orders"}}, FunctionVersion: trellis.FunctionVersion{Version: trellis.LatestVersion}}
+	v := &trellis.PublishedVersion{Meta: trellis.Meta{Account: account, ID: name + "/1"}, FunctionVersion: trellis.FunctionVersion{Version: "1"}}
+	a := &trellis.FunctionAlias{Meta: trellis.Meta{Account: account, ID: name + "/live"}, Name: "live", Version: "1"}
+	put(t, shared, fn, v, a)
+	return fn.ARN(region)
+}
+
+// newLoadBalancer puts a load balancer of the caller's without listeners, and returns its ARN. sort is app or net.
+func newLoadBalancer(t *testing.T, c *authpolicy.Caller, sort, vpc, scheme string) string {
+	t.Helper()
+	b := &trellis.LoadBalancer{Meta: trellis.Meta{Account: c.Principal.Account, ID: sort + "/b/" + trellis.RandomHex(16)}, Name: "b", Scheme: scheme, VPCID: vpc}
+	put(t, shared, b)
+	return b.ARN(region)
+}
+
+// TestFunctionTarget registers a function, and an alias of it, whose policies then let VPC Lattice invoke them, once each;
+// callers who may not add permissions register nothing. The target stays when the function is deleted.
+func TestFunctionTarget(t *testing.T) {
+	p := running(t, controlplane.Options{})
+	c := admin(t)
+	ctx := t.Context()
+	arn := newFunction(t, c, "notify")
+	group := func(name string) *controlplane.TargetGroup {
+		t.Helper()
+		g, _, err := p.CreateTargetGroup(ctx, c, "", trellis.TargetGroup{Name: name, Type: trellis.TargetsLambda}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	register := func(c *authpolicy.Caller, g *controlplane.TargetGroup, id string) error {
+		_, failed, _, err := p.RegisterTargets(ctx, c, g.ID, []controlplane.TargetID{{ID: id}})
+		if len(failed) > 0 {
+			t.Errorf("%s: %v", id, failed)
+		}
+		return err
+	}
+	policies := func() map[string][]string {
+		all := map[string][]string{}
+		err := shared.Read(ctx, func(tx *store.Tx) error {
+			fn, err := store.Get[*trellis.Function](tx, c.Principal.Account+"/notify")
+			if err != nil {
+				return err
+			}
+			for _, policy := range fn.Policies {
+				for _, s := range policy.Statements {
+					all[policy.Qualifier] = append(all[policy.Qualifier], string(s.Text))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	first, second := group("first"), group("second")
+	for _, actions := range []string{`"vpc-lattice:*"`, `"vpc-lattice:*","lambda:GetFunction"`} {
+		few := caller(t, c.Principal.Account, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":[`+actions+`],"Resource":"*"}}`)
+		wantCode(t, register(few, first, arn), "AccessDeniedException")
+	}
+	if all := policies(); len(all) > 0 {
+		t.Errorf("a registration that was refused wrote %v", all)
+	}
+	tagged := caller(t, c.Principal.Account, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"vpc-lattice:*","Resource":"*"},
+		{"Effect":"Allow","Action":["lambda:GetFunction","lambda:AddPermission"],"Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"orders"}}}]}`)
+	for range 2 {
+		wantCode(t, register(tagged, first, arn), "")
+	}
+	wantCode(t, register(c, second, arn+":live"), "")
+	statement := func(g *controlplane.TargetGroup, arn string) string {
+		return `{"Sid":"vpc-lattice-` + g.ID + `","Effect":"Allow","Principal":{"Service":"vpc-lattice.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + arn +
+			`","Condition":{"ArnLike":{"AWS:SourceArn":"` + g.ARN(region) + `"}}}`
+	}
+	want := map[string][]string{"": {statement(first, arn)}, "live": {statement(second, arn+":live")}}
+	if got := policies(); !reflect.DeepEqual(got, want) {
+		t.Errorf("policies are %v, want %v", got, want)
+	}
+	remove(t, &trellis.Function{Meta: trellis.Meta{Account: c.Principal.Account, ID: "notify"}})
+	list, _, err := p.ListTargets(ctx, c, first.ID, nil, controlplane.Page{})
+	if err != nil || len(list) != 1 || list[0].ID != arn {
+		t.Errorf("targets without their function: %v, %v", list, err)
+	}
+}
+
+// TestLoadBalancerTarget registers a load balancer with as many target groups as it may be a target of; it stays a target
+// when it is deleted, and a target group that goes makes room.
+func TestLoadBalancerTarget(t *testing.T) {
+	p := running(t, controlplane.Options{Quotas: quota.Limits{Strict: true}})
+	c := admin(t)
+	ctx := t.Context()
+	vpc, _, _ := newVPC(t, c, "10.0.0.0/16")
+	arn := newLoadBalancer(t, c, "app", vpc, "internal")
+	var groups []string
+	for i := range 3 {
+		g, _, err := p.CreateTargetGroup(ctx, c, "", trellis.TargetGroup{Name: fmt.Sprint("group", i), Type: trellis.TargetsALB, VPCID: vpc, Port: 80}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups = append(groups, g.ID)
+	}
+	register := func(group, want string) {
+		t.Helper()
+		done, failed, _, err := p.RegisterTargets(ctx, c, group, []controlplane.TargetID{{ID: arn}})
+		if err != nil || want == "" && (len(done) != 1 || done[0].Port != 80) || want != "" && (len(failed) != 1 || failed[0].Code != want) {
+			t.Errorf("%v %v %v, want %q", done, failed, err, want)
+		}
+	}
+	register(groups[0], "")
+	register(groups[1], "")
+	register(groups[1], "")
+	register(groups[2], "LoadBalancerInUse")
+	_, _, _, err := p.DeregisterTargets(ctx, c, groups[0], []controlplane.TargetID{{ID: arn}})
+	wantCode(t, err, "")
+	register(groups[2], "")
+	_, ref, _ := strings.Cut(arn, ":loadbalancer/")
+	remove(t, &trellis.LoadBalancer{Meta: trellis.Meta{Account: c.Principal.Account, ID: ref}})
+	register(groups[0], "LoadBalancerNotFound")
+	list, _, err := p.ListTargets(ctx, c, groups[1], nil, controlplane.Page{})
+	if err != nil || len(list) != 1 || list[0].Status != trellis.TargetUnused {
+		t.Errorf("targets without their load balancer: %v, %v", list, err)
+	}
+}
+
+// remove deletes a noun as it is.
+func remove(t *testing.T, n trellis.Noun) {
+	t.Helper()
+	if _, err := shared.Commit(t.Context(), func(tx *store.Tx) error { tx.Delete(n); return nil }); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -173,22 +173,29 @@ func (f *Functions) view(fn *trellis.Function, v trellis.FunctionVersion, qualif
 	return &View{v, fn.Account, fn.ID, f.arn(Name{fn.Account, fn.ID, qualifier}), fn.Reserved, fn.Tags, false}
 }
 
-// version reads the version that a qualifier means: the function itself without one, and what an alias leads to.
+// version is Version with Lambda's error for what is not there.
 func (f *Functions) version(tx *store.Tx, fn *trellis.Function, qualifier string) (trellis.FunctionVersion, error) {
-	if qualifier == "" || qualifier == trellis.LatestVersion {
-		return fn.FunctionVersion, nil
+	v, err := Version(tx, fn, qualifier)
+	if errors.Is(err, trellis.ErrNotExist) {
+		err = notFound("Function not found: %s", f.arn(Name{fn.Account, fn.ID, qualifier}))
 	}
-	missing := notFound("Function not found: %s", f.arn(Name{fn.Account, fn.ID, qualifier}))
-	if !isNumber(qualifier) {
-		a, err := companion.Get[*trellis.FunctionAlias](tx, fn.Key()+"/"+qualifier, missing)
+	return v, err
+}
+
+// Version reads the version that a qualifier means: the function itself without one, and what an alias leads to. The error
+// is trellis.ErrNotExist when there is none.
+func Version(tx *store.Tx, fn *trellis.Function, qualifier string) (trellis.FunctionVersion, error) {
+	if qualifier != "" && qualifier != trellis.LatestVersion && !isNumber(qualifier) {
+		a, err := store.Get[*trellis.FunctionAlias](tx, fn.Key()+"/"+qualifier)
 		if err != nil {
 			return trellis.FunctionVersion{}, err
 		}
-		if qualifier = a.Version; qualifier == trellis.LatestVersion {
-			return fn.FunctionVersion, nil
-		}
+		qualifier = a.Version
 	}
-	v, err := companion.Get[*trellis.PublishedVersion](tx, fn.Key()+"/"+qualifier, missing)
+	if qualifier == "" || qualifier == trellis.LatestVersion {
+		return fn.FunctionVersion, nil
+	}
+	v, err := store.Get[*trellis.PublishedVersion](tx, fn.Key()+"/"+qualifier)
 	if err != nil {
 		return trellis.FunctionVersion{}, err
 	}

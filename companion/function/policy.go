@@ -92,36 +92,48 @@ func policyOf(fn *trellis.Function, qualifier string) *trellis.FunctionPolicy {
 	return nil
 }
 
+// Permitted tells whether the policy of a qualifier of a function has a statement of an id.
+func Permitted(fn *trellis.Function, qualifier, id string) bool {
+	p := policyOf(fn, qualifier)
+	return p != nil && slices.ContainsFunc(p.Statements, func(s trellis.FunctionStatement) bool { return s.ID == id })
+}
+
+// Permit adds a statement to the policy of a function, or of a version or alias that is there, and returns it. arn is what
+// the policy is of.
+func Permit(fn *trellis.Function, qualifier, arn string, in Permission) (text string, err error) {
+	if qualifier == trellis.LatestVersion {
+		return "", invalid("We currently do not support adding policies for $LATEST.")
+	}
+	s, err := statement(in, arn)
+	if err != nil {
+		return "", err
+	}
+	p := policyOf(fn, qualifier)
+	if p == nil {
+		fn.Policies = append(fn.Policies, trellis.FunctionPolicy{Qualifier: qualifier})
+		p = &fn.Policies[len(fn.Policies)-1]
+	}
+	if in.Revision != "" && in.Revision != p.RevisionID {
+		return "", staleRevision()
+	}
+	if Permitted(fn, qualifier, in.StatementID) {
+		return "", conflict("The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", in.StatementID)
+	}
+	p.Statements, p.RevisionID = append(p.Statements, trellis.FunctionStatement{ID: in.StatementID, Text: s}), trellis.NewUUID()
+	if len(Document(p)) > maxPolicy {
+		return "", trellis.NewError(400, "PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", len(Document(p)), maxPolicy)
+	}
+	return string(s), nil
+}
+
 // AddPermission adds a statement to the policy of a function, version or alias, and returns it.
 func (f *Functions) AddPermission(ctx context.Context, c *authpolicy.Caller, name, qualifier string, in Permission) (text string, rev trellis.Revision, err error) {
 	rev, err = f.change(ctx, c, "AddPermission", name, qualifier, func(tx *store.Tx, fn *trellis.Function, n Name) error {
-		if n.Qualifier == trellis.LatestVersion {
-			return invalid("We currently do not support adding policies for $LATEST.")
-		}
 		if _, err := f.version(tx, fn, n.Qualifier); err != nil {
 			return err
 		}
-		s, err := statement(in, f.arn(n))
-		if err != nil {
-			return err
-		}
-		text = string(s)
-		p := policyOf(fn, n.Qualifier)
-		if p == nil {
-			fn.Policies = append(fn.Policies, trellis.FunctionPolicy{Qualifier: n.Qualifier})
-			p = &fn.Policies[len(fn.Policies)-1]
-		}
-		if in.Revision != "" && in.Revision != p.RevisionID {
-			return staleRevision()
-		}
-		if slices.ContainsFunc(p.Statements, func(s trellis.FunctionStatement) bool { return s.ID == in.StatementID }) {
-			return conflict("The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", in.StatementID)
-		}
-		p.Statements, p.RevisionID = append(p.Statements, trellis.FunctionStatement{ID: in.StatementID, Text: s}), trellis.NewUUID()
-		if len(Document(p)) > maxPolicy {
-			return trellis.NewError(400, "PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", len(Document(p)), maxPolicy)
-		}
-		return nil
+		text, err = Permit(fn, n.Qualifier, f.arn(n), in)
+		return err
 	})
 	return text, rev, err
 }

@@ -24,6 +24,7 @@ const (
 	ResourceGatewaysPerVPC
 	DomainVerifications
 	NetworksPerVPC
+	TargetGroupsPerLoadBalancer
 	SecurityGroupsPerAssociation
 	AuthPolicyBytes
 	TagsPerResource
@@ -98,6 +99,7 @@ var table = [end]Quota{
 	ResourceGatewaysPerVPC:        {lattice, "L-0DCA4434", "Resource gateways per VPC", 500, 500, true, false, false},
 	DomainVerifications:           {lattice, "L-73D0F278", "Domain verifications per Region", 1000, 5, true, false, false},
 	NetworksPerVPC:                {lattice, "", "Service networks per VPC", 100, 1, false, false, false},
+	TargetGroupsPerLoadBalancer:   {lattice, "", "Target groups per Application Load Balancer", 100, 2, false, false, false},
 	SecurityGroupsPerAssociation:  {lattice, "", "Security groups per association", 5, 5, false, false, false},
 	AuthPolicyBytes:               {lattice, "", "Auth policy size", 10240, 10240, false, false, true},
 	TagsPerResource:               {lattice, "", "Tags per resource", 50, 50, false, false, false},
