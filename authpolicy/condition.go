@@ -82,11 +82,13 @@ const (
 // condition is one operator on one key: a line of a Condition block.
 type condition struct {
 	op       *operator
-	set      quantifier
+	quantity quantifier
 	ifExists bool
 	key      *key
 	values   []operand
-	text     *conditionText // apart, since decisions do not read it
+	set      map[string]bool // the values, where they are many texts that are compared as they are
+	most     int             // values of the request that are looked at
+	text     *conditionText  // apart, since decisions do not read it
 }
 
 // conditionText is a condition as its policy has it, for reasons.
@@ -130,7 +132,7 @@ func (p *parser) conditions(n *node) ([]condition, *ParseError) {
 			return nil, err
 		}
 		for j, vals := range block.items {
-			c := condition{op: op, set: set, ifExists: ifExists}
+			c := condition{op: op, quantity: set, ifExists: ifExists}
 			c.text = &conditionText{n.names[i], block.names[j], vals.raw(), vals.source.position(vals.nameStart)}
 			if err := p.line(&c, block.names[j], vals); err != nil {
 				return nil, err
@@ -162,7 +164,23 @@ func (p *parser) line(c *condition, name string, vals *node) *ParseError {
 		}
 		c.values = append(c.values, o)
 	}
+	c.collect()
+	if c.set == nil {
+		p.compared += len(c.values)
+	}
 	return nil
+}
+
+// collect makes a set of the values, if that is quicker than to compare one after the other.
+func (c *condition) collect() {
+	variable := func(o operand) bool { return o.pattern.parts != nil }
+	if c.op.class != stringClass || len(c.values) < 8 || slices.ContainsFunc(c.values, variable) {
+		return
+	}
+	c.set = make(map[string]bool, len(c.values))
+	for i := range c.values {
+		c.set[c.values[i].pattern.text] = true
+	}
 }
 
 // foldedTwice refuses two members whose names differ in case only: they are the same operator or key.
@@ -307,9 +325,25 @@ func parsePrefix(t string) (netip.Prefix, bool) {
 	return p.Masked(), err == nil
 }
 
-// maxValues is how many values of one key are looked at. Each is compared with each of the policy's, so a query
-// of thousands of equal names must not be able to keep a node busy.
-const maxValues = 128
+// How many values of one key are looked at. Each is compared with each of the policy's, so a query of thousands of equal
+// names must not be able to keep a node busy: it is maxValues, and less in a policy of more than maxCompared/maxValues
+// values, but minValues always.
+const (
+	maxValues   = 128
+	minValues   = 4
+	maxCompared = 4096
+)
+
+// bound sets how many values of the request conditions look at.
+func (p *parser) bound(conditions []condition) {
+	for i := range conditions {
+		c := &conditions[i]
+		c.most = maxValues
+		if c.set == nil {
+			c.most = min(maxValues, max(minValues, maxCompared/max(1, p.compared)))
+		}
+	}
+}
 
 // holds evaluates the condition of a statement that denies or allows. What can't be told is held against the caller: a
 // key with too many values to look at, and a negated comparison that is true only because a variable has no value, meet
@@ -325,15 +359,15 @@ func (c *condition) holds(r *Request, deny bool) bool {
 		return false
 	}
 	if !ok {
-		return c.ifExists || c.set == forAllValues || c.set == anyOfOne && c.op.negated
+		return c.ifExists || c.quantity == forAllValues || c.quantity == anyOfOne && c.op.negated
 	}
 	found := false // the value that decides: a match, or what ForAllValues must not have and ForAnyValue wants
-	for n := 0; ok && (!found || c.set == anyOfOne); v, next, ok = c.key.value(r, next) {
-		if n++; n > maxValues {
+	for n := 0; ok && (!found || c.quantity == anyOfOne); v, next, ok = c.key.value(r, next) {
+		if n++; n > c.most {
 			return deny
 		}
 		m := c.matches(r, &v)
-		switch c.set {
+		switch c.quantity {
 		case forAllValues:
 			found = m == c.op.negated
 		case forAnyValue:
@@ -343,7 +377,7 @@ func (c *condition) holds(r *Request, deny bool) bool {
 		}
 	}
 	result := found
-	if c.set == forAllValues || c.set == anyOfOne && c.op.negated {
+	if c.quantity == forAllValues || c.quantity == anyOfOne && c.op.negated {
 		result = !found
 	}
 	if result && c.op.negated && !c.resolved(r) {
@@ -401,6 +435,9 @@ func (c *condition) matches(r *Request, v *value) bool {
 
 // matchesText is matches for what is compared as text.
 func (c *condition) matchesText(r *Request, s string) bool {
+	if c.set != nil {
+		return c.set[s]
+	}
 	for i := range c.values {
 		o := &c.values[i]
 		m := false

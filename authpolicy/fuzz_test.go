@@ -73,13 +73,23 @@ func FuzzGlob(f *testing.F) {
 	f.Add("*a?a*b", "aaaacab")
 	f.Add("a**?*", "ab")
 	f.Add("*aab*aab", "aabaab")
+	f.Add("a*/orders/?*/items*z", "arn:aws:a:b:c/orders/17/items/z")
 	f.Fuzz(func(t *testing.T, p, s string) {
 		if len(p) > 40 || len(s) > 40 || strings.Count(p, "*") > 6 || strings.ContainsAny(p, string([]byte{anyRun, anyByte})) {
 			return
 		}
 		p = wildcards.Replace(p)
-		if got, want := glob(p, s), slowGlob(p, s); got != want {
+		if got, want := glob(p, s, nil), slowGlob(p, s); got != want {
 			t.Fatalf("glob(%q, %q) = %t, want %t", p, s, got, want)
+		}
+		f := finders.Get().(*finder)
+		defer f.release()
+		long := strings.Repeat("~", 250) + s // so that parts are found behind the places that are compared at once
+		if got, want := glob("*"+p, long, f), glob("*"+p, long, nil); got != want {
+			t.Fatalf("glob(%q, %q) = %t by places, want %t", "*"+p, long, got, want)
+		}
+		if got, want := glob(p, s, f), slowGlob(p, s); got != want {
+			t.Fatalf("glob(%q, %q) = %t by places, want %t", p, s, got, want)
 		}
 		small := func(s string) string {
 			b := []byte(s)

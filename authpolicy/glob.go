@@ -15,9 +15,9 @@ const (
 var wildcards = strings.NewReplacer("*", string([]byte{anyRun}), "?", string([]byte{anyByte}))
 
 // glob tells whether the whole of s matches pattern p. The parts between stars are searched from left to right
-// and the first place is kept, so there is no going back over s; one part takes linear time as long as it holds
-// no ?, see search.
-func glob(p, s string) bool {
+// and the first place is kept, so there is no going back over s; one part takes linear time, see search. A finder knows
+// the places in s from the pattern before; it may be nil.
+func glob(p, s string, f *finder) bool {
 	star := strings.IndexByte(p, anyRun)
 	if star < 0 {
 		return len(p) == len(s) && matchAt(p, s)
@@ -25,13 +25,19 @@ func glob(p, s string) bool {
 	if len(s) < star || !matchAt(p[:star], s[:star]) {
 		return false
 	}
+	in, text := f.in(s), s
 	s, p = s[star:], p[star+1:]
 	for {
 		star = strings.IndexByte(p, anyRun)
 		if star < 0 {
 			return len(s) >= len(p) && matchAt(p, s[len(s)-len(p):])
 		}
-		at := search(p[:star], s)
+		at, from := 0, len(text)-len(s)
+		if in == nil {
+			at = search(p[:star], s)
+		} else {
+			at = in.search(p[:star], from) - from
+		}
 		if at < 0 {
 			return false
 		}
@@ -83,6 +89,14 @@ func search(p, s string) int {
 		}
 	}
 	return -1
+}
+
+// fewSearched is how many bytes between stars a policy may have before it gets a finder.
+const fewSearched = 256
+
+// between is how many bytes of a pattern stand between its first and its last star: those that are searched.
+func between(p string) int {
+	return max(0, strings.LastIndexByte(p, anyRun)-strings.IndexByte(p, anyRun)-1)
 }
 
 // searchable tells whether every part of a pattern is one that search takes in linear time.

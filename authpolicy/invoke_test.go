@@ -71,27 +71,44 @@ func large(t testing.TB, line string) *Policy {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString(`{"Version":"2012-10-17","Statement":[`)
-	for i := 0; b.Len() < 10_000; i++ {
+	for i := 0; b.Len()+len(line) < 10_150; i++ {
 		fmt.Fprintf(&b, `{"Sid":"s%d",%s},`, i, line)
 	}
 	b.WriteString(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`)
 	return compile(t, b.String(), Resource)
 }
 
+// each is a list of many patterns in JSON, in which three letters of a, c and d stand for the letter n.
+func each(pattern string, n int) string {
+	var all []string
+	for i := range n {
+		letters := string([]byte{"acd"[i%3], "acd"[i/3%3], "acd"[i/9%3]})
+		all = append(all, `"`+strings.ReplaceAll(pattern, "n", letters)+`"`)
+	}
+	return "[" + strings.Join(all, ",") + "]"
+}
+
 // hostile are statements that are slow for a careless matcher.
 var hostile = map[string]string{
-	"stars":      `"Effect":"Deny","Principal":"*","Action":"*","Resource":"` + strings.Repeat("*a", 60) + `*b"`,
-	"long parts": `"Effect":"Deny","Principal":"*","Action":"*","Resource":"*` + strings.Repeat("a", 200) + `b*"`,
-	"parts":      `"Effect":"Deny","Principal":"*","Action":"*","Resource":"arn:aws:vpc-lattice:` + strings.Repeat("*:", 300) + `b"`,
-	"any byte":   `"Effect":"Deny","Principal":"*","Action":"*","Resource":"*` + strings.Repeat("a?", 30) + `b*"`,
-	"conditions": `"Effect":"Deny","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*","Condition":{"StringLike":{"vpc-lattice-svcs:RequestPath":["*x*","*y*"]},"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}`,
-	"principals": `"Effect":"Deny","Principal":{"AWS":["arn:aws:iam::111122223333:role/a","arn:aws:iam::111122223333:role/b"]},"Action":"*","Resource":"*"`,
+	"stars":       `"Effect":"Deny","Principal":"*","Action":"*","Resource":"` + strings.Repeat("*a", 60) + `*b"`,
+	"long parts":  `"Effect":"Deny","Principal":"*","Action":"*","Resource":"*` + strings.Repeat("a", 200) + `b*"`,
+	"parts":       `"Effect":"Deny","Principal":"*","Action":"*","Resource":"arn:aws:vpc-lattice:` + strings.Repeat("*:", 300) + `b"`,
+	"any byte":    `"Effect":"Deny","Principal":"*","Action":"*","Resource":"*` + strings.Repeat("a?", 30) + `b*"`,
+	"conditions":  `"Effect":"Deny","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*","Condition":{"StringLike":{"vpc-lattice-svcs:RequestPath":["*z*","*y*"]},"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}`,
+	"short parts": `"Effect":"Deny","Principal":"*","Action":"*","Resource":` + each("*nx*", 1000),
+	"any bytes":   `"Effect":"Deny","Principal":"*","Action":"*","Resource":` + each("*n?x*", 900),
+	"half known":  `"Effect":"Deny","Principal":"*","Action":"*","Resource":` + each("*"+strings.Repeat("a?", 28)+"nc*", 140),
+	"queries":     `"Effect":"Deny","Principal":"*","Action":"*","Resource":"*","Condition":{"StringLike":{"vpc-lattice-svcs:RequestQueryString/q":` + each("*nx*", 1000) + `}}`,
+	"equal":       `"Effect":"Deny","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"vpc-lattice-svcs:RequestQueryString/q":` + each("nx", 1000) + `}}`,
+	"numbers":     `"Effect":"Deny","Principal":"*","Action":"*","Resource":"*","Condition":{"NumericEquals":{"vpc-lattice-svcs:RequestQueryString/q":` + strings.ReplaceAll(each("1", 1000), "n", "1") + `}}`,
+	"principals":  `"Effect":"Deny","Principal":{"AWS":["arn:aws:iam::111122223333:role/a","arn:aws:iam::111122223333:role/b"]},"Action":"*","Resource":"*"`,
 }
 
 // longRequest is a request with a path that meets the hostile policies half way.
 func longRequest() *Request {
-	p := "/" + strings.Repeat("a", 2000)
-	return &Request{Action: ActionInvoke, Resource: serviceARN + p, Path: p, Method: "GET", Caller: callers()["checkout"]}
+	p := "/x" + strings.Repeat("aacd", 250) + strings.Repeat("a", 1000)
+	query := strings.Repeat("q=aacdd&", minValues)
+	return &Request{Action: ActionInvoke, Resource: serviceARN + p, Path: p, RawQuery: query, Method: "GET", Caller: callers()["checkout"]}
 }
 
 // TestLargePolicies decides policies of 10 KB, whatever they hold: a matcher that goes back over its text would
@@ -166,6 +183,21 @@ func TestManyValues(t *testing.T) {
 			if many != want || few == want {
 				t.Errorf("%s %s: %v with %d values, %v with one more", effect, op, few, maxValues, many)
 			}
+		}
+	}
+}
+
+// TestManyComparisons holds a key with more values than a policy of a thousand values looks at against the caller, but
+// where they are looked up.
+func TestManyComparisons(t *testing.T) {
+	for name, want := range map[string]Effect{"queries": ExplicitDeny, "equal": Allow} {
+		p, r := large(t, hostile[name]), longRequest()
+		if e, _ := p.Decide(r); e != Allow {
+			t.Fatalf("%s: %v with %d values", name, e, minValues)
+		}
+		r.RawQuery += "q=aacdd"
+		if e, _ := p.Decide(r); e != want {
+			t.Errorf("%s: %v with one value more, want %v", name, e, want)
 		}
 	}
 }

@@ -229,7 +229,7 @@ func (l *linter) redundant(items []*node, code, what string, fold bool) {
 	}
 	for i := range items {
 		for j := range items {
-			covered := i != j && len(texts[i]) < 2048 && glob(patterns[j], texts[i])
+			covered := i != j && len(texts[i]) < 2048 && glob(patterns[j], texts[i], nil)
 			if covered && (texts[i] != texts[j] || i > j) {
 				l.note(LintSuggestion, code, items[i], "The "+what+" "+short(items[i].text)+" is covered by "+short(items[j].text)+".")
 				break

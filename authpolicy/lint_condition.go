@@ -110,7 +110,7 @@ func (l *linter) service(n *node, k *key, name string, vals *node) {
 	}
 	for _, a := range actions {
 		of, _, _ := strings.Cut(strings.ToLower(a.text), ":")
-		if glob(wildcards.Replace(of), service) {
+		if glob(wildcards.Replace(of), service, nil) {
 			return
 		}
 	}

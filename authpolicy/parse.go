@@ -14,6 +14,8 @@ const MaxSize = 102_400
 type parser struct {
 	kind      PolicyKind
 	variables bool // the version has policy variables
+	searched  int  // bytes of patterns between two stars
+	compared  int  // values of conditions, but those that are looked up
 	errors    []*ParseError
 }
 
@@ -56,7 +58,12 @@ func (p *parser) document(text string) (*Policy, *node) {
 		p.keep(doc.bad("DATA_TYPE_MISMATCH", "must be a JSON object, not %v", doc.kind))
 		return nil, doc
 	}
-	return &Policy{kind: p.kind, statements: p.elements(doc)}, doc
+	policy := &Policy{kind: p.kind, statements: p.elements(doc)}
+	policy.searches = p.searched > fewSearched
+	for i := range policy.statements {
+		p.bound(policy.statements[i].conditions)
+	}
+	return policy, doc
 }
 
 // elements compiles the elements of a document.

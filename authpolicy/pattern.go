@@ -37,6 +37,7 @@ func (p *parser) pattern(n *node, wild bool) (pattern, *ParseError) {
 		out := pattern{text: lit(n.text)}
 		out.plain = !wild || out.text == n.text
 		out.ends = wild && n.text != "" && out.text[0] == anyRun && out.text[1:] == n.text[1:]
+		p.searched += between(out.text)
 		if !searchable(out.text) {
 			return out, n.bad("INVALID_RESOURCE_PATTERN", "a part with ? between two * must not be longer than 64 bytes")
 		}
@@ -47,6 +48,7 @@ func (p *parser) pattern(n *node, wild bool) (pattern, *ParseError) {
 		before, after, found := strings.Cut(rest, "${")
 		if before != "" {
 			out.parts = append(out.parts, part{text: lit(before)})
+			p.searched += len(before)
 		}
 		if !found {
 			break
@@ -111,11 +113,11 @@ func (p *pattern) match(r *Request, s string) bool {
 		if p.ends {
 			return strings.HasSuffix(s, p.text[1:])
 		}
-		return glob(p.text, s)
+		return glob(p.text, s, r.finder)
 	}
 	var space [512]byte
 	b, ok := p.expand(space[:0], r)
-	return ok && glob(view(b), s)
+	return ok && glob(view(b), s, r.finder)
 }
 
 // matchFold compares without regard to case and without wildcards.
@@ -131,11 +133,11 @@ func (p *pattern) matchFold(r *Request, s string) bool {
 // matchARN compares two ARNs part by part, so that a star does not reach over a colon but in the last part.
 func (p *pattern) matchARN(r *Request, s string) bool {
 	if p.parts == nil {
-		return p.plain && p.text == s || globARN(p.text, s)
+		return p.plain && p.text == s || globARN(p.text, s, r.finder)
 	}
 	var space [512]byte
 	b, ok := p.expand(space[:0], r)
-	return ok && globARN(view(b), s)
+	return ok && globARN(view(b), s, r.finder)
 }
 
 // matchResource compares the resource of a request.
@@ -144,11 +146,11 @@ func (p *pattern) matchResource(r *Request, s string) bool {
 		return p.match(r, s)
 	}
 	if p.parts == nil {
-		return globResource(p.text, s)
+		return globResource(p.text, s, r.finder)
 	}
 	var space [512]byte
 	b, ok := p.expand(space[:0], r)
-	return ok && globResource(view(b), s)
+	return ok && globResource(view(b), s, r.finder)
 }
 
 // resolved tells whether all variables have a value.
@@ -165,26 +167,26 @@ func (p *pattern) resolved(r *Request) bool {
 func isStar(p string) bool { return len(p) == 1 && p[0] == anyRun }
 
 // globARN is glob for each of the six parts of an ARN. A lone star is any ARN.
-func globARN(p, s string) bool {
+func globARN(p, s string, f *finder) bool {
 	if isStar(p) {
 		return strings.HasPrefix(s, "arn:")
 	}
 	for range 5 {
 		a, pr, ok := strings.Cut(p, ":")
 		b, sr, ok2 := strings.Cut(s, ":")
-		if !ok || !ok2 || !glob(a, b) {
+		if !ok || !ok2 || !glob(a, b, f) {
 			return false
 		}
 		p, s = pr, sr
 	}
-	return glob(p, s)
+	return glob(p, s, f)
 }
 
 // globResource is globARN for Resource elements, where a star that ends a part may reach over the colons behind it as
 // well (IAM user guide, reference_policies_elements_resource), but never into the last part of the request's ARN: that
 // one a client may choose, and it must not pass for another account or service.
-func globResource(p, s string) bool {
-	if globARN(p, s) {
+func globResource(p, s string, f *finder) bool {
+	if globARN(p, s, f) {
 		return true
 	}
 	at := 0 // behind the fifth colon of s
@@ -198,7 +200,7 @@ func globResource(p, s string) bool {
 	head, last := s[:at-1], s[at:]
 	i := len("arn") // the end of a part of p; its fifth would be globARN
 	for range 4 {
-		if p[i-1] == anyRun && globParts(p[:i], head) && glob(p[i+1:], last) {
+		if p[i-1] == anyRun && globParts(p[:i], head, f) && glob(p[i+1:], last, f) {
 			return true
 		}
 		next := strings.IndexByte(p[i+1:], ':')
@@ -211,14 +213,14 @@ func globResource(p, s string) bool {
 }
 
 // globParts is glob for parts of an ARN that end with a star, of which the last may stand for several parts.
-func globParts(p, s string) bool {
+func globParts(p, s string, f *finder) bool {
 	for {
 		a, pr, more := strings.Cut(p, ":")
 		if !more {
-			return glob(a, s)
+			return glob(a, s, f)
 		}
 		b, sr, ok := strings.Cut(s, ":")
-		if !ok || !glob(a, b) {
+		if !ok || !glob(a, b, f) {
 			return false
 		}
 		p, s = pr, sr

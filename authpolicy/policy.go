@@ -33,6 +33,7 @@ func (e Effect) String() string {
 type Policy struct {
 	kind       PolicyKind
 	statements []Statement
+	searches   bool // so much of its patterns stands between two stars that a finder is worth its while
 }
 
 // Statement is one statement of a Policy, named by an answer as its reason.
@@ -59,6 +60,18 @@ type elements struct{ principal, action, resource string }
 // Decide answers a request, with the statement that decided: the first that denies, or else the first that
 // allows. It is nil for an implicit deny.
 func (p *Policy) Decide(r *Request) (Effect, *Statement) {
+	if !p.searches {
+		return p.decide(r)
+	}
+	f := finders.Get().(*finder)
+	defer f.release()
+	f.request = *r
+	f.request.finder = f
+	return p.decide(&f.request)
+}
+
+// decide is Decide with the request's finder.
+func (p *Policy) decide(r *Request) (Effect, *Statement) {
 	var allow *Statement
 	for i := range p.statements {
 		s := &p.statements[i]

@@ -50,6 +50,8 @@ type Request struct {
 	// Extra holds further condition keys by lower-case name, for example aws:requesttag/team. It answers for
 	// keys that the fields above leave absent.
 	Extra map[string][]string
+
+	finder *finder // of a policy with many patterns, while it decides
 }
 
 // Caller is who made a request, with the policies that bound it: all that are not nil must allow.
