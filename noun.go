@@ -166,6 +166,24 @@ var makers = map[Kind]func() Noun{
 	KindVPCEndpoint:                 func() Noun { return new(VPCEndpoint) },
 }
 
+// terms tells what the nouns of a kind are found by, where that is more than their keys.
+var terms = map[Kind]func(n Noun) []string{
+	KindResourcePolicy: func(n Noun) []string { return n.(*ResourcePolicy).Terms() },
+	KindResourceShare:  func(n Noun) []string { return n.(*ResourceShare).Terms() },
+}
+
+// Terms are what a noun is found by beside its key, each once, for example the principals of a share: the store keeps an index of
+// them, in the transaction that writes the noun. A term holds no "//".
+func Terms(n Noun) []string {
+	if of, ok := terms[n.Kind()]; ok {
+		return of(n)
+	}
+	return nil
+}
+
+// Indexed tells whether the nouns of a kind have terms.
+func Indexed(k Kind) bool { return terms[k] != nil }
+
 // NewNoun returns an empty noun of a kind to decode into.
 func NewNoun(k Kind) (Noun, error) {
 	if mk, ok := makers[k]; ok {

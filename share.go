@@ -1,6 +1,10 @@
 package trellis
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // ResourceShare lets other accounts use resources of its owner (AWS RAM).
 type ResourceShare struct {
@@ -43,4 +47,44 @@ func (*ResourceShare) Kind() Kind { return KindResourceShare }
 // ARN is arn:aws:ram:region:account:resource-share/uuid.
 func (s *ResourceShare) ARN(region string) string {
 	return ARN{"aws", "ram", region, s.Account, "resource-share/" + s.ID}.String()
+}
+
+// Terms are the accounts, organizations and organizational units that the share is for, accepted or not: 111122223333, o-… or
+// o-…/ou-….
+func (s *ResourceShare) Terms() []string {
+	terms := make([]string, 0, len(s.Principals))
+	for _, sp := range s.Principals {
+		if org, unit, ok := OrganizationPrincipal(sp.Principal); ok {
+			terms = append(terms, OrganizationTerm(org, unit))
+		} else if IsAccountID(sp.Principal) {
+			terms = append(terms, sp.Principal)
+		}
+	}
+	slices.Sort(terms)
+	return slices.Compact(terms)
+}
+
+// OrganizationTerm is what the shares for an organization, or a unit of it, are found by.
+func OrganizationTerm(org, unit string) string {
+	if unit == "" {
+		return org
+	}
+	return org + "/" + unit
+}
+
+// OrganizationPrincipal takes the ARN of an organization or organizational unit apart:
+// arn:aws:organizations::ACCOUNT:organization/o-… or …:ou/o-…/ou-….
+func OrganizationPrincipal(principal string) (org, unit string, ok bool) {
+	a, err := ParseARN(principal)
+	if err != nil || a.Service != "organizations" {
+		return "", "", false
+	}
+	parts := strings.Split(a.Resource, "/")
+	switch {
+	case len(parts) == 2 && parts[0] == "organization":
+		return parts[1], "", true
+	case len(parts) == 3 && parts[0] == "ou":
+		return parts[1], parts[2], true
+	}
+	return "", "", false
 }

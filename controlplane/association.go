@@ -105,13 +105,13 @@ func (p *Plane) identifierKeys(c *authpolicy.Caller, k keys, kind resourceKind, 
 // sees a network sees all associations of it (VPC Lattice user guide, sharing).
 func sharedAssociation[T association](p *Plane, tx *store.Tx, c *authpolicy.Caller, id string, kind resourceKind) (T, error) {
 	var none T
-	arns, err := p.SharedResources(tx, account(c), ShareServiceNetwork)
+	r, err := p.reachOf(tx, account(c))
 	if err != nil {
 		return none, err
 	}
-	for _, arn := range arns {
+	for _, arn := range r.resources(ShareServiceNetwork) {
 		n, err := p.ref(c, arn, networkKind)
-		if err != nil || !p.SharedWith(tx, c, arn, networkKind.describe, nil) {
+		if err != nil || !r.opens(c, arn, networkKind.describe, nil) {
 			continue // of another region, or not to be seen
 		}
 		set := networkServices(n.Key())

@@ -155,13 +155,13 @@ func byID[T owned](items []T) []T {
 
 // shown lists what shares show of a kind to the caller.
 func shown[T owned](p *Plane, tx *store.Tx, c *authpolicy.Caller, kind resourceKind) (items []T, err error) {
-	arns, err := p.SharedResources(tx, account(c), "")
+	r, err := p.reachOf(tx, account(c))
 	if err != nil {
 		return nil, err
 	}
-	for _, arn := range arns {
+	for _, arn := range r.resources("") {
 		ref, err := p.ref(c, arn, kind)
-		if err != nil || !p.SharedWith(tx, c, arn, kind.describe, nil) {
+		if err != nil || !r.opens(c, arn, kind.describe, nil) {
 			continue // of another kind or region, or not to be seen
 		}
 		n, err := store.Get[T](tx, ref.Key())

@@ -162,7 +162,7 @@ func (p *Plane) policyOfShares(tx *store.Tx, g guarded, principal string) (strin
 			if len(opened.Condition) > 0 {
 				_ = json.Unmarshal(opened.Condition, &statement.Condition) // it was read when the permission was made
 			}
-			org, unit, is := organizationPrincipal(to.Principal)
+			org, unit, is := trellis.OrganizationPrincipal(to.Principal)
 			switch {
 			case !is && !to.Accepted:
 				continue

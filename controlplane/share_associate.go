@@ -124,7 +124,7 @@ func (p *Plane) newSharePrincipal(tx *store.Tx, s *trellis.ResourceShare, owner 
 		}
 		return sp, nil
 	}
-	org, unit, ok := organizationPrincipal(principal)
+	org, unit, ok := trellis.OrganizationPrincipal(principal)
 	if !ok {
 		if strings.HasPrefix(principal, "arn:") {
 			return sp, ramError("InvalidParameterException", "VPC Lattice resources cannot be shared with the principal %s.", principal)
@@ -264,7 +264,7 @@ func (i ShareInvitation) Status(now time.Time) string {
 
 // invitations lists the invitations to an account.
 func invitations(tx *store.Tx, account string) ([]ShareInvitation, error) {
-	shares, err := store.List[*trellis.ResourceShare](tx, "")
+	shares, err := store.Find[*trellis.ResourceShare](tx, account)
 	var out []ShareInvitation
 	for _, s := range shares {
 		for _, sp := range s.Principals {

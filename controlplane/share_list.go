@@ -1,9 +1,7 @@
 package controlplane
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -26,17 +24,7 @@ func (p *Plane) Shares(ctx context.Context, c *authpolicy.Caller, action string,
 		if err != nil {
 			return err
 		}
-		all, err := store.List[*trellis.ResourceShare](tx, "")
-		for _, s := range all {
-			ok, err := shareReaches(tx, s, m)
-			if err != nil {
-				return err
-			}
-			if ok {
-				out = append(out, s)
-			}
-		}
-		slices.SortFunc(out, func(a, b *trellis.ResourceShare) int { return cmp.Compare(a.ID, b.ID) })
+		out, err = sharesReaching(tx, m)
 		return err
 	})
 	return out, err

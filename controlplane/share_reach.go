@@ -59,21 +59,16 @@ func (m membership) path() string {
 	return path
 }
 
-// organizationPrincipal takes the ARN of an organization or organizational unit apart:
-// arn:aws:organizations::ACCOUNT:organization/o-… or …:ou/o-…/ou-….
-func organizationPrincipal(principal string) (org, unit string, ok bool) {
-	a, err := trellis.ParseARN(principal)
-	if err != nil || a.Service != "organizations" {
-		return "", "", false
+// terms are what the shares are found by that may reach the account.
+func (m membership) terms() []string {
+	terms := []string{m.account}
+	if m.org != "" {
+		terms = append(terms, trellis.OrganizationTerm(m.org, ""))
+		for _, unit := range m.units {
+			terms = append(terms, trellis.OrganizationTerm(m.org, unit))
+		}
 	}
-	parts := strings.Split(a.Resource, "/")
-	switch {
-	case len(parts) == 2 && parts[0] == "organization":
-		return parts[1], "", true
-	case len(parts) == 3 && parts[0] == "ou":
-		return parts[1], parts[2], true
-	}
-	return "", "", false
+	return terms
 }
 
 // reaches tells whether a principal of a share is the account, or holds it. An organization is reached only by shares of
@@ -83,7 +78,7 @@ func reaches(s *trellis.ResourceShare, sp trellis.SharePrincipal, owner, m membe
 	if sp.Principal == m.account {
 		return sp.Accepted && (sp.External || s.RetainOnLeave || m.org != "" && m.org == owner.org)
 	}
-	org, unit, ok := organizationPrincipal(sp.Principal)
+	org, unit, ok := trellis.OrganizationPrincipal(sp.Principal)
 	if !ok || m.org != org || owner.org != org || !owner.sharing {
 		return false
 	}
@@ -117,6 +112,96 @@ func shareReaches(tx *store.Tx, s *trellis.ResourceShare, m membership) (bool, e
 	return slices.ContainsFunc(s.Principals, func(sp trellis.SharePrincipal) bool { return reaches(s, sp, owner, m) }), nil
 }
 
+// sharesReaching are the shares of others that reach an account, sorted by id.
+func sharesReaching(tx *store.Tx, m membership) ([]*trellis.ResourceShare, error) {
+	var out []*trellis.ResourceShare
+	for _, term := range m.terms() {
+		found, err := store.Find[*trellis.ResourceShare](tx, term)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range found {
+			ok, err := shareReaches(tx, s, m)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				out = append(out, s)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *trellis.ResourceShare) int { return strings.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(out, func(a, b *trellis.ResourceShare) bool { return a.Key() == b.Key() }), nil
+}
+
+// reach is what shares and resource policies of others open to an account, at the revision of a transaction.
+type reach struct {
+	p        *Plane
+	tx       *store.Tx
+	m        membership
+	shares   map[string][]*trellis.ResourceShare // by the ARN of what they share
+	policies map[string]*trellis.ResourcePolicy  // by the ARN of what they stand at
+}
+
+// reachOf reads what reaches an account, and no share that does not name it, its organization or a unit above it.
+func (p *Plane) reachOf(tx *store.Tx, account string) (*reach, error) {
+	m, err := memberOf(tx, account)
+	if err != nil {
+		return nil, err
+	}
+	r := &reach{p, tx, m, map[string][]*trellis.ResourceShare{}, map[string]*trellis.ResourcePolicy{}}
+	shares, err := sharesReaching(tx, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range shares {
+		for _, arn := range s.Resources {
+			r.shares[arn] = append(r.shares[arn], s)
+		}
+	}
+	for _, term := range []string{account, trellis.AnyAccount} {
+		policies, err := store.Find[*trellis.ResourcePolicy](tx, term)
+		if err != nil {
+			return nil, err
+		}
+		for _, policy := range policies {
+			r.policies[(guarded{Ref: policy.Resource}).arn(p.Region)] = policy
+		}
+	}
+	return r, nil
+}
+
+// opens tells whether the caller, who is of the account, may do an action with the resource of an ARN. k are the condition keys
+// of the operation.
+func (r *reach) opens(c *authpolicy.Caller, arn, action string, k keys) bool {
+	for _, s := range r.shares[arn] {
+		if opened, err := r.p.openedBy(r.tx, s, ShareResourceType(arn)); err == nil && opened != nil && opened.permits(r.p, c, arn, action, k) {
+			return true
+		}
+	}
+	policy := r.policies[arn]
+	return policy != nil && r.p.allows(policy, r.m, arn, action, k)
+}
+
+// resources lists the ARNs that the account may see, of one type such as ShareServiceNetwork, or of every type when it is
+// empty. They are sorted.
+func (r *reach) resources(resourceType string) []string {
+	var out []string
+	for arn := range r.shares {
+		if resourceType == "" || ShareResourceType(arn) == resourceType {
+			out = append(out, arn)
+		}
+	}
+	for arn, policy := range r.policies {
+		describe := (guarded{Ref: policy.Resource}).kind().describe
+		if (resourceType == "" || ShareResourceType(arn) == resourceType) && r.p.allows(policy, r.m, arn, describe, nil) {
+			out = append(out, arn)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // SharedWith tells whether a share or a resource policy of its owner lets a caller do an action, for example
 // "vpc-lattice:GetServiceNetwork", with the resource of an ARN. k are the condition keys of the operation. Nothing is shared with the owner, and when
 // the store fails nothing is shared with anybody.
@@ -125,66 +210,16 @@ func (p *Plane) SharedWith(tx *store.Tx, c *authpolicy.Caller, arn, action strin
 	if err != nil || a.Account == account(c) {
 		return false
 	}
-	shares, err := store.List[*trellis.ResourceShare](tx, a.Account+"/")
-	if err != nil {
-		return false
-	}
-	policy, err := store.Get[*trellis.ResourcePolicy](tx, a.Account+"/"+trellis.LastPart(arn))
-	if err != nil && !errors.Is(err, trellis.ErrNotExist) {
-		return false
-	}
-	shares = slices.DeleteFunc(shares, func(s *trellis.ResourceShare) bool { return !slices.Contains(s.Resources, arn) })
-	if len(shares) == 0 && policy == nil {
-		return false
-	}
-	m, err := memberOf(tx, account(c))
-	if err != nil {
-		return false
-	}
-	for _, s := range shares {
-		if ok, err := shareReaches(tx, s, m); err != nil || !ok {
-			continue
-		}
-		if opened, err := p.openedBy(tx, s, ShareResourceType(arn)); err == nil && opened != nil && opened.permits(p, c, arn, action, k) {
-			return true
-		}
-	}
-	return policy != nil && p.allows(policy, m, arn, action, k)
+	r, err := p.reachOf(tx, account(c))
+	return err == nil && r.opens(c, arn, action, k)
 }
 
 // SharedResources lists the ARNs that shares and resource policies of others let an account see, of one type such as
 // ShareServiceNetwork, or of every type when it is empty. They are sorted, and each is there once.
 func (p *Plane) SharedResources(tx *store.Tx, account, resourceType string) ([]string, error) {
-	m, err := memberOf(tx, account)
+	r, err := p.reachOf(tx, account)
 	if err != nil {
 		return nil, err
 	}
-	shares, err := store.List[*trellis.ResourceShare](tx, "")
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, s := range shares {
-		ok, err := shareReaches(tx, s, m)
-		if err != nil {
-			return nil, err
-		}
-		for _, arn := range s.Resources {
-			if ok && (resourceType == "" || ShareResourceType(arn) == resourceType) {
-				out = append(out, arn)
-			}
-		}
-	}
-	policies, err := store.List[*trellis.ResourcePolicy](tx, "")
-	if err != nil {
-		return nil, err
-	}
-	for _, policy := range policies {
-		g := guarded{Ref: policy.Resource}
-		if arn := g.arn(p.Region); (resourceType == "" || ShareResourceType(arn) == resourceType) && p.allows(policy, m, arn, g.kind().describe, nil) {
-			out = append(out, arn)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	return r.resources(resourceType), nil
 }

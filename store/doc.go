@@ -12,4 +12,5 @@
 //	trellis/c/NAME            a claim: the holder of a unique name
 //	trellis/m/SET/MEMBER      a mark: that MEMBER refers to SET
 //	trellis/t/SCOPE/TOKEN     a client token, under a lease of a day
+//	trellis/x/KIND/TERM//KEY  that a noun is found by TERM
 package store

@@ -16,6 +16,7 @@ const (
 	keyClaims = "trellis/c/"
 	keyMarks  = "trellis/m/"
 	keyTokens = "trellis/t/"
+	keyIndex  = "trellis/x/"
 )
 
 // schemaVersion is the layout that this Trellis writes. It grows when an older one could misread the data.

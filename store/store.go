@@ -97,7 +97,7 @@ func (s *Store) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.client = e.client
 	s.mu.Unlock()
-	if err := s.awaitSchema(ctx); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		s.stop(err)
 		if ctx.Err() != nil {
 			return nil
@@ -122,13 +122,21 @@ func (s *Store) Run(ctx context.Context) error {
 // Whether an etcd that others run answers is asked for so long at first, and then again and again.
 const patience = 5 * time.Second
 
-// awaitSchema is checkSchema, for as long as an etcd that others run does not answer.
-func (s *Store) awaitSchema(ctx context.Context) error {
-	if len(s.o.Endpoints) == 0 {
-		return s.checkSchema(ctx, startTimeout)
+// prepare looks whether the data are to be used and brings them up to date, again and again for as long as an etcd that others
+// run does not answer.
+func (s *Store) prepare(ctx context.Context) error {
+	timeout := startTimeout
+	if len(s.o.Endpoints) > 0 {
+		timeout = patience
 	}
 	for said := false; ; said = true {
-		err := s.checkSchema(ctx, patience)
+		err := s.checkSchema(ctx, timeout)
+		if err == nil {
+			err = s.reindex(ctx)
+		}
+		if len(s.o.Endpoints) == 0 {
+			return err
+		}
 		if err == nil || !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
@@ -291,6 +299,11 @@ func (s *Store) transact(caller context.Context, fn func(*Tx) error, readOnly bo
 		return 0, err
 	}
 	defer cancel()
+	return s.attempt(ctx, caller, fn, readOnly)
+}
+
+// attempt runs a transaction until nothing is in its way or ctx, which the caller's was limited to, is done.
+func (s *Store) attempt(ctx, caller context.Context, fn func(*Tx) error, readOnly bool) (trellis.Revision, error) {
 	pause := time.Millisecond
 	for {
 		tx := &Tx{ctx: ctx, s: s, readOnly: readOnly, reads: map[string]read{}, writes: map[string]write{}}

@@ -54,36 +54,36 @@ func (e *etcdError) Error() string { return e.err.Error() }
 // Unwrap makes it findable as ErrUnavailable.
 func (e *etcdError) Unwrap() []error { return []error{ErrUnavailable, e.err} }
 
-// get asks etcd at the transaction's revision. The first read is linearizable and chooses the revision; any member that
-// has come so far answers the others. One that has not, waits until it has.
+// get asks etcd for a key or a range.
 func (tx *Tx) get(key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	if tx.rev != 0 {
-		opts = append(opts, clientv3.WithRev(tx.rev))
+	resp, err := ask(tx, func(ctx context.Context, c *clientv3.Client, at ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+		return c.Get(ctx, key, slices.Concat(opts, at)...)
+	})
+	if err == nil && tx.rev == 0 {
+		tx.rev = resp.Header.Revision
 	}
-	ask := func(opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-		return call(tx.ctx, tx.s, func(ctx context.Context, c *clientv3.Client) (*clientv3.GetResponse, error) {
-			return c.Get(ctx, key, opts...)
-		})
+	return resp, err
+}
+
+// ask lets f ask etcd at the transaction's revision, which is in the options. The first read is linearizable and chooses the
+// revision; any member that has come so far answers the others. One that has not, waits until it has.
+func ask[R any](tx *Tx, f func(ctx context.Context, c *clientv3.Client, at ...clientv3.OpOption) (R, error)) (resp R, err error) {
+	do := func(at ...clientv3.OpOption) (R, error) {
+		return call(tx.ctx, tx.s, func(ctx context.Context, c *clientv3.Client) (R, error) { return f(ctx, c, at...) })
 	}
-	var resp *clientv3.GetResponse
-	err := error(rpctypes.ErrFutureRev)
-	if tx.rev != 0 {
-		resp, err = ask(append(slices.Clone(opts), clientv3.WithSerializable())...)
-	}
-	if errors.Is(err, rpctypes.ErrFutureRev) {
-		resp, err = ask(opts...)
+	if tx.rev == 0 {
+		resp, err = do()
+	} else if resp, err = do(clientv3.WithRev(tx.rev), clientv3.WithSerializable()); errors.Is(err, rpctypes.ErrFutureRev) {
+		resp, err = do(clientv3.WithRev(tx.rev))
 	}
 	if err != nil {
 		if errors.Is(err, rpctypes.ErrCompacted) {
 			tx.stale = true
 		}
 		tx.broken = &etcdError{err}
-		return nil, tx.broken
+		err = tx.broken
 	}
-	if tx.rev == 0 {
-		tx.rev = resp.Header.Revision
-	}
-	return resp, nil
+	return resp, err
 }
 
 // value returns what a key holds: what the transaction wrote, else what it read. nil: nothing.
@@ -198,11 +198,13 @@ func (tx *Tx) Put(n trellis.Noun) {
 		tx.fail(err)
 		return
 	}
+	tx.index(n.Kind(), n.Key(), trellis.Terms(n))
 	tx.set(nounKey(n.Kind(), n.Key()), write{value: b})
 }
 
 // Delete removes a noun. A noun that does not exist is no error.
 func (tx *Tx) Delete(n trellis.Noun) {
+	tx.index(n.Kind(), n.Key(), nil)
 	tx.set(nounKey(n.Kind(), n.Key()), write{delete: true})
 }
 
