@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/trellis-project/trellis"
@@ -20,17 +21,42 @@ type EC2Call struct {
 // account is the account that the caller acts in. Nouns of other accounts do not exist for EC2.
 func (c EC2Call) account() string { return c.Caller.Principal.Account }
 
-// allow checks the caller's own policies for an action, "CreateVpc", on each ARN. It answers
+// allow checks the caller's own policies for an action that names nothing that exists, "CreateVpc", on each ARN. It answers
 // UnauthorizedOperation, or DryRunOperation when the action is allowed and only that was asked
 // (EC2 API reference, common errors).
 func (c EC2Call) allow(action string, k keys, arns ...string) error {
 	if err := c.allowed("ec2:"+action, k, arns...); err != nil {
 		return err
 	}
+	return c.dryRun()
+}
+
+// dryRun answers who asked only whether the action is allowed, which it is.
+func (c EC2Call) dryRun() error {
 	if c.DryRun {
 		return trellis.NewError(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
 	}
 	return nil
+}
+
+// allow is EC2Call.allow for an action that names resources which exist: the caller's policies see the tags of each, as
+// aws:ResourceTag and as ec2:ResourceTag (Service Authorization Reference, Amazon EC2), as they are in the transaction that
+// goes on with the action.
+func (p *Plane) allow(tx *store.Tx, c EC2Call, action string, k keys, arns ...string) error {
+	for _, arn := range arns {
+		tags, err := ec2TagsOf(tx, c.account(), arn)
+		if err != nil {
+			return err
+		}
+		own := authpolicy.TagKeys(maps.Clone(k), nil, tags)
+		for name, v := range tags {
+			own["ec2:resourcetag/"+strings.ToLower(name)] = []string{v}
+		}
+		if err := c.allowed("ec2:"+action, own, arn); err != nil {
+			return err
+		}
+	}
+	return c.dryRun()
 }
 
 // allowed is allow for an action of any service, "iam:PassRole", that comes with the one that was called.

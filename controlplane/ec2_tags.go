@@ -50,6 +50,45 @@ var ec2Taggables = []taggable{
 	{idVPCEndpoint, "vpc-endpoint", trellis.KindVPCEndpoint},
 }
 
+// ec2TagsOf are the tags of a resource of an account, by its ARN. An ARN that names none, or one that does not exist, has none.
+func ec2TagsOf(tx *store.Tx, account, arn string) (map[string]string, error) {
+	a, err := trellis.ParseARN(arn)
+	if err != nil {
+		return nil, nil
+	}
+	resourceType, id, _ := strings.Cut(a.Resource, "/")
+	i := slices.IndexFunc(ec2Taggables, func(t taggable) bool { return t.resourceType == resourceType && t.id.fits(id) })
+	if i < 0 || a.Account != account {
+		return nil, nil
+	}
+	if ec2Taggables[i].kind == "" {
+		g, i, err := groupOfRule(tx, account, id)
+		if g == nil || err != nil {
+			return nil, err
+		}
+		return g.Rules[i].Tags, nil
+	}
+	n, err := tx.Get(ec2Taggables[i].kind, account+"/"+id)
+	if errors.Is(err, trellis.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return n.(trellis.Owned).Common().Tags, nil
+}
+
+// groupOfRule finds the security group of an account that a rule is in, nil for none, and the place of the rule.
+func groupOfRule(tx *store.Tx, account, id string) (*trellis.SecurityGroup, int, error) {
+	groups, err := store.List[*trellis.SecurityGroup](tx, account+"/")
+	for _, g := range groups {
+		if i := slices.IndexFunc(g.Rules, func(r trellis.SecurityGroupRule) bool { return r.ID == id }); i >= 0 {
+			return g, i, err
+		}
+	}
+	return nil, 0, err
+}
+
 // changeTags changes the tags of a resource of the caller's account.
 func (p *Plane) changeTags(tx *store.Tx, t taggable, account, id string, change func(map[string]string) (map[string]string, error)) error {
 	if t.kind == "" {
@@ -82,22 +121,18 @@ func (p *Plane) changeRuleTags(tx *store.Tx, account, id string, change func(map
 	if err := idGroupRule.check(id); err != nil {
 		return err
 	}
-	groups, err := store.List[*trellis.SecurityGroup](tx, account+"/")
+	g, i, err := groupOfRule(tx, account, id)
 	if err != nil {
 		return err
 	}
-	for _, g := range groups {
-		i := slices.IndexFunc(g.Rules, func(r trellis.SecurityGroupRule) bool { return r.ID == id })
-		if i < 0 {
-			continue
-		}
-		if g.Rules[i].Tags, err = change(g.Rules[i].Tags); err != nil {
-			return err
-		}
-		tx.Put(g)
-		return nil
+	if g == nil {
+		return idGroupRule.notFound(id)
 	}
-	return idGroupRule.notFound(id)
+	if g.Rules[i].Tags, err = change(g.Rules[i].Tags); err != nil {
+		return err
+	}
+	tx.Put(g)
+	return nil
 }
 
 // CreateTags adds tags to resources, or replaces their values, all or none.
@@ -147,10 +182,10 @@ func (p *Plane) tag(ctx context.Context, c EC2Call, action string, k keys, ids [
 		kinds[n] = ec2Taggables[i]
 		arns[n] = p.ec2ARN(c, kinds[n].resourceType+"/"+id)
 	}
-	if err := c.allow(action, k, arns...); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, action, k, arns...); err != nil {
+			return err
+		}
 		for n, id := range ids {
 			if err := p.changeTags(tx, kinds[n], c.account(), id, change); err != nil {
 				return err

@@ -37,15 +37,15 @@ type NewInstances struct {
 // RunInstances makes MaxCount instances in one subnet, or MinCount at least when addresses are short. They
 // are pending until the node has made them.
 func (p *Plane) RunInstances(ctx context.Context, c EC2Call, in NewInstances) ([]*trellis.Instance, trellis.Revision, error) {
-	if err := p.allowRun(c, in); err != nil {
-		return nil, 0, err
-	}
 	if err := in.check(); err != nil {
 		return nil, 0, err
 	}
 	var out []*trellis.Instance
 	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
 		out = nil
+		if err := p.allowRun(tx, c, in); err != nil {
+			return err
+		}
 		first, err := store.Once(tx, c.account()+"/RunInstances", in.ClientToken, in, func() (*trellis.Instance, error) {
 			var err error
 			out, err = p.launch(tx, c, in)
@@ -70,12 +70,18 @@ func (p *Plane) RunInstances(ctx context.Context, c EC2Call, in NewInstances) ([
 }
 
 // allowRun checks the caller's policies: ec2:RunInstances on all that the instances are made of.
-func (p *Plane) allowRun(c EC2Call, in NewInstances) error {
+func (p *Plane) allowRun(tx *store.Tx, c EC2Call, in NewInstances) error {
 	arns := []string{p.ec2ARN(c, "instance/*"), p.ec2ARN(c, "subnet/"+in.SubnetID), trellis.EC2ARN(p.Region, "", "image/"+in.ImageID)}
-	for _, id := range in.SecurityGroupIDs {
+	groups := in.SecurityGroupIDs
+	if subnet, err := find[*trellis.Subnet](tx, idSubnet, c.account(), in.SubnetID); err == nil {
+		if all, err := launchGroups(tx, subnet, in); err == nil {
+			groups = all // those by name, too; what does not exist is for launch to refuse
+		}
+	}
+	for _, id := range groups {
 		arns = append(arns, p.ec2ARN(c, "security-group/"+id))
 	}
-	return c.allow("RunInstances", authpolicy.TagKeys(nil, in.Tags, nil), arns...)
+	return p.allow(tx, c, "RunInstances", authpolicy.TagKeys(nil, in.Tags, nil), arns...)
 }
 
 // check finds what is wrong with the parameters by themselves.

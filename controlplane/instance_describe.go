@@ -18,7 +18,7 @@ type DescribedInstance struct {
 	SubnetCIDRBits   int
 }
 
-// Instances lists instances for DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute and
+// Instances lists instances for DescribeInstances, DescribeInstanceStatus and
 // DescribeNetworkInterfaces, whichever action says. Terminated ones are among them until they are swept.
 func (p *Plane) Instances(ctx context.Context, c EC2Call, action string, q Query) ([]DescribedInstance, error) {
 	if err := c.allow(action, nil, "*"); err != nil {
@@ -27,6 +27,21 @@ func (p *Plane) Instances(ctx context.Context, c EC2Call, action string, q Query
 	var out []DescribedInstance
 	err := p.read(ctx, func(tx *store.Tx) (err error) {
 		out, err = p.instances(tx, c.account(), q, p.instanceAttributes)
+		return err
+	})
+	return out, err
+}
+
+// Instance is one instance of the caller's account, for DescribeInstanceAttribute.
+func (p *Plane) Instance(ctx context.Context, c EC2Call, id string) (out DescribedInstance, err error) {
+	err = p.read(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "DescribeInstanceAttribute", nil, p.ec2ARN(c, "instance/"+id)); err != nil {
+			return err
+		}
+		all, err := p.instances(tx, c.account(), Query{IDs: []string{id}}, p.instanceAttributes)
+		if err == nil {
+			out = all[0]
+		}
 		return err
 	})
 	return out, err

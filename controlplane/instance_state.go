@@ -63,14 +63,14 @@ func (p *Plane) changeState(ctx context.Context, c EC2Call, action string, ids [
 	for n, id := range ids {
 		arns[n] = p.ec2ARN(c, "instance/"+id)
 	}
-	if err := c.allow(action, nil, arns...); err != nil {
-		return nil, 0, err
-	}
 	if len(ids) == 0 {
 		return nil, 0, missingParameter("InstanceId")
 	}
 	var out []StateChange
 	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, action, nil, arns...); err != nil {
+			return err
+		}
 		out = nil
 		if err := instancesExist(tx, c.account(), ids); err != nil {
 			return err
@@ -106,10 +106,14 @@ func (p *Plane) setState(tx *store.Tx, i *trellis.Instance, state string) {
 
 // ModifyInstance changes the attributes that are not nil: the security groups and the termination protection.
 func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, groups []string, disableTermination *bool) (trellis.Revision, error) {
-	if err := c.allow("ModifyInstanceAttribute", nil, p.ec2ARN(c, "instance/"+id)); err != nil {
-		return 0, err
+	arns := []string{p.ec2ARN(c, "instance/"+id)}
+	for _, group := range groups {
+		arns = append(arns, p.ec2ARN(c, "security-group/"+group))
 	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "ModifyInstanceAttribute", nil, arns...); err != nil {
+			return err
+		}
 		if err := instancesExist(tx, c.account(), []string{id}); err != nil {
 			return err
 		}

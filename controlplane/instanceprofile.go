@@ -98,10 +98,10 @@ type InstanceOfProfile struct {
 
 // AssociateProfile gives an instance the instance profile that it lacks.
 func (p *Plane) AssociateProfile(ctx context.Context, c EC2Call, instance string, n ProfileNamed) (out InstanceOfProfile, rev trellis.Revision, err error) {
-	if err := c.allow("AssociateIamInstanceProfile", nil, p.ec2ARN(c, "instance/"+instance)); err != nil {
-		return out, 0, err
-	}
 	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "AssociateIamInstanceProfile", nil, p.ec2ARN(c, "instance/"+instance)); err != nil {
+			return err
+		}
 		if err := instancesExist(tx, c.account(), []string{instance}); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (p *Plane) changeProfile(ctx context.Context, c EC2Call, action, id string,
 		if at >= 0 {
 			instance = all[at].ID
 		}
-		if err := c.allow(action, nil, p.ec2ARN(c, "instance/"+instance)); err != nil {
+		if err := p.allow(tx, c, action, nil, p.ec2ARN(c, "instance/"+instance)); err != nil {
 			return err
 		}
 		if at < 0 {

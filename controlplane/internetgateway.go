@@ -59,10 +59,10 @@ func internetGatewayOf(tx *store.Tx, v *trellis.VPC) (*trellis.InternetGateway, 
 
 // AttachInternetGateway attaches a gateway to a VPC. Each is attached to one of the other at most.
 func (p *Plane) AttachInternetGateway(ctx context.Context, c EC2Call, id, vpc string) (trellis.Revision, error) {
-	if err := c.allow("AttachInternetGateway", nil, p.ec2ARN(c, "internet-gateway/"+id), p.ec2ARN(c, "vpc/"+vpc)); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "AttachInternetGateway", nil, p.ec2ARN(c, "internet-gateway/"+id), p.ec2ARN(c, "vpc/"+vpc)); err != nil {
+			return err
+		}
 		g, err := find[*trellis.InternetGateway](tx, idInternetGateway, c.account(), id)
 		if err != nil {
 			return err
@@ -88,10 +88,10 @@ func (p *Plane) AttachInternetGateway(ctx context.Context, c EC2Call, id, vpc st
 
 // DetachInternetGateway parts a gateway from its VPC. Routes to it become blackholes.
 func (p *Plane) DetachInternetGateway(ctx context.Context, c EC2Call, id, vpc string) (trellis.Revision, error) {
-	if err := c.allow("DetachInternetGateway", nil, p.ec2ARN(c, "internet-gateway/"+id), p.ec2ARN(c, "vpc/"+vpc)); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "DetachInternetGateway", nil, p.ec2ARN(c, "internet-gateway/"+id), p.ec2ARN(c, "vpc/"+vpc)); err != nil {
+			return err
+		}
 		g, err := find[*trellis.InternetGateway](tx, idInternetGateway, c.account(), id)
 		if err != nil {
 			return err
@@ -110,10 +110,10 @@ func (p *Plane) DetachInternetGateway(ctx context.Context, c EC2Call, id, vpc st
 
 // DeleteInternetGateway removes a gateway that is attached to no VPC.
 func (p *Plane) DeleteInternetGateway(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
-	if err := c.allow("DeleteInternetGateway", nil, p.ec2ARN(c, "internet-gateway/"+id)); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "DeleteInternetGateway", nil, p.ec2ARN(c, "internet-gateway/"+id)); err != nil {
+			return err
+		}
 		g, err := find[*trellis.InternetGateway](tx, idInternetGateway, c.account(), id)
 		if err != nil {
 			return err

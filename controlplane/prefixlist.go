@@ -167,14 +167,14 @@ type PrefixListUpdate struct {
 
 // ModifyPrefixList changes a prefix list of the caller's account. Security groups follow at once.
 func (p *Plane) ModifyPrefixList(ctx context.Context, c EC2Call, id string, in PrefixListUpdate) (out *trellis.PrefixList, rev trellis.Revision, err error) {
-	if err := c.allow("ModifyManagedPrefixList", nil, p.ec2ARN(c, "prefix-list/"+id)); err != nil {
-		return nil, 0, err
-	}
 	entries := len(in.Add)+len(in.Remove) > 0
 	if entries && in.CurrentVersion == nil {
 		return nil, 0, missingParameter("CurrentVersion")
 	}
 	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) (err error) {
+		if err := p.allow(tx, c, "ModifyManagedPrefixList", nil, p.ec2ARN(c, "prefix-list/"+id)); err != nil {
+			return err
+		}
 		if out, err = ownPrefixList(tx, c, id); err != nil {
 			return err
 		}
@@ -217,10 +217,10 @@ func ownPrefixList(tx *store.Tx, c EC2Call, id string) (*trellis.PrefixList, err
 
 // DeletePrefixList removes a prefix list that no security group and no route table names.
 func (p *Plane) DeletePrefixList(ctx context.Context, c EC2Call, id string) (out *trellis.PrefixList, rev trellis.Revision, err error) {
-	if err := c.allow("DeleteManagedPrefixList", nil, p.ec2ARN(c, "prefix-list/"+id)); err != nil {
-		return nil, 0, err
-	}
 	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) (err error) {
+		if err := p.allow(tx, c, "DeleteManagedPrefixList", nil, p.ec2ARN(c, "prefix-list/"+id)); err != nil {
+			return err
+		}
 		if out, err = ownPrefixList(tx, c, id); err != nil {
 			return err
 		}
@@ -295,10 +295,10 @@ func (p *Plane) PrefixLists(ctx context.Context, c EC2Call, action string, q Que
 
 // PrefixList is one prefix list, for GetManagedPrefixListEntries.
 func (p *Plane) PrefixList(ctx context.Context, c EC2Call, id string) (l *trellis.PrefixList, err error) {
-	if err := c.allow("GetManagedPrefixListEntries", nil, p.ec2ARN(c, "prefix-list/"+id)); err != nil {
-		return nil, err
-	}
 	err = p.read(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "GetManagedPrefixListEntries", nil, p.ec2ARN(c, "prefix-list/"+id)); err != nil {
+			return err
+		}
 		l, err = findPrefixList(tx, c.account(), id)
 		return err
 	})

@@ -71,10 +71,10 @@ func findRouteTable(tx *store.Tx, account, id string) (*trellis.RouteTable, *tre
 // changeRouteTable changes a route table in one transaction, after the caller's policies have allowed an action on it and on
 // further ARNs.
 func (p *Plane) changeRouteTable(ctx context.Context, c EC2Call, action, id string, further []string, change func(*store.Tx, *trellis.RouteTable, *trellis.VPC) error) (trellis.Revision, error) {
-	if err := c.allow(action, nil, append([]string{p.ec2ARN(c, "route-table/"+id)}, further...)...); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, action, nil, append([]string{p.ec2ARN(c, "route-table/"+id)}, further...)...); err != nil {
+			return err
+		}
 		r, v, err := findRouteTable(tx, c.account(), id)
 		if err != nil {
 			return err
@@ -104,10 +104,10 @@ func (p *Plane) changeRouteTableTags(tx *store.Tx, account, id string, change fu
 
 // CreateRouteTable makes a route table of a VPC, with its local routes alone.
 func (p *Plane) CreateRouteTable(ctx context.Context, c EC2Call, vpc, token string, tags map[string]string) (out DescribedRouteTable, rev trellis.Revision, err error) {
-	if err := c.allow("CreateRouteTable", authpolicy.TagKeys(nil, tags, nil), p.ec2ARN(c, "route-table/*"), p.ec2ARN(c, "vpc/"+vpc)); err != nil {
-		return out, 0, err
-	}
 	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "CreateRouteTable", authpolicy.TagKeys(nil, tags, nil), p.ec2ARN(c, "route-table/*"), p.ec2ARN(c, "vpc/"+vpc)); err != nil {
+			return err
+		}
 		v, err := find[*trellis.VPC](tx, idVPC, c.account(), vpc)
 		if err != nil {
 			return err
@@ -142,10 +142,10 @@ func (p *Plane) CreateRouteTable(ctx context.Context, c EC2Call, vpc, token stri
 
 // DeleteRouteTable removes a route table that is not main and that nothing is associated with.
 func (p *Plane) DeleteRouteTable(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
-	if err := c.allow("DeleteRouteTable", nil, p.ec2ARN(c, "route-table/"+id)); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "DeleteRouteTable", nil, p.ec2ARN(c, "route-table/"+id)); err != nil {
+			return err
+		}
 		r, v, err := findRouteTable(tx, c.account(), id)
 		if err != nil {
 			return err
@@ -227,20 +227,27 @@ func associated(tables []*trellis.RouteTable, id string) (*trellis.RouteTable, i
 
 // DisassociateRouteTable ends an explicit association: the subnet has the main table again.
 func (p *Plane) DisassociateRouteTable(ctx context.Context, c EC2Call, association string) (trellis.Revision, error) {
-	if err := c.allow("DisassociateRouteTable", nil, p.ec2ARN(c, "route-table/*")); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
 		tables, vpcs, err := routeTables(tx, c.account())
 		if err != nil {
 			return err
 		}
+		r, i := associated(tables, association)
+		id, main := "*", false
+		if r != nil {
+			id = r.ID
+		}
 		for _, v := range vpcs {
 			if mainAssociation(v) == association {
-				return ec2Error("InvalidParameterValue", "cannot disassociate the main route table association %s", association)
+				id, main = mainRouteTable(v), true
 			}
 		}
-		r, i := associated(tables, association)
+		if err := p.allow(tx, c, "DisassociateRouteTable", nil, p.ec2ARN(c, "route-table/"+id)); err != nil {
+			return err
+		}
+		if main {
+			return ec2Error("InvalidParameterValue", "cannot disassociate the main route table association %s", association)
+		}
 		if r == nil {
 			return noAssociation(association)
 		}

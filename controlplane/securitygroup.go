@@ -53,9 +53,6 @@ type NewSecurityGroup struct {
 
 // CreateSecurityGroup makes a group that lets everything out and nothing in.
 func (p *Plane) CreateSecurityGroup(ctx context.Context, c EC2Call, in NewSecurityGroup) (*trellis.SecurityGroup, trellis.Revision, error) {
-	if err := c.allow("CreateSecurityGroup", authpolicy.TagKeys(nil, in.Tags, nil), p.ec2ARN(c, "security-group/*"), p.ec2ARN(c, "vpc/"+in.VPCID)); err != nil {
-		return nil, 0, err
-	}
 	switch {
 	case in.Name == "":
 		return nil, 0, missingParameter("groupName")
@@ -80,6 +77,9 @@ func (p *Plane) CreateSecurityGroup(ctx context.Context, c EC2Call, in NewSecuri
 	}
 	var g *trellis.SecurityGroup
 	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "CreateSecurityGroup", authpolicy.TagKeys(nil, in.Tags, nil), p.ec2ARN(c, "security-group/*"), p.ec2ARN(c, "vpc/"+in.VPCID)); err != nil {
+			return err
+		}
 		v, err := find[*trellis.VPC](tx, idVPC, c.account(), in.VPCID)
 		if err != nil {
 			return err
@@ -162,10 +162,10 @@ func (p *Plane) SecurityGroups(ctx context.Context, c EC2Call, q Query, names []
 // DeleteSecurityGroup removes a group that nothing uses: no instance, no load balancer or function, no association of a
 // VPC, no rule of another group.
 func (p *Plane) DeleteSecurityGroup(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
-	if err := c.allow("DeleteSecurityGroup", nil, p.ec2ARN(c, "security-group/"+id)); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "DeleteSecurityGroup", nil, p.ec2ARN(c, "security-group/"+id)); err != nil {
+			return err
+		}
 		g, err := find[*trellis.SecurityGroup](tx, idSecurityGroup, c.account(), id)
 		if err != nil {
 			return err

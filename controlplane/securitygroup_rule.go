@@ -138,9 +138,6 @@ func direction(verb string, egress bool) string {
 
 // AuthorizeSecurityGroup adds rules to a group, all or none.
 func (p *Plane) AuthorizeSecurityGroup(ctx context.Context, c EC2Call, groupID string, egress bool, permissions []Permission, tags map[string]string) ([]trellis.SecurityGroupRule, trellis.Revision, error) {
-	if err := c.allow(direction("Authorize", egress), nil, p.ec2ARN(c, "security-group/"+groupID)); err != nil {
-		return nil, 0, err
-	}
 	if len(permissions) == 0 {
 		return nil, 0, missingParameter("ipPermissions")
 	}
@@ -149,6 +146,9 @@ func (p *Plane) AuthorizeSecurityGroup(ctx context.Context, c EC2Call, groupID s
 	}
 	var added []trellis.SecurityGroupRule
 	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, direction("Authorize", egress), nil, p.ec2ARN(c, "security-group/"+groupID)); err != nil {
+			return err
+		}
 		added = nil
 		g, err := find[*trellis.SecurityGroup](tx, idSecurityGroup, c.account(), groupID)
 		if err != nil {
@@ -202,13 +202,13 @@ func protocolText(protocol string) string {
 
 // RevokeSecurityGroup removes rules by what they allow or by their ids, all or none.
 func (p *Plane) RevokeSecurityGroup(ctx context.Context, c EC2Call, groupID string, egress bool, permissions []Permission, ruleIDs []string) (revoked []trellis.SecurityGroupRule, rev trellis.Revision, err error) {
-	if err := c.allow(direction("Revoke", egress), nil, p.ec2ARN(c, "security-group/"+groupID)); err != nil {
-		return nil, 0, err
-	}
 	if len(permissions)+len(ruleIDs) == 0 {
 		return nil, 0, missingParameter("ipPermissions")
 	}
 	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, direction("Revoke", egress), nil, p.ec2ARN(c, "security-group/"+groupID)); err != nil {
+			return err
+		}
 		revoked = nil
 		g, err := find[*trellis.SecurityGroup](tx, idSecurityGroup, c.account(), groupID)
 		if err != nil {
@@ -276,13 +276,17 @@ type GroupRuleChange struct {
 
 // ModifySecurityGroupRules replaces rules of a group by their ids. A rule keeps its direction and tags.
 func (p *Plane) ModifySecurityGroupRules(ctx context.Context, c EC2Call, groupID string, changes []GroupRuleChange) (trellis.Revision, error) {
-	if err := c.allow("ModifySecurityGroupRules", nil, p.ec2ARN(c, "security-group/"+groupID)); err != nil {
-		return 0, err
-	}
 	if len(changes) == 0 {
 		return 0, missingParameter("securityGroupRules")
 	}
+	arns := []string{p.ec2ARN(c, "security-group/"+groupID)}
+	for _, change := range changes {
+		arns = append(arns, p.ec2ARN(c, "security-group-rule/"+change.ID))
+	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "ModifySecurityGroupRules", nil, arns...); err != nil {
+			return err
+		}
 		g, err := find[*trellis.SecurityGroup](tx, idSecurityGroup, c.account(), groupID)
 		if err != nil {
 			return err
@@ -317,9 +321,6 @@ func (p *Plane) DescribeRules(ctx context.Context, c EC2Call, groupID string, eg
 	if egress {
 		action = "UpdateSecurityGroupRuleDescriptionsEgress"
 	}
-	if err := c.allow(action, nil, p.ec2ARN(c, "security-group/"+groupID)); err != nil {
-		return 0, err
-	}
 	if len(permissions)+len(byID) == 0 {
 		return 0, missingParameter("ipPermissions")
 	}
@@ -329,6 +330,9 @@ func (p *Plane) DescribeRules(ctx context.Context, c EC2Call, groupID string, eg
 		}
 	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, action, nil, p.ec2ARN(c, "security-group/"+groupID)); err != nil {
+			return err
+		}
 		g, err := find[*trellis.SecurityGroup](tx, idSecurityGroup, c.account(), groupID)
 		if err != nil {
 			return err

@@ -70,9 +70,6 @@ func (p *Plane) zone(name, id string) (string, error) {
 
 // CreateSubnet makes a subnet inside a VPC. Subnets of a VPC never overlap.
 func (p *Plane) CreateSubnet(ctx context.Context, c EC2Call, in NewSubnet) (*trellis.Subnet, trellis.Revision, error) {
-	if err := c.allow("CreateSubnet", authpolicy.TagKeys(nil, in.Tags, nil), p.ec2ARN(c, "subnet/*"), p.ec2ARN(c, "vpc/"+in.VPCID)); err != nil {
-		return nil, 0, err
-	}
 	if in.VPCID == "" {
 		return nil, 0, missingParameter("vpcId")
 	}
@@ -90,6 +87,9 @@ func (p *Plane) CreateSubnet(ctx context.Context, c EC2Call, in NewSubnet) (*tre
 	}
 	var subnet *trellis.Subnet
 	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "CreateSubnet", authpolicy.TagKeys(nil, in.Tags, nil), p.ec2ARN(c, "subnet/*"), p.ec2ARN(c, "vpc/"+in.VPCID)); err != nil {
+			return err
+		}
 		v, err := find[*trellis.VPC](tx, idVPC, c.account(), in.VPCID)
 		if err != nil {
 			return err
@@ -219,10 +219,10 @@ func (p *Plane) zoneID(name string) string {
 
 // DeleteSubnet removes a subnet in which nothing has an address, and no function runs.
 func (p *Plane) DeleteSubnet(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
-	if err := c.allow("DeleteSubnet", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "DeleteSubnet", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
+			return err
+		}
 		s, err := find[*trellis.Subnet](tx, idSubnet, c.account(), id)
 		if err != nil {
 			return err
@@ -250,10 +250,10 @@ func (p *Plane) DeleteSubnet(ctx context.Context, c EC2Call, id string) (trellis
 
 // ModifySubnet changes whether instances get a public address, which Trellis keeps and shows only.
 func (p *Plane) ModifySubnet(ctx context.Context, c EC2Call, id string, mapPublicIP *bool) (trellis.Revision, error) {
-	if err := c.allow("ModifySubnetAttribute", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "ModifySubnetAttribute", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
+			return err
+		}
 		s, err := find[*trellis.Subnet](tx, idSubnet, c.account(), id)
 		if err != nil {
 			return err
@@ -269,13 +269,13 @@ func (p *Plane) ModifySubnet(ctx context.Context, c EC2Call, id string, mapPubli
 
 // AssociateSubnetCIDR gives a subnet without an IPv6 block one.
 func (p *Plane) AssociateSubnetCIDR(ctx context.Context, c EC2Call, id, cidr string) (s *trellis.Subnet, rev trellis.Revision, err error) {
-	if err := c.allow("AssociateSubnetCidrBlock", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
-		return nil, 0, err
-	}
 	if cidr == "" {
 		return nil, 0, missingParameter("ipv6CidrBlock")
 	}
 	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) (err error) {
+		if err := p.allow(tx, c, "AssociateSubnetCidrBlock", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
+			return err
+		}
 		if s, err = find[*trellis.Subnet](tx, idSubnet, c.account(), id); err != nil {
 			return err
 		}
@@ -303,9 +303,6 @@ func (p *Plane) AssociateSubnetCIDR(ctx context.Context, c EC2Call, id, cidr str
 // DisassociateSubnetCIDR takes the IPv6 block from a subnet by the id of its association. It is refused
 // while something has an address of it. The answer is the subnet with the block that it had.
 func (p *Plane) DisassociateSubnetCIDR(ctx context.Context, c EC2Call, associationID string) (s *trellis.Subnet, had netip.Prefix, rev trellis.Revision, err error) {
-	if err := c.allow("DisassociateSubnetCidrBlock", nil, p.ec2ARN(c, "subnet/*")); err != nil {
-		return nil, had, 0, err
-	}
 	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) error {
 		subnets, err := store.List[*trellis.Subnet](tx, c.account()+"/")
 		if err != nil {
@@ -314,6 +311,13 @@ func (p *Plane) DisassociateSubnetCIDR(ctx context.Context, c EC2Call, associati
 		i := slices.IndexFunc(subnets, func(s *trellis.Subnet) bool {
 			return s.IPv6CIDR.IsValid() && CIDRAssociationID(s.ID, s.IPv6CIDR) == associationID
 		})
+		id := "*"
+		if i >= 0 {
+			id = subnets[i].ID
+		}
+		if err := p.allow(tx, c, "DisassociateSubnetCidrBlock", nil, p.ec2ARN(c, "subnet/"+id)); err != nil {
+			return err
+		}
 		if i < 0 {
 			return ec2Error("InvalidSubnetCidrBlockAssociationID.NotFound", "The subnet CIDR block association ID '%s' does not exist", associationID)
 		}

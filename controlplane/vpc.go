@@ -125,10 +125,10 @@ func (p *Plane) VPCs(ctx context.Context, c EC2Call, q Query) ([]*trellis.VPC, e
 // DeleteVPC removes a VPC with its default security group and its main route table. Anything else inside it, or associated with it,
 // is a DependencyViolation.
 func (p *Plane) DeleteVPC(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
-	if err := c.allow("DeleteVpc", nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "DeleteVpc", nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
+			return err
+		}
 		v, err := find[*trellis.VPC](tx, idVPC, c.account(), id)
 		if err != nil {
 			return err
@@ -204,10 +204,10 @@ func vpcIsEmpty(tx *store.Tx, v *trellis.VPC) (defaultGroup *trellis.SecurityGro
 
 // VPC is one VPC of the caller's account, for DescribeVpcAttribute and what is derived of a VPC.
 func (p *Plane) VPC(ctx context.Context, c EC2Call, action, id string) (v *trellis.VPC, err error) {
-	if err := c.allow(action, nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
-		return nil, err
-	}
 	err = p.read(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, action, nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
+			return err
+		}
 		v, err = find[*trellis.VPC](tx, idVPC, c.account(), id)
 		return err
 	})
@@ -216,10 +216,10 @@ func (p *Plane) VPC(ctx context.Context, c EC2Call, action, id string) (v *trell
 
 // ModifyVPC changes the DNS attributes that are not nil.
 func (p *Plane) ModifyVPC(ctx context.Context, c EC2Call, id string, dnsSupport, dnsHostnames *bool) (trellis.Revision, error) {
-	if err := c.allow("ModifyVpcAttribute", nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
-		return 0, err
-	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "ModifyVpcAttribute", nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
+			return err
+		}
 		v, err := find[*trellis.VPC](tx, idVPC, c.account(), id)
 		if err != nil {
 			return err

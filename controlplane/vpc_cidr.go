@@ -25,9 +25,6 @@ func DerivedID(prefix, of string) string {
 
 // AssociateVPCCIDR adds a block to a VPC: an IPv4 one, or an IPv6 one when the VPC has none.
 func (p *Plane) AssociateVPCCIDR(ctx context.Context, c EC2Call, id string, in NewVPC) (v *trellis.VPC, b netip.Prefix, rev trellis.Revision, err error) {
-	if err := c.allow("AssociateVpcCidrBlock", nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
-		return nil, b, 0, err
-	}
 	if in.CIDR == "" && in.IPv6CIDR == "" && !in.AmazonProvidedIPv6 {
 		return nil, b, 0, missingParameter("cidrBlock")
 	}
@@ -40,6 +37,9 @@ func (p *Plane) AssociateVPCCIDR(ctx context.Context, c EC2Call, id string, in N
 		return nil, b, 0, err
 	}
 	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) (err error) {
+		if err := p.allow(tx, c, "AssociateVpcCidrBlock", nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
+			return err
+		}
 		if v, err = find[*trellis.VPC](tx, idVPC, c.account(), id); err != nil {
 			return err
 		}
@@ -70,47 +70,47 @@ func (p *Plane) AssociateVPCCIDR(ctx context.Context, c EC2Call, id string, in N
 // DisassociateVPCCIDR takes a block from a VPC by the id of its association. The primary block stays for
 // ever, and a block that a subnet uses stays while it does.
 func (p *Plane) DisassociateVPCCIDR(ctx context.Context, c EC2Call, associationID string) (v *trellis.VPC, b netip.Prefix, rev trellis.Revision, err error) {
-	if err := c.allow("DisassociateVpcCidrBlock", nil, p.ec2ARN(c, "vpc/*")); err != nil {
-		return nil, b, 0, err
-	}
 	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) error {
 		vpcs, err := store.List[*trellis.VPC](tx, c.account()+"/")
 		if err != nil {
 			return err
 		}
+		at, id := -1, "*"
+		for i, one := range vpcs {
+			for _, block := range vpcBlocks(one) {
+				if CIDRAssociationID(one.ID, block) == associationID {
+					at, id, b = i, one.ID, block
+				}
+			}
+		}
+		if err := p.allow(tx, c, "DisassociateVpcCidrBlock", nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
+			return err
+		}
+		if at < 0 {
+			return ec2Error("InvalidVpcCidrBlockAssociationID.NotFound", "The vpc CIDR block association ID '%s' does not exist", associationID)
+		}
+		v = vpcs[at]
+		if b == v.CIDR {
+			return ec2Error("OperationNotPermitted", "The vpc CIDR block with association ID %s may not be disassociated. It is the primary IPv4 CIDR block of the VPC", associationID)
+		}
 		subnets, err := store.List[*trellis.Subnet](tx, c.account()+"/")
 		if err != nil {
 			return err
 		}
-		for _, v = range vpcs {
-			if CIDRAssociationID(v.ID, v.CIDR) == associationID {
-				return ec2Error("OperationNotPermitted", "The vpc CIDR block with association ID %s may not be disassociated. It is the primary IPv4 CIDR block of the VPC", associationID)
-			}
-			i := slices.IndexFunc(v.MoreCIDRs, func(b netip.Prefix) bool { return CIDRAssociationID(v.ID, b) == associationID })
-			switch {
-			case i >= 0:
-				b = v.MoreCIDRs[i]
-			case v.IPv6CIDR.IsValid() && CIDRAssociationID(v.ID, v.IPv6CIDR) == associationID:
-				b = v.IPv6CIDR
-			default:
-				continue
-			}
-			used := func(s *trellis.Subnet) bool {
-				return s.VPCID == v.ID && (b.Overlaps(s.CIDR) || s.IPv6CIDR.IsValid() && b.Overlaps(s.IPv6CIDR))
-			}
-			if slices.ContainsFunc(subnets, used) {
-				return ec2Error("InvalidCidrBlock.InUse", "The vpc CIDR block with association ID %s may not be disassociated. Subnets in the VPC use it", associationID)
-			}
-			if i >= 0 {
-				v.MoreCIDRs = slices.Delete(v.MoreCIDRs, i, i+1)
-			} else {
-				v.IPv6CIDR = netip.Prefix{}
-			}
-			v.UpdatedAt = p.now()
-			tx.Put(v)
-			return nil
+		used := func(s *trellis.Subnet) bool {
+			return s.VPCID == v.ID && (b.Overlaps(s.CIDR) || s.IPv6CIDR.IsValid() && b.Overlaps(s.IPv6CIDR))
 		}
-		return ec2Error("InvalidVpcCidrBlockAssociationID.NotFound", "The vpc CIDR block association ID '%s' does not exist", associationID)
+		if slices.ContainsFunc(subnets, used) {
+			return ec2Error("InvalidCidrBlock.InUse", "The vpc CIDR block with association ID %s may not be disassociated. Subnets in the VPC use it", associationID)
+		}
+		if b == v.IPv6CIDR {
+			v.IPv6CIDR = netip.Prefix{}
+		} else {
+			v.MoreCIDRs = slices.DeleteFunc(v.MoreCIDRs, func(more netip.Prefix) bool { return more == b })
+		}
+		v.UpdatedAt = p.now()
+		tx.Put(v)
+		return nil
 	})
 	return v, b, rev, err
 }

@@ -40,14 +40,14 @@ func (p *Plane) CreateVPCEndpoint(ctx context.Context, c EC2Call, in NewVPCEndpo
 	for _, id := range in.SecurityGroupIDs {
 		arns = append(arns, p.ec2ARN(c, "security-group/"+id))
 	}
-	if err := c.allow("CreateVpcEndpoint", authpolicy.TagKeys(nil, in.Tags, nil), arns...); err != nil {
-		return nil, 0, err
-	}
 	if err := in.check(); err != nil {
 		return nil, 0, err
 	}
 	var out *DescribedEndpoint
 	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "CreateVpcEndpoint", authpolicy.TagKeys(nil, in.Tags, nil), arns...); err != nil {
+			return err
+		}
 		e, err := store.Once(tx, c.account()+"/CreateVpcEndpoint", in.ClientToken, in, func() (*trellis.VPCEndpoint, error) {
 			return p.makeVPCEndpoint(tx, c, in)
 		})
@@ -247,10 +247,17 @@ type VPCEndpointChange struct {
 
 // ModifyVPCEndpoint changes an endpoint. It keeps carrying traffic meanwhile.
 func (p *Plane) ModifyVPCEndpoint(ctx context.Context, c EC2Call, id string, ch VPCEndpointChange) (trellis.Revision, error) {
-	if err := c.allow("ModifyVpcEndpoint", nil, p.ec2ARN(c, "vpc-endpoint/"+id)); err != nil {
-		return 0, err
+	arns := []string{p.ec2ARN(c, "vpc-endpoint/"+id)}
+	for _, subnet := range slices.Concat(ch.AddSubnets, ch.RemoveSubnets) {
+		arns = append(arns, p.ec2ARN(c, "subnet/"+subnet))
+	}
+	for _, group := range slices.Concat(ch.AddGroups, ch.RemoveGroups) {
+		arns = append(arns, p.ec2ARN(c, "security-group/"+group))
 	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "ModifyVpcEndpoint", nil, arns...); err != nil {
+			return err
+		}
 		e, err := find[*trellis.VPCEndpoint](tx, idVPCEndpoint, c.account(), id)
 		if err != nil {
 			return err
@@ -345,7 +352,8 @@ func (p *Plane) DeleteVPCEndpoints(ctx context.Context, c EC2Call, ids []string)
 	for _, id := range ids {
 		arns = append(arns, p.ec2ARN(c, "vpc-endpoint/"+id))
 	}
-	if err := c.allow("DeleteVpcEndpoints", nil, arns...); err != nil {
+	err = p.read(ctx, func(tx *store.Tx) error { return p.allow(tx, c, "DeleteVpcEndpoints", nil, arns...) })
+	if err != nil {
 		return nil, 0, err
 	}
 	failed = map[string]*trellis.Error{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,8 +27,22 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // secret is the secret access key of every caller of the tests.
 const secret = "a secret of the tests"
 
-// serve runs EC2 on a store of its own, and returns a client that is an administrator.
-func serve(t *testing.T) *client.Client {
+// account is the account of every caller of the tests.
+const account = "111122223333"
+
+// lab is EC2 on a store of its own, with a client.
+type lab struct {
+	*client.Client
+	plane  *controlplane.Plane
+	store  *store.Store
+	caller atomic.Pointer[authpolicy.Caller] // who the client is: an administrator at first
+}
+
+// serve runs EC2 and returns a client that is an administrator.
+func serve(t *testing.T) *client.Client { return newLab(t).Client }
+
+// newLab is serve with all that the client does not show.
+func newLab(t *testing.T) *lab {
 	t.Helper()
 	st, err := store.New(store.Options{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -44,21 +59,31 @@ func serve(t *testing.T) *client.Client {
 	if err := plane.Bootstrap(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	policy, err := authpolicy.Parse(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`, authpolicy.Identity)
-	if err != nil {
-		t.Fatal(err)
-	}
-	arn := trellis.IAMARN("111122223333", "user/administrator")
-	caller := &authpolicy.Caller{Identity: authpolicy.Policies{{Policy: policy}}, Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: "111122223333", ARN: arn, PolicyARN: arn}}
+	l := &lab{plane: plane, store: st}
+	l.become(t, `{"Effect":"Allow","Action":"*","Resource":"*"}`)
 	server := httptest.NewServer(api.NewServer(api.Options{Region: "eu-west-1", Services: []api.Service{ec2.New(plane)},
-		Callers: func(string, string) (*authpolicy.Caller, *sigv4.Key, error) { return caller, sigv4.NewKey(secret), nil }}))
+		Callers: func(string, string) (*authpolicy.Caller, *sigv4.Key, error) {
+			return l.caller.Load(), sigv4.NewKey(secret), nil
+		}}))
 	t.Cleanup(server.Close)
 	c, err := client.New(server.URL, client.Credentials{AccessKeyID: "AKIATESTTESTTESTTEST", SecretAccessKey: trellis.NewSecret(secret)}, "eu-west-1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.HTTP = server.Client()
-	return c
+	l.Client = c
+	return l
+}
+
+// become gives the client a policy of these statements.
+func (l *lab) become(t *testing.T, statements string) {
+	t.Helper()
+	policy, err := authpolicy.Parse(`{"Version":"2012-10-17","Statement":[`+statements+`]}`, authpolicy.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := trellis.IAMARN(account, "user/administrator")
+	l.caller.Store(&authpolicy.Caller{Identity: authpolicy.Policies{{Policy: policy}}, Principal: trellis.Principal{Type: trellis.PrincipalUser, Account: account, ARN: arn, PolicyARN: arn}})
 }
 
 // background runs something until the test ends.

@@ -226,11 +226,10 @@ func (h *handler) terminateInstances(ctx context.Context, c *api.Call, in *Termi
 
 // describeInstanceAttribute is DescribeInstanceAttribute.
 func (h *handler) describeInstanceAttribute(ctx context.Context, c *api.Call, in *DescribeInstanceAttributeInput) (*DescribeInstanceAttributeOutput, error) {
-	all, err := h.plane.Instances(ctx, caller(c, in.DryRun), "DescribeInstanceAttribute", query([]string{in.InstanceId}, nil))
+	d, err := h.plane.Instance(ctx, caller(c, in.DryRun), in.InstanceId)
 	if err != nil {
 		return nil, err
 	}
-	d := all[0]
 	out := &DescribeInstanceAttributeOutput{InstanceId: &d.ID}
 	no := &AttributeBooleanValue{Value: new(bool)}
 	switch in.Attribute {
