@@ -30,6 +30,7 @@ const (
 	KindEndpointAddress             Kind = "endpointaddress"
 	KindFunction                    Kind = "function"
 	KindFunctionAlias               Kind = "functionalias"
+	KindGrant                       Kind = "grant"
 	KindGroup                       Kind = "group"
 	KindHandshake                   Kind = "handshake"
 	KindHostedZone                  Kind = "hostedzone"
@@ -113,6 +114,7 @@ var makers = map[Kind]func() Noun{
 	KindEndpointAddress:             func() Noun { return new(EndpointAddress) },
 	KindFunction:                    func() Noun { return new(Function) },
 	KindFunctionAlias:               func() Noun { return new(FunctionAlias) },
+	KindGrant:                       func() Noun { return new(Grant) },
 	KindGroup:                       func() Noun { return new(Group) },
 	KindHandshake:                   func() Noun { return new(Handshake) },
 	KindHostedZone:                  func() Noun { return new(HostedZone) },

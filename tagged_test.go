@@ -13,6 +13,7 @@ var untagged = map[Kind]string{
 	KindAppliedQuota:          "Service Quotas lists its tags",
 	KindFunctionAlias:         "aliases have no tags",
 	KindKeyAlias:              "aliases have no tags",
+	KindGrant:                 "grants have no tags",
 	KindGroup:                 "groups of users have no tags",
 	KindPublishedVersion:      "versions have no tags",
 	KindHandshake:             "the tags are those that the account gets which is invited",

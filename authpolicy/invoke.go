@@ -174,6 +174,28 @@ func Access(r *Request, policy *Policy, owner string) Decision {
 	return d.done()
 }
 
+// Granted decides about a request that grants allow beside the policy of a key, nil for none: grants stand as statements of a
+// policy. Whom they name needs no policy of its own, from another account neither, but nothing may deny (KMS developer guide,
+// grants); the callers of an account that they name need one.
+func Granted(r *Request, policy, grants *Policy) Decision {
+	var d Decision
+	if d.organization(r) {
+		return d
+	}
+	if policy != nil {
+		if e, s := policy.Decide(r); e == ExplicitDeny {
+			d.take(LayerResource, e, s, nil)
+			return d
+		}
+	}
+	g := grants.grants(r, "")
+	d.Resource = g.statement
+	if d.take(LayerResource, g.effect, g.statement, nil) || !g.alone && d.caller(r, grants.granted(r)) {
+		return d
+	}
+	return d.done()
+}
+
 // granting is what the policy of a resource means to a caller.
 type granting struct {
 	effect    Effect // Allow without a statement: the caller's own policies are enough

@@ -14,12 +14,16 @@ type layered struct {
 	request          *Request
 	network, service Layer
 	resource         *Policy // of Access
+	grants           *Policy // of Granted
 	owner            string
 	want             string
 }
 
-// decide asks Invoke, or Access where the line has a resource's owner.
+// decide asks Invoke, or Access where the line has a resource's owner, or Granted where it has grants.
 func (c *layered) decide() Decision {
+	if c.grants != nil {
+		return Granted(c.request, c.resource, c.grants)
+	}
 	if c.owner != "" {
 		return Access(c.request, c.resource, c.owner)
 	}
@@ -97,6 +101,8 @@ func (c *layered) read(t testing.TB, texts map[string]string, words []string) {
 			rest = append(rest, w)
 		case "resource":
 			c.resource = named(Resource, v)[0].Policy
+		case "grants":
+			c.grants = named(Key, v)[0].Policy
 		case "trust":
 			c.resource = named(Trust, v)[0].Policy
 		case "owner":
@@ -124,7 +130,7 @@ func (c *layered) read(t testing.TB, texts map[string]string, words []string) {
 	}
 }
 
-// TestLayers holds Invoke and Access against testdata/layers.txt, with AWS's sentence, and Explain against Invoke.
+// TestLayers holds Invoke, Access and Granted against testdata/layers.txt, with AWS's sentence, and Explain against Invoke.
 func TestLayers(t *testing.T) {
 	cases := readLayers(t)
 	for _, c := range cases {
@@ -143,7 +149,7 @@ func TestLayers(t *testing.T) {
 		if n := testing.AllocsPerRun(10, func() { c.decide() }); n != 0 {
 			t.Errorf("line %d: %v allocations", c.line, n)
 		}
-		if c.owner != "" {
+		if c.owner != "" || c.grants != nil {
 			continue
 		}
 		reasons := Explain(c.request, c.network, c.service)

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"io/fs"
 	"math/big"
@@ -38,24 +39,37 @@ func TestSecrets(t *testing.T) {
 	secrets["private key"], secrets["private key's bytes"] = bytes.Split(private, []byte("\n"))[1], block.Bytes
 	tr.Call(t, "", "acm", "ImportCertificate", map[string]any{"Certificate": certificate, "PrivateKey": private})
 	made := tr.Call(t, "", "kms", "CreateKey", nil)["KeyMetadata"].(map[string]any)["KeyId"].(string)
-	data := tr.Call(t, "", "kms", "GenerateDataKey", map[string]any{"KeyId": made, "KeySpec": "AES_256"})["Plaintext"]
-	switch data := data.(type) {
-	case []byte:
-		secrets["data key"] = data
-	case string:
-		raw, err := base64.StdEncoding.DecodeString(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		secrets["data key"] = raw
-	default:
-		t.Fatalf("data key: %T", data)
-	}
+	secrets["data key"] = blob(t, tr.Call(t, "", "kms", "GenerateDataKey", map[string]any{"KeyId": made, "KeySpec": "AES_256"})["Plaintext"])
+	secrets["pair's private key"] = keptPair(t, tr)
 	wantHidden(t, tr, secrets)
 	tr.Kill()
 	wantHidden(t, tr, secrets)
 	tr.Restart(t)
 	wantHidden(t, tr, secrets)
+}
+
+// keptPair makes a key of KMS that is a pair, and returns the part of its private key that is known outside, its point, in the
+// form in which keys are kept.
+func keptPair(t *testing.T, tr *Process) []byte {
+	t.Helper()
+	id := tr.Call(t, "", "kms", "CreateKey", map[string]any{"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"})["KeyMetadata"].(map[string]any)["KeyId"]
+	der := blob(t, tr.Call(t, "", "kms", "GetPublicKey", map[string]any{"KeyId": id})["PublicKey"])
+	return []byte(hex.EncodeToString(der[len(der)-64:]))
+}
+
+// blob is the bytes of an answer, however the protocol has them.
+func blob(t *testing.T, v any) []byte {
+	t.Helper()
+	raw, is := v.([]byte)
+	if text, ok := v.(string); ok {
+		var err error
+		if raw, err = base64.StdEncoding.DecodeString(text); err != nil {
+			t.Fatal(err)
+		}
+	} else if !is {
+		t.Fatalf("%T is no blob", v)
+	}
+	return raw
 }
 
 // wantHidden looks for secrets, as they are and in base64, in the files and the log of a Trellis.

@@ -61,15 +61,6 @@ func (h *handler) listKeyPolicies(ctx context.Context, c *api.Call, in *ListKeyP
 	return &ListKeyPoliciesOutput{NextMarker: next, PolicyNames: names, Truncated: more}, err
 }
 
-// listGrants serves ListGrants: no key has any, and clients ask.
-func (h *handler) listGrants(ctx context.Context, c *api.Call, in *ListGrantsInput) (*ListGrantsOutput, error) {
-	if _, err := h.keys.Look(ctx, c.Caller, "kms:ListGrants", in.KeyId); err != nil {
-		return nil, err
-	}
-	_, next, more, err := page(c, []string{}, func(n string) string { return n }, in.Limit, in.Marker, 50)
-	return &ListGrantsOutput{Grants: []GrantListEntry{}, NextMarker: next, Truncated: more}, err
-}
-
 // fromTags makes a map of a request's tags. A key that comes twice is refused.
 func fromTags(tags []Tag) (map[string]string, error) {
 	m := map[string]string{}
@@ -100,7 +91,7 @@ func (h *handler) untagResource(ctx context.Context, c *api.Call, in *UntagResou
 
 // listResourceTags serves ListResourceTags.
 func (h *handler) listResourceTags(ctx context.Context, c *api.Call, in *ListResourceTagsInput) (*ListResourceTagsOutput, error) {
-	k, err := h.keys.Look(ctx, c.Caller, "kms:ListResourceTags", in.KeyId)
+	k, err := h.keys.Look(ctx, c.Caller, "kms:ListResourceTags", in.KeyId, false)
 	if err != nil {
 		return nil, err
 	}

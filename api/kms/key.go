@@ -2,21 +2,34 @@ package kms
 
 import (
 	"context"
+	"slices"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/companion/key"
 )
 
-// symmetric is the spec, and the algorithm, of all keys.
-const symmetric = "SYMMETRIC_DEFAULT"
+// symmetric is the spec, and the algorithm, of keys that encrypt and decrypt with one secret.
+const symmetric = string(trellis.KeySymmetric)
 
 // metadata is a key as the wire has it.
 func (h *handler) metadata(k *trellis.Key) *KeyMetadata {
-	m := &KeyMetadata{AWSAccountId: &k.Account, Arn: new(k.ARN(h.keys.Region)), CreationDate: &k.CreatedAt, CustomerMasterKeySpec: new(symmetric),
-		CurrentKeyMaterialId: &k.Materials[len(k.Materials)-1].ID, Description: &k.Description, Enabled: new(k.State == trellis.KeyEnabled),
-		EncryptionAlgorithms: []string{symmetric}, KeyId: k.ID, KeyManager: new("CUSTOMER"), KeySpec: new(symmetric), KeyState: new(string(k.State)),
-		KeyUsage: new("ENCRYPT_DECRYPT"), MultiRegion: &k.MultiRegion, Origin: new("AWS_KMS")}
+	m := &KeyMetadata{AWSAccountId: &k.Account, Arn: new(k.ARN(h.keys.Region)), CreationDate: &k.CreatedAt, CustomerMasterKeySpec: new(string(k.Spec)),
+		Description: &k.Description, Enabled: new(k.State == trellis.KeyEnabled), KeyId: k.ID, KeyManager: new("CUSTOMER"), KeySpec: new(string(k.Spec)),
+		KeyState: new(string(k.State)), KeyUsage: new(string(k.Usage)), MultiRegion: &k.MultiRegion, Origin: new("AWS_KMS")}
+	switch algorithms := key.Algorithms(k); k.Usage {
+	case trellis.KeyEncrypts:
+		m.EncryptionAlgorithms = algorithms
+	case trellis.KeySigns:
+		m.SigningAlgorithms = algorithms
+	case trellis.KeyAuthenticates:
+		m.MacAlgorithms = algorithms
+	case trellis.KeyAgrees:
+		m.KeyAgreementAlgorithms = algorithms
+	}
+	if k.Spec == trellis.KeySymmetric {
+		m.CurrentKeyMaterialId = &k.Materials[len(k.Materials)-1].ID
+	}
 	if k.Managed {
 		m.KeyManager = new("AWS")
 	}
@@ -31,11 +44,9 @@ func (h *handler) metadata(k *trellis.Key) *KeyMetadata {
 
 // createKey serves CreateKey.
 func (h *handler) createKey(ctx context.Context, c *api.Call, in *CreateKeyInput) (*CreateKeyOutput, error) {
-	switch spec := api.Or(in.KeySpec, api.Or(in.CustomerMasterKeySpec, symmetric)); {
-	case spec != symmetric:
-		return nil, unsupported("The key spec " + spec)
-	case api.Or(in.KeyUsage, "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
-		return nil, trellis.NewError(400, "ValidationException", "KeyUsage %s is not compatible with KeySpec %s", *in.KeyUsage, symmetric)
+	switch {
+	case in.KeySpec != nil && in.CustomerMasterKeySpec != nil:
+		return nil, trellis.NewError(400, "ValidationException", "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.")
 	case api.Or(in.Origin, "AWS_KMS") != "AWS_KMS", in.CustomKeyStoreId != nil, in.XksKeyId != nil:
 		return nil, unsupported("The origin " + api.Or(in.Origin, "of another key store"))
 	}
@@ -44,6 +55,7 @@ func (h *handler) createKey(ctx context.Context, c *api.Call, in *CreateKeyInput
 		return nil, err
 	}
 	k, rev, err := h.keys.Create(ctx, c.Caller, key.NewKey{Description: api.Value(in.Description), Policy: api.Value(in.Policy), MultiRegion: api.Value(in.MultiRegion),
+		Spec: trellis.KeySpec(api.Or(in.KeySpec, api.Value(in.CustomerMasterKeySpec))), Usage: trellis.KeyUsage(api.Value(in.KeyUsage)),
 		Bypass: api.Value(in.BypassPolicyLockoutSafetyCheck), Tags: tags})
 	if err != nil {
 		return nil, err
@@ -53,18 +65,21 @@ func (h *handler) createKey(ctx context.Context, c *api.Call, in *CreateKeyInput
 
 // describeKey serves DescribeKey.
 func (h *handler) describeKey(ctx context.Context, c *api.Call, in *DescribeKeyInput) (*DescribeKeyOutput, error) {
-	k, err := h.keys.Describe(ctx, c.Caller, in.KeyId)
+	k, err := h.keys.Describe(ctx, c.Caller, in.KeyId, in.GrantTokens)
 	if err != nil {
 		return nil, err
 	}
 	return &DescribeKeyOutput{KeyMetadata: h.metadata(k)}, nil
 }
 
-// listKeys serves ListKeys.
+// listKeys serves ListKeys. No account shares keys by RAM.
 func (h *handler) listKeys(ctx context.Context, c *api.Call, in *ListKeysInput) (*ListKeysOutput, error) {
 	all, err := h.keys.List(ctx, c.Caller)
 	if err != nil {
 		return nil, err
+	}
+	if len(in.ResourceOwners) > 0 && !slices.Contains(in.ResourceOwners, "SELF") {
+		all = nil
 	}
 	all, next, more, err := page(c, all, func(k *trellis.Key) string { return k.ID }, in.Limit, in.Marker, 100)
 	return &ListKeysOutput{NextMarker: next, Truncated: more, Keys: api.Each(all, func(k *trellis.Key) KeyListEntry {

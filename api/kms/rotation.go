@@ -23,7 +23,7 @@ func (h *handler) disableKeyRotation(ctx context.Context, c *api.Call, in *Disab
 
 // getKeyRotationStatus serves GetKeyRotationStatus.
 func (h *handler) getKeyRotationStatus(ctx context.Context, c *api.Call, in *GetKeyRotationStatusInput) (*GetKeyRotationStatusOutput, error) {
-	k, err := h.keys.Look(ctx, c.Caller, "kms:GetKeyRotationStatus", in.KeyId)
+	k, err := h.keys.Look(ctx, c.Caller, "kms:GetKeyRotationStatus", in.KeyId, true)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (h *handler) rotateKeyOnDemand(ctx context.Context, c *api.Call, in *Rotate
 
 // listKeyRotations serves ListKeyRotations. The first material of a key came by no rotation.
 func (h *handler) listKeyRotations(ctx context.Context, c *api.Call, in *ListKeyRotationsInput) (*ListKeyRotationsOutput, error) {
-	k, err := h.keys.Look(ctx, c.Caller, "kms:ListKeyRotations", in.KeyId)
+	k, err := h.keys.Rotations(ctx, c.Caller, in.KeyId)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,15 @@ type CancelKeyDeletionOutput struct {
 	KeyId *string `wire:"KeyId"`
 }
 
+// ConnectCustomKeyStoreInput is what ConnectCustomKeyStore takes.
+type ConnectCustomKeyStoreInput struct {
+	CustomKeyStoreId string `wire:"CustomKeyStoreId" required:"true" len:"1:64"`
+}
+
+// ConnectCustomKeyStoreOutput is what ConnectCustomKeyStore answers.
+type ConnectCustomKeyStoreOutput struct {
+}
+
 // CreateAliasInput is what CreateAlias takes.
 type CreateAliasInput struct {
 	AliasName   string `wire:"AliasName" required:"true" len:"1:256" pattern:"^[a-zA-Z0-9:/_-]+$"`
@@ -22,6 +31,26 @@ type CreateAliasInput struct {
 
 // CreateAliasOutput is what CreateAlias answers.
 type CreateAliasOutput struct {
+}
+
+// CreateCustomKeyStoreInput is what CreateCustomKeyStore takes.
+type CreateCustomKeyStoreInput struct {
+	CloudHsmClusterId                *string                               `wire:"CloudHsmClusterId" len:"19:24" pattern:"cluster-[2-7a-zA-Z]{11,16}"`
+	CustomKeyStoreName               string                                `wire:"CustomKeyStoreName" required:"true" len:"1:256"`
+	CustomKeyStoreType               *string                               `wire:"CustomKeyStoreType" enum:"AWS_CLOUDHSM|EXTERNAL_KEY_STORE"`
+	KeyStorePassword                 *string                               `wire:"KeyStorePassword" sensitive:"true" len:"7:32"`
+	TrustAnchorCertificate           *string                               `wire:"TrustAnchorCertificate" len:"1:5000"`
+	XksProxyAuthenticationCredential *XksProxyAuthenticationCredentialType `wire:"XksProxyAuthenticationCredential"`
+	XksProxyConnectivity             *string                               `wire:"XksProxyConnectivity" enum:"PUBLIC_ENDPOINT|VPC_ENDPOINT_SERVICE"`
+	XksProxyUriEndpoint              *string                               `wire:"XksProxyUriEndpoint" len:"10:128" pattern:"^https://[a-zA-Z0-9.-]+$"`
+	XksProxyUriPath                  *string                               `wire:"XksProxyUriPath" len:"10:128" pattern:"^(/[a-zA-Z0-9\\/_-]+/kms/xks/v\\d{1,2})$|^(/kms/xks/v\\d{1,2})$"`
+	XksProxyVpcEndpointServiceName   *string                               `wire:"XksProxyVpcEndpointServiceName" len:"20:64" pattern:"^(com|eu)\\.amazonaws\\.vpce\\.([a-z]+-){2,3}\\d+\\.vpce-svc-[0-9a-z]+$"`
+	XksProxyVpcEndpointServiceOwner  *string                               `wire:"XksProxyVpcEndpointServiceOwner" len:"12:12" pattern:"[0-9]{12}"`
+}
+
+// CreateCustomKeyStoreOutput is what CreateCustomKeyStore answers.
+type CreateCustomKeyStoreOutput struct {
+	CustomKeyStoreId *string `wire:"CustomKeyStoreId"`
 }
 
 // CreateGrantInput is what CreateGrant takes.
@@ -64,6 +93,22 @@ type CreateKeyOutput struct {
 	KeyMetadata *KeyMetadata `wire:"KeyMetadata"`
 }
 
+// DecapsulateInput is what Decapsulate takes.
+type DecapsulateInput struct {
+	DryRun                     *bool    `wire:"DryRun"`
+	EncapsulationAlgorithm     string   `wire:"EncapsulationAlgorithm" required:"true" enum:"ML_KEM"`
+	GrantTokens                []string `wire:"GrantTokens" len:"0:10" eachlen:"1:8192"`
+	KeyId                      string   `wire:"KeyId" required:"true" len:"1:2048"`
+	SharedSecretCiphertextBlob []byte   `wire:"SharedSecretCiphertextBlob" required:"true" len:"1:6144"`
+}
+
+// DecapsulateOutput is what Decapsulate answers.
+type DecapsulateOutput struct {
+	EncapsulationAlgorithm *string `wire:"EncapsulationAlgorithm"`
+	KeyId                  *string `wire:"KeyId"`
+	SharedSecret           []byte  `wire:"SharedSecret" sensitive:"true"`
+}
+
 // DecryptInput is what Decrypt takes.
 type DecryptInput struct {
 	CiphertextBlob      []byte            `wire:"CiphertextBlob" len:"1:6144"`
@@ -94,6 +139,15 @@ type DeleteAliasInput struct {
 type DeleteAliasOutput struct {
 }
 
+// DeleteCustomKeyStoreInput is what DeleteCustomKeyStore takes.
+type DeleteCustomKeyStoreInput struct {
+	CustomKeyStoreId string `wire:"CustomKeyStoreId" required:"true" len:"1:64"`
+}
+
+// DeleteCustomKeyStoreOutput is what DeleteCustomKeyStore answers.
+type DeleteCustomKeyStoreOutput struct {
+}
+
 // DeleteImportedKeyMaterialInput is what DeleteImportedKeyMaterial takes.
 type DeleteImportedKeyMaterialInput struct {
 	KeyId         string  `wire:"KeyId" required:"true" len:"1:2048"`
@@ -104,6 +158,40 @@ type DeleteImportedKeyMaterialInput struct {
 type DeleteImportedKeyMaterialOutput struct {
 	KeyId         *string `wire:"KeyId"`
 	KeyMaterialId *string `wire:"KeyMaterialId"`
+}
+
+// DeriveSharedSecretInput is what DeriveSharedSecret takes.
+type DeriveSharedSecretInput struct {
+	DryRun                *bool          `wire:"DryRun"`
+	GrantTokens           []string       `wire:"GrantTokens" len:"0:10" eachlen:"1:8192"`
+	KeyAgreementAlgorithm string         `wire:"KeyAgreementAlgorithm" required:"true" enum:"ECDH"`
+	KeyId                 string         `wire:"KeyId" required:"true" len:"1:2048"`
+	PublicKey             []byte         `wire:"PublicKey" required:"true" len:"1:8192"`
+	Recipient             *RecipientInfo `wire:"Recipient"`
+}
+
+// DeriveSharedSecretOutput is what DeriveSharedSecret answers.
+type DeriveSharedSecretOutput struct {
+	CiphertextForRecipient []byte  `wire:"CiphertextForRecipient"`
+	KeyAgreementAlgorithm  *string `wire:"KeyAgreementAlgorithm"`
+	KeyId                  *string `wire:"KeyId"`
+	KeyOrigin              *string `wire:"KeyOrigin"`
+	SharedSecret           []byte  `wire:"SharedSecret" sensitive:"true"`
+}
+
+// DescribeCustomKeyStoresInput is what DescribeCustomKeyStores takes.
+type DescribeCustomKeyStoresInput struct {
+	CustomKeyStoreId   *string `wire:"CustomKeyStoreId" len:"1:64"`
+	CustomKeyStoreName *string `wire:"CustomKeyStoreName" len:"1:256"`
+	Limit              *int32  `wire:"Limit" range:"1:1000"`
+	Marker             *string `wire:"Marker" len:"1:1024" pattern:"[\\u0020-\\u00FF]*"`
+}
+
+// DescribeCustomKeyStoresOutput is what DescribeCustomKeyStores answers.
+type DescribeCustomKeyStoresOutput struct {
+	CustomKeyStores []CustomKeyStoresListEntry `wire:"CustomKeyStores"`
+	NextMarker      *string                    `wire:"NextMarker"`
+	Truncated       *bool                      `wire:"Truncated"`
 }
 
 // DescribeKeyInput is what DescribeKey takes.
@@ -135,6 +223,15 @@ type DisableKeyRotationInput struct {
 type DisableKeyRotationOutput struct {
 }
 
+// DisconnectCustomKeyStoreInput is what DisconnectCustomKeyStore takes.
+type DisconnectCustomKeyStoreInput struct {
+	CustomKeyStoreId string `wire:"CustomKeyStoreId" required:"true" len:"1:64"`
+}
+
+// DisconnectCustomKeyStoreOutput is what DisconnectCustomKeyStore answers.
+type DisconnectCustomKeyStoreOutput struct {
+}
+
 // EnableKeyInput is what EnableKey takes.
 type EnableKeyInput struct {
 	KeyId string `wire:"KeyId" required:"true" len:"1:2048"`
@@ -152,6 +249,22 @@ type EnableKeyRotationInput struct {
 
 // EnableKeyRotationOutput is what EnableKeyRotation answers.
 type EnableKeyRotationOutput struct {
+}
+
+// EncapsulateInput is what Encapsulate takes.
+type EncapsulateInput struct {
+	DryRun                 *bool    `wire:"DryRun"`
+	EncapsulationAlgorithm string   `wire:"EncapsulationAlgorithm" required:"true" enum:"ML_KEM"`
+	GrantTokens            []string `wire:"GrantTokens" len:"0:10" eachlen:"1:8192"`
+	KeyId                  string   `wire:"KeyId" required:"true" len:"1:2048"`
+}
+
+// EncapsulateOutput is what Encapsulate answers.
+type EncapsulateOutput struct {
+	EncapsulationAlgorithm     *string `wire:"EncapsulationAlgorithm"`
+	KeyId                      *string `wire:"KeyId"`
+	SharedSecret               []byte  `wire:"SharedSecret" sensitive:"true"`
+	SharedSecretCiphertextBlob []byte  `wire:"SharedSecretCiphertextBlob"`
 }
 
 // EncryptInput is what Encrypt takes.
@@ -274,6 +387,19 @@ type GenerateRandomInput struct {
 type GenerateRandomOutput struct {
 	CiphertextForRecipient []byte `wire:"CiphertextForRecipient"`
 	Plaintext              []byte `wire:"Plaintext" sensitive:"true"`
+}
+
+// GetKeyLastUsageInput is what GetKeyLastUsage takes.
+type GetKeyLastUsageInput struct {
+	KeyId string `wire:"KeyId" required:"true" len:"1:2048"`
+}
+
+// GetKeyLastUsageOutput is what GetKeyLastUsage answers.
+type GetKeyLastUsageOutput struct {
+	KeyCreationDate   *time.Time        `wire:"KeyCreationDate"`
+	KeyId             *string           `wire:"KeyId"`
+	KeyLastUsage      *KeyLastUsageData `wire:"KeyLastUsage"`
+	TrackingStartDate *time.Time        `wire:"TrackingStartDate"`
 }
 
 // GetKeyPolicyInput is what GetKeyPolicy takes.
@@ -605,6 +731,24 @@ type UpdateAliasInput struct {
 type UpdateAliasOutput struct {
 }
 
+// UpdateCustomKeyStoreInput is what UpdateCustomKeyStore takes.
+type UpdateCustomKeyStoreInput struct {
+	CloudHsmClusterId                *string                               `wire:"CloudHsmClusterId" len:"19:24" pattern:"cluster-[2-7a-zA-Z]{11,16}"`
+	CustomKeyStoreId                 string                                `wire:"CustomKeyStoreId" required:"true" len:"1:64"`
+	KeyStorePassword                 *string                               `wire:"KeyStorePassword" sensitive:"true" len:"7:32"`
+	NewCustomKeyStoreName            *string                               `wire:"NewCustomKeyStoreName" len:"1:256"`
+	XksProxyAuthenticationCredential *XksProxyAuthenticationCredentialType `wire:"XksProxyAuthenticationCredential"`
+	XksProxyConnectivity             *string                               `wire:"XksProxyConnectivity" enum:"PUBLIC_ENDPOINT|VPC_ENDPOINT_SERVICE"`
+	XksProxyUriEndpoint              *string                               `wire:"XksProxyUriEndpoint" len:"10:128" pattern:"^https://[a-zA-Z0-9.-]+$"`
+	XksProxyUriPath                  *string                               `wire:"XksProxyUriPath" len:"10:128" pattern:"^(/[a-zA-Z0-9\\/_-]+/kms/xks/v\\d{1,2})$|^(/kms/xks/v\\d{1,2})$"`
+	XksProxyVpcEndpointServiceName   *string                               `wire:"XksProxyVpcEndpointServiceName" len:"20:64" pattern:"^(com|eu)\\.amazonaws\\.vpce\\.([a-z]+-){2,3}\\d+\\.vpce-svc-[0-9a-z]+$"`
+	XksProxyVpcEndpointServiceOwner  *string                               `wire:"XksProxyVpcEndpointServiceOwner" len:"12:12" pattern:"[0-9]{12}"`
+}
+
+// UpdateCustomKeyStoreOutput is what UpdateCustomKeyStore answers.
+type UpdateCustomKeyStoreOutput struct {
+}
+
 // UpdateKeyDescriptionInput is what UpdateKeyDescription takes.
 type UpdateKeyDescriptionInput struct {
 	Description string `wire:"Description" required:"true" len:"0:8192"`
@@ -669,6 +813,19 @@ type AliasListEntry struct {
 	TargetKeyId     *string    `wire:"TargetKeyId"`
 }
 
+// CustomKeyStoresListEntry is a structure of the API model.
+type CustomKeyStoresListEntry struct {
+	CloudHsmClusterId      *string                    `wire:"CloudHsmClusterId"`
+	ConnectionErrorCode    *string                    `wire:"ConnectionErrorCode"`
+	ConnectionState        *string                    `wire:"ConnectionState"`
+	CreationDate           *time.Time                 `wire:"CreationDate"`
+	CustomKeyStoreId       *string                    `wire:"CustomKeyStoreId"`
+	CustomKeyStoreName     *string                    `wire:"CustomKeyStoreName"`
+	CustomKeyStoreType     *string                    `wire:"CustomKeyStoreType"`
+	TrustAnchorCertificate *string                    `wire:"TrustAnchorCertificate"`
+	XksProxyConfiguration  *XksProxyConfigurationType `wire:"XksProxyConfiguration"`
+}
+
 // GrantConstraints is a structure of the API model.
 type GrantConstraints struct {
 	EncryptionContextEquals map[string]string `wire:"EncryptionContextEquals"`
@@ -689,6 +846,14 @@ type GrantListEntry struct {
 	Operations               []string          `wire:"Operations"`
 	RetiringPrincipal        *string           `wire:"RetiringPrincipal"`
 	RetiringServicePrincipal *string           `wire:"RetiringServicePrincipal"`
+}
+
+// KeyLastUsageData is a structure of the API model.
+type KeyLastUsageData struct {
+	CloudTrailEventId *string    `wire:"CloudTrailEventId"`
+	KmsRequestId      *string    `wire:"KmsRequestId"`
+	Operation         *string    `wire:"Operation"`
+	Timestamp         *time.Time `wire:"Timestamp"`
 }
 
 // KeyListEntry is a structure of the API model.
@@ -769,4 +934,20 @@ type Tag struct {
 // XksKeyConfigurationType is a structure of the API model.
 type XksKeyConfigurationType struct {
 	Id *string `wire:"Id"`
+}
+
+// XksProxyAuthenticationCredentialType is a structure of the API model.
+type XksProxyAuthenticationCredentialType struct {
+	AccessKeyId        string `wire:"AccessKeyId" required:"true" sensitive:"true" len:"20:30" pattern:"^[A-Z2-7]+$"`
+	RawSecretAccessKey string `wire:"RawSecretAccessKey" required:"true" sensitive:"true" len:"43:64" pattern:"^[a-zA-Z0-9\\/+=]+$"`
+}
+
+// XksProxyConfigurationType is a structure of the API model.
+type XksProxyConfigurationType struct {
+	AccessKeyId             *string `wire:"AccessKeyId" sensitive:"true"`
+	Connectivity            *string `wire:"Connectivity"`
+	UriEndpoint             *string `wire:"UriEndpoint"`
+	UriPath                 *string `wire:"UriPath"`
+	VpcEndpointServiceName  *string `wire:"VpcEndpointServiceName"`
+	VpcEndpointServiceOwner *string `wire:"VpcEndpointServiceOwner"`
 }

@@ -117,7 +117,7 @@ func (k *Keys) Aliases(ctx context.Context, c *authpolicy.Caller, id string) (al
 				return err
 			}
 			if n.account != c.Principal.Account {
-				return k.denied(c, "kms:ListAliases", n.arn)
+				return k.denied(c, "kms:ListAliases", n)
 			}
 			key, err := k.find(tx, n)
 			if err != nil {

@@ -1,6 +1,7 @@
 package key
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -9,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,23 +40,55 @@ type Encrypted struct {
 	MaterialID string
 }
 
-// contextKeys are the condition keys of an encryption context.
-func contextKeys(encryption map[string]string) map[string][]string {
-	keys := map[string][]string{"kms:encryptionalgorithm": {"SYMMETRIC_DEFAULT"}}
-	for name, v := range encryption {
+// Use is how a request asks for a key to be used.
+type Use struct {
+	Action    string            // for example kms:Encrypt
+	KeyID     string            // or an alias, or the ARN of either
+	Algorithm string            // empty: of symmetric keys
+	Context   map[string]string // the encryption context
+	Tokens    []string          // of grants
+	DryRun    bool
+
+	keys map[string][]string // further condition keys in lower case
+}
+
+// encryption is the use of a key that encrypts or decrypts. A data key is made by symmetric keys alone.
+func (u Use) encryption(k *Keys) use {
+	algorithm := cmp.Or(u.Algorithm, symmetric)
+	keys := map[string][]string{"kms:encryptionalgorithm": {algorithm}}
+	for name, v := range u.Context {
 		keys["kms:encryptioncontext:"+strings.ToLower(name)] = []string{v}
 		keys["kms:encryptioncontextkeys"] = append(keys["kms:encryptioncontextkeys"], name)
 	}
-	return keys
+	return u.with(k, trellis.KeyEncrypts, algorithm, keys)
 }
 
-// Encrypt encrypts a text of at most 4096 bytes, for an action.
-func (k *Keys) Encrypt(ctx context.Context, c *authpolicy.Caller, action, id string, plaintext []byte, encryption map[string]string) (e Encrypted, err error) {
-	if err := k.rotate(ctx, c, id); err != nil {
+// with is the use of a key for an algorithm.
+func (u Use) with(k *Keys, usage trellis.KeyUsage, algorithm string, keys map[string][]string) use {
+	maps.Copy(keys, u.keys)
+	return use{action: u.Action, keys: keys, tokens: u.Tokens, encryption: u.Context, usable: true, dry: u.DryRun, fits: func(key *trellis.Key) error {
+		if err := suits(key, key.ARN(k.Region), u.Action, usage, algorithm); err != nil {
+			return err
+		}
+		if len(u.Context) > 0 && key.Spec != trellis.KeySymmetric {
+			return fault("ValidationException", "You cannot specify an encryption context when performing a cryptographic operation with an asymmetric KMS key.")
+		}
+		return nil
+	}}
+}
+
+// Encrypt encrypts a text of at most 4096 bytes, or of what a public key has room for.
+func (k *Keys) Encrypt(ctx context.Context, c *authpolicy.Caller, u Use, plaintext []byte) (e Encrypted, err error) {
+	if err := k.rotate(ctx, c, u.KeyID); err != nil {
 		return e, err
 	}
-	err = k.read(ctx, c, id, use{action: action, keys: contextKeys(encryption), usable: true}, func(_ *store.Tx, key *trellis.Key) (err error) {
-		e, err = k.seal(key, plaintext, encryption)
+	err = k.read(ctx, c, u.KeyID, u.encryption(k), func(_ *store.Tx, key *trellis.Key) (err error) {
+		if key.Spec == trellis.KeySymmetric {
+			e, err = k.seal(key, plaintext, u.Context)
+			return err
+		}
+		e.KeyARN = key.ARN(k.Region)
+		e.Ciphertext, err = encryptTo(key, u.Algorithm, plaintext)
 		return err
 	})
 	return e, err
@@ -134,43 +168,113 @@ func takeApart(b []byte) (s sealed, ok bool) {
 	return s, trellis.IsAccountID(s.account) && keyIDForm.MatchString(s.id)
 }
 
-// Decrypt is the reverse of Encrypt. id, when it is not empty, names the key that must have been used.
-func (k *Keys) Decrypt(ctx context.Context, c *authpolicy.Caller, action, id string, ciphertext []byte, encryption map[string]string) (e Encrypted, err error) {
-	broken := fault("InvalidCiphertextException", "The ciphertext is not valid, or its encryption context is another.")
-	s, ok := takeApart(ciphertext)
-	if !ok {
-		return e, broken
-	}
-	used := trellis.ARN{Partition: "aws", Service: "kms", Region: k.Region, Account: s.account, Resource: "key/" + s.id}.String()
-	if id == "" {
-		id = used
-	}
-	err = k.read(ctx, c, id, use{action: action, keys: contextKeys(encryption), usable: true}, func(_ *store.Tx, key *trellis.Key) error {
-		if key.ARN(k.Region) != used {
-			return fault("IncorrectKeyException", "The key ID in the request does not identify a key that can perform this operation.")
-		}
-		if s.number >= len(key.Materials) {
-			return broken
-		}
-		m := &key.Materials[s.number]
-		gcm, err := cipherOf(m, s.salt)
-		if err != nil {
-			return err
-		}
-		text, err := gcm.Open(nil, make([]byte, gcm.NonceSize()), s.text, authenticated(s.head, encryption))
-		if err != nil {
-			return broken
-		}
-		e = Encrypted{Plaintext: text, KeyARN: used, MaterialID: m.ID}
-		return nil
-	})
-	return e, err
+// badCiphertext is the refusal of what this key has not encrypted so.
+func badCiphertext() *trellis.Error {
+	return fault("InvalidCiphertextException", "The ciphertext is not valid, or its encryption context is another.")
 }
 
-// DataKey makes a key of some bytes and encrypts it, for an action.
-func (k *Keys) DataKey(ctx context.Context, c *authpolicy.Caller, action, id string, size int, encryption map[string]string) (Encrypted, error) {
+// Decrypt is the reverse of Encrypt. A symmetric key need not be named; when it is, it must be the one that was used. With
+// blind a trial looks at no ciphertext.
+func (k *Keys) Decrypt(ctx context.Context, c *authpolicy.Caller, u Use, ciphertext []byte, blind bool) (e Encrypted, err error) {
+	isSymmetric := cmp.Or(u.Algorithm, symmetric) == symmetric
+	if u.KeyID == "" && (!isSymmetric || blind) {
+		return e, fault("ValidationException", "The request must say which key it is.")
+	}
+	if blind {
+		return e, k.read(ctx, c, u.KeyID, u.encryption(k), func(*store.Tx, *trellis.Key) error { return nil })
+	}
+	asked := u.encryption(k)
+	open := func(key *trellis.Key) (err error) {
+		e.KeyARN = key.ARN(k.Region)
+		e.Plaintext, err = decryptBy(key, u.Algorithm, ciphertext)
+		return err
+	}
+	if isSymmetric {
+		s, ok := takeApart(ciphertext)
+		if !ok {
+			return e, badCiphertext()
+		}
+		used := trellis.ARN{Partition: "aws", Service: "kms", Region: k.Region, Account: s.account, Resource: "key/" + s.id}.String()
+		u.KeyID = cmp.Or(u.KeyID, used)
+		asked.fits = func(key *trellis.Key) error { // whatever else it is for
+			if key.ARN(k.Region) != used {
+				return fault("IncorrectKeyException", "The key ID in the request does not identify a key that can perform this operation.")
+			}
+			return nil
+		}
+		open = func(key *trellis.Key) (err error) {
+			e, err = k.unseal(key, s, u.Context)
+			return err
+		}
+	}
+	err = k.read(ctx, c, u.KeyID, asked, func(_ *store.Tx, key *trellis.Key) error { return open(key) })
+	if err != nil {
+		return Encrypted{}, err
+	}
+	return e, nil
+}
+
+// unseal opens a ciphertext of a symmetric key.
+func (k *Keys) unseal(key *trellis.Key, s sealed, encryption map[string]string) (Encrypted, error) {
+	if s.number >= len(key.Materials) {
+		return Encrypted{}, badCiphertext()
+	}
+	m := &key.Materials[s.number]
+	gcm, err := cipherOf(m, s.salt)
+	if err != nil {
+		return Encrypted{}, err
+	}
+	text, err := gcm.Open(nil, make([]byte, gcm.NonceSize()), s.text, authenticated(s.head, encryption))
+	if err != nil {
+		return Encrypted{}, badCiphertext()
+	}
+	return Encrypted{Plaintext: text, KeyARN: key.ARN(k.Region), MaterialID: m.ID}, nil
+}
+
+// ReEncrypt decrypts by one key and encrypts by another, or the same. It answers what each of them did.
+func (k *Keys) ReEncrypt(ctx context.Context, c *authpolicy.Caller, source, destination Use, ciphertext []byte, blind bool) (from, to Encrypted, err error) {
+	same, err := k.sameKey(ctx, c, source, destination, ciphertext)
+	if err != nil {
+		return from, to, err
+	}
+	keys := map[string][]string{"kms:reencryptonsamekey": {strconv.FormatBool(same)}}
+	source.Action, source.keys = "kms:ReEncryptFrom", keys
+	destination.Action, destination.keys = "kms:ReEncryptTo", keys
+	source.DryRun = blind // of others the destination says that all would have gone well
+	from, err = k.Decrypt(ctx, c, source, ciphertext, blind)
+	if e, is := errors.AsType[*trellis.Error](err); err != nil && !(blind && is && e.Code == dryRun) {
+		return from, to, err
+	}
+	to, err = k.Encrypt(ctx, c, destination, from.Plaintext)
+	return from, to, err
+}
+
+// sameKey tells whether what one use encrypted and what another will encrypt is of the same key. A key that is not there is
+// none, which is said when it is used.
+func (k *Keys) sameKey(ctx context.Context, c *authpolicy.Caller, source, destination Use, ciphertext []byte) (same bool, err error) {
+	if s, ok := takeApart(ciphertext); ok && source.KeyID == "" {
+		source.KeyID = trellis.ARN{Partition: "aws", Service: "kms", Region: k.Region, Account: s.account, Resource: "key/" + s.id}.String()
+	}
+	from, err := k.parse(c, source.KeyID)
+	if err != nil {
+		return false, nil
+	}
+	to, err := k.parse(c, destination.KeyID)
+	if err != nil {
+		return false, nil
+	}
+	return same, k.Store.Read(ctx, func(tx *store.Tx) error {
+		a, errA := k.find(tx, from)
+		b, errB := k.find(tx, to)
+		same = errA == nil && errB == nil && a.Key() == b.Key()
+		return nil
+	})
+}
+
+// DataKey makes a key of some bytes and encrypts it.
+func (k *Keys) DataKey(ctx context.Context, c *authpolicy.Caller, u Use, size int) (Encrypted, error) {
 	data := Random(size)
-	e, err := k.Encrypt(ctx, c, action, id, data, encryption)
+	e, err := k.Encrypt(ctx, c, u, data)
 	e.Plaintext = data
 	return e, err
 }
@@ -209,7 +313,9 @@ func (k *Keys) rotate(ctx context.Context, c *authpolicy.Caller, id string) erro
 	}
 	_, err = k.Store.Commit(ctx, func(tx *store.Tx) error {
 		if key, is := due(tx); is {
-			k.renew(key, false)
+			if err := k.renew(key, false); err != nil {
+				return err
+			}
 			key.RotationFrom = k.Time()
 			tx.Put(key)
 		}
@@ -218,17 +324,34 @@ func (k *Keys) rotate(ctx context.Context, c *authpolicy.Caller, id string) erro
 	return err
 }
 
-// renew gives a key new material.
-func (k *Keys) renew(key *trellis.Key, onDemand bool) {
-	key.Materials = append(key.Materials, trellis.KeyMaterial{ID: trellis.RandomHex(64), Secret: trellis.NewSecret(trellis.RandomHex(64)), MadeAt: k.Time(), OnDemand: onDemand})
+// rotates refuses keys that have one material for ever.
+func (k *Keys) rotates(key *trellis.Key) error {
+	if key.Spec != trellis.KeySymmetric {
+		return fault("UnsupportedOperationException", "%s has the key spec %s, which is not rotated.", key.ARN(k.Region), key.Spec)
+	}
+	return nil
+}
+
+// rotation is the use of a key whose rotation is changed.
+func (k *Keys) rotation(action string, keys map[string][]string) use {
+	return use{action: action, keys: keys, alive: true, fits: func(key *trellis.Key) error {
+		if err := k.rotates(key); err != nil {
+			return err
+		}
+		if key.State == trellis.KeyDisabled {
+			return fault("DisabledException", "%s is disabled.", key.ARN(k.Region))
+		}
+		return nil
+	}}
 }
 
 // SetRotation has a key rotated every so many days, or with 0 no more.
 func (k *Keys) SetRotation(ctx context.Context, c *authpolicy.Caller, action, id string, days int) (trellis.Revision, error) {
-	return k.Change(ctx, c, action, id, func(key *trellis.Key) error {
-		if key.State == trellis.KeyDisabled {
-			return fault("DisabledException", "%s is disabled.", key.ARN(k.Region))
-		}
+	var keys map[string][]string
+	if days != 0 {
+		keys = map[string][]string{"kms:rotationperiodindays": {strconv.Itoa(days)}}
+	}
+	return k.change(ctx, c, id, k.rotation(action, keys), func(_ *store.Tx, key *trellis.Key) error {
 		if key.RotationDays == 0 || days == 0 {
 			key.RotationFrom = k.Time()
 		}
@@ -242,11 +365,8 @@ const maxOnDemand = 25
 
 // RotateNow gives a key new material.
 func (k *Keys) RotateNow(ctx context.Context, c *authpolicy.Caller, id string) (key *trellis.Key, rev trellis.Revision, err error) {
-	rev, err = k.Change(ctx, c, "kms:RotateKeyOnDemand", id, func(found *trellis.Key) error {
+	rev, err = k.change(ctx, c, id, k.rotation("kms:RotateKeyOnDemand", nil), func(_ *store.Tx, found *trellis.Key) error {
 		key = found
-		if key.State == trellis.KeyDisabled {
-			return fault("DisabledException", "%s is disabled.", key.ARN(k.Region))
-		}
 		n := 0
 		for _, m := range key.Materials {
 			if m.OnDemand {
@@ -256,15 +376,23 @@ func (k *Keys) RotateNow(ctx context.Context, c *authpolicy.Caller, id string) (
 		if n >= maxOnDemand {
 			return fault("LimitExceededException", "A key can be rotated on demand %d times.", maxOnDemand)
 		}
-		k.renew(key, true)
-		return nil
+		return k.renew(key, true)
 	})
 	return key, rev, err
 }
 
-// Look returns a key for an action that reads what only its own account may know.
-func (k *Keys) Look(ctx context.Context, c *authpolicy.Caller, action, id string) (key *trellis.Key, err error) {
-	err = k.read(ctx, c, id, use{action: action, own: true}, func(_ *store.Tx, found *trellis.Key) error {
+// Rotations returns the materials of a key, the oldest first.
+func (k *Keys) Rotations(ctx context.Context, c *authpolicy.Caller, id string) (key *trellis.Key, err error) {
+	err = k.read(ctx, c, id, use{action: "kms:ListKeyRotations", own: true, fits: k.rotates}, func(_ *store.Tx, found *trellis.Key) error {
+		key = found
+		return nil
+	})
+	return key, err
+}
+
+// Look returns a key for an action that reads what only its own account may know, or with abroad whoever it lets.
+func (k *Keys) Look(ctx context.Context, c *authpolicy.Caller, action, id string, abroad bool) (key *trellis.Key, err error) {
+	err = k.read(ctx, c, id, use{action: action, own: !abroad}, func(_ *store.Tx, found *trellis.Key) error {
 		key = found
 		return nil
 	})

@@ -1,14 +1,18 @@
-// Package key is what the operations of KMS mean (KMS API reference and developer guide): symmetric keys whose material never
-// leaves Trellis, their aliases and policies, and what is encrypted under them. A key whose time has come is erased by
-// whoever asks for it next.
+// Package key is what the operations of KMS mean (KMS API reference and developer guide): keys whose material never leaves
+// Trellis, their aliases, policies and grants, and what is encrypted, signed and authenticated by them. A key whose time has
+// come is erased by whoever asks for it next.
 package key
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,8 +30,9 @@ func New(o companion.Options) *Keys { return &Keys{companion.NewRecords(o)} }
 
 // Limits of KMS (KMS developer guide, quotas).
 const (
-	maxAliases = 50    // of one key
-	maxPolicy  = 32768 // bytes
+	maxAliases = 50     // of one key
+	maxGrants  = 50_000 // of one key
+	maxPolicy  = 32768  // bytes
 )
 
 // fault is an error of KMS.
@@ -39,6 +44,9 @@ func fault(code, format string, args ...any) *trellis.Error {
 func noKey(arn string) *trellis.Error {
 	return fault("NotFoundException", "Key '%s' does not exist", arn)
 }
+
+// dryRun is the code of the error that says that a trial succeeded.
+const dryRun = "DryRunOperationException"
 
 // The forms of identifiers.
 var (
@@ -114,10 +122,14 @@ func (k *Keys) find(tx *store.Tx, n name) (*trellis.Key, error) {
 		id = a.KeyID
 	}
 	key, err := companion.Get[*trellis.Key](tx, n.account+"/"+id, noKey(n.arn))
-	if err == nil && k.due(key) {
+	if err != nil {
+		return nil, err
+	}
+	if k.due(key) {
 		return nil, &dueError{key}
 	}
-	return key, err
+	key.Spec, key.Usage = cmp.Or(key.Spec, trellis.KeySymmetric), cmp.Or(key.Usage, trellis.KeyEncrypts)
+	return key, nil
 }
 
 // due tells whether the time of a key has come.
@@ -127,32 +139,50 @@ func (k *Keys) due(key *trellis.Key) bool {
 
 // use is how an operation uses a key.
 type use struct {
-	action string              // for example kms:Encrypt
-	keys   map[string][]string // condition keys in lower case
-	usable bool                // only an enabled key will do
-	alive  bool                // not one that is pending deletion
-	own    bool                // never one of another account
+	action     string                   // for example kms:Encrypt
+	keys       map[string][]string      // condition keys in lower case
+	tokens     []string                 // of grants, which must be good
+	encryption map[string]string        // the encryption context
+	making     *trellis.GrantTerms      // of the grant that the operation makes
+	fits       func(*trellis.Key) error // refuses a key that the operation is not for
+	usable     bool                     // only an enabled key will do
+	alive      bool                     // not one that is pending deletion
+	own        bool                     // never one of another account
+	dry        bool                     // only tell whether it would succeed
 }
 
-// get reads a key that its policy and the caller's allow an operation to use.
+// done ends an operation that succeeded: of a trial that is all that is told.
+func (u use) done() error {
+	if u.dry {
+		return fault(dryRun, "The request would have succeeded, but the DryRun option is set.")
+	}
+	return nil
+}
+
+// get reads a key that its policy or a grant, and the caller's policies, allow an operation to use.
 func (k *Keys) get(tx *store.Tx, c *authpolicy.Caller, id string, u use) (*trellis.Key, error) {
 	n, err := k.parse(c, id)
 	if err != nil {
 		return nil, err
 	}
+	for _, t := range u.tokens {
+		if _, err := k.redeem(tx, t); err != nil {
+			return nil, err
+		}
+	}
 	key, err := k.find(tx, n)
 	if n.account != c.Principal.Account {
 		if e, is := errors.AsType[*trellis.Error](err); is && e.Code == "NotFoundException" {
-			return nil, k.denied(c, u.action, n.arn) // nobody is told which keys others have
+			return nil, k.denied(c, u.action, n) // nobody is told which keys others have
 		}
 		if err == nil && u.own {
-			return nil, k.denied(c, u.action, n.arn)
+			return nil, k.denied(c, u.action, n)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := k.allow(c, key, n, u); err != nil {
+	if err := k.allow(tx, c, key, n, u); err != nil {
 		return nil, err
 	}
 	arn := key.ARN(k.Region)
@@ -162,26 +192,61 @@ func (k *Keys) get(tx *store.Tx, c *authpolicy.Caller, id string, u use) (*trell
 	case u.usable && key.State == trellis.KeyDisabled:
 		return nil, fault("DisabledException", "%s is disabled.", arn)
 	}
+	if u.fits != nil {
+		if err := u.fits(key); err != nil {
+			return nil, err
+		}
+	}
 	return key, nil
 }
 
 // allow asks the key's policy and the caller's: the key's must allow, and the caller's too where it speaks of the account or
-// the account is another (KMS developer guide, policy evaluation).
-func (k *Keys) allow(c *authpolicy.Caller, key *trellis.Key, n name, u use) error {
-	policy, err := authpolicy.Parse(key.Policy, authpolicy.Key)
+// the account is another (KMS developer guide, policy evaluation). Where they leave it open, a grant may allow.
+func (k *Keys) allow(tx *store.Tx, c *authpolicy.Caller, key *trellis.Key, n name, u use) error {
+	extra, err := k.conditions(tx, c, key, n)
 	if err != nil {
-		return k.denied(c, u.action, key.ARN(k.Region))
-	}
-	extra := map[string][]string{"kms:calleraccount": {c.Principal.Account}, "kms:keyspec": {"SYMMETRIC_DEFAULT"}, "kms:keyusage": {"ENCRYPT_DECRYPT"}, "kms:keyorigin": {"AWS_KMS"}}
-	if n.isAlias() {
-		extra["kms:requestalias"] = []string{n.resource}
+		return err
 	}
 	maps.Copy(extra, u.keys)
 	r := k.request(c, u.action, key.ARN(k.Region), authpolicy.TagKeys(extra, nil, key.Tags))
-	if d := authpolicy.Access(r, policy, key.Account); !d.Allowed {
-		return trellis.Denied("%s", strings.ToValidUTF8(d.Sentence(r), "?"))
+	policy, err := authpolicy.Parse(key.Policy, authpolicy.Key)
+	if err != nil { // what was kept is no policy any more: nobody may
+		return trellis.Denied("%s", authpolicy.Decision{Layer: authpolicy.LayerResource}.Sentence(r))
 	}
-	return nil
+	d := authpolicy.Access(r, policy, key.Account)
+	if d.Allowed {
+		return nil
+	}
+	if !d.Explicit {
+		if granted, err := k.granted(tx, r, policy, key, u); err != nil || granted {
+			return err
+		}
+	}
+	return trellis.Denied("%s", strings.ToValidUTF8(d.Sentence(r), "?"))
+}
+
+// conditions are the condition keys that a key has for all operations (service authorization reference, KMS).
+func (k *Keys) conditions(tx *store.Tx, c *authpolicy.Caller, key *trellis.Key, n name) (map[string][]string, error) {
+	extra := kinds(key)
+	extra["kms:calleraccount"] = []string{c.Principal.Account}
+	if n.isAlias() {
+		extra["kms:requestalias"] = []string{n.resource}
+	}
+	aliases, err := aliasesOf(tx, key)
+	for _, a := range aliases {
+		extra["kms:resourcealiases"] = append(extra["kms:resourcealiases"], a.ID)
+	}
+	return extra, err
+}
+
+// kinds are the condition keys that say what sort of key it is, also of one that is being made.
+func kinds(key *trellis.Key) map[string][]string {
+	keys := map[string][]string{"kms:keyspec": {string(key.Spec)}, "kms:customermasterkeyspec": {string(key.Spec)}, "kms:keyusage": {string(key.Usage)},
+		"kms:customermasterkeyusage": {string(key.Usage)}, "kms:keyorigin": {"AWS_KMS"}, "kms:multiregion": {strconv.FormatBool(key.MultiRegion)}}
+	if key.MultiRegion {
+		keys["kms:multiregionkeytype"] = []string{"PRIMARY"}
+	}
+	return keys
 }
 
 // request is what policies are asked about.
@@ -193,10 +258,10 @@ func (k *Keys) request(c *authpolicy.Caller, action, arn string, extra map[strin
 	return r
 }
 
-// denied is the refusal of what no resource policy allows.
-func (k *Keys) denied(c *authpolicy.Caller, action, arn string) error {
-	r := k.request(c, action, arn, nil)
-	return trellis.Denied("%s", authpolicy.Decision{Layer: authpolicy.LayerResource}.Sentence(r))
+// denied is the refusal of a key of another account that nothing of it allows, or that it does not have.
+func (k *Keys) denied(c *authpolicy.Caller, action string, n name) error {
+	r := k.request(c, action, n.arn, nil)
+	return trellis.Denied("%s", strings.ToValidUTF8(authpolicy.Access(r, nil, n.account).Sentence(r), "?"))
 }
 
 // read runs fn with a key that an operation may use. A key whose time has come is erased.
@@ -209,7 +274,10 @@ func (k *Keys) read(ctx context.Context, c *authpolicy.Caller, id string, u use,
 		if err != nil {
 			return err
 		}
-		return fn(tx, key)
+		if err := fn(tx, key); err != nil {
+			return err
+		}
+		return u.done()
 	}))
 }
 
@@ -225,6 +293,9 @@ func (k *Keys) change(ctx context.Context, c *authpolicy.Caller, id string, u us
 			return err
 		}
 		if err := fn(tx, key); err != nil {
+			return err
+		}
+		if err := u.done(); err != nil {
 			return err
 		}
 		key.UpdatedAt = k.Time()
@@ -246,8 +317,11 @@ func (k *Keys) erasing(ctx context.Context, err error) error {
 	return noKey(due.key.ARN(k.Region))
 }
 
-// erase removes a key whose time has come, and its aliases.
+// erase removes a key whose time has come, its grants, and its aliases.
 func (k *Keys) erase(ctx context.Context, key *trellis.Key) error {
+	if err := k.eraseGrants(ctx, key); err != nil {
+		return err
+	}
 	_, err := k.Store.Commit(ctx, func(tx *store.Tx) error {
 		key, err := store.Get[*trellis.Key](tx, key.Key())
 		if errors.Is(err, trellis.ErrNotExist) || err == nil && !k.due(key) {
@@ -271,47 +345,80 @@ func (k *Keys) erase(ctx context.Context, key *trellis.Key) error {
 // NewKey is what CreateKey is told.
 type NewKey struct {
 	Description, Policy string
-	MultiRegion, Bypass bool // the latter: the policy may lock out who makes the key
+	Spec                trellis.KeySpec  // empty: KeySymmetric
+	Usage               trellis.KeyUsage // empty: of symmetric keys
+	MultiRegion, Bypass bool             // the latter: the policy may lock out who makes the key
 	Tags                map[string]string
 }
 
 // Create makes a key.
 func (k *Keys) Create(ctx context.Context, c *authpolicy.Caller, in NewKey) (key *trellis.Key, rev trellis.Revision, err error) {
+	key, err = k.make(c, in)
+	if err != nil {
+		return nil, 0, err
+	}
 	actions := []string{"kms:CreateKey"}
 	if len(in.Tags) > 0 {
 		actions = append(actions, "kms:TagResource")
 	}
+	extra := kinds(key)
+	extra["kms:bypasspolicylockoutsafetycheck"] = []string{strconv.FormatBool(in.Bypass)}
 	for _, action := range actions {
-		if err := c.Authorize(action, k.ARN(c, "kms", "key/*"), authpolicy.TagKeys(map[string][]string{"kms:keyspec": {"SYMMETRIC_DEFAULT"}, "kms:keyusage": {"ENCRYPT_DECRYPT"}}, in.Tags, nil)); err != nil {
+		if err := c.Authorize(action, k.ARN(c, "kms", "key/*"), authpolicy.TagKeys(extra, in.Tags, nil)); err != nil {
 			return nil, 0, err
 		}
 	}
 	if err := checkTags(in.Tags); err != nil {
 		return nil, 0, err
 	}
+	if err := k.checkPolicy(c, key, key.Policy, in.Bypass || in.Policy == ""); err != nil {
+		return nil, 0, err
+	}
+	if err := k.renew(key, false); err != nil { // last: an RSA key takes its time
+		return nil, 0, err
+	}
 	rev, err = k.Store.Commit(ctx, func(tx *store.Tx) error {
-		key = k.make(c, in)
-		if err := k.checkPolicy(c, key, key.Policy, in.Bypass || in.Policy == ""); err != nil {
-			return err
-		}
 		tx.Put(key)
 		return nil
 	})
 	return key, rev, err
 }
 
-// make is a new key.
-func (k *Keys) make(c *authpolicy.Caller, in NewKey) *trellis.Key {
+// make is a new key without material.
+func (k *Keys) make(c *authpolicy.Caller, in NewKey) (*trellis.Key, error) {
+	in.Spec = cmp.Or(in.Spec, trellis.KeySymmetric)
+	if in.Usage == "" {
+		if in.Spec != trellis.KeySymmetric {
+			return nil, fault("ValidationException", "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
+		}
+		in.Usage = trellis.KeyEncrypts
+	}
+	s, known := specs[in.Spec]
+	if !known {
+		return nil, fault("UnsupportedOperationException", "Trellis makes no keys of the spec %s.", in.Spec)
+	}
+	if s.algorithms[in.Usage] == nil {
+		return nil, fault("ValidationException", "KeyUsage %s is not compatible with KeySpec %s", in.Usage, in.Spec)
+	}
 	id := trellis.NewUUID()
 	if in.MultiRegion {
 		id = "mrk-" + trellis.RandomHex(32)
 	}
-	key := &trellis.Key{Meta: k.Meta(c, id, in.Tags), Description: in.Description, State: trellis.KeyEnabled, MultiRegion: in.MultiRegion, Policy: in.Policy}
+	key := &trellis.Key{Meta: k.Meta(c, id, in.Tags), Spec: in.Spec, Usage: in.Usage, Description: in.Description, State: trellis.KeyEnabled, MultiRegion: in.MultiRegion, Policy: in.Policy}
 	if key.Policy == "" {
 		key.Policy = defaultPolicy(key.Account)
 	}
-	key.Materials = []trellis.KeyMaterial{{ID: trellis.RandomHex(64), Secret: trellis.NewSecret(trellis.RandomHex(64)), MadeAt: key.CreatedAt}}
-	return key
+	return key, nil
+}
+
+// renew gives a key new material.
+func (k *Keys) renew(key *trellis.Key, onDemand bool) error {
+	secret, err := specs[key.Spec].material()
+	if err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	key.Materials = append(key.Materials, trellis.KeyMaterial{ID: trellis.RandomHex(64), Secret: trellis.NewSecret(hex.EncodeToString(secret)), MadeAt: k.Time(), OnDemand: onDemand})
+	return nil
 }
 
 // ensure makes the key of an alias/aws/NAME of the caller's account when it is asked for first.
@@ -336,7 +443,13 @@ func (k *Keys) ensure(ctx context.Context, c *authpolicy.Caller, id string) erro
 		if there, err := exists(tx); err != nil || there {
 			return err
 		}
-		key := k.make(c, NewKey{Description: "Default key that protects my " + service + " resources when no other key is defined", Policy: managedPolicy(k.Region, n.account, service)})
+		key, err := k.make(c, NewKey{Description: "Default key that protects my " + service + " resources when no other key is defined", Policy: managedPolicy(k.Region, n.account, service)})
+		if err == nil {
+			err = k.renew(key, false)
+		}
+		if err != nil {
+			return err
+		}
 		key.Managed, key.RotationDays, key.RotationFrom = true, 365, key.CreatedAt
 		tx.Put(key)
 		tx.Put(&trellis.KeyAlias{Meta: k.Meta(c, n.resource, nil), KeyID: key.ID})
@@ -345,9 +458,9 @@ func (k *Keys) ensure(ctx context.Context, c *authpolicy.Caller, id string) erro
 	return err
 }
 
-// Describe returns a key.
-func (k *Keys) Describe(ctx context.Context, c *authpolicy.Caller, id string) (key *trellis.Key, err error) {
-	err = k.read(ctx, c, id, use{action: "kms:DescribeKey"}, func(_ *store.Tx, found *trellis.Key) error {
+// Describe returns a key. tokens are of grants.
+func (k *Keys) Describe(ctx context.Context, c *authpolicy.Caller, id string, tokens []string) (key *trellis.Key, err error) {
+	err = k.read(ctx, c, id, use{action: "kms:DescribeKey", tokens: tokens}, func(_ *store.Tx, found *trellis.Key) error {
 		key = found
 		return nil
 	})
@@ -384,7 +497,8 @@ func (k *Keys) ScheduleDeletion(ctx context.Context, c *authpolicy.Caller, id st
 	if days < 7 || days > 30 {
 		return nil, 0, fault("ValidationException", "PendingWindowInDays must be from 7 to 30.")
 	}
-	rev, err = k.Change(ctx, c, "kms:ScheduleKeyDeletion", id, func(found *trellis.Key) error {
+	u := use{action: "kms:ScheduleKeyDeletion", keys: map[string][]string{"kms:schedulekeydeletionpendingwindowindays": {strconv.Itoa(days)}}, alive: true}
+	rev, err = k.change(ctx, c, id, u, func(_ *store.Tx, found *trellis.Key) error {
 		key = found
 		key.State, key.PendingDays, key.DeletionDate = trellis.KeyPendingDeletion, days, k.Time().Add(time.Duration(days)*24*time.Hour)
 		return nil

@@ -68,41 +68,41 @@ func TestEncryption(t *testing.T) {
 		t.Fatal(err)
 	}
 	order := map[string]string{"order": "17", "Tenant": "a"}
-	e, err := k.Encrypt(t.Context(), c, "kms:Encrypt", made.ID, []byte("secret"), order)
+	e, err := k.Encrypt(t.Context(), c, key.Use{Action: "kms:Encrypt", KeyID: made.ID, Context: order}, []byte("secret"))
 	if err != nil || e.KeyARN != made.ARN("eu-west-1") || bytes.Contains(e.Ciphertext, []byte("secret")) {
 		t.Fatalf("encrypt: %+v, %v", e, err)
 	}
 	for _, id := range []string{"", made.ID, made.ARN("eu-west-1")} {
-		d, err := k.Decrypt(t.Context(), c, "kms:Decrypt", id, e.Ciphertext, order)
+		d, err := k.Decrypt(t.Context(), c, key.Use{Action: "kms:Decrypt", KeyID: id, Context: order}, e.Ciphertext, false)
 		if err != nil || string(d.Plaintext) != "secret" || d.MaterialID != e.MaterialID {
 			t.Errorf("decrypt by %q: %q, %v", id, d.Plaintext, err)
 		}
 	}
 	for name, encryption := range map[string]map[string]string{"none": nil, "another value": {"order": "18", "Tenant": "a"}, "another case": {"order": "17", "tenant": "a"}, "shifted": {"order": "17Tenant", "": "a"}} {
-		if _, err := k.Decrypt(t.Context(), c, "kms:Decrypt", "", e.Ciphertext, encryption); code(err) != "InvalidCiphertextException" {
+		if _, err := k.Decrypt(t.Context(), c, key.Use{Action: "kms:Decrypt", Context: encryption}, e.Ciphertext, false); code(err) != "InvalidCiphertextException" {
 			t.Errorf("context %s: %v", name, err)
 		}
 	}
-	if _, err := k.Decrypt(t.Context(), c, "kms:Decrypt", other.ID, e.Ciphertext, order); code(err) != "IncorrectKeyException" {
+	if _, err := k.Decrypt(t.Context(), c, key.Use{Action: "kms:Decrypt", KeyID: other.ID, Context: order}, e.Ciphertext, false); code(err) != "IncorrectKeyException" {
 		t.Errorf("another key: %v", err)
 	}
 	for i := range e.Ciphertext {
 		broken := bytes.Clone(e.Ciphertext)
 		broken[i] ^= 1
-		if d, err := k.Decrypt(t.Context(), c, "kms:Decrypt", "", broken, order); err == nil || d.Plaintext != nil {
+		if d, err := k.Decrypt(t.Context(), c, key.Use{Action: "kms:Decrypt", Context: order}, broken, false); err == nil || d.Plaintext != nil {
 			t.Errorf("byte %d: %q", i, d.Plaintext)
 		} else if _, is := errors.AsType[*trellis.Error](err); !is {
 			t.Errorf("byte %d: not for clients: %v", i, err)
 		}
-		if _, err := k.Decrypt(t.Context(), c, "kms:Decrypt", "", e.Ciphertext[:i], order); code(err) != "InvalidCiphertextException" {
+		if _, err := k.Decrypt(t.Context(), c, key.Use{Action: "kms:Decrypt", Context: order}, e.Ciphertext[:i], false); code(err) != "InvalidCiphertextException" {
 			t.Errorf("%d bytes: %v", i, err)
 		}
 	}
-	data, err := k.DataKey(t.Context(), c, "kms:GenerateDataKey", made.ID, 32, nil)
+	data, err := k.DataKey(t.Context(), c, key.Use{Action: "kms:GenerateDataKey", KeyID: made.ID}, 32)
 	if err != nil || len(data.Plaintext) != 32 {
 		t.Fatalf("data key: %v", err)
 	}
-	if d, err := k.Decrypt(t.Context(), c, "kms:Decrypt", "", data.Ciphertext, nil); err != nil || !bytes.Equal(d.Plaintext, data.Plaintext) {
+	if d, err := k.Decrypt(t.Context(), c, key.Use{Action: "kms:Decrypt"}, data.Ciphertext, false); err != nil || !bytes.Equal(d.Plaintext, data.Plaintext) {
 		t.Errorf("data key: %v", err)
 	}
 }
@@ -114,16 +114,16 @@ func TestLife(t *testing.T) {
 	if _, err := k.PutAlias(ctx, c, "alias/orders", made.ID, false); err != nil {
 		t.Fatal(err)
 	}
-	e, err := k.Encrypt(ctx, c, "kms:Encrypt", "alias/orders", []byte("x"), nil)
+	e, err := k.Encrypt(ctx, c, key.Use{Action: "kms:Encrypt", KeyID: "alias/orders"}, []byte("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	use := func(want string) {
 		t.Helper()
-		if _, err := k.Encrypt(ctx, c, "kms:Encrypt", made.ID, []byte("x"), nil); code(err) != want {
+		if _, err := k.Encrypt(ctx, c, key.Use{Action: "kms:Encrypt", KeyID: made.ID}, []byte("x")); code(err) != want {
 			t.Errorf("encrypt: %v, want %q", err, want)
 		}
-		if _, err := k.Decrypt(ctx, c, "kms:Decrypt", "", e.Ciphertext, nil); code(err) != want {
+		if _, err := k.Decrypt(ctx, c, key.Use{Action: "kms:Decrypt"}, e.Ciphertext, false); code(err) != want {
 			t.Errorf("decrypt: %v, want %q", err, want)
 		}
 	}
@@ -164,7 +164,7 @@ func TestLife(t *testing.T) {
 	use("KMSInvalidStateException")
 	now.at = now.at.Add(time.Second)
 	use("NotFoundException")
-	if _, err := k.Describe(ctx, c, "alias/orders"); code(err) != "NotFoundException" {
+	if _, err := k.Describe(ctx, c, "alias/orders", nil); code(err) != "NotFoundException" {
 		t.Errorf("its alias: %v", err)
 	}
 	if all, err := k.List(ctx, c); err != nil || len(all) != 0 {
@@ -180,7 +180,7 @@ func TestRotation(t *testing.T) {
 	materials := map[string]bool{}
 	encrypt := func() {
 		t.Helper()
-		e, err := k.Encrypt(ctx, c, "kms:Encrypt", made.ID, []byte("x"), nil)
+		e, err := k.Encrypt(ctx, c, key.Use{Action: "kms:Encrypt", KeyID: made.ID}, []byte("x"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,11 +203,11 @@ func TestRotation(t *testing.T) {
 		t.Errorf("%d materials, want 3", len(materials))
 	}
 	for i, text := range texts {
-		if d, err := k.Decrypt(ctx, c, "kms:Decrypt", "", text, nil); err != nil || string(d.Plaintext) != "x" {
+		if d, err := k.Decrypt(ctx, c, key.Use{Action: "kms:Decrypt"}, text, false); err != nil || string(d.Plaintext) != "x" {
 			t.Errorf("text %d: %v", i, err)
 		}
 	}
-	if d, err := k.Describe(ctx, c, made.ID); err != nil || !key.NextRotation(d).Equal(now.at.Add(90*24*time.Hour)) {
+	if d, err := k.Describe(ctx, c, made.ID, nil); err != nil || !key.NextRotation(d).Equal(now.at.Add(90*24*time.Hour)) {
 		t.Errorf("next rotation: %v, %v", key.NextRotation(d), err)
 	}
 }
@@ -243,7 +243,7 @@ func TestKeyPolicies(t *testing.T) {
 		if _, err := k.PutPolicy(ctx, c, made.ID, "default", policy, false); err != nil {
 			t.Fatalf("%s: %v", try.name, err)
 		}
-		if _, err := k.Encrypt(ctx, try.caller, "kms:Encrypt", made.ARN("eu-west-1"), []byte("x"), map[string]string{"order": "17"}); code(err) != try.want {
+		if _, err := k.Encrypt(ctx, try.caller, key.Use{Action: "kms:Encrypt", KeyID: made.ARN("eu-west-1"), Context: map[string]string{"order": "17"}}, []byte("x")); code(err) != try.want {
 			t.Errorf("%s: %v, want %q", try.name, err, try.want)
 		}
 	}
@@ -259,7 +259,7 @@ func TestKeyPolicies(t *testing.T) {
 	if _, err := k.Change(ctx, abroad, "kms:DisableKey", made.ARN("eu-west-1"), func(*trellis.Key) error { return nil }); code(err) != "AccessDeniedException" {
 		t.Errorf("another account changes the key: %v", err)
 	}
-	if _, err := k.Describe(ctx, abroad, strings.Replace(made.ARN("eu-west-1"), made.ID, trellis.NewUUID(), 1)); code(err) != "AccessDeniedException" {
+	if _, err := k.Describe(ctx, abroad, strings.Replace(made.ARN("eu-west-1"), made.ID, trellis.NewUUID(), 1), nil); code(err) != "AccessDeniedException" {
 		t.Errorf("another account asks for what is none: %v", err)
 	}
 }
@@ -276,15 +276,15 @@ func TestNames(t *testing.T) {
 	for id, want := range map[string]string{made.ID: "", made.ARN("eu-west-1"): "", "alias/a": "", "arn:aws:kms:eu-west-1:500000000106:alias/a": "",
 		"alias/b": "NotFoundException", "x": "NotFoundException", "arn:aws:kms": "InvalidArnException", "arn:aws:s3:::x": "InvalidArnException",
 		"arn:aws:kms:us-east-1:500000000106:key/" + made.ID: "NotFoundException", "alias/aws/s3": "", "alias/aws/nothing": "NotFoundException"} {
-		if _, err := k.Describe(ctx, c, id); code(err) != want {
+		if _, err := k.Describe(ctx, c, id, nil); code(err) != want {
 			t.Errorf("describe %s: %v, want %q", id, err, want)
 		}
 	}
-	managed, err := k.Describe(ctx, c, "alias/aws/s3")
+	managed, err := k.Describe(ctx, c, "alias/aws/s3", nil)
 	if err != nil || !managed.Managed {
 		t.Fatalf("%+v, %v", managed, err)
 	}
-	if _, err := k.Encrypt(ctx, c, "kms:Encrypt", "alias/aws/s3", []byte("x"), nil); code(err) != "AccessDeniedException" {
+	if _, err := k.Encrypt(ctx, c, key.Use{Action: "kms:Encrypt", KeyID: "alias/aws/s3"}, []byte("x")); code(err) != "AccessDeniedException" {
 		t.Errorf("encrypt by a key of AWS's: %v", err)
 	}
 	if _, _, err := k.ScheduleDeletion(ctx, c, managed.ID, 7); code(err) != "AccessDeniedException" {
@@ -300,7 +300,7 @@ func TestNames(t *testing.T) {
 	if _, err := k.PutAlias(ctx, c, "alias/a", second.ID, true); err != nil {
 		t.Error(err)
 	}
-	if got, err := k.Describe(ctx, c, "alias/a"); err != nil || got.ID != second.ID {
+	if got, err := k.Describe(ctx, c, "alias/a", nil); err != nil || got.ID != second.ID {
 		t.Errorf("moved: %v, %v", got, err)
 	}
 	if all, err := k.Aliases(ctx, c, second.ID); err != nil || len(all) != 1 {

@@ -3,6 +3,7 @@ package key
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/trellis-project/trellis"
@@ -48,7 +49,9 @@ func (k *Keys) checkPolicy(c *authpolicy.Caller, key *trellis.Key, text string, 
 	if err != nil {
 		return fault("MalformedPolicyDocumentException", "%s", strings.ToValidUTF8(err.Error(), "?"))
 	}
-	r := k.request(c, "kms:PutKeyPolicy", key.ARN(k.Region), authpolicy.TagKeys(map[string][]string{"kms:calleraccount": {c.Principal.Account}}, nil, key.Tags))
+	extra := kinds(key)
+	extra["kms:calleraccount"] = []string{c.Principal.Account}
+	r := k.request(c, "kms:PutKeyPolicy", key.ARN(k.Region), authpolicy.TagKeys(extra, nil, key.Tags))
 	if !bypass && !authpolicy.Access(r, policy, key.Account).Allowed {
 		return fault("MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.")
 	}
@@ -68,7 +71,8 @@ func (k *Keys) PutPolicy(ctx context.Context, c *authpolicy.Caller, id, name, te
 	if err := checkPolicyName(name); err != nil {
 		return 0, err
 	}
-	return k.Change(ctx, c, "kms:PutKeyPolicy", id, func(key *trellis.Key) error {
+	u := use{action: "kms:PutKeyPolicy", keys: map[string][]string{"kms:bypasspolicylockoutsafetycheck": {strconv.FormatBool(bypass)}}, alive: true}
+	return k.change(ctx, c, id, u, func(_ *store.Tx, key *trellis.Key) error {
 		key.Policy = text
 		return k.checkPolicy(c, key, text, bypass)
 	})

@@ -2,7 +2,6 @@ package key
 
 import (
 	"context"
-	"strings"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -39,8 +38,8 @@ func (k *Keys) Untag(ctx context.Context, c *authpolicy.Caller, id string, names
 
 // changeTags changes the tags of a key, which an alias can't name.
 func (k *Keys) changeTags(ctx context.Context, c *authpolicy.Caller, action, id string, keys map[string][]string, change func(*trellis.Key)) (trellis.Revision, error) {
-	if strings.Contains(id, "alias/") {
-		return 0, fault("InvalidArnException", "The request has an alias where it must have a key: %s", id)
+	if err := noAlias(id); err != nil {
+		return 0, err
 	}
 	return k.change(ctx, c, id, use{action: action, keys: keys, alive: true}, func(_ *store.Tx, key *trellis.Key) error {
 		change(key)
