@@ -47,12 +47,12 @@ var allowedImports = map[string]struct {
 	"controlplane":             {[]string{"store", "authpolicy", "certificate", "identity", "companion/function", "companion/quota"}, "the control plane never imports traffic: they meet at a store revision, in daemon; what IAM means by an instance profile, and by handing on a role, is identity's; what the policy of a function says is the function's"},
 	"companion":                {[]string{"store", "authpolicy"}, "how an operation of any companion reads and changes its nouns; what the nouns mean stands in the folders below"},
 	"companion/alarm":          {[]string{"companion", "store", "authpolicy"}, aCompanion},
-	"companion/deliverystream": {[]string{"companion", "store", "authpolicy"}, aCompanion},
-	"companion/key":            {[]string{"companion", "store", "authpolicy"}, aCompanion},
-	"companion/hostedzone":     {[]string{"companion", "store", "authpolicy"}, aCompanion},
-	"companion/function":       {[]string{"companion", "store", "authpolicy", "identity"}, aCompanion + "; what handing on a role means is identity's"},
-	"companion/bucket":         {[]string{"companion", "store", "authpolicy"}, aCompanion},
-	"companion/loadbalancer":   {[]string{"companion", "store", "authpolicy"}, aCompanion},
+	"companion/deliverystream": {[]string{"companion", "companion/quota", "store", "authpolicy"}, aCompanion},
+	"companion/key":            {[]string{"companion", "companion/quota", "store", "authpolicy"}, aCompanion},
+	"companion/hostedzone":     {[]string{"companion", "companion/quota", "store", "authpolicy"}, aCompanion},
+	"companion/function":       {[]string{"companion", "companion/quota", "store", "authpolicy", "identity"}, aCompanion + "; what handing on a role means is identity's"},
+	"companion/bucket":         {[]string{"companion", "companion/quota", "store", "authpolicy"}, aCompanion},
+	"companion/loadbalancer":   {[]string{"companion", "companion/quota", "store", "authpolicy"}, aCompanion},
 	"companion/parameter":      {[]string{"companion", "store", "authpolicy"}, aCompanion},
 	"companion/quota":          {[]string{"store", "authpolicy", "companion"}, "what accounts may have stands in one table, which all ask that make nouns"},
 	"companion/tag":            {[]string{"companion", "store", "authpolicy"}, aCompanion},
@@ -100,7 +100,7 @@ var allowedImports = map[string]struct {
 // aCompanion why a companion does.
 const (
 	everyService = "api/*"
-	aCompanion   = "a companion says what the operations of one service mean, and knows the nouns of others from the store alone"
+	aCompanion   = "a companion says what the operations of one service mean, and knows the nouns of others from the store alone, and what accounts may have from the one table"
 	aService     = "a service translates between the wire and the package that means its operations"
 )
 

@@ -68,6 +68,15 @@ func (r *Records) Commit(ctx context.Context, c *authpolicy.Caller, action, arn 
 	return r.Store.Commit(ctx, fn)
 }
 
+// Count is how many nouns an account has, as they are before a transaction that makes one more (quota.Room).
+func Count[T trellis.Noun](ctx context.Context, r *Records, account string) (n int, err error) {
+	err = r.Store.Read(ctx, func(tx *store.Tx) error {
+		n, err = store.Count[T](tx, account+"/")
+		return err
+	})
+	return n, err
+}
+
 // Get reads a noun, and answers missing when there is none.
 func Get[T trellis.Noun](tx *store.Tx, key string, missing *trellis.Error) (T, error) {
 	n, err := store.Get[T](tx, key)

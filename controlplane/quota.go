@@ -28,13 +28,7 @@ func roomFor[T trellis.Noun](p *Plane, tx *store.Tx, account string, id quota.ID
 // ec2Room answers an error of EC2, with its code, when an account has as many nouns as it may. have were counted before the
 // transaction.
 func ec2Room[T trellis.Noun](p *Plane, tx *store.Tx, c EC2Call, id quota.ID, have int, code string) error {
-	have, err := quota.Count[T](tx, p.Quotas, id, c.account()+"/", have)
-	if err != nil {
-		return err
-	}
-	limit, full, err := p.Quotas.Reached(tx, c.account(), id, have)
-	if err == nil && full {
+	return quota.Room[T](tx, p.Quotas, c.account(), id, have, func(limit int) *trellis.Error {
 		return ec2Error(code, "The maximum number of %s has been reached: %d.", quota.Name(id), limit)
-	}
-	return err
+	})
 }

@@ -72,7 +72,7 @@ func (h *handler) deleteFunctionConcurrency(ctx context.Context, c *api.Call, in
 	return api.Done(c, &DeleteFunctionConcurrencyOutput{}, rev, err)
 }
 
-// getAccountSettings serves GetAccountSettings. The sizes are AWS's defaults.
+// getAccountSettings serves GetAccountSettings. The sizes of one function are AWS's.
 func (h *handler) getAccountSettings(ctx context.Context, c *api.Call, _ *GetAccountSettingsInput) (*GetAccountSettingsOutput, error) {
 	u, err := h.functions.Account(ctx, c.Caller)
 	if err != nil {
@@ -80,6 +80,6 @@ func (h *handler) getAccountSettings(ctx context.Context, c *api.Call, _ *GetAcc
 	}
 	return &GetAccountSettingsOutput{
 		AccountLimit: &AccountLimit{CodeSizeUnzipped: new(int64(262144000)), CodeSizeZipped: new(int64(52428800)), ConcurrentExecutions: new(int32(u.Concurrency)),
-			TotalCodeSize: new(int64(80530636800)), UnreservedConcurrentExecutions: new(int32(u.Unreserved))},
+			TotalCodeSize: &u.CodeLimit, UnreservedConcurrentExecutions: new(int32(u.Unreserved))},
 		AccountUsage: &AccountUsage{FunctionCount: new(int64(u.Functions)), TotalCodeSize: &u.Code}}, nil
 }

@@ -1,6 +1,7 @@
 package servicequotas
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/trellis-project/trellis/api"
@@ -9,10 +10,7 @@ import (
 
 // unit is how a quota counts.
 func unit(q *quota.Quota) *string {
-	if q.Bytes {
-		return new("Bytes")
-	}
-	return new("None")
+	return new(cmp.Or(q.Unit, "None"))
 }
 
 // serviceQuota is a quota as the wire has it.

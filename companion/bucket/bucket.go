@@ -13,11 +13,9 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
-
-// maxBuckets is the quota of an account in strict mode (S3 user guide, BucketRestrictions).
-const maxBuckets = 10_000
 
 // maxSetting is how many bytes the document of a sub-resource may have, maxPolicy a bucket's policy (S3 user guide,
 // bucket-policies).
@@ -29,13 +27,14 @@ const (
 // Buckets is the buckets of all accounts. It is safe for concurrent use, and starts nothing.
 type Buckets struct {
 	*companion.Records
-	files *files
+	Quotas quota.Limits
+	files  *files
 }
 
 // New returns the Buckets of an installation, whose objects are below a directory. Open must be called before objects
 // are asked for.
 func New(o companion.Options, dir string) *Buckets {
-	return &Buckets{companion.NewRecords(o), newFiles(dir)}
+	return &Buckets{companion.NewRecords(o), quota.Limits{Strict: o.Strict}, newFiles(dir)}
 }
 
 // Open finds the objects that are there, and removes what a process that ended left unfinished.
@@ -199,6 +198,10 @@ func (b *Buckets) Create(ctx context.Context, c *authpolicy.Caller, in trellis.B
 	if err := CheckTags(in.Tags); err != nil {
 		return 0, err
 	}
+	have, err := companion.Count[*trellis.Bucket](ctx, b.Records, c.Principal.Account)
+	if err != nil {
+		return 0, err
+	}
 	keys := authpolicy.TagKeys(nil, in.Tags, nil)
 	return b.Commit(ctx, c, "s3:CreateBucket", trellis.BucketARN(in.ID), keys, func(tx *store.Tx) error {
 		owners, err := tx.Marked(ownerSet(in.ID))
@@ -212,14 +215,11 @@ func (b *Buckets) Create(ctx context.Context, c *authpolicy.Caller, in trellis.B
 		if len(owners) > 0 {
 			return taken
 		}
-		if b.Strict {
-			have, err := store.Count[*trellis.Bucket](tx, c.Principal.Account+"/")
-			if err != nil {
-				return err
-			}
-			if have >= maxBuckets {
-				return fault(400, "TooManyBuckets", "", "You have attempted to create more buckets than allowed")
-			}
+		err = quota.Room[*trellis.Bucket](tx, b.Quotas, c.Principal.Account, quota.Buckets, have, func(int) *trellis.Error {
+			return fault(400, "TooManyBuckets", "", "You have attempted to create more buckets than allowed")
+		})
+		if err != nil {
+			return err
 		}
 		n := in
 		n.Meta, n.Folder = b.Meta(c, in.ID, in.Tags), trellis.NewUUID()

@@ -12,20 +12,23 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
 // DestinationID is the id of a stream's only destination.
 const DestinationID = "destinationId-000000000001"
 
-// maxStreams is how many streams an account may have in a Region (Firehose developer guide, limits).
-const maxStreams = 5000
-
 // Streams is what the operations of Firehose mean.
-type Streams struct{ *companion.Records }
+type Streams struct {
+	*companion.Records
+	Quotas quota.Limits
+}
 
 // New returns Streams. It starts nothing.
-func New(o companion.Options) *Streams { return &Streams{companion.NewRecords(o)} }
+func New(o companion.Options) *Streams {
+	return &Streams{companion.NewRecords(o), quota.Limits{Strict: o.Strict}}
+}
 
 // invalid is an InvalidArgumentException.
 func invalid(format string, args ...any) *trellis.Error {
@@ -89,6 +92,10 @@ func (s *Streams) Create(ctx context.Context, c *authpolicy.Caller, name string,
 	if err := errors.Join(checkTags(tags), e.check()); err != nil {
 		return "", 0, err
 	}
+	have, err := companion.Count[*trellis.DeliveryStream](ctx, s.Records, c.Principal.Account)
+	if err != nil {
+		return "", 0, err
+	}
 	arn = s.arn(c, name)
 	rev, err = s.Commit(ctx, c, "firehose:CreateDeliveryStream", arn, authpolicy.TagKeys(nil, tags, nil), func(tx *store.Tx) error {
 		switch _, err := store.Get[*trellis.DeliveryStream](tx, c.Principal.Account+"/"+name); {
@@ -97,12 +104,11 @@ func (s *Streams) Create(ctx context.Context, c *authpolicy.Caller, name string,
 		case !errors.Is(err, trellis.ErrNotExist):
 			return err
 		}
-		have, err := store.Count[*trellis.DeliveryStream](tx, c.Principal.Account+"/")
+		err := quota.Room[*trellis.DeliveryStream](tx, s.Quotas, c.Principal.Account, quota.DeliveryStreams, have, func(limit int) *trellis.Error {
+			return trellis.NewError(400, "LimitExceededException", "You have already consumed your firehose quota of %d hoses.", limit)
+		})
 		if err != nil {
 			return err
-		}
-		if have >= maxStreams {
-			return trellis.NewError(400, "LimitExceededException", "You have already consumed your firehose quota of %d hoses.", maxStreams)
 		}
 		if err := s.pass(tx, c, d.Roles); err != nil {
 			return err

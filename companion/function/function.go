@@ -12,6 +12,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/store"
 )
@@ -25,12 +26,13 @@ type Options struct {
 // Functions serves the operations. It is safe for concurrent use, and starts nothing.
 type Functions struct {
 	*companion.Records
-	code *code
+	Quotas quota.Limits
+	code   *code
 }
 
 // New returns the companion.
 func New(o Options) *Functions {
-	return &Functions{companion.NewRecords(o.Options), &code{dir: o.CodeDir}}
+	return &Functions{companion.NewRecords(o.Options), quota.Limits{Strict: o.Strict}, &code{dir: o.CodeDir}}
 }
 
 // Service is the service that roles of functions trust (Lambda developer guide, execution role).
@@ -238,6 +240,10 @@ func (f *Functions) CreateFunction(ctx context.Context, c *authpolicy.Caller, na
 
 // create is the transaction of CreateFunction.
 func (f *Functions) create(ctx context.Context, c *authpolicy.Caller, name string, in Settings, packageType, architecture string, taken trellis.FunctionCode, tags map[string]string, publish bool) (v *View, rev trellis.Revision, err error) {
+	before, err := f.before(ctx, c)
+	if err != nil {
+		return nil, 0, err
+	}
 	rev, err = f.Store.Commit(ctx, func(tx *store.Tx) error {
 		fn := &trellis.Function{Meta: f.Meta(c, name, tags), FunctionVersion: defaults(name, packageType, architecture)}
 		_, err := store.Get[*trellis.Function](tx, fn.Key())
@@ -262,7 +268,7 @@ func (f *Functions) create(ctx context.Context, c *authpolicy.Caller, name strin
 		}
 		v.Pending = true
 		tx.Put(fn)
-		return nil
+		return f.stored(tx, fn.Account, before)
 	})
 	return v, rev, err
 }
@@ -319,6 +325,10 @@ func (f *Functions) UpdateCode(ctx context.Context, c *authpolicy.Caller, name s
 	if err := f.read(ctx, c, "UpdateFunctionCode", name, "", func(*store.Tx, *trellis.Function, Name) error { return nil }); err != nil {
 		return nil, 0, err // before anything is written
 	}
+	before, err := f.before(ctx, c)
+	if err != nil {
+		return nil, 0, err
+	}
 	var was trellis.FunctionCode
 	err = f.withCode(ctx, src, packageType, func(taken trellis.FunctionCode) (err error) {
 		rev, err = f.change(ctx, c, "UpdateFunctionCode", name, "", func(tx *store.Tx, fn *trellis.Function, _ Name) error {
@@ -343,7 +353,8 @@ func (f *Functions) UpdateCode(ctx context.Context, c *authpolicy.Caller, name s
 				v = f.view(fn, p.FunctionVersion, p.Version)
 			}
 			v.Pending = true
-			return nil
+			tx.Put(fn)
+			return f.stored(tx, fn.Account, before)
 		})
 		return err
 	})

@@ -206,7 +206,7 @@ func TestVersionsAndAliases(t *testing.T) {
 	if err != nil || function.Document(got) != want {
 		t.Errorf("policy %s, %v; want %s", function.Document(got), err, want)
 	}
-	if _, err := f.Reserve(ctx, c, "a", new(901)); code(err) != "InvalidParameterValueException" {
-		t.Errorf("reserve 901 of 1000: %v", err)
+	if _, err := f.Reserve(ctx, c, "a", new(9901)); code(err) != "InvalidParameterValueException" {
+		t.Errorf("reserve 9901 of 10000: %v", err)
 	}
 }

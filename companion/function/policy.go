@@ -10,6 +10,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -231,11 +232,8 @@ func (f *Functions) Tags(ctx context.Context, c *authpolicy.Caller, arn string) 
 	return tags, err
 }
 
-// Concurrent executions of an account, and how many of them functions can't reserve (Lambda developer guide, concurrency).
-const (
-	concurrency   = 1000
-	minUnreserved = 100
-)
+// minUnreserved is how many concurrent executions of an account functions can't reserve (Lambda developer guide, concurrency).
+const minUnreserved = 100
 
 // Reserve sets how many concurrent executions a function has for itself; nil takes them away.
 func (f *Functions) Reserve(ctx context.Context, c *authpolicy.Caller, name string, n *int) (trellis.Revision, error) {
@@ -246,7 +244,7 @@ func (f *Functions) Reserve(ctx context.Context, c *authpolicy.Caller, name stri
 	return f.change(ctx, c, action, name, "", func(tx *store.Tx, fn *trellis.Function, _ Name) error {
 		fn.Reserved = n
 		tx.Put(fn)
-		u, err := usage(tx, fn.Account)
+		u, err := f.usage(tx, fn.Account)
 		if err == nil && n != nil && u.Unreserved < minUnreserved {
 			err = invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
 		}
@@ -254,17 +252,24 @@ func (f *Functions) Reserve(ctx context.Context, c *authpolicy.Caller, name stri
 	})
 }
 
-// Usage is what the functions of an account take of its limits.
+// Usage is what the functions of an account take of its limits, and these.
 type Usage struct {
-	Functions   int
-	Code        int64 // bytes
-	Concurrency int
-	Unreserved  int
+	Functions       int
+	Code, CodeLimit int64 // bytes
+	Concurrency     int
+	Unreserved      int
 }
 
 // usage counts what the functions of an account take.
-func usage(tx *store.Tx, account string) (Usage, error) {
-	u := Usage{Concurrency: concurrency, Unreserved: concurrency}
+func (f *Functions) usage(tx *store.Tx, account string) (u Usage, err error) {
+	if u.Concurrency, err = f.Quotas.Of(tx, account, quota.ConcurrentExecutions); err != nil {
+		return u, err
+	}
+	gigabytes, err := f.Quotas.Of(tx, account, quota.FunctionStorage)
+	if err != nil {
+		return u, err
+	}
+	u.Unreserved, u.CodeLimit = u.Concurrency, int64(gigabytes)<<30
 	functions, err := store.List[*trellis.Function](tx, account+"/")
 	if err != nil {
 		return u, err
@@ -286,7 +291,30 @@ func usage(tx *store.Tx, account string) (Usage, error) {
 // Account returns what the functions of the caller's account take.
 func (f *Functions) Account(ctx context.Context, c *authpolicy.Caller) (u Usage, err error) {
 	err = f.Read(ctx, c, "lambda:GetAccountSettings", "*", nil, func(tx *store.Tx) error {
-		u, err = usage(tx, c.Principal.Account)
+		u, err = f.usage(tx, c.Principal.Account)
+		return err
+	})
+	return u, err
+}
+
+// stored refuses code that a transaction has put and that the account has no room for. Its functions are not read while
+// before, which is what they took before the transaction, leaves room for many zips, so that creations do not wait for
+// each other.
+func (f *Functions) stored(tx *store.Tx, account string, before Usage) error {
+	if before.Code+100*maxZipped < before.CodeLimit {
+		return nil
+	}
+	u, err := f.usage(tx, account)
+	if err == nil && u.Code > u.CodeLimit {
+		err = trellis.NewError(400, "CodeStorageExceededException", "Code storage limit exceeded.")
+	}
+	return err
+}
+
+// before is what the functions of the caller's account take, as stored wants to know it.
+func (f *Functions) before(ctx context.Context, c *authpolicy.Caller) (u Usage, err error) {
+	err = f.Store.Read(ctx, func(tx *store.Tx) error {
+		u, err = f.usage(tx, c.Principal.Account)
 		return err
 	})
 	return u, err

@@ -29,6 +29,10 @@ func (f *Functions) publish(tx *store.Tx, fn *trellis.Function, description stri
 // Publish makes a version out of a function as it is now, or answers the last one when nothing has changed since. sha and
 // revision are empty for any.
 func (f *Functions) Publish(ctx context.Context, c *authpolicy.Caller, name, description, sha, revision string) (v *View, rev trellis.Revision, err error) {
+	before, err := f.before(ctx, c)
+	if err != nil {
+		return nil, 0, err
+	}
 	rev, err = f.change(ctx, c, "PublishVersion", name, "", func(tx *store.Tx, fn *trellis.Function, _ Name) error {
 		switch {
 		case revision != "" && revision != fn.RevisionID:
@@ -44,7 +48,7 @@ func (f *Functions) Publish(ctx context.Context, c *authpolicy.Caller, name, des
 			last = f.publish(tx, fn, description)
 		}
 		v = f.view(fn, last.FunctionVersion, last.Version)
-		return nil
+		return f.stored(tx, fn.Account, before)
 	})
 	return v, rev, err
 }

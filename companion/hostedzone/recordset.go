@@ -7,10 +7,12 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -291,8 +293,12 @@ func (b *batch) bound() error {
 		return nil
 	}
 	have, err := store.Count[*trellis.RecordSet](b.tx, b.zone.Key()+"/")
-	if err == nil && have+more > maxRecords {
-		b.refuse("Number of records limit of 10000 exceeded.")
+	if err != nil {
+		return err
+	}
+	limit, full, err := b.zones.Quotas.Reached(b.tx, b.zone.Account, quota.RecordsPerZone, have-1) // have has what the batch adds
+	if full {
+		b.refuse("Number of records limit of ", strconv.Itoa(limit), " exceeded.")
 	}
 	return err
 }

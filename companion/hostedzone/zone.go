@@ -14,20 +14,20 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
-// Quotas of an account and a zone (Route 53 developer guide, limits). That of zones holds in strict mode alone.
-const (
-	maxZones   = 500
-	maxRecords = 10_000
-)
-
 // Zones is the hosted zones of all accounts. It is safe for concurrent use, and starts nothing.
-type Zones struct{ *companion.Records }
+type Zones struct {
+	*companion.Records
+	Quotas quota.Limits
+}
 
 // New returns the Zones of an installation.
-func New(o companion.Options) *Zones { return &Zones{companion.NewRecords(o)} }
+func New(o companion.Options) *Zones {
+	return &Zones{companion.NewRecords(o), quota.Limits{Strict: o.Strict}}
+}
 
 // Zone is a hosted zone with how many record sets it has.
 type Zone struct {
@@ -126,20 +126,21 @@ func (z *Zones) Create(ctx context.Context, c *authpolicy.Caller, in Input) (mad
 	if in.Private && in.VPC == nil {
 		return made, change, 0, invalidInput("When you're creating a private hosted zone (when you specify true for PrivateZone), you must also specify values for VPCId and VPCRegion.")
 	}
+	have, err := companion.Count[*trellis.HostedZone](ctx, z.Records, n.Account)
+	if err != nil {
+		return made, change, 0, err
+	}
 	rev, err = z.Commit(ctx, c, "route53:CreateHostedZone", "*", vpcKeys(in.VPC), func(tx *store.Tx) error {
 		n.VPCs = nil
 		exists := trellis.NewError(409, "HostedZoneAlreadyExists", "A hosted zone has already been created with the specified caller reference.")
 		if err := companion.Claim(tx, referenceClaim(n.Account, n.CallerReference), n.Key(), exists); err != nil {
 			return err
 		}
-		if z.Strict {
-			have, err := store.Count[*trellis.HostedZone](tx, n.Account+"/")
-			if err != nil {
-				return err
-			}
-			if have >= maxZones {
-				return trellis.NewError(400, "TooManyHostedZones", "This operation can't be completed because the current account has reached the limit on the number of hosted zones.")
-			}
+		err := quota.Room[*trellis.HostedZone](tx, z.Quotas, n.Account, quota.HostedZones, have, func(int) *trellis.Error {
+			return trellis.NewError(400, "TooManyHostedZones", "This operation can't be completed because the current account has reached the limit on the number of hosted zones.")
+		})
+		if err != nil {
+			return err
 		}
 		if in.VPC != nil {
 			if err := z.ownVPC(tx, c, *in.VPC); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -63,8 +64,10 @@ func (k *Keys) PutAlias(ctx context.Context, c *authpolicy.Caller, alias, id str
 		if err != nil {
 			return err
 		}
-		if len(all) >= maxAliases && a.KeyID != key.ID {
-			return fault("LimitExceededException", "A key has at most %d aliases.", maxAliases)
+		if a.KeyID != key.ID {
+			if err := k.room(tx, key, quota.AliasesPerKey, len(all), "aliases"); err != nil {
+				return err
+			}
 		}
 		a.KeyID, a.UpdatedAt = key.ID, k.Time()
 		tx.Put(a)

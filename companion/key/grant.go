@@ -13,6 +13,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -140,8 +141,8 @@ func (k *Keys) CreateGrant(ctx context.Context, c *authpolicy.Caller, in NewGran
 			g = all[i]
 			return nil
 		}
-		if len(all) >= maxGrants {
-			return fault("LimitExceededException", "A key has at most %d grants.", maxGrants)
+		if err := k.room(tx, key, quota.GrantsPerKey, len(all), "grants"); err != nil {
+			return err
 		}
 		tx.Put(g)
 		return nil

@@ -19,21 +19,32 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
 // Keys is what the operations of KMS mean.
-type Keys struct{ *companion.Records }
+type Keys struct {
+	*companion.Records
+	Quotas quota.Limits
+}
 
 // New returns Keys. It starts nothing.
-func New(o companion.Options) *Keys { return &Keys{companion.NewRecords(o)} }
+func New(o companion.Options) *Keys {
+	return &Keys{companion.NewRecords(o), quota.Limits{Strict: o.Strict}}
+}
 
-// Limits of KMS (KMS developer guide, quotas).
-const (
-	maxAliases = 50     // of one key
-	maxGrants  = 50_000 // of one key
-	maxPolicy  = 32768  // bytes
-)
+// maxPolicy is how many bytes the policy of a key may have (KMS developer guide, quotas).
+const maxPolicy = 32768
+
+// room refuses one more of what a key has as many of as it may, have.
+func (k *Keys) room(tx *store.Tx, key *trellis.Key, id quota.ID, have int, what string) error {
+	limit, full, err := k.Quotas.Reached(tx, key.Account, id, have)
+	if err == nil && full {
+		return fault("LimitExceededException", "A key has at most %d %s.", limit, what)
+	}
+	return err
+}
 
 // fault is an error of KMS.
 func fault(code, format string, args ...any) *trellis.Error {
@@ -374,10 +385,20 @@ func (k *Keys) Create(ctx context.Context, c *authpolicy.Caller, in NewKey) (key
 	if err := k.checkPolicy(c, key, key.Policy, in.Bypass || in.Policy == ""); err != nil {
 		return nil, 0, err
 	}
+	have, err := companion.Count[*trellis.Key](ctx, k.Records, c.Principal.Account)
+	if err != nil {
+		return nil, 0, err
+	}
 	if err := k.renew(key, false); err != nil { // last: an RSA key takes its time
 		return nil, 0, err
 	}
 	rev, err = k.Store.Commit(ctx, func(tx *store.Tx) error {
+		err := quota.Room[*trellis.Key](tx, k.Quotas, c.Principal.Account, quota.Keys, have, func(limit int) *trellis.Error {
+			return fault("LimitExceededException", "An account has at most %d keys.", limit)
+		})
+		if err != nil {
+			return err
+		}
 		tx.Put(key)
 		return nil
 	})

@@ -104,10 +104,13 @@ func (l *LoadBalancers) checkActions(tx *store.Tx, c *authpolicy.Caller, b *trel
 	return bad("InvalidLoadBalancerAction", "Trellis has no actions of type %s: forward, redirect and fixed-response are served", a.Type)
 }
 
+// maxForwards is how many target groups an action may share requests among (Application Load Balancers user guide, quotas).
+const maxForwards = 5
+
 // checkForward refuses target groups that a load balancer can't forward to.
 func (l *LoadBalancers) checkForward(tx *store.Tx, c *authpolicy.Caller, b *trellis.LoadBalancer, protocol string, f *trellis.LoadBalancerForward) error {
-	if len(f.TargetGroups) > 5 {
-		return bad("TooManyUniqueTargetGroupsPerLoadBalancer", "At most 5 target groups can be given in an action")
+	if len(f.TargetGroups) > maxForwards {
+		return bad("TooManyUniqueTargetGroupsPerLoadBalancer", "At most %d target groups can be given in an action", maxForwards)
 	}
 	if b.Type == trellis.LoadBalancerApplication && f.Sticky && (f.StickySeconds < 1 || f.StickySeconds > 604800) {
 		return invalid("Target group stickiness duration must be between 1 and 604800 seconds")

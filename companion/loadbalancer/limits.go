@@ -4,52 +4,50 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
-// limits are the quotas of an account (user guides of both types, quotas).
-type limits struct {
-	loadBalancers int // of both types
-	targetGroups  int
-	listeners     int // of a load balancer
-	rules         int // of a listener, without its default
-	targets       int // of a target group
-	certificates  int // of a listener, besides its default
-}
-
-// limitsFor are AWS's defaults when strict, and else numbers that only a runaway program meets.
-func limitsFor(strict bool) limits {
-	if strict {
-		return limits{loadBalancers: 50, targetGroups: 3000, listeners: 50, rules: 100, targets: 1000, certificates: 25}
+// room answers an error of a code when an account has as many of something as it may, have. what names them in its message.
+func (l *LoadBalancers) room(tx *store.Tx, account string, id quota.ID, have int, code, what string) error {
+	limit, full, err := l.Quotas.Reached(tx, account, id, have)
+	if err == nil && full {
+		return bad(code, "The maximum number of %s has been reached: %d", what, limit)
 	}
-	return limits{loadBalancers: 5000, targetGroups: 10000, listeners: 200, rules: 1000, targets: 5000, certificates: 200}
+	return err
 }
 
-// Limit is a quota by the name that DescribeAccountLimits has for it.
+// limited are the quotas of each type of load balancers.
+var limited = map[string]struct{ balancers, listeners, certificates quota.ID }{
+	trellis.LoadBalancerApplication: {quota.ApplicationLoadBalancers, quota.ListenersPerApplicationLoadBalancer, quota.CertificatesPerApplicationLoadBalancer},
+	trellis.LoadBalancerNetwork:     {quota.NetworkLoadBalancers, quota.ListenersPerNetworkLoadBalancer, quota.CertificatesPerNetworkLoadBalancer},
+}
+
+// Limit is a limit by the name that DescribeAccountLimits has for it.
 type Limit struct{ Name, Max string }
 
-// Limits returns the quotas of the caller's account.
-func (l *LoadBalancers) Limits(ctx context.Context, c *authpolicy.Caller) ([]Limit, error) {
-	err := l.Read(ctx, c, service+"DescribeAccountLimits", "*", nil, func(*store.Tx) error { return nil })
-	if err != nil {
-		return nil, err
-	}
-	n := l.limits
-	var all []Limit
-	for _, e := range []struct {
-		name string
-		max  int
-	}{
-		{"application-load-balancers", n.loadBalancers}, {"condition-values-per-alb-rule", maxConditionValues}, {"condition-wildcards-per-alb-rule", maxConditionValues},
-		{"listeners-per-application-load-balancer", n.listeners}, {"listeners-per-network-load-balancer", n.listeners}, {"network-load-balancers", n.loadBalancers},
-		{"rules-per-application-load-balancer", n.rules}, {"target-groups", n.targetGroups}, {"target-groups-per-action-on-application-load-balancer", 5},
-		{"targets-per-application-load-balancer", n.targets}, {"targets-per-network-load-balancer", n.targets},
-	} {
-		all = append(all, Limit{e.name, strconv.Itoa(e.max)})
-	}
-	return all, nil
+// Limits returns the limits of the caller's account that hold here.
+func (l *LoadBalancers) Limits(ctx context.Context, c *authpolicy.Caller) (all []Limit, err error) {
+	err = l.Read(ctx, c, service+"DescribeAccountLimits", "*", nil, func(tx *store.Tx) error {
+		all = []Limit{{"condition-values-per-alb-rule", strconv.Itoa(maxConditionValues)}, {"condition-wildcards-per-alb-rule", strconv.Itoa(maxConditionValues)},
+			{"target-groups-per-action-on-application-load-balancer", strconv.Itoa(maxForwards)}}
+		for name, id := range map[string]quota.ID{"application-load-balancers": quota.ApplicationLoadBalancers, "network-load-balancers": quota.NetworkLoadBalancers,
+			"listeners-per-application-load-balancer": quota.ListenersPerApplicationLoadBalancer, "listeners-per-network-load-balancer": quota.ListenersPerNetworkLoadBalancer,
+			"rules-per-application-load-balancer": quota.RulesPerLoadBalancer, "target-groups": quota.LoadBalancerTargetGroups} {
+			n, err := l.Quotas.Of(tx, c.Principal.Account, id)
+			if err != nil {
+				return err
+			}
+			all = append(all, Limit{name, strconv.Itoa(n)})
+		}
+		slices.SortFunc(all, func(a, b Limit) int { return strings.Compare(a.Name, b.Name) })
+		return nil
+	})
+	return all, err
 }
 
 // SSLPolicy is a security policy: which protocols and ciphers a listener of HTTPS or TLS takes.

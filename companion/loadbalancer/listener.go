@@ -44,8 +44,8 @@ func (l *LoadBalancers) CreateListener(ctx context.Context, c *authpolicy.Caller
 		if err != nil {
 			return err
 		}
-		if len(all) >= l.limits.listeners {
-			return bad("TooManyListeners", "The maximum number of listeners has been reached: %d", l.limits.listeners)
+		if err := l.room(tx, b.Account, limited[b.Type].listeners, len(all), "TooManyListeners", "listeners"); err != nil {
+			return err
 		}
 		n = &trellis.LoadBalancerListener{Meta: l.meta(c, b.ID+"/"+id, in.Tags), DefaultRule: rule, LoadBalancerName: b.Name}
 		return l.settle(tx, c, b, n, in, all)
@@ -288,10 +288,21 @@ func (l *LoadBalancers) AddCertificates(ctx context.Context, c *authpolicy.Calle
 				n.CertificateARNs = append(n.CertificateARNs, add)
 			}
 		}
-		if len(n.CertificateARNs) > l.limits.certificates+1 {
-			return bad("TooManyCertificates", "The maximum number of certificates has been reached: %d besides the default", l.limits.certificates)
+		b, err := balancerOf(tx, n)
+		if err != nil {
+			return err
 		}
-		return nil
+		others, err := store.List[*trellis.LoadBalancerListener](tx, b.Key()+"/")
+		if err != nil {
+			return err
+		}
+		have := len(n.CertificateARNs) - 1
+		for _, o := range others {
+			if o.ID != n.ID {
+				have += max(len(o.CertificateARNs)-1, 0)
+			}
+		}
+		return l.room(tx, n.Account, limited[b.Type].certificates, have-1, "TooManyCertificates", "certificates besides the default ones")
 	})
 	return rev, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -27,13 +28,13 @@ type Options struct {
 // LoadBalancers serves the operations. It is safe for concurrent use, and starts nothing.
 type LoadBalancers struct {
 	*companion.Records
+	Quotas  quota.Limits
 	options Options
-	limits  limits
 }
 
 // New returns the companion.
 func New(o Options) *LoadBalancers {
-	return &LoadBalancers{companion.NewRecords(o.Options), o, limitsFor(o.Strict)}
+	return &LoadBalancers{companion.NewRecords(o.Options), quota.Limits{Strict: o.Strict}, o}
 }
 
 // service is the first part of the names of actions.
@@ -220,8 +221,14 @@ func (l *LoadBalancers) CreateLoadBalancer(ctx context.Context, c *authpolicy.Ca
 			}
 			return bad("DuplicateLoadBalancerName", "A load balancer with the same name '%s' exists, but with different settings", in.Name)
 		}
-		if len(have) >= l.limits.loadBalancers {
-			return bad("TooManyLoadBalancers", "The maximum number of load balancers has been reached: %d", l.limits.loadBalancers)
+		alike := 0
+		for _, o := range have {
+			if o.Type == b.Type {
+				alike++
+			}
+		}
+		if err := l.room(tx, b.Account, limited[b.Type].balancers, alike, "TooManyLoadBalancers", b.Type+" load balancers"); err != nil {
+			return err
 		}
 		if err := l.place(tx, b, in.Places); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -42,8 +43,12 @@ func (l *LoadBalancers) CreateRule(ctx context.Context, c *authpolicy.Caller, li
 		if err != nil {
 			return err
 		}
-		if len(others) >= l.limits.rules {
-			return bad("TooManyRules", "The maximum number of rules has been reached: %d", l.limits.rules)
+		have, err := store.Count[*trellis.LoadBalancerRule](tx, n.Account+"/"+n.LoadBalancerID()+"/")
+		if err != nil {
+			return err
+		}
+		if err := l.room(tx, n.Account, quota.RulesPerLoadBalancer, have, "TooManyRules", "rules"); err != nil {
+			return err
 		}
 		if slices.ContainsFunc(others, func(o *trellis.LoadBalancerRule) bool { return o.Priority == in.Priority }) {
 			return bad("PriorityInUse", "Priority '%d' is currently in use", in.Priority)

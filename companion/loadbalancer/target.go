@@ -9,6 +9,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -46,14 +47,10 @@ func (l *LoadBalancers) RegisterTargets(ctx context.Context, c *authpolicy.Calle
 		if err != nil {
 			return err
 		}
-		limit := l.limits.targets
-		if g.TargetType == "lambda" || g.TargetType == "alb" {
-			limit = 1
+		if one := g.TargetType == "lambda" || g.TargetType == "alb"; one && have > 1 {
+			return bad("TooManyTargets", "The maximum number of targets in target group '%s' has been reached: 1", arn)
 		}
-		if have > limit {
-			return bad("TooManyTargets", "The maximum number of targets in target group '%s' has been reached: %d", arn, limit)
-		}
-		return nil
+		return l.room(tx, g.Account, quota.TargetsPerLoadBalancerTargetGroup, have-1, "TooManyTargets", "targets in target group '"+arn+"'")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -62,8 +63,8 @@ func (l *LoadBalancers) CreateTargetGroup(ctx context.Context, c *authpolicy.Cal
 			}
 			return bad("DuplicateTargetGroupName", "A target group with the same name '%s' exists, but with different settings", n.Name)
 		}
-		if len(all) >= l.limits.targetGroups {
-			return bad("TooManyTargetGroups", "The maximum number of target groups has been reached: %d", l.limits.targetGroups)
+		if err := l.room(tx, n.Account, quota.LoadBalancerTargetGroups, len(all), "TooManyTargetGroups", "target groups"); err != nil {
+			return err
 		}
 		if n.VPCID != "" {
 			if _, err := companion.Get[*trellis.VPC](tx, n.Account+"/"+n.VPCID, invalid("The VPC ID '%s' is not found", n.VPCID)); err != nil {

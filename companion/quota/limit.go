@@ -71,6 +71,19 @@ func Count[T trellis.Noun](tx *store.Tx, l Limits, id ID, prefix string, have in
 	return store.Count[T](tx, prefix)
 }
 
+// Room answers full when an account has as many nouns as it may. have were counted before the transaction.
+func Room[T trellis.Noun](tx *store.Tx, l Limits, account string, id ID, have int, full func(limit int) *trellis.Error) error {
+	have, err := Count[T](tx, l, id, account+"/", have)
+	if err != nil {
+		return err
+	}
+	limit, reached, err := l.Reached(tx, account, id, have)
+	if err == nil && reached {
+		return full(limit)
+	}
+	return err
+}
+
 // CountMarked is Count for the members of a set.
 func CountMarked(tx *store.Tx, l Limits, id ID, set string, have int) (int, error) {
 	if have+near < l.Default(id) {

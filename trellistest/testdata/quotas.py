@@ -63,4 +63,26 @@ group = ec2.create_security_group(GroupName="many", Description="rules", VpcId=v
 rule = lambda n: {"IpProtocol": "tcp", "FromPort": n, "ToPort": n, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
 ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule(n) for n in range(1, 61)])
 refused("RulesPerSecurityGroupLimitExceeded", ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[rule(61)])
+
+# What companions may have stands in the same table: load balancers, and zones.
+assert {"elasticloadbalancing", "route53", "s3", "lambda", "kms", "firehose"} <= services, services
+elb, zones = boto3.client("elbv2"), boto3.client("route53")
+subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=z["ZoneName"])["Subnet"]["SubnetId"] for n, z in enumerate(ec2.describe_availability_zones()["AvailabilityZones"][:2])]
+balancer = lambda n: dict(Name=f"lb-{n}", Scheme="internal", Subnets=subnets)
+for n in range(50):
+    elb.create_load_balancer(**balancer(n))
+told = lambda: {l["Name"]: l["Max"] for l in elb.describe_account_limits()["Limits"]}["application-load-balancers"]
+assert told() == "50", told()
+refused("TooManyLoadBalancers", elb.create_load_balancer, **balancer(50))
+quotas.request_service_quota_increase(ServiceCode="elasticloadbalancing", QuotaCode="L-53DA6B97", DesiredValue=51)
+assert told() == "51", told()
+elb.create_load_balancer(**balancer(50))
+refused("TooManyLoadBalancers", elb.create_load_balancer, **balancer(51))
+for n in range(500):
+    zones.create_hosted_zone(Name="example.com", CallerReference=str(n))
+refused("TooManyHostedZones", zones.create_hosted_zone, Name="example.com", CallerReference="more")
+quota = quotas.get_service_quota(ServiceCode="route53", QuotaCode="L-4EA4796A")["Quota"]
+assert quota["GlobalQuota"] and quota["QuotaArn"] == "arn:aws:servicequotas::111122223333:route53/L-4EA4796A", quota
+storage = quotas.get_service_quota(ServiceCode="lambda", QuotaCode="L-2ACBD22F")["Quota"]
+assert storage["Unit"] == "Gigabytes" and boto3.client("lambda").get_account_settings()["AccountLimit"]["TotalCodeSize"] == int(storage["Value"]) << 30, storage
 print("ok")
