@@ -52,7 +52,9 @@ s.put_bucket_cors(Bucket=B, CORSConfiguration=cors); want("cors", s.get_bucket_c
 s.delete_bucket_cors(Bucket=B); want("no cors", code(s.get_bucket_cors, Bucket=B), "NoSuchCORSConfiguration 404")
 s.put_bucket_versioning(Bucket=B, VersioningConfiguration={"Status": "Enabled"}); want("versioning", s.get_bucket_versioning(Bucket=B)["Status"], "Enabled")
 rules = [{"ID": "x", "Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": {"Days": 3}}]
-s.put_bucket_lifecycle_configuration(Bucket=B, LifecycleConfiguration={"Rules": rules}); want("lifecycle", s.get_bucket_lifecycle_configuration(Bucket=B)["Rules"], rules)
+for size, kept in ({}, "all_storage_classes_128K"), ({"TransitionDefaultMinimumObjectSize": "varies_by_storage_class"}, "varies_by_storage_class"):
+    put = s.put_bucket_lifecycle_configuration(Bucket=B, LifecycleConfiguration={"Rules": rules}, **size); got = s.get_bucket_lifecycle_configuration(Bucket=B)
+    want("lifecycle", got["Rules"], rules); want("smallest size", [r["TransitionDefaultMinimumObjectSize"] for r in (put, got)], [kept, kept])
 s.put_public_access_block(Bucket=B, PublicAccessBlockConfiguration={"BlockPublicAcls": True}); want("pab", s.get_public_access_block(Bucket=B)["PublicAccessBlockConfiguration"], {"BlockPublicAcls": True})
 s.put_bucket_tagging(Bucket=B, Tagging={"TagSet": []}); want("no tags", code(s.get_bucket_tagging, Bucket=B), "NoSuchTagSet 404")
 want("acl of others", code(s.put_bucket_acl, Bucket=B, ACL="public-read"), "AccessControlListNotSupported 400")

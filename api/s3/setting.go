@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -140,9 +141,19 @@ func (h *handler) getBucketLifecycleConfiguration(ctx context.Context, c *api.Ca
 	return setting[GetBucketLifecycleConfigurationOutput](ctx, h, c, "GetLifecycleConfiguration", in.Bucket, in.ExpectedBucketOwner, lifecycle, nil, absent("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist", in.Bucket))
 }
 
-// putBucketLifecycleConfiguration serves PutBucketLifecycleConfiguration.
+// putBucketLifecycleConfiguration serves PutBucketLifecycleConfiguration. The smallest size that moves to other storage
+// classes is part of the configuration, although it comes in a header; Terraform waits until it reads it.
 func (h *handler) putBucketLifecycleConfiguration(ctx context.Context, c *api.Call, in *PutBucketLifecycleConfigurationInput) (*PutBucketLifecycleConfigurationOutput, error) {
-	return set[PutBucketLifecycleConfigurationOutput](ctx, h, c, "PutLifecycleConfiguration", in.Bucket, in.ExpectedBucketOwner, lifecycle, in.LifecycleConfiguration)
+	size := cmp.Or(in.TransitionDefaultMinimumObjectSize, new("all_storage_classes_128K"))
+	kept := &GetBucketLifecycleConfigurationOutput{TransitionDefaultMinimumObjectSize: size}
+	if in.LifecycleConfiguration != nil {
+		kept.Rules = in.LifecycleConfiguration.Rules
+	}
+	out, err := set[PutBucketLifecycleConfigurationOutput](ctx, h, c, "PutLifecycleConfiguration", in.Bucket, in.ExpectedBucketOwner, lifecycle, kept)
+	if err == nil {
+		out.TransitionDefaultMinimumObjectSize = size
+	}
+	return out, err
 }
 
 // deleteBucketLifecycle serves DeleteBucketLifecycle.
