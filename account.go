@@ -55,7 +55,8 @@ type Organization struct {
 	CreatedAt           time.Time `json:"createdAt"`
 	SharingEnabled      bool      `json:"sharingEnabled"` // RAM's EnableSharingWithAwsOrganization
 	// PolicyTypes are the types of policies that are enabled: SERVICE_CONTROL_POLICY and RESOURCE_CONTROL_POLICY.
-	PolicyTypes []string `json:"policyTypes,omitempty"`
+	PolicyTypes []string          `json:"policyTypes,omitempty"`
+	RootTags    map[string]string `json:"rootTags,omitempty"`
 }
 
 // Kind is KindOrganization.

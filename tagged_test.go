@@ -9,7 +9,7 @@ import (
 
 // untagged are the kinds of nouns with tags that the tagging API does not see, and why.
 var untagged = map[Kind]string{
-	KindAccount:               "belongs to an organization: Organizations lists its tags",
+	KindAccount:               "belongs to an organization: identity.OrgTagged finds its tags",
 	KindAppliedQuota:          "Service Quotas lists its tags",
 	KindFunctionAlias:         "aliases have no tags",
 	KindKeyAlias:              "aliases have no tags",
@@ -17,8 +17,8 @@ var untagged = map[Kind]string{
 	KindGroup:                 "groups of users have no tags",
 	KindPublishedVersion:      "versions have no tags",
 	KindHandshake:             "the tags are those that the account gets which is invited",
-	KindOrganizationalUnit:    "belongs to an organization: Organizations lists its tags",
-	KindOrganizationPolicy:    "belongs to an organization: Organizations lists its tags",
+	KindOrganizationalUnit:    "belongs to an organization: identity.OrgTagged finds its tags",
+	KindOrganizationPolicy:    "belongs to an organization: identity.OrgTagged finds its tags",
 	KindParameterVersion:      "versions have no tags of their own",
 	KindPermissionReplacement: "work under way has no tags",
 	KindRecordSet:             "record sets have no tags",

@@ -2,8 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -280,103 +278,4 @@ func (i *Identity) ListServiceAccess(ctx context.Context, c *authpolicy.Caller) 
 		return nil
 	})
 	return services, err
-}
-
-// tagged is an account, organizational unit or policy with its tags.
-type tagged struct {
-	noun trellis.Noun
-	tags *map[string]string
-}
-
-// taggedOf reads what has tags in an organization.
-func taggedOf(tx *store.Tx, o *trellis.Organization, id string) (*tagged, error) {
-	missing := errNoTarget()
-	if strings.HasPrefix(id, "p-") {
-		p, err := get[*trellis.OrganizationPolicy](tx, o.ID+"/"+id, missing)
-		if err != nil {
-			return nil, err
-		}
-		if p.AWSManaged {
-			return nil, errAWSControl()
-		}
-		return &tagged{p, &p.Tags}, nil
-	}
-	if strings.HasPrefix(id, "ou-") {
-		u, err := get[*trellis.OrganizationalUnit](tx, o.ID+"/"+id, missing)
-		if err != nil {
-			return nil, err
-		}
-		return &tagged{u, &u.Tags}, nil
-	}
-	a, err := get[*trellis.Account](tx, id, missing)
-	if err != nil {
-		return nil, err
-	}
-	if a.OrgID != o.ID {
-		return nil, missing
-	}
-	return &tagged{a, &a.Tags}, nil
-}
-
-// TagOrgResource adds tags to an account or organizational unit, or replaces their values.
-func (i *Identity) TagOrgResource(ctx context.Context, c *authpolicy.Caller, id string, tags map[string]string) (trellis.Revision, error) {
-	return i.changeOrg(ctx, c, "TagResource", authpolicy.TagKeys(nil, tags, nil), func(tx *store.Tx, o *trellis.Organization) error {
-		t, err := taggedOf(tx, o, id)
-		if err != nil {
-			return err
-		}
-		all := maps.Clone(*t.tags)
-		if all == nil {
-			all = map[string]string{}
-		}
-		maps.Copy(all, tags)
-		if err := checkOrgTags(all); err != nil {
-			return err
-		}
-		*t.tags = all
-		tx.Put(t.noun)
-		return nil
-	})
-}
-
-// checkOrgTags refuses tags that Organizations would refuse.
-func checkOrgTags(tags map[string]string) error {
-	err := checkTags(tags)
-	if e, ok := errors.AsType[*trellis.Error](err); ok {
-		if e.Code == "LimitExceeded" {
-			return orgError("ConstraintViolationException", "%s", e.Message)
-		}
-		return orgError("InvalidInputException", "%s", e.Message)
-	}
-	return err
-}
-
-// UntagOrgResource removes tags from an account or organizational unit.
-func (i *Identity) UntagOrgResource(ctx context.Context, c *authpolicy.Caller, id string, keys []string) (trellis.Revision, error) {
-	return i.changeOrg(ctx, c, "UntagResource", map[string][]string{"aws:tagkeys": keys}, func(tx *store.Tx, o *trellis.Organization) error {
-		t, err := taggedOf(tx, o, id)
-		if err != nil {
-			return err
-		}
-		for _, k := range keys {
-			delete(*t.tags, k)
-		}
-		tx.Put(t.noun)
-		return nil
-	})
-}
-
-// ListOrgTags returns the tags of an account or organizational unit.
-func (i *Identity) ListOrgTags(ctx context.Context, c *authpolicy.Caller, id string) (tags map[string]string, err error) {
-	err = i.readOrg(ctx, c, "ListTagsForResource", func(tx *store.Tx, o *trellis.Organization) error {
-		if id == o.RootID {
-			return nil // a root has no tags here
-		}
-		t, err := taggedOf(tx, o, id)
-		if err == nil {
-			tags = *t.tags
-		}
-		return err
-	})
-	return tags, err
 }

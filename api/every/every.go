@@ -81,7 +81,7 @@ func Services(p Parts) []api.Service {
 		servicequotas.New(quota.New(p.Companions)),
 		ssm.New(t.parameters),
 		sts.New(p.Identity),
-		tagging.New(tag.New(tag.Options{Options: p.Companions, Services: t.services(), Others: p.Telemetry.Logs().Tagged})),
+		tagging.New(tag.New(tag.Options{Options: p.Companions, Services: t.services(), Others: []tag.Finder{tag.Beside(p.Telemetry.Logs().Tagged), identity.OrgTagged}})),
 		vpclattice.New(p.Plane),
 	}
 }

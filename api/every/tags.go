@@ -74,6 +74,7 @@ func (t *taggers) services() map[string]tag.Service {
 		"kms":           {Tag: t.keys.Tag, Untag: t.keys.Untag},
 		"lambda":        {Tag: t.Functions.Tag, Untag: t.Functions.Untag},
 		"logs":          logTags(t.Telemetry.Logs()),
+		"organizations": organizationTags(who),
 		"ram":           {Tag: plane.TagShare, Untag: plane.UntagShare},
 		"rolesanywhere": {Tag: who.TagAnywhere, Untag: who.UntagAnywhere},
 		"route53": {
@@ -94,6 +95,35 @@ func (t *taggers) services() map[string]tag.Service {
 			},
 		},
 		"vpc-lattice": {Tag: plane.TagResource, Untag: plane.UntagResource},
+	}
+}
+
+// organizationTags changes tags of what is in the organization that the caller manages.
+func organizationTags(who *identity.Identity) tag.Service {
+	named := func(c *authpolicy.Caller, arn string) (id string, err error) {
+		a, _ := trellis.ParseARN(arn) // tag.Tags have read it
+		parts, id := strings.Split(a.Resource, "/"), trellis.LastPart(arn)
+		prefix, known := map[string]string{"account": "", "ou": "ou-", "policy": "p-", "root": "r-"}[parts[0]]
+		if !known || len(parts) < 3 || parts[1] != c.Principal.OrgID || !strings.HasPrefix(id, prefix) || prefix == "" && !trellis.IsAccountID(id) {
+			return "", trellis.NewError(400, "InvalidParameterException", "%s is nothing of your organization that has tags.", arn)
+		}
+		return id, nil
+	}
+	return tag.Service{
+		Tag: func(ctx context.Context, c *authpolicy.Caller, arn string, tags map[string]string) (trellis.Revision, error) {
+			id, err := named(c, arn)
+			if err != nil {
+				return 0, err
+			}
+			return who.TagOrgResource(ctx, c, id, tags)
+		},
+		Untag: func(ctx context.Context, c *authpolicy.Caller, arn string, keys []string) (trellis.Revision, error) {
+			id, err := named(c, arn)
+			if err != nil {
+				return 0, err
+			}
+			return who.UntagOrgResource(ctx, c, id, keys)
+		},
 	}
 }
 

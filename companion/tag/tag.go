@@ -26,15 +26,22 @@ type Service struct {
 type Options struct {
 	companion.Options
 	Services map[string]Service // by the service's name in ARNs
-	// Others returns the resources with tags of an account that are no nouns of the store.
-	Others func(account string) []trellis.TaggedResource
+	Others   []Finder
+}
+
+// Finder finds the resources of an account whose tags no noun that the account owns has.
+type Finder func(tx *store.Tx, account string) ([]trellis.TaggedResource, error)
+
+// Beside is a Finder of what is not in the store.
+func Beside(find func(account string) []trellis.TaggedResource) Finder {
+	return func(_ *store.Tx, account string) ([]trellis.TaggedResource, error) { return find(account), nil }
 }
 
 // Tags are the tags of all accounts.
 type Tags struct {
 	*companion.Records
 	services map[string]Service
-	others   func(account string) []trellis.TaggedResource
+	others   []Finder
 }
 
 // New returns the tags.
@@ -101,13 +108,17 @@ func (t *Tags) find(ctx context.Context, c *authpolicy.Caller, action string, q 
 				take(trellis.TaggedResources(n, t.Region))
 			}
 		}
+		for _, others := range t.others {
+			all, err := others(tx, account)
+			if err != nil {
+				return err
+			}
+			take(all)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
-	}
-	if t.others != nil {
-		take(t.others(account))
 	}
 	slices.SortFunc(found, func(a, b trellis.TaggedResource) int { return strings.Compare(a.ARN, b.ARN) })
 	return found, nil

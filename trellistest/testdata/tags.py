@@ -78,6 +78,28 @@ assert {k: v["ErrorCode"] for k, v in failed.items()} == {gone: "ResourceNotFoun
     services[1].replace(vpc["OwnerId"], "444455556666"): "InvalidParameterException"}, failed
 refused("InvalidParameterException", tags.tag_resources, ResourceARNList=[arn], Tags={"aws:x": "y"})
 
+# What is in the organization belongs to the account that manages it.
+orgs = boto3.client("organizations")
+org, root = orgs.create_organization()["Organization"], orgs.list_roots()["Roots"][0]
+held = [{"Key": "held", "Value": "yes"}]
+unit = orgs.create_organizational_unit(ParentId=root["Id"], Name="shop", Tags=held)["OrganizationalUnit"]["Arn"]
+control = orgs.create_policy(Type="SERVICE_CONTROL_POLICY", Name="c", Description="", Tags=held,
+                             Content='{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"ec2:*","Resource":"*"}]}')["Policy"]["PolicySummary"]["Arn"]
+orgs.tag_resource(ResourceId=root["Id"], Tags=held)
+assert orgs.list_tags_for_resource(ResourceId=root["Id"])["Tags"] == held
+organized = {unit, control, root["Arn"]}
+assert set(found(TagFilters=[{"Key": "held"}])) == organized
+assert set(found(ResourceTypeFilters=["organizations:ou"])) == {unit} and set(found(ResourceTypeFilters=["organizations"])) == organized
+account = orgs.list_accounts()["Accounts"][0]["Arn"]
+assert tags.tag_resources(ResourceARNList=[*organized, account], Tags={"cost": "8"})["FailedResourcesMap"] == {}
+assert set(found(TagFilters=[{"Key": "cost", "Values": ["8"]}])) == organized | {account}
+assert orgs.list_tags_for_resource(ResourceId=unit.split("/")[-1])["Tags"] == [{"Key": "cost", "Value": "8"}, *held]
+assert tags.untag_resources(ResourceARNList=[*organized, account], TagKeys=["cost", "held"])["FailedResourcesMap"] == {}
+assert found(ResourceTypeFilters=["organizations"]) == {}
+stranger = unit.replace(org["Id"], "o-aaaaaaaaaa")
+failed = tags.tag_resources(ResourceARNList=[stranger, unit[:-1] + ("0" if unit[-1] != "0" else "1")], Tags={"a": "b"})["FailedResourcesMap"]
+assert sorted(f["ErrorCode"] for f in failed.values()) == ["InvalidParameterException", "TargetNotFoundException"], failed
+
 # Both policies hold: the tagging API's, and the service's own.
 iam.create_user(UserName="tagger")
 iam.put_user_policy(UserName="tagger", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
