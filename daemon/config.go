@@ -26,6 +26,7 @@ type Config struct {
 	Debug         string        // address at which profiles and counters of this process are served, host:port; empty: nowhere
 	Acceleration  string        // which sockets of one machine are joined past TCP: AccelerateBoth, AccelerateTarget, AccelerateOff
 	KeepVPCs      bool          // VPCs and what runs in them stay after SIGTERM, for another program to go on with (docs/upgrading.md)
+	CoreDumps     bool          // the memory of this process, with its secrets, may be in core dumps: for who looks for a fault of it
 	// Decisions is how many of the latest decisions to allow a request each event loop keeps for `trellis explain`; of denials
 	// it keeps a quarter as many. One takes 232 bytes, what explains a denial at most 30 KB; 0 keeps none.
 	Decisions int

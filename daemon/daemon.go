@@ -148,6 +148,11 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 // Run runs Trellis until ctx is done. Then it drains: no new work, requests in flight end, what was made in
 // the kernel is removed or, with Config.KeepVPCs, left to the next process, the store is closed.
 func (d *Daemon) Run(ctx context.Context) (err error) {
+	if !d.config.CoreDumps {
+		if err := forbidCoreDumps(); err != nil {
+			return err
+		}
+	}
 	ln, err := net.Listen("tcp", d.config.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("listen for the API: %w: another Trellis may run there; stop it, or choose another address with --listen", err)

@@ -15,7 +15,11 @@ import (
 	"io/fs"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -26,6 +30,17 @@ import (
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	tr := StartProcess(t)
+	secrets := giveSecrets(t, tr)
+	wantHidden(t, tr, secrets)
+	tr.Kill()
+	wantHidden(t, tr, secrets)
+	tr.Restart(t)
+	wantHidden(t, tr, secrets)
+}
+
+// giveSecrets makes secrets of every kind in a Trellis, and returns them by what they are.
+func giveSecrets(t *testing.T, tr *Process) map[string][]byte {
+	t.Helper()
 	secrets := map[string][]byte{}
 	tr.Call(t, "", "iam", "CreateUser", map[string]any{"UserName": "u"})
 	key := tr.Call(t, "", "iam", "CreateAccessKey", map[string]any{"UserName": "u"})["AccessKey"].(map[string]any)
@@ -41,11 +56,56 @@ func TestSecrets(t *testing.T) {
 	made := tr.Call(t, "", "kms", "CreateKey", nil)["KeyMetadata"].(map[string]any)["KeyId"].(string)
 	secrets["data key"] = blob(t, tr.Call(t, "", "kms", "GenerateDataKey", map[string]any{"KeyId": made, "KeySpec": "AES_256"})["Plaintext"])
 	secrets["pair's private key"] = keptPair(t, tr)
-	wantHidden(t, tr, secrets)
-	tr.Kill()
-	wantHidden(t, tr, secrets)
-	tr.Restart(t)
-	wantHidden(t, tr, secrets)
+	return secrets
+}
+
+// TestCrash ends Trellis by the signals with which Go's runtime prints all stacks and dumps core, where the limits let it and the
+// runtime is told to: no core is left, and no secret is in what was printed. The same Trellis leaves a core when it may.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	// crash gives Trellis secrets, ends it by a signal, and tells how it ended.
+	crash := func(t *testing.T, signal syscall.Signal, flags ...string) (dir string, how syscall.WaitStatus) {
+		dir = t.TempDir()
+		tr := StartProcess(t, func(cmd *exec.Cmd) {
+			cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOTRACEBACK=crash")
+			cmd.Args = slices.Concat([]string{"sh", "-c", `ulimit -c unlimited; exec "$0" "$@"`}, cmd.Args, flags)
+			cmd.Path = "/bin/sh"
+		})
+		secrets := giveSecrets(t, tr)
+		if err := tr.cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		_ = tr.cmd.Wait() // it tells that the process was killed
+		wantHidden(t, tr, secrets)
+		if n := bytes.Count(tr.log.Bytes(), []byte("\ngoroutine ")); n < 10 {
+			t.Errorf("the stacks of %d goroutines are printed", n)
+		}
+		how = tr.cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if how.Signal() != syscall.SIGABRT {
+			t.Errorf("it ended by %v", how.Signal())
+		}
+		return dir, how
+	}
+	for _, signal := range []syscall.Signal{syscall.SIGABRT, syscall.SIGQUIT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			dir, how := crash(t, signal)
+			if left, err := os.ReadDir(dir); how.CoreDump() || len(left) > 0 || err != nil {
+				t.Errorf("a core was dumped: %v, %v %v", how.CoreDump(), left, err)
+			}
+		})
+	}
+	t.Run("allowed", func(t *testing.T) {
+		var limit syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &limit); err != nil || limit.Max == 0 {
+			t.Skip("no process may dump a core here")
+		}
+		if pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern"); err != nil || strings.ContainsAny(string(pattern), "/|@") {
+			t.Skipf("cores are not left in the directory of the process here: %s %v", pattern, err)
+		}
+		if dir, how := crash(t, syscall.SIGABRT, "--core-dumps"); !how.CoreDump() {
+			t.Errorf("no core was dumped into %s", dir)
+		}
+	})
 }
 
 // keptPair makes a key of KMS that is a pair, and returns the part of its private key that is known outside, its point, in the

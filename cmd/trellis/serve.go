@@ -33,6 +33,7 @@ func configFlags(cmd *cobra.Command, c *daemon.Config, level *slog.Level) {
 	f.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "how long requests in flight may take when Trellis stops")
 	f.StringVar(&c.Debug, "debug", "", "address to serve profiles and counters at, for example 127.0.0.1:6060: they tell much, so keep it on the loopback (default: nowhere)")
 	f.StringVar(&c.Acceleration, "acceleration", c.Acceleration, "join sockets of this machine past TCP: both legs, target (node to target) or off")
+	f.BoolVar(&c.CoreDumps, "core-dumps", false, "let the system dump the memory of this process, with the secrets in it, when it crashes")
 	f.IntVar(&c.Decisions, "decisions", c.Decisions, "how many of the latest allowed requests each event loop remembers for trellis explain, and a quarter as many denied ones")
 	f.TextVar(level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 }
