@@ -38,7 +38,6 @@ for f, c in {"policy": "NoSuchBucketPolicy", "cors": "NoSuchCORSConfiguration", 
              "replication": "ReplicationConfigurationNotFoundError"}.items():
     want(f, code(getattr(s, "get_bucket_" + f), Bucket=B), c + " 404")
 want("object lock", code(s.get_object_lock_configuration, Bucket=B), "ObjectLockConfigurationNotFoundError 404")
-want("public access", code(s.get_public_access_block, Bucket=B), "NoSuchPublicAccessBlockConfiguration 404")
 want("tags", s.get_bucket_tagging(Bucket=B)["TagSet"], [{"Key": "team", "Value": "a"}])
 acl = s.get_bucket_acl(Bucket=B)
 want("acl", (acl["Grants"][0]["Permission"], acl["Grants"][0]["Grantee"]["Type"], acl["Grants"][0]["Grantee"]["ID"] == acl["Owner"]["ID"]), ("FULL_CONTROL", "CanonicalUser", True))
@@ -46,7 +45,10 @@ for f in ("versioning", "accelerate_configuration", "logging", "notification_con
     r = getattr(s, "get_bucket_" + f)(Bucket=B); r.pop("ResponseMetadata"); want(f, r, {})
 want("payment", s.get_bucket_request_payment(Bucket=B)["Payer"], "BucketOwner")
 want("encryption", s.get_bucket_encryption(Bucket=B)["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256")
+want("blocked", s.get_public_access_block(Bucket=B)["PublicAccessBlockConfiguration"], dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True))
+s.delete_public_access_block(Bucket=B); want("not blocked", code(s.get_public_access_block, Bucket=B), "NoSuchPublicAccessBlockConfiguration 404")
 want("ownership", s.get_bucket_ownership_controls(Bucket=B)["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced")
+s.delete_bucket_ownership_controls(Bucket=B); want("no ownership", code(s.get_bucket_ownership_controls, Bucket=B), "OwnershipControlsNotFoundError 404")
 cors = {"CORSRules": [{"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 7}]}
 s.put_bucket_cors(Bucket=B, CORSConfiguration=cors); want("cors", s.get_bucket_cors(Bucket=B)["CORSRules"], cors["CORSRules"])
 s.delete_bucket_cors(Bucket=B); want("no cors", code(s.get_bucket_cors, Bucket=B), "NoSuchCORSConfiguration 404")

@@ -26,6 +26,9 @@ const (
 	notification      = "notification"
 )
 
+// removed is kept for a sub-resource that every bucket has from its beginning, once it was deleted.
+const removed = "null"
+
 // document is a sub-resource as it is kept.
 func document(v any) string {
 	b, _ := json.Marshal(v) // made of texts and numbers
@@ -39,17 +42,18 @@ func absent(code, message, name string) *trellis.Error {
 	return e
 }
 
-// setting reads a sub-resource into a new T. Without one it is byDefault, or missing is answered when that is nil, too.
+// setting reads a sub-resource into a new T. Without one it is byDefault, or missing is answered when that is nil, too;
+// of one that was removed, missing.
 func setting[T any](ctx context.Context, h *handler, c *api.Call, action, bucket string, owner *string, name string, byDefault any, missing *trellis.Error) (*T, error) {
 	n, err := h.buckets.Get(ctx, access(c, action, bucket, "", owner))
 	if err != nil {
 		return nil, err
 	}
 	text := n.Settings[name]
+	if missing != nil && (text == removed || text == "" && byDefault == nil) {
+		return nil, missing
+	}
 	if text == "" {
-		if byDefault == nil && missing != nil {
-			return nil, missing
-		}
 		text = document(byDefault)
 	}
 	out := new(T)
@@ -206,7 +210,7 @@ func (h *handler) putObjectLockConfiguration(ctx context.Context, c *api.Call, i
 
 // getPublicAccessBlock serves GetPublicAccessBlock.
 func (h *handler) getPublicAccessBlock(ctx context.Context, c *api.Call, in *GetPublicAccessBlockInput) (*GetPublicAccessBlockOutput, error) {
-	v, err := setting[PublicAccessBlockConfiguration](ctx, h, c, "GetBucketPublicAccessBlock", in.Bucket, in.ExpectedBucketOwner, publicAccessBlock, nil, absent("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found", in.Bucket))
+	v, err := setting[PublicAccessBlockConfiguration](ctx, h, c, "GetBucketPublicAccessBlock", in.Bucket, in.ExpectedBucketOwner, publicAccessBlock, &PublicAccessBlockConfiguration{new(true), new(true), new(true), new(true)}, absent("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found", in.Bucket))
 	return &GetPublicAccessBlockOutput{PublicAccessBlockConfiguration: v}, err
 }
 
@@ -217,12 +221,12 @@ func (h *handler) putPublicAccessBlock(ctx context.Context, c *api.Call, in *Put
 
 // deletePublicAccessBlock serves DeletePublicAccessBlock.
 func (h *handler) deletePublicAccessBlock(ctx context.Context, c *api.Call, in *DeletePublicAccessBlockInput) (*DeletePublicAccessBlockOutput, error) {
-	return set[DeletePublicAccessBlockOutput](ctx, h, c, "PutBucketPublicAccessBlock", in.Bucket, in.ExpectedBucketOwner, publicAccessBlock, nil)
+	return set[DeletePublicAccessBlockOutput](ctx, h, c, "PutBucketPublicAccessBlock", in.Bucket, in.ExpectedBucketOwner, publicAccessBlock, json.RawMessage(removed))
 }
 
 // getBucketOwnershipControls serves GetBucketOwnershipControls.
 func (h *handler) getBucketOwnershipControls(ctx context.Context, c *api.Call, in *GetBucketOwnershipControlsInput) (*GetBucketOwnershipControlsOutput, error) {
-	v, err := setting[OwnershipControls](ctx, h, c, "GetBucketOwnershipControls", in.Bucket, in.ExpectedBucketOwner, ownership, &OwnershipControls{Rules: []OwnershipControlsRule{{ObjectOwnership: "BucketOwnerEnforced"}}}, nil)
+	v, err := setting[OwnershipControls](ctx, h, c, "GetBucketOwnershipControls", in.Bucket, in.ExpectedBucketOwner, ownership, &OwnershipControls{Rules: []OwnershipControlsRule{{ObjectOwnership: "BucketOwnerEnforced"}}}, absent("OwnershipControlsNotFoundError", "The bucket ownership controls were not found", in.Bucket))
 	return &GetBucketOwnershipControlsOutput{OwnershipControls: v}, err
 }
 
@@ -233,7 +237,7 @@ func (h *handler) putBucketOwnershipControls(ctx context.Context, c *api.Call, i
 
 // deleteBucketOwnershipControls serves DeleteBucketOwnershipControls.
 func (h *handler) deleteBucketOwnershipControls(ctx context.Context, c *api.Call, in *DeleteBucketOwnershipControlsInput) (*DeleteBucketOwnershipControlsOutput, error) {
-	return set[DeleteBucketOwnershipControlsOutput](ctx, h, c, "PutBucketOwnershipControls", in.Bucket, in.ExpectedBucketOwner, ownership, nil)
+	return set[DeleteBucketOwnershipControlsOutput](ctx, h, c, "PutBucketOwnershipControls", in.Bucket, in.ExpectedBucketOwner, ownership, json.RawMessage(removed))
 }
 
 // getBucketNotificationConfiguration serves GetBucketNotificationConfiguration.
