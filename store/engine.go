@@ -28,6 +28,7 @@ const (
 	maxRequestBytes = 16 << 20
 	historyKept     = "1h" // a follower that falls back further starts from a snapshot
 	logKept         = 100  // entries of etcd's log in memory that are applied already: no other member falls back
+	logReplayed     = 2000 // entries of etcd's log that a start reads again at most, all of them in memory at once
 	startTimeout    = time.Minute
 	stopTimeout     = 10 * time.Second
 	deadTimeout     = time.Second // to stop an etcd that has failed
@@ -117,6 +118,7 @@ func (e *engine) embed(ctx context.Context, o Options) error {
 	cfg.QuotaBackendBytes = o.QuotaBytes
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModePeriodic, historyKept
 	cfg.SnapshotCatchUpEntries = logKept
+	cfg.SnapshotCount = logReplayed
 	cfg.BootstrapDefragThresholdMegabytes = 64
 	cfg.EnableGRPCGateway = false
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapLogger(o.Log, dead))

@@ -68,7 +68,8 @@ func (s *Store) Follow(ctx context.Context, fn func(Change) error) error {
 func (s *Store) followOnce(ctx context.Context, fn func(Change) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snap, err := s.snapshot(ctx)
+	t := newTexts()
+	snap, err := s.snapshot(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func (s *Store) followOnce(ctx context.Context, fn func(Change) error) error {
 			if err := resp.Err(); err != nil {
 				return &etcdError{err}
 			}
-			if err := s.deliver(resp.Events, fn); err != nil {
+			if err := s.deliver(resp.Events, t, fn); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -105,7 +106,7 @@ func (s *Store) followOnce(ctx context.Context, fn func(Change) error) error {
 }
 
 // deliver calls fn for each revision among events, which are in order.
-func (s *Store) deliver(events []*clientv3.Event, fn func(Change) error) error {
+func (s *Store) deliver(events []*clientv3.Event, t *texts, fn func(Change) error) error {
 	for len(events) > 0 {
 		c := Change{Revision: events[0].Kv.ModRevision}
 		for len(events) > 0 && events[0].Kv.ModRevision == c.Revision {
@@ -121,6 +122,7 @@ func (s *Store) deliver(events []*clientv3.Event, fn func(Change) error) error {
 				if err != nil {
 					return fmt.Errorf("follow revision %d: %w", c.Revision, err)
 				}
+				t.share(n)
 				c.Puts = append(c.Puts, n)
 			}
 		}
@@ -132,17 +134,21 @@ func (s *Store) deliver(events []*clientv3.Event, fn func(Change) error) error {
 }
 
 // snapshot reads all nouns at the newest revision.
-func (s *Store) snapshot(ctx context.Context) (Change, error) {
+func (s *Store) snapshot(ctx context.Context, t *texts) (Change, error) {
 	c := Change{Snapshot: true}
-	next, end := keyNouns, clientv3.GetPrefixRangeEnd(keyNouns)
-	for {
+	all := clientv3.GetPrefixRangeEnd(keyNouns)
+	for next, end := keyNouns, all; ; {
 		opts := []clientv3.OpOption{clientv3.WithRange(end), clientv3.WithLimit(rangePage)}
 		if c.Revision != 0 {
 			opts = append(opts, clientv3.WithRev(c.Revision))
 		}
 		bounded, cancel := context.WithTimeoutCause(ctx, s.o.Timeout, errTimeout)
 		resp, err := call(bounded, s, func(ctx context.Context, cl *clientv3.Client) (*clientv3.GetResponse, error) {
-			return cl.Get(ctx, next, opts...)
+			resp, err := cl.Get(ctx, next, opts...)
+			if err := s.letGo(); err != nil {
+				s.o.Log.Debug("memory is not given back", "error", err)
+			}
+			return resp, err
 		})
 		cancel()
 		if err != nil {
@@ -154,18 +160,25 @@ func (s *Store) snapshot(ctx context.Context) (Change, error) {
 		if c.Revision == 0 {
 			c.Revision = resp.Header.Revision
 		}
+		var kind trellis.Kind
 		for _, kv := range resp.Kvs {
-			kind, key, _ := splitNounKey(string(kv.Key))
-			n, err := s.keys.decode(kind, key, kv.Value)
+			k, key, _ := splitNounKey(string(kv.Key))
+			n, err := s.keys.decode(k, key, kv.Value)
 			if err != nil {
 				return c, fmt.Errorf("snapshot at revision %d: %w", c.Revision, err)
 			}
+			t.share(n)
 			c.Puts = append(c.Puts, n)
+			kind = k
 		}
-		if !resp.More {
+		switch {
+		case resp.More: // the rest of the kind first: etcd counts all that it is asked for, again for each page
+			next, end = string(resp.Kvs[len(resp.Kvs)-1].Key)+"\x00", clientv3.GetPrefixRangeEnd(nounKey(kind, ""))
+		case end == all:
 			return c, nil
+		default:
+			next, end = end, all
 		}
-		next = string(resp.Kvs[len(resp.Kvs)-1].Key) + "\x00"
 	}
 }
 

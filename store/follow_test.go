@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -229,5 +230,43 @@ func TestNewerSchema(t *testing.T) {
 	err = s.Run(t.Context())
 	if want := "store: the data has schema version 99"; err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
 		t.Errorf("Run: %v", err)
+	}
+}
+
+// TestSnapshotInPages follows a store with more nouns of some kinds than are read at once, and with just as many: each is there
+// once.
+func TestSnapshotInPages(t *testing.T) {
+	s := run(t, Options{Dir: t.TempDir(), Timeout: time.Minute})
+	want := map[string]bool{}
+	var nouns []trellis.Noun
+	for i := range rangePage + 1 {
+		nouns = append(nouns, &trellis.Group{Meta: trellis.Meta{Account: "111122223333"}, Name: fmt.Sprint(i)})
+	}
+	for i := range rangePage {
+		nouns = append(nouns, &trellis.Role{Meta: trellis.Meta{Account: "111122223333"}, Name: fmt.Sprint(i)})
+	}
+	nouns = append(nouns, &trellis.Account{ID: "111122223333"}, &trellis.User{Meta: trellis.Meta{Account: "111122223333"}, Name: "last"})
+	for batch := range slices.Chunk(nouns, 5000) {
+		if _, err := s.Commit(t.Context(), func(tx *Tx) error {
+			for _, n := range batch {
+				tx.Put(n)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range nouns {
+		want[nounKey(n.Kind(), n.Key())] = true
+	}
+	c, err := s.snapshot(t.Context(), newTexts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range c.Puts {
+		delete(want, nounKey(n.Kind(), n.Key()))
+	}
+	if len(c.Puts) != len(nouns) || len(want) != 0 {
+		t.Errorf("%d nouns of %d, %d are missing", len(c.Puts), len(nouns), len(want))
 	}
 }

@@ -95,6 +95,7 @@ func (s *Store) Kept() (Change, error) {
 		return Change{}, &SchemaError{head.Schema.Version, schemaVersion}
 	}
 	c := Change{Revision: head.Revision, Snapshot: true, Puts: make([]trellis.Noun, 0, head.Nouns)}
+	t := newTexts()
 	for range head.Nouns {
 		var line keptNoun
 		if err := lines.Decode(&line); err != nil {
@@ -104,6 +105,7 @@ func (s *Store) Kept() (Change, error) {
 		if err != nil {
 			return Change{}, fmt.Errorf("read kept nouns: %w", err)
 		}
+		t.share(n)
 		c.Puts = append(c.Puts, n)
 	}
 	return c, nil

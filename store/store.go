@@ -42,6 +42,7 @@ type Store struct {
 
 	mu     sync.Mutex
 	client *clientv3.Client // nil before ready
+	letGo  func() error     // gives back memory after much was read: see engine.letGoPages
 	down   error            // why nothing is served any more
 	calls  sync.WaitGroup   // calls of etcd under way; mu guards Add against Wait
 
@@ -95,7 +96,7 @@ func (s *Store) Run(ctx context.Context) error {
 	grace := stopTimeout
 	defer func() { e.stop(grace) }()
 	s.mu.Lock()
-	s.client = e.client
+	s.client, s.letGo = e.client, e.letGoPages
 	s.mu.Unlock()
 	if err := s.prepare(ctx); err != nil {
 		s.stop(err)
