@@ -31,6 +31,28 @@ type family struct {
 // NewState returns an empty State.
 func NewState() *State { return &State{nouns: map[Kind]*family{}, log: &journal{}} }
 
+// StateOf returns a State of nouns with a key of its own each, as Put of each would make, but faster where siblings follow one
+// another. It remembers no changes.
+func StateOf(nouns []Noun) *State {
+	s := NewState()
+	for parent, run := range runs(nouns) {
+		f := s.family(run[0].Kind())
+		f.by[parent] = f.by[parent].plus(run...)
+		f.n += len(run)
+	}
+	return s
+}
+
+// family is the nouns of a kind, to add to.
+func (s *State) family(k Kind) *family {
+	f := s.nouns[k]
+	if f == nil {
+		f = &family{by: map[string]siblings{}}
+		s.nouns[k] = f
+	}
+	return f
+}
+
 // parentOf is the part of a key before its last name: of a listener's the service's key, of a target's the target
 // group's. A target's own name may be an ARN with slashes in it; the names of others have none.
 func parentOf(k Kind, key string) string {
@@ -44,12 +66,7 @@ func parentOf(k Kind, key string) string {
 
 // Put adds or replaces a noun.
 func (s *State) Put(n Noun) {
-	f := s.nouns[n.Kind()]
-	if f == nil {
-		f = &family{by: map[string]siblings{}}
-		s.nouns[n.Kind()] = f
-	}
-	key := n.Key()
+	f, key := s.family(n.Kind()), n.Key()
 	parent := parentOf(n.Kind(), key)
 	after, was := f.by[parent].with(key, n)
 	f.by[parent] = after
@@ -110,7 +127,7 @@ func (s *State) all(k Kind) iter.Seq[Noun] {
 			return
 		}
 		for _, m := range f.by {
-			for _, n := range m.all {
+			for n := range m.all {
 				if !yield(n) {
 					return
 				}
@@ -140,7 +157,7 @@ func Under[T Noun](s *State, key string) iter.Seq[T] {
 		if f == nil {
 			return
 		}
-		for _, n := range f.by[key].all {
+		for n := range f.by[key].all {
 			if !yield(n.(T)) {
 				return
 			}
@@ -155,16 +172,13 @@ func Sorted[T Noun](s *State) []T {
 	if f == nil {
 		return nil
 	}
-	keys := make([]string, 0, f.n)
-	for _, m := range f.by {
-		for key := range m.all {
-			keys = append(keys, key)
-		}
+	by := make(map[string]T, f.n)
+	for n := range All[T](s) {
+		by[n.Key()] = n
 	}
-	slices.Sort(keys)
-	nouns := make([]T, len(keys))
-	for i, key := range keys {
-		nouns[i] = s.get(zero.Kind(), key).(T)
+	nouns := make([]T, 0, len(by))
+	for _, key := range slices.Sorted(maps.Keys(by)) {
+		nouns = append(nouns, by[key])
 	}
 	return nouns
 }

@@ -42,6 +42,9 @@ type Options struct {
 	Log *slog.Logger
 	// Quotas limits what accounts may have. It is strict when the Plane is.
 	Quotas quota.Limits
+	// Follow calls fn with all nouns and then every change, as store.Store.Follow does, which it is when nil. Who follows the
+	// store anyway lends the plane its eyes, so that nouns are read once.
+	Follow func(ctx context.Context, fn func(store.Change) error) error
 	// Draining is how long a deregistered target stays DRAINING. Zero means DrainingTime.
 	Draining time.Duration
 }
@@ -81,6 +84,9 @@ func New(o Options) *Plane {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Follow == nil {
+		o.Follow = o.Store.Follow
 	}
 	o.Quotas.Strict = o.Quotas.Strict || o.Strict
 	if o.Draining == 0 {

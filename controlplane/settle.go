@@ -66,7 +66,7 @@ func (p *Plane) Run(ctx context.Context) error {
 	defer cancel()
 	wg.Go(func() { p.renew(ctx) })
 	workers := make(chan struct{}, settleWorkers)
-	err := p.Store.Follow(ctx, func(ch store.Change) error {
+	err := p.Follow(ctx, func(ch store.Change) error {
 		for _, n := range ch.Puts {
 			if s := p.next(n); s != nil {
 				wg.Go(func() { p.settle(ctx, n, s, ch.Revision, workers) })

@@ -8,13 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -73,7 +71,7 @@ type Daemon struct {
 	agent      *agent
 	presences  *presences
 	supervisor *supervisor
-	health     chan trellis.TargetHealth
+	settling   chan store.Change // what is followed, for the control plane
 
 	directory  atomic.Pointer[identity.Directory]
 	table      atomic.Pointer[routing.Table]
@@ -105,7 +103,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d := &Daemon{config: c, log: log, store: st, telemetry: tele,
 		sessionKey: st.Key(identity.SessionKeyPurpose),
 		applied:    newApplied(), endpoint: make(chan string, 1), ready: make(chan struct{}),
-		health: make(chan trellis.TargetHealth, 4096), supervisor: newSupervisor(log)}
+		settling: make(chan store.Change), supervisor: newSupervisor(log)}
 	strict := c.Compatibility == Strict
 	roots := sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) })
 	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log, Directory: d.directory.Load})
@@ -113,7 +111,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d.buckets = bucket.New(companions, filepath.Join(c.Data, bucketFolder))
 	d.functions = function.New(function.Options{Options: companions, CodeDir: filepath.Join(c.Data, functionFolder)})
 	d.plane = controlplane.New(controlplane.Options{Store: st, Region: c.Region, Strict: strict, Log: log,
-		Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
+		Follow: d.settle, Applied: d.applied.wait, LogGroup: d.ensureLogGroup, LookupTXT: lookupTXT(c.DNSForward)})
 	d.vpcs = vpc.New(vpc.Options{Region: c.Region, Log: log, RunDir: c.Data, Accelerate: accelerations[c.Acceleration],
 		Keep: c.KeepVPCs})
 	d.groups = targetgroup.New(targetgroup.Options{Dial: d.vpcs.Dial, Socket: d.vpcs.Socket, Roots: roots, Health: d.reportHealth, Region: c.Region, Log: log})
@@ -178,6 +176,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		}
 		s.start(actor{"debug", func(ctx context.Context) error { return serveDebug(ctx, debug, metrics, d.log) }})
 	}
+	s.start(actor{"memory", tendHeap})
 	s.start(actor{"store", d.outlive(d.store.Run)})
 	last, err := d.awaitStore(ctx, s)
 	if err != nil || ctx.Err() != nil {
@@ -193,7 +192,6 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		actor{"vpc", d.vpcs.Run},
 		actor{"access log", d.accessLog.Run},
 		actor{"target groups", d.groups.Run},
-		actor{"health", d.writeHealth},
 		actor{"control plane", d.outlive(d.plane.Run)},
 		actor{"sealing keys", d.outlive(d.identity.Run)},
 	)
@@ -395,44 +393,19 @@ func (d *Daemon) writeCredentials(key trellis.AccessKey) error {
 	return os.Rename(tmp, path)
 }
 
-// reportHealth takes what the health checks saw. It never blocks them: a burst over the buffer is dropped,
-// and the next change of the same target is written again.
-func (d *Daemon) reportHealth(h trellis.TargetHealth) {
-	select {
-	case d.health <- h:
-	default:
-		d.log.Warn("target health dropped", "target", h.TargetKey)
-	}
-}
-
-// writeHealth writes changes of target health to the store, many at a time. While the store is away the newest
-// of each target is kept.
-func (d *Daemon) writeHealth(ctx context.Context) error {
-	pending := map[string]trellis.TargetHealth{}
-	var retry <-chan time.Time
+// reportHealth writes what the health checks saw to the store. While the store is away it waits, and the target groups keep
+// the newest of each target.
+func (d *Daemon) reportHealth(ctx context.Context, seen []trellis.TargetHealth) {
 	for {
+		err := d.plane.ReportHealth(ctx, seen)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		d.log.Warn("can't write target health", "targets", len(seen), "error", err)
 		select {
-		case h := <-d.health:
-			pending[h.TargetKey] = h
-		case <-retry:
-			retry = nil
+		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		}
-		for len(pending) < 100 && len(d.health) > 0 {
-			h := <-d.health
-			pending[h.TargetKey] = h
-		}
-		if retry != nil {
-			continue
-		}
-		if err := d.plane.ReportHealth(ctx, slices.Collect(maps.Values(pending))); err != nil {
-			if ctx.Err() == nil {
-				d.log.Warn("can't write target health", "targets", len(pending), "error", err)
-			}
-			retry = time.After(time.Second)
-			continue
-		}
-		clear(pending)
 	}
 }

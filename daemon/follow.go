@@ -48,12 +48,14 @@ func (d *Daemon) follow(ctx context.Context, last *store.Change) error {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- d.store.Follow(ctx, func(c store.Change) error {
-			select {
-			case changes <- c:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
+			for _, to := range []chan<- store.Change{changes, d.settling} {
+				select {
+				case to <- c:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
+			return nil
 		})
 	}()
 	state := trellis.NewState()
@@ -117,6 +119,20 @@ func (d *Daemon) follow(ctx context.Context, last *store.Change) error {
 	}
 }
 
+// settle lets the control plane see what is followed: see controlplane.Options.
+func (d *Daemon) settle(ctx context.Context, fn func(store.Change) error) error {
+	for {
+		select {
+		case c := <-d.settling:
+			if err := fn(c); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // keepAfter is how much later than a change at most what is carried is kept in the data directory.
 const keepAfter = 10 * time.Second
 
@@ -133,7 +149,11 @@ func absorb(st *trellis.State, c store.Change, touched map[trellis.Kind]bool) *t
 		for _, k := range st.Kinds() {
 			touched[k] = true
 		}
-		st = trellis.NewState()
+		st = trellis.StateOf(c.Puts)
+		for _, k := range st.Kinds() {
+			touched[k] = true
+		}
+		c.Puts = nil
 	}
 	for _, n := range c.Puts {
 		st.Put(n)

@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"context"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // boundMemory sets what the Go runtime tries to stay below, unless the environment (GOMEMLIMIT) says it, and returns how
@@ -18,6 +21,36 @@ func boundMemory() int64 {
 		debug.SetMemoryLimit(limit)
 	}
 	return limit / 2
+}
+
+// heapSpare is by how much the heap may grow from one collection to the next, in bytes, however little of it is in use.
+const heapSpare = 256 << 20
+
+// heapPercent is by how many percent the heap may grow that has so many bytes in use: by as much, as is Go's way, until that
+// is heapSpare, and from twice that on by half. It comes in steps, since setting it stops the world for a moment.
+func heapPercent(live uint64) int { return max(50, min(100, int(100*heapSpare/max(live, 1)))/5*5) }
+
+// tendHeap keeps the heap to that until ctx is done, unless the environment says how it should grow (GOGC).
+func tendHeap(ctx context.Context) error {
+	if os.Getenv("GOGC") != "" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for is := 100; ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		metrics.Read(live)
+		if to := heapPercent(live[0].Value.Uint64()); to != is {
+			debug.SetGCPercent(to)
+			is = to
+		}
+	}
 }
 
 // memoryLimit is how much memory this process may take, in bytes: what its control group or the machine has.

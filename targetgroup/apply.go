@@ -1,6 +1,7 @@
 package targetgroup
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -21,7 +22,7 @@ func (m *Manager) Apply(st *trellis.State) {
 	if len(touched) == 0 {
 		return
 	}
-	a := application{m: m, st: st, vpcs: map[string]*trellis.VPC{}, kept: map[string]*Target{}}
+	a := application{m: m, st: st, vpcs: map[string]*trellis.VPC{}, stays: map[*Target]struct{}{}}
 	for v := range trellis.All[*trellis.VPC](st) {
 		a.vpcs[v.ID] = v
 	}
@@ -29,21 +30,21 @@ func (m *Manager) Apply(st *trellis.State) {
 	var before []*Target
 	for key := range touched {
 		id := trellis.LastPart(key)
-		if old := groups[id]; old != nil && old.key == key { // an action may name another account's group, in vain
+		old := groups[id]
+		if old != nil && old.key != key { // an action may name another account's group, in vain
+			old = nil
+		}
+		if old != nil {
 			before = append(before, old.Targets...)
 			delete(groups, id)
 		}
 		if n, ok := trellis.Get[*trellis.TargetGroup](st, key); ok && alive(n.Status) {
-			groups[id] = a.group(n)
+			groups[id] = a.group(n, old)
 		}
 	}
-	for _, t := range before {
-		delete(m.targets, t.Key)
-	}
-	maps.Copy(m.targets, a.kept)
 	m.groups.Store(&groups)
 	for _, t := range before {
-		if m.targets[t.Key] != t {
+		if _, stays := a.stays[t]; !stays {
 			m.remove(t)
 		}
 	}
@@ -102,32 +103,43 @@ func (m *Manager) touchVPC(touched map[string]bool, vpcID string) {
 
 // application is the work of one Apply, under Manager.mu.
 type application struct {
-	m    *Manager
-	st   *trellis.State
-	vpcs map[string]*trellis.VPC // by id
-	kept map[string]*Target      // every target of the new groups, by key
+	m     *Manager
+	st    *trellis.State
+	vpcs  map[string]*trellis.VPC // by id
+	stays map[*Target]struct{}    // targets that were members before and are members still
 }
 
-// registered is a target with its key, which is not worked out more than once.
-type registered struct {
-	key  string
-	noun *trellis.Target
+// membership is what a target is known by in its group.
+type membership struct {
+	id   string
+	port int
 }
 
-// group makes the Group of a noun, or keeps the running one when nothing of it changed.
-func (a *application) group(n *trellis.TargetGroup) *Group {
+// compareMembers orders targets by id, then by port.
+func compareMembers(a, b *trellis.Target) int {
+	return cmp.Or(strings.Compare(a.ID, b.ID), cmp.Compare(a.Port, b.Port))
+}
+
+// group makes the Group of a noun, of the running one if there is one, or keeps that when nothing of it changed.
+func (a *application) group(n *trellis.TargetGroup, old *Group) *Group {
 	g := &Group{key: n.Key(), ID: n.ID, ARN: n.ARN(a.m.region), Name: n.Name, VPCID: n.VPCID, Type: n.Type,
 		Protocol: n.Protocol, ProtocolVersion: n.ProtocolVersion}
-	old := a.m.Group(n.ID)
-	var members []registered
-	for t := range trellis.Under[*trellis.Target](a.st, g.key) {
-		members = append(members, registered{t.Key(), t})
+	g.common = &common{groupID: n.ID, vpcID: n.VPCID, secure: n.Protocol == trellis.ProtocolHTTPS, verify: verifies(n)}
+	known := map[membership]*Target{}
+	if old != nil {
+		if c := old.common; c.vpcID == g.common.vpcID && c.secure == g.common.secure && c.verify == g.common.verify {
+			g.common = c
+		}
+		for _, t := range old.Targets {
+			known[membership{t.ID(), t.noun.Load().Port}] = t
+		}
 	}
-	slices.SortFunc(members, func(a, b registered) int { return strings.Compare(a.key, b.key) })
+	g.common.vpc.Store(a.vpcs[n.VPCID])
+	members := slices.SortedFunc(trellis.Under[*trellis.Target](a.st, g.key), compareMembers)
 	g.Targets = make([]*Target, 0, len(members))
 	changed := false
-	for _, t := range members {
-		target, moved := a.target(n, t)
+	for _, r := range members {
+		target, moved := a.target(n, g.common, r, known[membership{r.ID, r.Port}])
 		changed = changed || moved
 		g.Targets = append(g.Targets, target)
 	}
@@ -145,28 +157,30 @@ func (a *application) group(n *trellis.TargetGroup) *Group {
 }
 
 // target finds or makes the running target of a noun and sets what the nouns decide of its health. It tells
-// whether that changed.
-func (a *application) target(g *trellis.TargetGroup, r registered) (t *Target, moved bool) {
-	key, n := r.key, r.noun
-	addr, secure, verify := a.address(g, n), g.Protocol == trellis.ProtocolHTTPS, verifies(g)
-	t = a.m.targets[key]
-	if known := t; t == nil || t.Addr != addr || t.VPCID != g.VPCID || t.secure != secure || t.verify != verify {
-		t = &Target{ID: n.ID, Addr: addr, Key: key, VPCID: g.VPCID, groupID: g.ID, secure: secure, verify: verify}
-		h := Health{trellis.TargetInitial, reasonInitial}
+// whether that changed. known is the one that runs, if any.
+func (a *application) target(g *trellis.TargetGroup, c *common, n *trellis.Target, known *Target) (t *Target, moved bool) {
+	t, addr := known, a.address(g, n)
+	if t == nil || t.Addr != addr || t.common != c {
+		t = &Target{Addr: addr, common: c}
+		h := a.m.health(trellis.TargetInitial, reasonInitial)
 		if known == nil {
-			h = a.remembered(r)
+			h = a.remembered(n)
+			t.told = h.seen()
+		} else {
+			t.told = known.told
 		}
-		t.health.Store(&h)
+		t.health.Store(h)
 		moved = true
-	} else if !t.registered.Equal(n.RegisteredAt) {
-		// It was deregistered and registered again between two Applies: it begins anew, and what was told of
-		// it before is forgotten on the other side.
-		a.m.stopCheck(t)
-		delete(a.m.told, key)
+	} else {
+		a.stays[t] = struct{}{}
+		if !t.noun.Load().RegisteredAt.Equal(n.RegisteredAt) {
+			// It was deregistered and registered again between two Applies: it begins anew, and what was told of
+			// it before is forgotten on the other side.
+			a.m.stopCheck(t)
+			t.told = nil
+		}
 	}
-	t.registered = n.RegisteredAt
-	a.kept[key] = t
-	t.vpc.Store(a.vpcs[g.VPCID])
+	t.noun.Store(n)
 	if n.DrainingSince != nil {
 		a.m.retire(t, drainTime-a.m.now().Sub(*n.DrainingSince))
 	} else if t.Health().Status == trellis.TargetDraining {
@@ -187,16 +201,12 @@ func (a *application) target(g *trellis.TargetGroup, r registered) (t *Target, m
 
 // remembered is the health that the store has of a target, so that a start of the node neither forgets who was
 // healthy nor tells what is known.
-func (a *application) remembered(r registered) Health {
-	key := r.key
-	h, ok := trellis.Get[*trellis.TargetHealth](a.st, key)
-	if !ok || h.At.Before(r.noun.RegisteredAt) {
-		delete(a.m.told, key)
-		return Health{trellis.TargetInitial, reasonInitial}
+func (a *application) remembered(t *trellis.Target) *Health {
+	h, ok := trellis.Get[*trellis.TargetHealth](a.st, t.Key())
+	if !ok || h.At.Before(t.RegisteredAt) {
+		return a.m.health(trellis.TargetInitial, reasonInitial)
 	}
-	known := Health{h.Status, h.ReasonCode}
-	a.m.told[key] = known
-	return known
+	return a.m.health(h.Status, h.ReasonCode)
 }
 
 // address is where a target listens, not valid when that is not known.
@@ -234,25 +244,30 @@ func (m *Manager) remove(t *Target) {
 	m.stopCheck(t)
 	m.retire(t, drainTime)
 	m.retired[t] = struct{}{}
-	if m.targets[t.Key] == nil {
-		delete(m.told, t.Key)
-	}
+	t.gone = true
 }
 
 // set gives a target a health, and tells whether it is another one than before. The caller holds mu and, but
 // for Apply, settles the group.
-func (m *Manager) set(t *Target, h Health) bool {
-	moved := t.Health() != h
-	if moved {
-		t.health.Store(&h)
-	}
-	if told, ok := m.told[t.Key]; (!ok || told != h) && !m.waiting[t.Key] {
-		m.waiting[t.Key] = true
-		m.news = append(m.news, t.Key)
+func (m *Manager) set(t *Target, to Health) bool {
+	h := m.health(to.Status, to.Reason)
+	moved := t.health.Swap(h) != h
+	if h.seen() != t.told && !t.waiting {
+		t.waiting = true
+		m.news = append(m.news, t)
 		select {
 		case m.wake <- struct{}{}:
 		default:
 		}
 	}
 	return moved
+}
+
+// health is the one Health of its kind. The caller holds mu.
+func (m *Manager) health(s trellis.TargetStatus, reason string) *Health {
+	h := Health{s, reason}
+	if m.healths[h] == nil {
+		m.healths[h] = &h
+	}
+	return m.healths[h]
 }

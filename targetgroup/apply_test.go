@@ -47,11 +47,9 @@ func running(m *Manager) (lines []string) {
 	for id, g := range *m.groups.Load() {
 		lines = append(lines, fmt.Sprintf("%s: %s %s %s %s %s, %d open", id, g.key, g.ARN, g.VPCID, g.Type, g.Protocol, len(*g.open.Load())))
 		for _, t := range g.Targets {
-			known := m.targets[t.Key] == t
-			lines = append(lines, fmt.Sprintf("%s: %s %s %s %t %p %v %t", id, t.Key, t.Addr, t.VPCID, t.secure, t.vpc.Load(), t.Health(), known))
+			lines = append(lines, fmt.Sprintf("%s: %s %s %s %t %p %v %t", id, t.Key(), t.Addr, t.common.vpcID, t.common.secure, t.common.vpc.Load(), t.Health(), t.gone))
 		}
 	}
-	lines = append(lines, fmt.Sprint(len(m.targets), " targets"))
 	slices.Sort(lines)
 	return lines
 }

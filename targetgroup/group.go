@@ -2,6 +2,7 @@ package targetgroup
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 
 	"github.com/trellis-project/trellis"
@@ -16,12 +17,13 @@ type Group struct {
 	Type            trellis.TargetGroupType
 	Protocol        trellis.Protocol // HTTP, HTTPS or TCP
 	ProtocolVersion string           // HTTP1, HTTP2 or GRPC
-	// Targets are all members, draining ones too, by key. Not to be changed.
+	// Targets are all members, draining ones too, by id and port. Not to be changed.
 	Targets []*Target
 
-	key  string                    // of its trellis.TargetGroup
-	turn *atomic.Uint64            // whose turn it is; carried from one Apply to the next
-	open atomic.Pointer[[]*Target] // who may be picked; replaced whole when a target's health changes
+	key    string                    // of its trellis.TargetGroup
+	common *common                   // of its targets
+	turn   *atomic.Uint64            // whose turn it is; carried from one Apply to the next
+	open   atomic.Pointer[[]*Target] // who may be picked; replaced whole when a target's health changes
 }
 
 // Pick returns the target whose turn it is: round robin over the healthy ones, over all when none is healthy
@@ -46,19 +48,19 @@ func (g *Group) initTurn() {
 
 // settle works out anew who may be picked. Targets that are not checked (UNAVAILABLE) count as healthy.
 func (g *Group) settle() {
-	all := make([]*Target, 0, len(g.Targets))
-	for _, t := range g.Targets {
-		switch t.Health().Status {
-		case trellis.TargetHealthy, trellis.TargetUnavailable:
-			all = append(all, t)
-		}
+	open := g.those(func(s trellis.TargetStatus) bool { return s == trellis.TargetHealthy || s == trellis.TargetUnavailable })
+	if len(*open) == 0 {
+		open = g.those(func(s trellis.TargetStatus) bool { return s != trellis.TargetDraining })
 	}
-	if len(all) == 0 {
-		for _, t := range g.Targets {
-			if t.Health().Status != trellis.TargetDraining {
-				all = append(all, t)
-			}
-		}
+	g.open.Store(open)
+}
+
+// those are the targets of some statuses: often all of them, which takes no further list.
+func (g *Group) those(have func(trellis.TargetStatus) bool) *[]*Target {
+	hasNot := func(t *Target) bool { return !have(t.Health().Status) }
+	if !slices.ContainsFunc(g.Targets, hasNot) {
+		return &g.Targets
 	}
-	g.open.Store(&all)
+	some := slices.DeleteFunc(slices.Clone(g.Targets), hasNot)
+	return &some
 }

@@ -14,7 +14,7 @@ func TestPickGoesRoundWithoutAllocating(t *testing.T) {
 	g := m.Group(testGroup)
 	counts := map[string]int{}
 	for range 300 {
-		counts[g.Pick().ID]++
+		counts[g.Pick().ID()]++
 	}
 	for id, n := range counts {
 		if n != 100 {
@@ -24,9 +24,9 @@ func TestPickGoesRoundWithoutAllocating(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { m.Group(testGroup).Pick() }); n != 0 {
 		t.Errorf("Pick allocates %v times", n)
 	}
-	before := g.Pick().ID
+	before := g.Pick().ID()
 	m.Apply(st)
-	if after := m.Group(testGroup).Pick().ID; after == before {
+	if after := m.Group(testGroup).Pick().ID(); after == before {
 		t.Error("the round began anew with Apply")
 	}
 	if m.Group("tg-0ffffffffffffffff") != nil {

@@ -61,7 +61,7 @@ func (m *Manager) stopCheck(t *Target) {
 func (m *Manager) check(ctx context.Context, t *Target, c *checking) {
 	match, err := parseMatcher(c.config.Matcher)
 	if err != nil {
-		m.log.Error("health check cannot run as it is set", "target", t.Key, "error", err)
+		m.log.Error("health check cannot run as it is set", "target", t.Key(), "error", err)
 		match = matcher{{200, 200}}
 	}
 	p := m.prober(t, c.config, match)
@@ -109,8 +109,8 @@ func (m *Manager) judge(t *Target, c *checking, good, bad int, reason string) {
 	if !m.set(t, h) {
 		return
 	}
-	m.log.Info("target health changed", "target", t.Key, "status", string(h.Status), "reason_code", h.Reason)
-	if g := m.Group(t.groupID); g != nil {
+	m.log.Info("target health changed", "target", t.Key(), "status", string(h.Status), "reason_code", h.Reason)
+	if g := m.Group(t.common.groupID); g != nil {
 		g.settle()
 	}
 }
@@ -131,10 +131,10 @@ func (m *Manager) prober(t *Target, c trellis.HealthCheck, match matcher) *probe
 	}
 	tr := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			if err := permitted(t.vpc.Load(), at.Addr()); err != nil {
+			if err := permitted(t.common.vpc.Load(), at.Addr()); err != nil {
 				return nil, err
 			}
-			return m.dial(ctx, t.VPCID, at)
+			return m.dial(ctx, t.common.vpcID, at)
 		},
 		TLSClientConfig:        m.tlsWith(t),
 		DisableKeepAlives:      true,

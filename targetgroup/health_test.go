@@ -1,6 +1,7 @@
 package targetgroup
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"testing"
@@ -35,13 +36,12 @@ func TestHealthFollowsProbes(t *testing.T) {
 		st := stateWith(trellis.TargetGroup{HealthCheck: quick()}, member("10.0.0.1"), member("10.0.0.2"), member("10.0.0.3"), member("10.0.0.4"))
 		h.answer("10.0.0.4", -1)
 		m := h.running(t, st)
-		expect(t, "at the start", h.after(0), "10.0.0.1:80 INITIAL InitialHealthChecking", "10.0.0.2:80 INITIAL InitialHealthChecking",
-			"10.0.0.3:80 INITIAL InitialHealthChecking", "10.0.0.4:80 INITIAL InitialHealthChecking")
+		expect(t, "at the start", h.after(0))
 		expect(t, "one success is enough at first", h.after(2*time.Second), "10.0.0.1:80 HEALTHY ")
 		expect(t, "two failures", h.after(20*time.Second), "10.0.0.2:80 UNHEALTHY ResponseCodeMismatch",
 			"10.0.0.3:80 UNHEALTHY HealthCheckFailed", "10.0.0.4:80 UNHEALTHY HealthCheckTimeout")
 		for range 3 {
-			if got := m.Group(testGroup).Pick().ID; got != "10.0.0.1" {
+			if got := m.Group(testGroup).Pick().ID(); got != "10.0.0.1" {
 				t.Errorf("Pick gave %s, which is not healthy", got)
 			}
 		}
@@ -55,7 +55,7 @@ func TestHealthFollowsProbes(t *testing.T) {
 		expect(t, "all fail", h.after(22*time.Second), "10.0.0.2:80 UNHEALTHY HealthCheckFailed")
 		picked := map[string]bool{}
 		for range 4 {
-			picked[m.Group(testGroup).Pick().ID] = true
+			picked[m.Group(testGroup).Pick().ID()] = true
 		}
 		if len(picked) != 4 {
 			t.Errorf("with no healthy target %v were picked, want all", picked)
@@ -74,13 +74,13 @@ func TestHealthFollowsUse(t *testing.T) {
 		l := slices.Collect(trellis.All[*trellis.Listener](st))[0]
 		st.Delete(trellis.KindListener, l.Key())
 		m := h.running(t, st)
-		expect(t, "no listener", h.after(30*time.Second), "10.0.0.1:80 UNUSED TargetGroupNotInUse")
+		expect(t, "no listener", h.after(30*time.Second))
 		if h.dials["10.0.0.1"] != 0 {
 			t.Error("a target of a group that is not in use was probed")
 		}
 		st.Put(l)
 		m.Apply(st)
-		expect(t, "with the listener", h.after(0), "10.0.0.1:80 INITIAL InitialHealthChecking")
+		expect(t, "with the listener", h.after(0))
 		expect(t, "checked", h.after(time.Second), "10.0.0.1:80 HEALTHY ")
 
 		off := *quick()
@@ -109,8 +109,8 @@ func TestHealthIsRememberedAcrossAStart(t *testing.T) {
 		st.Put(&trellis.TargetHealth{TargetKey: testAccount + "/" + testGroup + "/10.0.0.1:80", Status: trellis.TargetHealthy})
 		st.Put(&trellis.TargetHealth{TargetKey: testAccount + "/" + testGroup + "/10.0.0.2:80", Status: trellis.TargetUnhealthy, ReasonCode: reasonFailed})
 		m := h.running(t, st)
-		if got := m.Group(testGroup).Pick(); got.ID != "10.0.0.1" {
-			t.Errorf("Pick gave %s", got.ID)
+		if got := m.Group(testGroup).Pick(); got.ID() != "10.0.0.1" {
+			t.Errorf("Pick gave %s", got.ID())
 		}
 		expect(t, "at the start", h.after(0), "10.0.0.2:80 INITIAL InitialHealthChecking")
 		expect(t, "later", h.after(30*time.Second), "10.0.0.2:80 UNHEALTHY HealthCheckFailed")
@@ -140,11 +140,62 @@ func TestRegisteringAgainBeginsAnew(t *testing.T) {
 		h.answer("10.0.0.1", 200)
 		st := stateWith(trellis.TargetGroup{HealthCheck: quick()}, member("10.0.0.1"))
 		m := h.running(t, st)
-		expect(t, "checked", h.after(30*time.Second), "10.0.0.1:80 HEALTHY ", "10.0.0.1:80 INITIAL InitialHealthChecking")
+		expect(t, "checked", h.after(30*time.Second), "10.0.0.1:80 HEALTHY ")
 		again := member("10.0.0.1")
 		again.Account, again.TargetGroupID, again.RegisteredAt = testAccount, testGroup, time.Now()
 		st.Put(&again)
 		m.Apply(st)
-		expect(t, "registered again", h.after(2*time.Second), "10.0.0.1:80 HEALTHY ", "10.0.0.1:80 INITIAL InitialHealthChecking")
+		expect(t, "registered again", h.after(2*time.Second), "10.0.0.1:80 HEALTHY ")
+	})
+}
+
+// TestHealthIsToldAtTheirPace holds who is told while all of many targets are found healthy, and then one not to be: the others
+// are told some at a time, and that one as it is in the end.
+func TestHealthIsToldAtTheirPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHosts()
+		const n = 2*maxTold + 50
+		var members []trellis.Target
+		for i := range n {
+			members = append(members, trellis.Target{ID: "10.0.0.1", Port: 1 + i}, trellis.Target{ID: "10.0.0.2", Port: 1 + i})
+		}
+		h.answer("10.0.0.1", 200)
+		h.answer("10.0.0.2", 200)
+		st := stateWith(trellis.TargetGroup{HealthCheck: quick()}, members...)
+		told, release := map[string]trellis.TargetStatus{}, make(chan struct{})
+		times := 0
+		m := New(Options{Dial: h.dial, Health: func(ctx context.Context, seen []trellis.TargetHealth) {
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+			if times++; len(seen) > maxTold {
+				t.Errorf("%d are told at once", len(seen))
+			}
+			for _, s := range seen {
+				told[s.TargetKey] = s.Status
+			}
+		}})
+		m.Apply(st)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- m.Run(ctx) }()
+		time.Sleep(2 * time.Second) // the bubble's clock
+		h.answer("10.0.0.2", 500)
+		time.Sleep(time.Minute)
+		close(release)
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		h.open.Wait()
+		counts := map[trellis.TargetStatus]int{}
+		for _, s := range told {
+			counts[s]++
+		}
+		if counts[trellis.TargetHealthy] != n || counts[trellis.TargetUnhealthy] != n || times < 2*n/maxTold || times > 2*n/maxTold+3 {
+			t.Errorf("told %d times: %v", times, counts)
+		}
 	})
 }

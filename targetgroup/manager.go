@@ -23,9 +23,10 @@ type Options struct {
 	// Roots are whom the certificates of targets are verified by, where a target group asks for that (VerifyTag). The
 	// machine's own when nil.
 	Roots func() *x509.CertPool
-	// Health is told when a target's status or reason changes, in order for each target, from one goroutine.
-	// A change that is overtaken by another before it was told is left out.
-	Health func(trellis.TargetHealth)
+	// Health is told what health checks have found out: that a target is HEALTHY or UNHEALTHY and why, and what it is when it
+	// is neither any more. It is told some targets at a time, at most maxTold, in order for each, and the next ones when it
+	// returns, which it does soon when ctx is done. A change that is overtaken by another before it was told is left out.
+	Health func(ctx context.Context, seen []trellis.TargetHealth)
 	Region string
 	Now    func() time.Time // time.Now when nil
 	Log    *slog.Logger     // discards when nil
@@ -36,7 +37,7 @@ type Manager struct {
 	dial   func(ctx context.Context, vpcID string, to netip.AddrPort) (net.Conn, error)
 	socket func(vpcID string, to netip.AddrPort) (fd int, err error)
 	roots  func() *x509.CertPool
-	tell   func(trellis.TargetHealth)
+	tell   func(ctx context.Context, seen []trellis.TargetHealth)
 	region string
 	now    func() time.Time
 	log    *slog.Logger
@@ -44,23 +45,21 @@ type Manager struct {
 	groups atomic.Pointer[map[string]*Group] // by id, replaced whole
 
 	mu      sync.Mutex
-	targets map[string]*Target   // by Key
 	retired map[*Target]struct{} // gone, with connections that end by and by
 	pools   []*Pool
-	moment  trellis.Moment    // of the last Apply
-	uses    uses              // of the target groups, as of the last Apply
-	ctx     context.Context   // of Run, nil while it does not run
-	checks  sync.WaitGroup    // running health checks
-	told    map[string]Health // what was told last, by key, or what the store had at the start
-	news    []string          // keys of targets whose health is to be told, oldest first
-	waiting map[string]bool   // the keys in news
-	wake    chan struct{}     // capacity 1: there is news
+	moment  trellis.Moment     // of the last Apply
+	uses    uses               // of the target groups, as of the last Apply
+	ctx     context.Context    // of Run, nil while it does not run
+	checks  sync.WaitGroup     // running health checks
+	healths map[Health]*Health // all that there are: millions of targets share them
+	news    []*Target          // whose health is to be told, oldest first
+	wake    chan struct{}      // capacity 1: there is news
 }
 
 // New returns a Manager without groups. It starts nothing.
 func New(o Options) *Manager {
 	m := &Manager{dial: o.Dial, socket: o.Socket, roots: o.Roots, tell: o.Health, region: o.Region, now: o.Now, log: o.Log,
-		targets: map[string]*Target{}, retired: map[*Target]struct{}{}, told: map[string]Health{}, waiting: map[string]bool{}, wake: make(chan struct{}, 1)}
+		retired: map[*Target]struct{}{}, healths: map[Health]*Health{}, wake: make(chan struct{}, 1)}
 	if m.socket == nil {
 		m.socket = plainSocket
 	}

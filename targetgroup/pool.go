@@ -113,24 +113,24 @@ func (p *Pool) reserve(t *Target) *reserve {
 
 // dial is Dial, to agree on protocols with a target that has TLS.
 func (p *Pool) dial(t *Target, protocols ...string) (*Conn, error) {
-	if err := permitted(t.vpc.Load(), t.Addr.Addr()); err != nil {
-		return nil, fmt.Errorf("connect to target %s: %w", t.ID, err)
+	if err := permitted(t.common.vpc.Load(), t.Addr.Addr()); err != nil {
+		return nil, fmt.Errorf("connect to target %s: %w", t.ID(), err)
 	}
-	fd, err := p.m.socket(t.VPCID, t.Addr)
+	fd, err := p.m.socket(t.common.vpcID, t.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("connect to target %s at %s: %w", t.ID, t.Addr, err)
+		return nil, fmt.Errorf("connect to target %s at %s: %w", t.ID(), t.Addr, err)
 	}
 	c := &Conn{Target: t, pool: p}
 	until := p.loop.Now() + dialTimeout
 	if err := c.Conn.Connect(p.loop, fd, c, t.Addr, dialTimeout); err != nil {
-		return nil, fmt.Errorf("target %s at %s: %w", t.ID, t.Addr, err)
+		return nil, fmt.Errorf("target %s at %s: %w", t.ID(), t.Addr, err)
 	}
 	p.reserve(t).live[c] = struct{}{}
 	t.open.Add(1)
-	if t.secure {
+	if t.common.secure {
 		if err := c.handshake(until, p.m.tlsWith(t, protocols...)); err != nil {
 			c.Close()
-			return nil, fmt.Errorf("handshake with target %s at %s: %w", t.ID, t.Addr, err)
+			return nil, fmt.Errorf("handshake with target %s at %s: %w", t.ID(), t.Addr, err)
 		}
 	}
 	return c, nil

@@ -308,7 +308,7 @@ func TestApplyUnderTraffic(t *testing.T) {
 			}
 		}
 		if open, _ := gone.Connections(); open != 0 {
-			t.Errorf("%s, which is gone, has %d connections", gone.ID, open)
+			t.Errorf("%s, which is gone, has %d connections", gone.ID(), open)
 		}
 	}
 }

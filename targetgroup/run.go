@@ -2,6 +2,8 @@ package targetgroup
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/trellis-project/trellis"
@@ -15,9 +17,11 @@ const sweepEvery = 5 * time.Second
 func (m *Manager) Run(ctx context.Context) error {
 	m.mu.Lock()
 	m.ctx = ctx
-	for _, t := range m.targets {
-		if t.checking != nil {
-			m.launch(t)
+	for _, g := range *m.groups.Load() {
+		for _, t := range g.Targets {
+			if t.checking != nil {
+				m.launch(t)
+			}
 		}
 	}
 	m.mu.Unlock()
@@ -54,38 +58,37 @@ func (m *Manager) tellNews(ctx context.Context) {
 		case <-m.wake:
 		}
 		for ctx.Err() == nil {
-			h, ok := m.nextNews()
-			if !ok {
+			seen := m.nextNews()
+			if len(seen) == 0 {
 				break
 			}
 			if m.tell != nil {
-				m.tell(h)
+				m.tell(ctx, seen)
 			}
 		}
 	}
 }
 
-// nextNews takes the oldest change that was not told yet, and false when there is none.
-func (m *Manager) nextNews() (trellis.TargetHealth, bool) {
+// maxTold is how many changes of health are told at a time.
+const maxTold = 100
+
+// nextNews takes the oldest changes that were not told yet.
+func (m *Manager) nextNews() (seen []trellis.TargetHealth) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for len(m.news) > 0 {
-		key := m.news[0]
+	for len(m.news) > 0 && len(seen) < maxTold {
+		t := m.news[0]
 		m.news = m.news[1:]
-		delete(m.waiting, key)
-		t := m.targets[key]
-		if t == nil {
-			continue // it went meanwhile
+		t.waiting = false
+		if h := t.health.Load(); !t.gone && h.seen() != t.told {
+			t.told = h.seen()
+			seen = append(seen, trellis.TargetHealth{TargetKey: t.Key(), Status: h.Status, ReasonCode: h.Reason, At: m.now()})
 		}
-		h := t.Health()
-		if told, ok := m.told[key]; ok && told == h {
-			continue
-		}
-		m.told[key] = h
-		return trellis.TargetHealth{TargetKey: key, Status: h.Status, ReasonCode: h.Reason, At: m.now()}, true
 	}
-	m.news = nil
-	return trellis.TargetHealth{}, false
+	if len(m.news) == 0 {
+		m.news = nil
+	}
+	return seen
 }
 
 // sweep forgets the targets that are gone and have no connection left.
@@ -103,12 +106,9 @@ func (m *Manager) sweep() {
 // closeAll closes every connection of every target, those in use too, for good.
 func (m *Manager) closeAll() {
 	m.mu.Lock()
-	targets := make([]*Target, 0, len(m.targets)+len(m.retired))
-	for _, t := range m.targets {
-		targets = append(targets, t)
-	}
-	for t := range m.retired {
-		targets = append(targets, t)
+	targets := slices.Collect(maps.Keys(m.retired))
+	for _, g := range *m.groups.Load() {
+		targets = append(targets, g.Targets...)
 	}
 	m.mu.Unlock()
 	for _, t := range targets {

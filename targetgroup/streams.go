@@ -53,7 +53,7 @@ func (p *Pool) Open(t *Target, h *http1.Head, scheme, upgrade string) (s *Stream
 				return &Stream{x, t}, b, reused, nil
 			}
 			if errors.Is(err, http2.ErrConnect) {
-				return nil, nil, reused, fmt.Errorf("target %s: %w", t.ID, err)
+				return nil, nil, reused, fmt.Errorf("target %s: %w", t.ID(), err)
 			}
 		}
 		if !r.dialing {
@@ -66,7 +66,7 @@ func (p *Pool) Open(t *Target, h *http1.Head, scheme, upgrade string) (s *Stream
 			}
 			x, b, err := c.session.Open(h, scheme, "")
 			if err != nil {
-				return nil, nil, false, fmt.Errorf("target %s: %w", t.ID, err)
+				return nil, nil, false, fmt.Errorf("target %s: %w", t.ID(), err)
 			}
 			return &Stream{x, t}, b, false, nil
 		}
@@ -74,7 +74,7 @@ func (p *Pool) Open(t *Target, h *http1.Head, scheme, upgrade string) (s *Stream
 		dialed := new(reactor.Signal)
 		r.waiters = append(r.waiters, dialed)
 		if err := p.loop.Await(dialed, max(until-p.loop.Now(), 0)); err != nil {
-			return nil, nil, false, fmt.Errorf("connect to target %s: %w", t.ID, err)
+			return nil, nil, false, fmt.Errorf("connect to target %s: %w", t.ID(), err)
 		}
 		reused = true
 	}
@@ -87,7 +87,7 @@ func (p *Pool) dialSession(t *Target) (*Conn, error) {
 	c, err := p.dial(t, "h2")
 	if err == nil && c.secure != nil && c.secure.State().NegotiatedProtocol != "h2" {
 		c.Close()
-		err = fmt.Errorf("target %s: %w", t.ID, errNotHTTP2)
+		err = fmt.Errorf("target %s: %w", t.ID(), errNotHTTP2)
 	}
 	if err != nil {
 		p.dialed(t)

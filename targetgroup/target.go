@@ -26,32 +26,49 @@ type Health struct {
 	Reason string // empty when HEALTHY
 }
 
+// seen is the health if a check found it out, else nil: the rest follows from the nouns, or is what a target begins with.
+func (h *Health) seen() *Health {
+	if h.Status == trellis.TargetHealthy || h.Status == trellis.TargetUnhealthy {
+		return h
+	}
+	return nil
+}
+
 // Target is a member of a target group: an address, its health, and the connections to it.
-// It is safe for concurrent use.
+// It is safe for concurrent use. It is small: a node may hold millions.
 type Target struct {
-	// ID is what was registered: an address, an instance id or an ARN.
-	ID string
 	// Addr is where it listens. It is not valid when it is unknown: an instance that is gone, or a function.
 	Addr netip.AddrPort
-	// Key is the Key of its trellis.Target.
-	Key string
-	// VPCID is the VPC that its address is in.
-	VPCID string
 
-	groupID string
-	secure  bool   // TLS to the target
-	verify  string // the name that its certificate is verified for, empty for none
-	vpc     atomic.Pointer[trellis.VPC]
-	health  atomic.Pointer[Health]
+	common *common
+	noun   atomic.Pointer[trellis.Target] // as it was applied last
+	health atomic.Pointer[Health]         // one of Manager.healths
 
-	open, idle atomic.Int64 // connections of all pools
+	open, idle atomic.Int32 // connections of all pools
 	closed     atomic.Bool  // nothing waits any more: what is put is closed
 
 	// Guarded by Manager.mu.
-	cut        *time.Timer // closes what is still open when draining has taken too long
-	checking   *checking   // its health check, nil when it is not checked
-	registered time.Time   // its noun's RegisteredAt
+	waiting  bool        // it is in Manager.news
+	gone     bool        // it is no member any more
+	told     *Health     // what was told last that a check saw, or what the store had at the start; nil for nothing
+	cut      *time.Timer // closes what is still open when draining has taken too long
+	checking *checking   // its health check, nil when it is not checked
 }
+
+// common is what the targets of a group have in common.
+type common struct {
+	groupID string
+	vpcID   string // that their addresses are in
+	secure  bool   // TLS to the targets
+	verify  string // the name that their certificates are verified for, empty for none
+	vpc     atomic.Pointer[trellis.VPC]
+}
+
+// ID is what was registered: an address, an instance id or an ARN.
+func (t *Target) ID() string { return t.noun.Load().ID }
+
+// Key is the Key of its trellis.Target.
+func (t *Target) Key() string { return t.noun.Load().Key() }
 
 // Health returns the target's status and the reason of it.
 func (t *Target) Health() Health { return *t.health.Load() }

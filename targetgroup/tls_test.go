@@ -46,7 +46,7 @@ func TestHealthChecksSpeakEveryProtocol(t *testing.T) {
 				defer s.Close()
 				at := netip.MustParseAddrPort(s.Listener.Addr().String())
 				healthy := make(chan trellis.TargetHealth, 16)
-				m := New(Options{Health: func(h trellis.TargetHealth) { healthy <- h }, Dial: func(ctx context.Context, _ string, to netip.AddrPort) (net.Conn, error) {
+				m := New(Options{Health: func(_ context.Context, seen []trellis.TargetHealth) { healthy <- seen[0] }, Dial: func(ctx context.Context, _ string, to netip.AddrPort) (net.Conn, error) {
 					return new(net.Dialer).DialContext(ctx, "tcp", to.String())
 				}})
 				check := quick()
@@ -59,19 +59,13 @@ func TestHealthChecksSpeakEveryProtocol(t *testing.T) {
 				go func() { done <- m.Run(ctx) }()
 				defer func() { cancel(); <-done }()
 				deadline := time.After(8 * time.Second)
-				for {
-					select {
-					case h := <-healthy:
-						if h.Status == trellis.TargetInitial {
-							continue
-						}
-						if h.Status != trellis.TargetHealthy {
-							t.Fatalf("%s %s", h.Status, h.ReasonCode)
-						}
-					case <-deadline:
-						t.Fatal("no health after 8 s")
+				select {
+				case h := <-healthy:
+					if h.Status != trellis.TargetHealthy {
+						t.Fatalf("%s %s", h.Status, h.ReasonCode)
 					}
-					break
+				case <-deadline:
+					t.Fatal("no health after 8 s")
 				}
 				r := <-asked
 				if r.RequestURI != "/healthz?deep=1" || (r.ProtoMajor == 2) != (version == "HTTP2") || (r.TLS != nil) != secure {

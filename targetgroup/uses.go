@@ -56,9 +56,9 @@ func usedBy(st *trellis.State, service string) []string {
 		}
 	}
 	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	for i, id := range ids {
-		ids[i] = s.Account + "/" + id
+	keys := slices.Clone(slices.Compact(ids)) // without room for more: this stays for long
+	for i, id := range keys {
+		keys[i] = s.Account + "/" + id
 	}
-	return ids
+	return keys
 }

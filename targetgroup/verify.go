@@ -22,8 +22,8 @@ func verifies(g *trellis.TargetGroup) string {
 // tlsWith is how TLS is spoken with a target, to agree on protocols if there are some.
 func (m *Manager) tlsWith(t *Target, protocols ...string) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true, NextProtos: protocols,
-		ServerName: t.verify, InsecureSkipVerify: t.verify == ""}
-	if t.verify != "" && m.roots != nil {
+		ServerName: t.common.verify, InsecureSkipVerify: t.common.verify == ""}
+	if t.common.verify != "" && m.roots != nil {
 		c.RootCAs = m.roots()
 	}
 	return c

@@ -99,11 +99,13 @@ func (h *hosts) dial(_ context.Context, vpcID string, to netip.AddrPort) (net.Co
 	return near, nil
 }
 
-// tell notes a change of health.
-func (h *hosts) tell(t trellis.TargetHealth) {
+// tell notes changes of health.
+func (h *hosts) tell(_ context.Context, seen []trellis.TargetHealth) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.told = append(h.told, fmt.Sprintf("%s %s %s", t.TargetKey[len(testAccount+"/"+testGroup+"/"):], t.Status, t.ReasonCode))
+	for _, t := range seen {
+		h.told = append(h.told, fmt.Sprintf("%s %s %s", t.TargetKey[len(testAccount+"/"+testGroup+"/"):], t.Status, t.ReasonCode))
+	}
 }
 
 // news returns and forgets what was told.
