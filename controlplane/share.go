@@ -10,6 +10,7 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -286,7 +287,7 @@ func (p *Plane) tagRAM(ctx context.Context, c *authpolicy.Caller, r shareRequest
 }
 
 // EnableSharing lets shares within the organization take effect without an invitation. Only the management
-// account may do it.
+// account may do it; it gets RAM's service-linked role, by which Terraform tells that sharing is enabled.
 func (p *Plane) EnableSharing(ctx context.Context, c *authpolicy.Caller) (trellis.Revision, error) {
 	if err := authorize(c, "ram:EnableSharingWithAwsOrganization", nil, "*"); err != nil {
 		return 0, err
@@ -305,6 +306,6 @@ func (p *Plane) EnableSharing(ctx context.Context, c *authpolicy.Caller) (trelli
 		}
 		org.SharingEnabled = true
 		tx.Put(org)
-		return nil
+		return identity.NeedServiceRole(tx, a.ID, "ram.amazonaws.com", p.now())
 	})
 }

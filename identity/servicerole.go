@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -43,9 +44,8 @@ func (i *Identity) CreateServiceLinkedRole(ctx context.Context, c *authpolicy.Ca
 	if err := checkName("roleName", name, maxRoleName); err != nil {
 		return nil, 0, err
 	}
-	r := &trellis.Role{Meta: i.meta(c, "AROA", nil), Name: name, Path: serviceLinkedPath + service + "/", Description: description,
-		MaxSessionSeconds: defaultSession,
-		TrustPolicy:       `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`}
+	r := serviceRole(c.Principal.Account, service, name, i.now())
+	r.Description = description
 	keys := map[string][]string{"iam:awsservicename": {service}}
 	rev, err := i.commit(ctx, c, "iam:CreateServiceLinkedRole", r.ARN(), keys, func(tx *store.Tx) error {
 		err := roleNaming.take(tx, &r.Meta, name)
@@ -62,6 +62,27 @@ func (i *Identity) CreateServiceLinkedRole(ctx context.Context, c *authpolicy.Ca
 		return nil, 0, err
 	}
 	return r, rev, nil
+}
+
+// serviceRole is a new service-linked role.
+func serviceRole(account, service, name string, now time.Time) *trellis.Role {
+	return &trellis.Role{Meta: trellis.Meta{Account: account, ID: newID("AROA", 17), CreatedAt: now, UpdatedAt: now}, Name: name, Path: serviceLinkedPath + service + "/",
+		MaxSessionSeconds: defaultSession,
+		TrustPolicy:       `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`}
+}
+
+// NeedServiceRole makes the service-linked role of a service in an account that lacks it, as a service does by itself when
+// it is first used (IAM user guide, using-service-linked-roles).
+func NeedServiceRole(tx *store.Tx, account, service string, now time.Time) error {
+	r := serviceRole(account, service, serviceRoles[service], now)
+	err := roleNaming.take(tx, &r.Meta, r.Name)
+	if _, taken := errors.AsType[*trellis.Error](err); taken {
+		return nil
+	}
+	if err == nil {
+		tx.Put(r)
+	}
+	return err
 }
 
 // deletionTask is the id of a deletion of a service-linked role. It says all that there is to know: a deletion is done

@@ -97,6 +97,7 @@ func TestGuide(t *testing.T) {
 	}
 
 	tr.Call(t, "", "ram", "EnableSharingWithAwsOrganization", nil)
+	tr.Call(t, "", "iam", "GetRole", map[string]any{"RoleName": "AWSServiceRoleForResourceAccessManager"}) // which Terraform looks for
 	root := tr.Call(t, "", "organizations", "ListRoots", nil)["Roots"].([]any)[0].(map[string]any)["Id"]
 	ou := tr.Call(t, "", "organizations", "CreateOrganizationalUnit", map[string]any{"ParentId": root, "Name": "prod"})["OrganizationalUnit"].(map[string]any)["Arn"].(string)
 	script, err := os.ReadFile("testdata/guide.sh")

@@ -118,7 +118,11 @@ func readInstanceType(name string) (instanceType, bool) {
 	return t, true
 }
 
-// describeInstanceTypes is DescribeInstanceTypes.
+// networkPerformance is what every type says of its network.
+var networkPerformance = "Up to 5 Gigabit"
+
+// describeInstanceTypes is DescribeInstanceTypes. Figures of disks and networks are one usual type's: Terraform does not take
+// a type for one that has none.
 func (h *handler) describeInstanceTypes(_ context.Context, c *api.Call, in *DescribeInstanceTypesInput) (*DescribeInstanceTypesOutput, error) {
 	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeInstanceTypes"); err != nil {
 		return nil, err
@@ -144,11 +148,14 @@ func (h *handler) describeInstanceTypes(_ context.Context, c *api.Call, in *Desc
 	all, next, err := page(c, all, func(t instanceType) string { return t.name }, in.MaxResults, in.NextToken)
 	return &DescribeInstanceTypesOutput{NextToken: next, InstanceTypes: api.Each(all, func(t instanceType) InstanceTypeInfo {
 		return InstanceTypeInfo{AutoRecoverySupported: new(true), BareMetal: new(bool), BurstablePerformanceSupported: &t.burstable, CurrentGeneration: &t.current, DedicatedHostsSupported: new(bool),
+			EbsInfo:          &EbsInfo{EbsOptimizedInfo: &EbsOptimizedInfo{new(int32(650)), new(int32(4000)), new(81.25), new(int32(4750)), new(int32(18750)), new(593.75)}, EbsOptimizedSupport: api.Some("default"), EncryptionSupport: api.Some("supported"), NvmeSupport: api.Some("required")},
 			FreeTierEligible: new(bool), HibernationSupported: new(bool), Hypervisor: api.Some("nitro"), InstanceStorageSupported: new(bool), InstanceType: &t.name, MemoryInfo: &MemoryInfo{SizeInMiB: &t.mib},
-			NetworkInfo:   &NetworkInfo{Ipv4AddressesPerInterface: new(int32(1)), Ipv6AddressesPerInterface: new(int32(1)), Ipv6Supported: new(true), MaximumNetworkCards: new(int32(1)), MaximumNetworkInterfaces: new(int32(1)), EnaSupport: api.Some("supported")},
-			ProcessorInfo: &ProcessorInfo{SupportedArchitectures: []string{t.architecture}}, SupportedBootModes: []string{"legacy-bios", "uefi"}, SupportedRootDeviceTypes: []string{"ebs"},
+			NetworkInfo: &NetworkInfo{DefaultNetworkCardIndex: new(int32), EfaSupported: new(bool), EnaSupport: api.Some("required"), EncryptionInTransitSupported: new(bool), Ipv4AddressesPerInterface: new(int32(1)), Ipv6AddressesPerInterface: new(int32(1)), Ipv6Supported: new(true), MaximumNetworkCards: new(int32(1)),
+				MaximumNetworkInterfaces: new(int32(1)), NetworkCards: []NetworkCardInfo{{MaximumNetworkInterfaces: new(int32(1)), NetworkCardIndex: new(int32), NetworkPerformance: &networkPerformance}}, NetworkPerformance: &networkPerformance},
+			PlacementGroupInfo: &PlacementGroupInfo{SupportedStrategies: []string{"partition", "spread"}},
+			ProcessorInfo:      &ProcessorInfo{SupportedArchitectures: []string{t.architecture}, SustainedClockSpeedInGhz: new(2.5)}, SupportedBootModes: []string{"legacy-bios", "uefi"}, SupportedRootDeviceTypes: []string{"ebs"},
 			SupportedUsageClasses: []string{"on-demand"}, SupportedVirtualizationTypes: []string{"hvm"},
-			VCpuInfo: &VCpuInfo{DefaultCores: new(int32(1)), DefaultThreadsPerCore: new(int32(t.cpus)), DefaultVCpus: new(int32(t.cpus))}}
+			VCpuInfo: &VCpuInfo{DefaultCores: new(int32(1)), DefaultThreadsPerCore: new(int32(t.cpus)), DefaultVCpus: new(int32(t.cpus)), ValidCores: []int32{1}, ValidThreadsPerCore: []int32{int32(t.cpus)}}}
 	})}, err
 }
 
