@@ -301,11 +301,13 @@ func (p *Plane) EnableSharing(ctx context.Context, c *authpolicy.Caller) (trelli
 		if errors.Is(err, trellis.ErrNotExist) || err == nil && org.ManagementAccountID != a.ID {
 			return ramError("OperationNotPermittedException", "Only the management account of an organization can enable sharing with AWS Organizations.")
 		}
-		if err != nil || org.SharingEnabled {
+		if err != nil {
 			return err
 		}
-		org.SharingEnabled = true
-		tx.Put(org)
+		if !org.SharingEnabled {
+			org.SharingEnabled = true
+			tx.Put(org)
+		}
 		return identity.NeedServiceRole(tx, a.ID, "ram.amazonaws.com", p.now())
 	})
 }
