@@ -104,24 +104,36 @@ func (f *Functions) arn(n Name) string {
 	return trellis.FunctionARN(f.Region, n.Account, n.Name)
 }
 
-// own reads the function that a name means, if the caller's policies allow an action on what is named. request are the tags
-// of the request.
-func (f *Functions) own(tx *store.Tx, c *authpolicy.Caller, action string, n Name, request map[string]string, keys map[string][]string) (*trellis.Function, error) {
+// shareable are the actions that the policy of a function can allow other accounts (Lambda developer guide, cross-account
+// access), besides Invoke.
+var shareable = []string{"CreateAlias", "DeleteAlias", "DeleteFunction", "DeleteFunctionConcurrency", "GetAlias", "GetFunction", "GetFunctionCodeSigningConfig",
+	"GetFunctionConcurrency", "GetFunctionConfiguration", "ListAliases", "ListTags", "ListVersionsByFunction", "PublishVersion", "PutFunctionConcurrency",
+	"TagResource", "UntagResource", "UpdateAlias", "UpdateFunctionCode"}
+
+// find reads the function that a name means, if the caller's policies or the policy of what is named allow an action: of
+// another account both must, and nobody is told which functions it has. request are the tags of the request.
+func (f *Functions) find(tx *store.Tx, c *authpolicy.Caller, action string, n Name, request map[string]string, keys map[string][]string) (*trellis.Function, error) {
 	missing := notFound("Function not found: %s", f.arn(n))
-	var fn *trellis.Function
-	err := error(missing)
-	if n.Account == c.Principal.Account {
-		fn, err = companion.Get[*trellis.Function](tx, n.Account+"/"+n.Name, missing)
-		if err != nil && err != error(missing) {
-			return nil, err
-		}
+	fn, err := companion.Get[*trellis.Function](tx, n.Account+"/"+n.Name, missing)
+	if err != nil && err != error(missing) {
+		return nil, err
 	}
 	var tags map[string]string
+	var policy *authpolicy.Policy
 	if err == nil {
 		tags = fn.Tags
+		if p := policyOf(fn, n.Qualifier); p != nil && (n.Account == c.Principal.Account || slices.Contains(shareable, action)) {
+			if policy, err = authpolicy.Parse(Document(p), authpolicy.Resource); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if denied := c.Authorize("lambda:"+action, f.arn(n), authpolicy.TagKeys(keys, request, tags)); denied != nil {
-		return nil, denied
+	r := &authpolicy.Request{Action: "lambda:" + action, Resource: f.arn(n), Caller: c, Extra: authpolicy.TagKeys(keys, request, tags), Now: f.Now()}
+	if c.Control != nil {
+		r.ResourceControl = c.Control(n.Account)
+	}
+	if d := authpolicy.Access(r, policy, n.Account); !d.Allowed {
+		return nil, trellis.Denied("%s", strings.ToValidUTF8(d.Sentence(r), "?"))
 	}
 	return fn, err
 }
@@ -133,7 +145,7 @@ func (f *Functions) read(ctx context.Context, c *authpolicy.Caller, action, name
 		return err
 	}
 	return f.Store.Read(ctx, func(tx *store.Tx) error {
-		got, err := f.own(tx, c, action, n, nil, nil)
+		got, err := f.find(tx, c, action, n, nil, nil)
 		if err != nil {
 			return err
 		}
@@ -148,7 +160,7 @@ func (f *Functions) change(ctx context.Context, c *authpolicy.Caller, action, na
 		return 0, err
 	}
 	return f.Store.Commit(ctx, func(tx *store.Tx) error {
-		got, err := f.own(tx, c, action, n, nil, nil)
+		got, err := f.find(tx, c, action, n, nil, nil)
 		if err != nil {
 			return err
 		}
@@ -371,7 +383,7 @@ func (f *Functions) UpdateSettings(ctx context.Context, c *authpolicy.Caller, na
 		return nil, 0, err
 	}
 	rev, err = f.Store.Commit(ctx, func(tx *store.Tx) error {
-		fn, err := f.own(tx, c, "UpdateFunctionConfiguration", n, nil, in.keys())
+		fn, err := f.find(tx, c, "UpdateFunctionConfiguration", n, nil, in.keys())
 		if err != nil {
 			return err
 		}
@@ -398,7 +410,7 @@ func (f *Functions) Delete(ctx context.Context, c *authpolicy.Caller, name, qual
 	}
 	rev, err = f.Store.Commit(ctx, func(tx *store.Tx) error {
 		codes = nil
-		fn, err := f.own(tx, c, "DeleteFunction", n, nil, nil)
+		fn, err := f.find(tx, c, "DeleteFunction", n, nil, nil)
 		if err != nil {
 			return err
 		}

@@ -167,8 +167,34 @@ func TestWhoMay(t *testing.T) {
 		t.Errorf("another team's function: %v", err)
 	}
 	stranger := caller(t, "444455556666", allowAll)
-	if _, err := f.Function(ctx, stranger, "GetFunction", trellis.FunctionARN("eu-west-1", owner, "a"), ""); code(err) != "ResourceNotFoundException" {
-		t.Errorf("another account's function: %v", err)
+	for _, name := range []string{"a", "none"} {
+		if _, err := f.Function(ctx, stranger, "GetFunction", trellis.FunctionARN("eu-west-1", owner, name), ""); code(err) != "AccessDeniedException" {
+			t.Errorf("another account's function %s: %v", name, err)
+		}
+	}
+	for _, action := range []string{"GetFunction", "CreateAlias", "UpdateFunctionConfiguration"} {
+		if _, _, err := f.AddPermission(ctx, all, "a", "", function.Permission{StatementID: action, Action: "lambda:" + action, Principal: "444455556666"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	arn := trellis.FunctionARN("eu-west-1", owner, "a")
+	if got, err := f.Function(ctx, stranger, "GetFunction", arn, ""); err != nil || got.ARN != arn {
+		t.Errorf("a function that its policy shows: %v", err)
+	}
+	if _, err := f.Function(ctx, caller(t, "444455556666", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}`), "GetFunction", arn, ""); code(err) != "AccessDeniedException" {
+		t.Errorf("to a caller whose own policies do not: %v", err)
+	}
+	if _, err := f.Function(ctx, stranger, "GetFunctionConfiguration", arn, ""); code(err) != "AccessDeniedException" {
+		t.Errorf("another action: %v", err)
+	}
+	if _, _, err := f.UpdateSettings(ctx, stranger, arn, function.Settings{}, ""); code(err) != "AccessDeniedException" {
+		t.Errorf("an action that is not for other accounts: %v", err)
+	}
+	if _, _, err := f.CreateAlias(ctx, stranger, arn, "theirs", function.AliasSpec{Version: new(trellis.LatestVersion)}); err != nil {
+		t.Error(err)
+	}
+	if _, err := f.Alias(ctx, all, "a", "theirs"); err != nil {
+		t.Errorf("an alias that another account made: %v", err)
 	}
 }
 

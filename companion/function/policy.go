@@ -201,7 +201,7 @@ func (f *Functions) changeTags(ctx context.Context, c *authpolicy.Caller, action
 		return 0, err
 	}
 	return f.Store.Commit(ctx, func(tx *store.Tx) error {
-		fn, err := f.own(tx, c, action, n, request, keys)
+		fn, err := f.find(tx, c, action, n, request, keys)
 		if err != nil {
 			return err
 		}

@@ -130,6 +130,7 @@ func (f *Functions) settle(tx *store.Tx, fn *trellis.Function, a *trellis.Functi
 func (f *Functions) CreateAlias(ctx context.Context, c *authpolicy.Caller, function, name string, in AliasSpec) (a *Alias, rev trellis.Revision, err error) {
 	rev, err = f.change(ctx, c, "CreateAlias", function, "", func(tx *store.Tx, fn *trellis.Function, _ Name) error {
 		n := &trellis.FunctionAlias{Meta: f.Meta(c, fn.ID+"/"+name, nil), Name: name}
+		n.Account = fn.Account
 		_, err := store.Get[*trellis.FunctionAlias](tx, n.Key())
 		if err == nil {
 			return conflict("Alias already exists: %s", f.alias(fn, n).ARN)
