@@ -233,6 +233,9 @@ func (k *Keys) allow(tx *store.Tx, c *authpolicy.Caller, key *trellis.Key, n nam
 			return err
 		}
 	}
+	if n.account != c.Principal.Account {
+		r.Resource = n.arn // nobody is told which key the alias of another has
+	}
 	return trellis.Denied("%s", strings.ToValidUTF8(d.Sentence(r), "?"))
 }
 
