@@ -59,7 +59,7 @@ var conditionKeys = map[string]map[string]string{
 func TestLattice(t *testing.T) {
 	w, plane := start(t, false)
 	w.running(t, plane)
-	me := w.newTenant(t, "909090909090", authority(t))
+	me := w.newTenant(t, "909090909090", materials(t))
 	w.settled(t, me)
 	t.Run("identifiers", func(t *testing.T) { w.identifiers(t, me) })
 	t.Run("creations", func(t *testing.T) { w.creations(t, me) })
@@ -157,7 +157,7 @@ func (w *whole) identifiers(t *testing.T, me *tenant) {
 			base := me.base(m, op)
 			id, _ := base[name].(string)
 			if id == "" {
-				id = me.names(m, at.field, "")[0]
+				id = me.names(m, at.field, "")[0].value
 			}
 			arn := ""
 			for _, l := range me.leaves {

@@ -36,7 +36,7 @@ func main() {
 
 // document returns the text. The services are made of parts that have started nothing and are never called.
 func document() ([]byte, error) {
-	all := services(controlplane.New(controlplane.Options{}), new(identity.Identity), new(telemetry.Telemetry))
+	all := every.Services(parts(controlplane.New(controlplane.Options{}), new(identity.Identity), new(telemetry.Telemetry), ""))
 	for _, s := range all {
 		if err := s.Check(); err != nil {
 			return nil, err
@@ -49,9 +49,10 @@ func document() ([]byte, error) {
 	return api.Compatibility(all, tried), nil
 }
 
-// services are all that Trellis serves: what the document lists, and what the tests of this package hold to the models.
-func services(plane *controlplane.Plane, who *identity.Identity, kept *telemetry.Telemetry) []api.Service {
+// parts are what all that Trellis serves is made of: what the document lists, and what the tests of this package hold to the
+// models. What is no noun is kept below dir.
+func parts(plane *controlplane.Plane, who *identity.Identity, kept *telemetry.Telemetry, dir string) every.Parts {
 	companions := companion.Options{Store: plane.Store, Region: plane.Region, Strict: plane.Strict}
-	return every.Services(every.Parts{Plane: plane, Identity: who, Telemetry: kept, Buckets: bucket.New(companions, ""),
-		Functions: function.New(function.Options{Options: companions}), Companions: companions})
+	return every.Parts{Plane: plane, Identity: who, Telemetry: kept, Buckets: bucket.New(companions, filepath.Join(dir, "buckets")),
+		Functions: function.New(function.Options{Options: companions, CodeDir: filepath.Join(dir, "functions")}), Companions: companions}
 }

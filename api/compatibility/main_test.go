@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/trellis-project/trellis/api/client"
+	"github.com/trellis-project/trellis/api/every"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/telemetry"
@@ -50,7 +51,7 @@ func TestClients(t *testing.T) {
 		}
 	}
 	var names []string
-	for _, s := range services(controlplane.New(controlplane.Options{}), new(identity.Identity), new(telemetry.Telemetry)) {
+	for _, s := range every.Services(parts(controlplane.New(controlplane.Options{}), new(identity.Identity), new(telemetry.Telemetry), "")) {
 		names = append(names, s.Model.SigningName)
 		if len(tried[s.Model.SigningName]) == 0 && !slices.Contains(untried, s.Model.SigningName) {
 			t.Errorf("no client was tried with %s: clients.txt", s.Model.SigningName)

@@ -57,7 +57,9 @@ func (w *whole) request(t *testing.T, m *wire.Model, op *wire.Operation, tree ma
 				var b strings.Builder
 				elements(&b, op.In, rest)
 				if body = b.String(); body == "<Body></Body>" || strings.HasPrefix(body, "<Policy>") { // not XML
-					body = "{}"
+					if body = plain(rest["Policy"]); !strings.HasPrefix(body, "{") {
+						body = "{}"
+					}
 				}
 				if op.Root != "" {
 					body = "<" + op.Root + ">" + body + "</" + op.Root + ">"

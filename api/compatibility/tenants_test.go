@@ -3,19 +3,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
-	"fmt"
 	"maps"
-	"math/big"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -31,315 +21,25 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// tenant is what an account has made by testdata/tenant.txt.
-type tenant struct {
-	account string
-	answers map[string]any // of the last turn, by name
-	inputs  map[string]any // of the first turn, by service and operation
-	made    int            // names of things that were asked for since
-	leaves  []leaf         // in the order in which they came
-}
-
-// leaf is a text in an answer, by the name of the member that holds it.
-type leaf struct{ key, value string }
-
-// newTenant plays the file for an account.
-func (w *whole) newTenant(t *testing.T, account, ca string) *tenant {
-	t.Helper()
-	file, err := os.Open("testdata/tenant.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	_, err = shared.Commit(t.Context(), func(tx *store.Tx) error {
-		for _, id := range []string{account, guest} {
-			tx.Put(&trellis.Account{ID: id, Name: "tenant-" + id, Email: id + "@example.com", Status: "ACTIVE"})
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := w.as(t, account)
-	me := &tenant{account: account, answers: map[string]any{}, inputs: map[string]any{}}
-	for n := range 2 {
-		if _, err := file.Seek(0, 0); err != nil {
-			t.Fatal(err)
-		}
-		turn := maps.Clone(me.answers)
-		for lines := bufio.NewScanner(file); lines.Scan(); {
-			line := lines.Text()
-			if line == "" || strings.HasPrefix(line, "#") || n > 0 && strings.HasPrefix(line, "the-") {
-				continue
-			}
-			parts := strings.SplitN(line, " ", 5)
-			text := strings.NewReplacer("%account", account, "%n", strconv.Itoa(n+1), "%ca", strings.ReplaceAll(ca, "\n", `\n`)).Replace(parts[4])
-			text = reference.ReplaceAllStringFunc(text, func(r string) string { return find(turn, strings.Split(r[1:], ".")) })
-			var in map[string]any
-			if err := json.Unmarshal([]byte(text), &in); err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-			if parts[0] == "?" {
-				me.inputs[parts[2]+" "+parts[3]] = in
-				continue
-			}
-			out, err := c.Call(t.Context(), parts[2], parts[3], in)
-			if err != nil {
-				t.Fatalf("%s: %s: %v", line, text, err)
-			}
-			turn[parts[0]], me.answers[parts[0]] = out, out
-			me.collect("", out)
-			me.collect("", in)
-			if name := parts[2] + " " + parts[3]; me.inputs[name] == nil {
-				me.inputs[name] = in
-			}
-		}
-	}
-	return me
-}
-
-// reference is a part of an earlier answer.
-var reference = regexp.MustCompile(`\$[a-z-]+(\.[A-Za-z0-9]+)+`)
-
-// find is the text at a path.
-func find(tree any, path []string) string {
-	for _, p := range path {
-		switch at := tree.(type) {
-		case map[string]any:
-			tree = at[p]
-		case []any:
-			i, _ := strconv.Atoi(p)
-			tree = at[i]
-		}
-	}
-	return fmt.Sprint(tree)
-}
-
-// collect notes the texts of an answer.
-func (me *tenant) collect(key string, tree any) {
-	switch v := tree.(type) {
-	case map[string]any:
-		for _, k := range slices.Sorted(maps.Keys(v)) {
-			me.collect(k, v[k])
-		}
-	case []any:
-		for _, sub := range v {
-			me.collect(key, sub)
-		}
-	case string:
-		me.leaves = append(me.leaves, leaf{singular(key), v})
-	}
-}
-
-// singular is the name of a member as that of one value, in small letters.
-func singular(name string) string { return strings.TrimSuffix(strings.ToLower(name), "s") }
-
-// identifying are the texts that name something: ids, ARNs, UUIDs.
-var identifying = regexp.MustCompile(`^(arn:.*|[a-z]+-[0-9a-f]{17}|[a-z]+-assoc-[0-9a-f]{17}|a-[0-9a-z]{17}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(o|p|r|h|ou)-[0-9a-z-]{4,})$`)
-
-// names are the texts of a tenant that a member may be given: those that were found under its name, and for members that
-// take ids or ARNs of many things, all of the service that its pattern allows. VPC Lattice and RAM take those of others.
-func (me *tenant) names(m *wire.Model, f reflect.StructField, prefix string) []string {
-	t := tags{f.Tag, prefix}
-	if t.Get(prefix+"enum") != "" {
-		return nil
-	}
-	name := singular(f.Name)
-	any := manyKinds.MatchString(name)
-	var out []string
-	for _, l := range me.leaves {
-		named := l.key == name || strings.HasSuffix(name, l.key) && identifying.MatchString(l.value) && len(l.key) > 4
-		taken := any && identifying.MatchString(l.value) && (strings.HasPrefix(l.value, "arn:aws:"+m.SigningName) || m.Folder == "vpclattice" || m.Folder == "ram" && strings.HasPrefix(l.value, "arn:aws:vpc-lattice:"))
-		if !named && !taken || !strings.Contains(l.value, me.account) && !identifying.MatchString(l.value) {
-			continue
-		}
-		if n := float64(len(l.value)); n < t.bound("len", 0, 0) || n > t.bound("len", 1, 1<<20) {
-			continue
-		}
-		if p := t.Get(prefix + "pattern"); p != "" && !fits(p, l.value) {
-			continue
-		}
-		out = append(out, l.value)
-	}
-	seen := map[string]bool{} // the first value of each form is enough
-	return slices.DeleteFunc(out, func(v string) bool {
-		form := numbers.ReplaceAllString(hexes.ReplaceAllString(v, "<id>"), "<n>")
-		defer func() { seen[form] = true }()
-		return seen[form]
-	})
-}
-
-// manyKinds are the members that take what identifies things of several kinds.
-var manyKinds = regexp.MustCompile(`(identifier|arn|resourceid|resource|resourcearnlist)$`)
-
-// numbers are what differs in names of the two turns.
-var numbers = regexp.MustCompile(`[/-]?\b\d\b`)
-
-// hexes are the parts of texts that tell one thing from another.
-var hexes = regexp.MustCompile(`[0-9a-f]{17}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\ba-[0-9a-z]{17}|\b(?:o|p|h|ou-[0-9a-z]{4,32})-[0-9a-z]{8,32}\b|\br-[0-9a-z]{4}\b`)
-
-// nobodys is a text like another, of something that nobody has.
-func nobodys(s string) string {
-	found := hexes.FindAllStringIndex(s, -1)
-	if len(found) == 0 {
-		return strings.NewReplacer("tenant", "nobody", "tester", "nobody").Replace(s)
-	}
-	last := found[len(found)-1]
-	part := []byte(s[last[0]:last[1]])
-	for i, c := range part {
-		if c >= '0' && c <= '9' && i > 1 {
-			part[i] = '9' - (c - '0')
-		} else if c >= 'a' && c <= 'f' && i > 1 {
-			part[i] = 'a' + 'f' - c
-		}
-	}
-	return s[:last[0]] + string(part) + s[last[1]:]
-}
-
-// place is where an input has a text that names something.
-type place struct {
-	path  []string // wire names; * is the only item of a list, | before a name that of a union's only member
-	field reflect.StructField
-	each  bool
-}
-
-// places are those of a type.
-func places(t reflect.Type, path []string, above []reflect.Type) []place {
-	var out []place
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
-		if t = t.Elem(); t.Kind() == reflect.Uint8 {
-			return nil
-		}
-	}
-	for f := range members(t) {
-		at := append(slices.Clone(path), f.Tag.Get("wire"))
-		if isUnion(t) {
-			at[len(path)] = "|" + f.Tag.Get("wire")
-		}
-		elem := f.Type
-		for elem.Kind() == reflect.Pointer {
-			elem = elem.Elem()
-		}
-		list := elem.Kind() == reflect.Slice
-		if list {
-			at, elem = append(at, "*"), elem.Elem()
-		}
-		switch {
-		case elem.Kind() == reflect.String:
-			out = append(out, place{at, f, list})
-		case elem.Kind() == reflect.Struct && elem != reflect.TypeFor[time.Time]() && !contains(above, elem):
-			out = append(out, places(elem, at, append(above, t))...)
-		}
-	}
-	return out
-}
-
-// put is a tree with a text at a place.
-func put(tree any, path []string, value string) any {
-	if len(path) == 0 {
-		return value
-	}
-	if path[0] == "*" {
-		items, _ := tree.([]any)
-		var first any
-		if len(items) > 0 {
-			first = items[0]
-		}
-		return []any{put(first, path[1:], value)}
-	}
-	m, _ := tree.(map[string]any)
-	name, only := strings.CutPrefix(path[0], "|")
-	sub := put(m[name], path[1:], value)
-	if m = maps.Clone(m); m == nil || only {
-		m = map[string]any{}
-	}
-	m[name] = sub
-	return m
-}
-
-// base is an input of an operation that a tenant can send about its own things: what it has sent, or what must be there.
-func (me *tenant) base(m *wire.Model, op *wire.Operation) map[string]any {
-	if in, ok := me.inputs[m.Folder+" "+op.Name].(map[string]any); ok {
-		in = maps.Clone(in)
-		for f := range members(op.In) {
-			name := f.Tag.Get("wire")
-			if _, ok := in[name].(float64); ok && (name == "port" || name == "priority") {
-				me.made++
-				in[name] = 1000 + me.made%1000
-			}
-			if _, ok := in[name].(string); ok && strings.HasSuffix(singular(name), "name") && f.Tag.Get("required") == "true" {
-				me.made++
-				if in[name] = "again-" + strconv.Itoa(me.made); name == "domainName" {
-					in[name] = "again-" + strconv.Itoa(me.made) + ".example.com"
-				}
-			}
-		}
-		return in
-	}
-	return me.required(m, op.In, nil)
-}
-
-// required is a tree of what a struct must have.
-func (me *tenant) required(m *wire.Model, t reflect.Type, above []reflect.Type) map[string]any {
-	out := map[string]any{}
-	for f := range members(t) {
-		name := f.Tag.Get("wire")
-		if f.Tag.Get("required") != "true" && !isUnion(t) {
-			continue
-		}
-		elem, list := f.Type, false
-		for elem.Kind() == reflect.Pointer {
-			elem = elem.Elem()
-		}
-		if list = elem.Kind() == reflect.Slice; list {
-			elem = elem.Elem()
-		}
-		var v any
-		prefix := map[bool]string{true: "each", false: ""}[list]
-		switch {
-		case elem.Kind() == reflect.String:
-			v = text(tags{f.Tag, prefix})
-			if own := me.names(m, f, prefix); len(own) > 0 {
-				v = own[0]
-			}
-			if special, ok := specials[strings.ToLower(name)]; ok {
-				v = strings.ReplaceAll(special, "$account", me.account)
-			}
-		case elem.Kind() == reflect.Struct && elem != reflect.TypeFor[time.Time]() && !contains(above, elem):
-			v = me.required(m, elem, append(above, t))
-		default:
-			v = sample(elem, tags{f.Tag, prefix}, nil)
-		}
-		if out[name] = v; list {
-			out[name] = []any{v}
-		}
-		if isUnion(t) {
-			break
-		}
-	}
-	return out
-}
-
-// specials are members that need a text of a form that no pattern tells.
-var specials = map[string]string{
-	"policy":         `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"$account"},"Action":"vpc-lattice:GetServiceNetwork","Resource":"*"}}`,
-	"destinationarn": "arn:aws:logs:eu-west-1:$account:log-group:/tenant/$account/1",
-}
-
 // What differs from answer to answer.
 var chances = []struct {
 	form *regexp.Regexp
 	as   string
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "<uuid>"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z|\b1[78]\d{8}(\.\d+)?\b`), "<time>"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+0000)|\b1[78]\d{8}(\.\d+)?\b`), "<time>"},
 	{regexp.MustCompile(`"(_|vpc-lattice:)[0-9a-f]{14,32}"`), `"$1<random>"`},
 	{regexp.MustCompile(`\ba-[0-9a-z]{17}\b`), "a-<id>"},
 	{regexp.MustCompile(`\b10-[12]-1-\d+\b|\b10\.[12]\.1\.\d+\b`), "<address>"},
 	{regexp.MustCompile(`\bagain-\d+`), "<again>"},
 	{regexp.MustCompile(`-[0-9a-f]{17}\b`), "-<id>"},
-	{regexp.MustCompile(`\b0[0-9a-f]{16}\b`), "<id>"},
+	{regexp.MustCompile(`\b((?:o|p|h|ou-[0-9a-z]{4,32})-)[0-9a-z]{8,32}\b`), "$1<id>"},
+	{regexp.MustCompile(`"(port|priority)":1\d{3}\b`), `"$1":<again>`},
+	{regexp.MustCompile(`\b[CZ][0-9A-Z]{13,20}\b`), "<id>"},
+	{regexp.MustCompile(`\b0[0-9a-f]{16}\b|\b[0-9a-f]{16}\b`), "<id>"},
 	{regexp.MustCompile(`\b(AIDA|AROA|ANPA|AGPA|AIPA|AKIA|ASIA)[A-Z2-7]{10,}\b`), "$1<id>"},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "<id>"},
+	{regexp.MustCompile(`"(GrantToken)":"[^"]*"`), `"$1":"<random>"`},
 	{regexp.MustCompile(`<(SecretAccessKey|SessionToken)>[^<]*`), "<$1>"},
 }
 
@@ -353,6 +53,9 @@ func (w *whole) probe(t *testing.T, as string, m *wire.Model, op *wire.Operation
 	answer = header.Get("X-Amzn-Errortype") + " " + answer
 	for _, s := range sent {
 		answer = strings.ReplaceAll(answer, strings.TrimSuffix(s, ":*"), "<sent>")
+		if _, path, ok := strings.Cut(s, ":parameter/"); ok {
+			answer = strings.ReplaceAll(answer, "/"+path, "<sent>")
+		}
 		if id := s[strings.LastIndexAny(s, "/:")+1:]; len(id) > 4 {
 			answer = strings.ReplaceAll(answer, id, "<sent>")
 		}
@@ -372,21 +75,6 @@ func (w *whole) probe(t *testing.T, as string, m *wire.Model, op *wire.Operation
 	return strconv.Itoa(status) + " " + answer
 }
 
-// secrets are the texts that tell that something of a tenant is shown: its ids and what it has called things.
-func (me *tenant) secrets() []string {
-	out := []string{"tenant-" + me.account, "tenant" + me.account}
-	for _, l := range me.leaves {
-		for _, id := range hexes.FindAllString(l.value, -1) {
-			if strings.HasPrefix(l.value, "ami-") {
-				continue
-			}
-			out = append(out, id)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 // nouns are all nouns of an account, by kind and key, as they are stored.
 func nouns(t *testing.T, account string) map[string]string {
 	t.Helper()
@@ -395,7 +83,7 @@ func nouns(t *testing.T, account string) map[string]string {
 	defer cancel()
 	_ = shared.Follow(ctx, func(ch store.Change) error {
 		for _, n := range ch.Puts {
-			if strings.Contains(n.Key(), account) {
+			if strings.HasPrefix(n.Key(), account) || strings.Contains(n.Key(), account) && !strings.HasPrefix(n.Key(), stranger) {
 				text, err := json.Marshal(n)
 				if err != nil {
 					t.Error(err)
@@ -406,22 +94,6 @@ func nouns(t *testing.T, account string) map[string]string {
 		return context.Canceled
 	})
 	return out
-}
-
-// authority is the certificate of an authority in PEM.
-func authority(t *testing.T) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // The accounts of the matrix.
@@ -437,29 +109,86 @@ const (
 func TestTenants(t *testing.T) {
 	w, plane := start(t, false)
 	w.running(t, plane)
-	ca := authority(t)
-	theirs, mine := w.newTenant(t, owner, ca), w.newTenant(t, stranger, ca)
+	made := materials(t)
+	theirs, mine := w.newTenant(t, owner, made), w.newTenant(t, stranger, made)
 	w.settled(t, theirs, mine)
-	before := nouns(t, owner)
+	theirs.leaves = slices.DeleteFunc(theirs.leaves, func(l leaf) bool { return slices.Contains(mine.leaves, l) }) // what both have is nobody's
 	secrets := theirs.secrets()
-	matrix := func(t *testing.T, taking bool) {
+	tried := map[string]bool{}
+	matrix := func(t *testing.T, of func(name string) bool, naming bool) {
 		for _, s := range w.services {
 			for _, row := range s.Operations {
-				if row.Served && takesAway.MatchString(row.Name) == taking {
+				if row.Served && of(row.Name) {
 					op, _ := s.Model.Operation(row.Name)
-					w.strange(t, s.Model, op, mine, theirs, secrets)
+					if w.strange(t, s.Model, op, mine, theirs, naming, secrets) > 0 {
+						tried[s.Model.Folder+" "+row.Name] = true
+					}
 				}
 			}
 		}
 	}
-	t.Run("calls", func(t *testing.T) { matrix(t, false) })
-	t.Run("page tokens", func(t *testing.T) { w.strangeTokens(t, mine, theirs) })
+	others := func(name string) bool { return !reads.MatchString(name) && !takesAway.MatchString(name) }
+	all := nouns(t, owner)
+	t.Run("calls that read", func(t *testing.T) { matrix(t, reads.MatchString, false) })
+	same(t, all, nouns(t, owner))
+	secrets = theirs.unsaid(mine)
 	t.Run("a share", func(t *testing.T) { w.sharing(t, mine, theirs, secrets) })
-	t.Run("calls that take away", func(t *testing.T) { matrix(t, true) })
-	after := nouns(t, owner)
+	all, shown := nouns(t, owner), w.shown(t, theirs)
+	t.Run("page tokens", func(t *testing.T) { w.strangeTokens(t, mine, theirs) })
+	t.Run("calls that write", func(t *testing.T) { matrix(t, others, false) })
+	secrets = theirs.unsaid(mine)
+	t.Run("calls that take away", func(t *testing.T) { matrix(t, takesAway.MatchString, false) })
+	t.Run("names", func(t *testing.T) { matrix(t, others, true) })
+	secrets = theirs.unsaid(mine)
+	t.Run("lists", func(t *testing.T) { w.lists(t, mine, secrets) })
+	same(t, all, nouns(t, owner))
+	same(t, shown, w.shown(t, theirs))
+	for _, s := range w.services {
+		for _, row := range s.Operations {
+			name := s.Model.Folder + " " + row.Name
+			if _, reason := theirs.reasons[name]; row.Served && tried[name] == reason {
+				t.Errorf("%s: tried is %v, and there is a reason why it is not: %v", name, tried[name], reason)
+			}
+		}
+	}
+}
+
+// same holds what there was of the owner against what there is.
+func same(t *testing.T, before, after map[string]string) {
+	t.Helper()
 	for key, text := range before {
 		if after[key] != text {
-			t.Errorf("%s was\n%s\nand is\n%s", key, text, after[key])
+			t.Errorf("%s was\n%.2000s\nand is\n%.2000s", key, text, after[key])
+		}
+	}
+	for key := range after {
+		if before[key] == "" {
+			t.Errorf("%s is new\n%.2000s", key, after[key])
+		}
+	}
+}
+
+// shown is what the owner's reading operations answer to the owner, by operation, without what differs from time to time.
+func (w *whole) shown(t *testing.T, me *tenant) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, s := range w.services {
+		for _, row := range s.Operations {
+			if op, _ := s.Model.Operation(row.Name); row.Served && reads.MatchString(row.Name) {
+				out[s.Model.Folder+" "+row.Name] = w.probe(t, me.account, s.Model, op, me.base(s.Model, op), nil, nil)
+			}
+		}
+	}
+	return out
+}
+
+// lists looks in what the stranger is shown of his own at the end for what the owner has and he has not said himself.
+func (w *whole) lists(t *testing.T, mine *tenant, secrets []string) {
+	for _, s := range w.services {
+		for _, row := range s.Operations {
+			if op, _ := s.Model.Operation(row.Name); row.Served && reads.MatchString(row.Name) {
+				w.probe(t, stranger, s.Model, op, mine.base(s.Model, op), nil, secrets)
+			}
 		}
 	}
 }
@@ -512,37 +241,56 @@ var reads = regexp.MustCompile(`^(Describe|Filter|Get|List)`)
 // takesAway are the operations that end something of the stranger's own, when they are given it: they come last.
 var takesAway = regexp.MustCompile(`^(Delete|Terminate|Detach|Disassociate|Remove|Stop|Close|Leave|Revoke)`)
 
-// names are the operations whose inputs name new things: of those, names that others use are free.
-var names = regexp.MustCompile(`^(Create|Import|Put|Request|Run|Start|Update|Modify|Register)`)
-
-// strange probes one operation.
-func (w *whole) strange(t *testing.T, m *wire.Model, op *wire.Operation, mine, theirs *tenant, secrets []string) {
-	base := mine.base(m, op)
-	if reads.MatchString(op.Name) {
-		w.probe(t, stranger, m, op, base, nil, secrets)
+// strange probes one operation, and returns how often: with all that names what is there, or naming, with the names alone
+// that are free for everybody.
+func (w *whole) strange(t *testing.T, m *wire.Model, op *wire.Operation, mine, theirs *tenant, naming bool, secrets []string) (tried int) {
+	if reads.MatchString(op.Name) && !naming {
+		w.probe(t, stranger, m, op, mine.base(m, op), nil, secrets)
+	}
+	if !naming { // what the owner sends, word for word
+		in := theirs.base(m, op)
+		all := foreign{value: encode(t, in)}
+		w.probe(t, stranger, m, op, in, nil, slices.DeleteFunc(slices.Clone(secrets), all.holds))
 	}
 	for _, at := range places(op.In, nil, nil) {
 		if op.Name == "RunInstances" && (len(at.path) > 2 || at.path[0] == "Placement" || at.path[0] == "ImageId") {
 			continue // what it does not look at
 		}
 		prefix := map[bool]string{true: "each", false: ""}[at.each]
-		for _, value := range theirs.names(m, at.field, prefix) {
-			none := nobodys(value)
-			if none == value || !identifying.MatchString(value) && names.MatchString(op.Name) {
+		for _, name := range theirs.names(m, at.field, prefix) {
+			if name.none == name.value || name.free(op) != naming {
 				continue
 			}
-			base = mine.base(m, op)
-			hidden := slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return strings.Contains(value, s) })
-			got := w.probe(t, stranger, m, op, put(base, at.path, value).(map[string]any), []string{value}, hidden)
-			want := w.probe(t, stranger, m, op, put(base, at.path, none).(map[string]any), []string{none}, hidden)
-			if m.Folder == "vpclattice" && strings.HasPrefix(want, "409") {
-				t.Errorf("%s with %s = %s does not come to the look-up: %.200s", op.Name, strings.Join(at.path, "."), none, want)
+			r := theirs.rule(m, op, at.path, name.value)
+			if r != nil && r.there != "own" && r.not == "own" { // it will be there then, and nobody's is still to be nobody's
+				mine.made++
+				name.none += "-" + strconv.Itoa(mine.made)
 			}
-			if got != want {
-				t.Errorf("%s with %s = %s\ngot  %.500s\nwant %.500s", op.Name, strings.Join(at.path, "."), value, got, want)
+			tried++
+			mine.said = append(mine.said, name)
+			where := op.Name + " with " + strings.Join(at.path, ".")
+			hidden := slices.DeleteFunc(slices.Clone(secrets), name.holds)
+			answer := func(value string) string {
+				if naming {
+					w.settled(t, mine)
+				}
+				tree := put(mine.base(m, op), at.path, value).(map[string]any) // of a new name, port and priority each time
+				return w.probe(t, stranger, m, op, tree, []string{value}, hidden)
+			}
+			got, want := answer(name.value), answer(name.none)
+			if r == nil && m.Folder == "vpclattice" && strings.HasPrefix(want, "409") {
+				t.Errorf("%s = %s does not come to the look-up: %.200s", where, name.none, want)
+			}
+			if r != nil {
+				if !is(r.there, got) || !is(r.not, want) {
+					t.Errorf("%s = %s\ngot  %.500s\nwant %s, and for nobody's\ngot  %.500s\nwant %s", where, name.value, got, r.there, want, r.not)
+				}
+			} else if got != want {
+				t.Errorf("%s = %s\ngot  %.500s\nwant %.500s", where, name.value, got, want)
 			}
 		}
 	}
+	return tried
 }
 
 // strangeTokens takes the owner's page tokens to every operation that has pages: as a stranger's they are as good as made
@@ -617,6 +365,12 @@ func pages(t reflect.Type) (size, token reflect.StructField) {
 // sharing shares one network with the stranger: it opens that network and nothing else, and closes at once.
 func (w *whole) sharing(t *testing.T, mine, theirs *tenant, secrets []string) {
 	a, b := w.as(t, owner), w.as(t, stranger)
+	unshared := func() map[string]string {
+		all := nouns(t, owner)
+		maps.DeleteFunc(all, func(key, _ string) bool { return strings.HasPrefix(key, string(trellis.KindResourceShare)+"/") })
+		return all
+	}
+	before := unshared()
 	spare := find(theirs.answers, []string{"spare", "arn"})
 	id := find(theirs.answers, []string{"spare", "id"})
 	share, err := a.Call(t.Context(), "ram", "CreateResourceShare", map[string]any{"name": "spare", "resourceArns": []any{spare}, "principals": []any{stranger}})
@@ -643,11 +397,12 @@ func (w *whole) sharing(t *testing.T, mine, theirs *tenant, secrets []string) {
 	if got := seen(); !strings.HasPrefix(got, "200") {
 		t.Errorf("shared, and not seen: %s", got)
 	}
-	others := &tenant{account: owner, leaves: slices.DeleteFunc(slices.Clone(theirs.leaves), func(l leaf) bool { return strings.Contains(l.value, id) })}
+	others, one := *theirs, *theirs
+	others.leaves = slices.DeleteFunc(slices.Clone(theirs.leaves), func(l leaf) bool { return strings.Contains(l.value, id) })
 	secrets = slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return strings.Contains(id, s) })
 	for i := range lattice.Operations {
 		if op := &lattice.Operations[i]; !takesAway.MatchString(op.Name) {
-			w.strange(t, lattice, op, mine, others, secrets)
+			w.strange(t, lattice, op, mine, &others, false, secrets)
 		}
 	}
 	if _, err := a.Call(t.Context(), "ram", "DeleteResourceShare", map[string]any{"resourceShareArn": find(share, []string{"resourceShare", "resourceShareArn"})}); err != nil {
@@ -656,10 +411,11 @@ func (w *whole) sharing(t *testing.T, mine, theirs *tenant, secrets []string) {
 	if got := seen(); got != nothing {
 		t.Errorf("after the share is deleted\ngot  %s\nwant %s", got, nothing)
 	}
-	one := &tenant{account: owner, leaves: slices.DeleteFunc(slices.Clone(theirs.leaves), func(l leaf) bool { return !strings.Contains(l.value, id) })}
+	one.leaves, one.further = slices.DeleteFunc(slices.Clone(theirs.leaves), func(l leaf) bool { return !strings.Contains(l.value, id) }), nil
 	for i := range lattice.Operations {
 		if op := &lattice.Operations[i]; !takesAway.MatchString(op.Name) {
-			w.strange(t, lattice, op, mine, one, append(secrets, id))
+			w.strange(t, lattice, op, mine, &one, false, append(secrets, id))
 		}
 	}
+	same(t, before, unshared())
 }

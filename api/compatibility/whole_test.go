@@ -19,6 +19,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/api/client"
+	"github.com/trellis-project/trellis/api/every"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/controlplane"
 	"github.com/trellis-project/trellis/identity"
@@ -84,7 +85,11 @@ func start(t *testing.T, strict bool) (*whole, *controlplane.Plane) {
 		t.Fatal(err)
 	}
 	key := sigv4.NewKey(secret)
-	w := &whole{services: services(plane, who, tele), http: &http.Client{Timeout: time.Minute}, bounds: map[string]*authpolicy.Policy{}}
+	parts := parts(plane, who, tele, t.TempDir())
+	if err := parts.Buckets.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := &whole{services: every.Services(parts), http: &http.Client{Timeout: time.Minute}, bounds: map[string]*authpolicy.Policy{}}
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = api.HTTPServer(api.NewServer(api.Options{Services: w.services, Region: region, Log: log,
 		Callers: func(id, _ string) (*authpolicy.Caller, *sigv4.Key, error) {
