@@ -27,6 +27,7 @@ const (
 	KindDeliveryStream              Kind = "deliverystream"
 	KindDashboard                   Kind = "dashboard"
 	KindDomainVerification          Kind = "domainverification"
+	KindElasticNetworkInterface     Kind = "elasticnetworkinterface"
 	KindEndpointAddress             Kind = "endpointaddress"
 	KindFunction                    Kind = "function"
 	KindFunctionAlias               Kind = "functionalias"
@@ -111,6 +112,7 @@ var makers = map[Kind]func() Noun{
 	KindDeliveryStream:              func() Noun { return new(DeliveryStream) },
 	KindDashboard:                   func() Noun { return new(Dashboard) },
 	KindDomainVerification:          func() Noun { return new(DomainVerification) },
+	KindElasticNetworkInterface:     func() Noun { return new(ElasticNetworkInterface) },
 	KindEndpointAddress:             func() Noun { return new(EndpointAddress) },
 	KindFunction:                    func() Noun { return new(Function) },
 	KindFunctionAlias:               func() Noun { return new(FunctionAlias) },

@@ -50,8 +50,8 @@ func (g *ResourceGateway) ARN(region string) string {
 	return LatticeARN(region, g.Account, "resourcegateway/"+g.ID)
 }
 
-// NetworkInterface is a point in a subnet that has addresses and security groups there without being an instance's: of
-// a resource gateway or a VPC endpoint. Its security groups are those of its owner.
+// NetworkInterface is a point in a subnet that has addresses there and belongs to one owner for life: a resource gateway, a
+// VPC endpoint or a load balancer. Its security groups are those of its owner.
 type NetworkInterface struct {
 	ID       string     `json:"id"` // eni-…
 	SubnetID string     `json:"subnetId"`

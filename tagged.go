@@ -32,6 +32,7 @@ var tagged = map[Kind]taggedKind{
 	KindDeliveryStream:              one("firehose:deliverystream", (*DeliveryStream).ARN),
 	KindDashboard:                   one("cloudwatch:dashboard", anywhere((*Dashboard).ARN)),
 	KindDomainVerification:          one("vpc-lattice:domainverification", (*DomainVerification).ARN),
+	KindElasticNetworkInterface:     one("ec2:network-interface", (*ElasticNetworkInterface).ARN),
 	KindFunction:                    one("lambda:function", (*Function).ARN),
 	KindHostedZone:                  one("route53:hostedzone", anywhere((*HostedZone).ARN)),
 	KindInstance:                    one("ec2:instance", (*Instance).ARN),

@@ -40,6 +40,7 @@ type taggable struct {
 // ec2Taggables are the kinds of resources with tags.
 var ec2Taggables = []taggable{
 	{idInstance, "instance", trellis.KindInstance},
+	{idInterface, "network-interface", trellis.KindElasticNetworkInterface},
 	{idInternetGateway, "internet-gateway", trellis.KindInternetGateway},
 	{idPrefixList, "prefix-list", trellis.KindPrefixList},
 	{idRouteTable, "route-table", trellis.KindRouteTable},
@@ -94,8 +95,11 @@ func (p *Plane) changeTags(tx *store.Tx, t taggable, account, id string, change 
 	if t.kind == "" {
 		return p.changeRuleTags(tx, account, id, change)
 	}
-	if t.kind == trellis.KindRouteTable {
-		return p.changeRouteTableTags(tx, account, id, change) // a main one may not be stored yet
+	switch t.kind { // those that may not be stored yet
+	case trellis.KindRouteTable:
+		return p.changeRouteTableTags(tx, account, id, change)
+	case trellis.KindElasticNetworkInterface:
+		return p.changeInterfaceTags(tx, account, id, change)
 	}
 	if err := t.id.check(id); err != nil {
 		return err

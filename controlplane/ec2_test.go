@@ -260,11 +260,11 @@ func TestInstances(t *testing.T) {
 	wantCode(t, err, "")
 	l.state(t, first.ID, trellis.InstanceRunning)
 	on, off := true, false
-	_, err = l.p.ModifyInstance(ctx, l.c, first.ID, nil, &on)
+	_, err = l.p.ModifyInstance(ctx, l.c, first.ID, controlplane.InstanceChange{DisableTermination: &on})
 	wantCode(t, err, "")
 	_, _, err = l.p.TerminateInstances(ctx, l.c, []string{rest[0].ID, first.ID})
 	wantCode(t, err, "OperationNotPermitted")
-	_, err = l.p.ModifyInstance(ctx, l.c, first.ID, nil, &off)
+	_, err = l.p.ModifyInstance(ctx, l.c, first.ID, controlplane.InstanceChange{DisableTermination: &off})
 	wantCode(t, err, "")
 	_, _, err = l.p.TerminateInstances(ctx, l.c, []string{first.ID})
 	wantCode(t, err, "")

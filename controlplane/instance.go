@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -21,17 +22,51 @@ type NewInstances struct {
 	ImageID               string // any ami-…: a lab instance is an empty host, whatever its image
 	InstanceType          string // t3.micro when empty
 	SubnetID              string
-	SecurityGroupIDs      []string // the default group of the VPC when empty
-	SecurityGroupNames    []string // further ones, by name in the VPC
-	PrivateIP             string   // of the only instance; the first free address when empty
-	IPv6                  string   // likewise
-	IPv6Count             int      // 1 takes a free IPv6 address
+	SecurityGroupIDs      []string            // the default group of the VPC when empty
+	SecurityGroupNames    []string            // further ones, by name in the VPC
+	PrivateIP             string              // of the only instance; the first free address when empty
+	IPv6                  string              // likewise
+	IPv6Count             int                 // 1 takes a free IPv6 address
+	Interfaces            []InstanceInterface // what the instance has in place of all that, from SubnetID on
 	MinCount, MaxCount    int
 	ProfileARN            string // instance profile, by one of both
 	ProfileName           string
 	ClientToken           string
 	Tags                  map[string]string
 	DisableAPITermination bool
+}
+
+// InstanceInterface is a network interface that an instance is launched with: a new one, or one that exists.
+type InstanceInterface struct {
+	NewNetworkInterface
+	ID                  string // of one that exists; nothing is new then
+	DeviceIndex         int
+	DeleteOnTermination *bool // nil: a new one ends with the instance, one that exists does not
+}
+
+// ends tells whether the interface ends with the instance.
+func (n *InstanceInterface) ends() bool {
+	if n.DeleteOnTermination != nil {
+		return *n.DeleteOnTermination
+	}
+	return n.ID == ""
+}
+
+// implied tells whether an instance says of its first interface all that there is to know.
+func (n *InstanceInterface) implied() bool {
+	return n.ID == "" && n.ends() && n.Description == "" && len(n.Tags) == 0 && len(n.SecondaryIPs) == 0 && n.SecondaryCount == 0 && len(n.IPv6)+n.IPv6Count <= 1
+}
+
+// interfaces are all interfaces of a new instance, the one at device index 0 first.
+func (in *NewInstances) interfaces() []InstanceInterface {
+	if len(in.Interfaces) > 0 {
+		return slices.SortedStableFunc(slices.Values(in.Interfaces), func(a, b InstanceInterface) int { return a.DeviceIndex - b.DeviceIndex })
+	}
+	n := NewNetworkInterface{SubnetID: in.SubnetID, SecurityGroupIDs: in.SecurityGroupIDs, SecurityGroupNames: in.SecurityGroupNames, PrivateIP: in.PrivateIP}
+	if n.IPv6 = one(in.IPv6); n.IPv6 == nil {
+		n.IPv6Count = min(in.IPv6Count, 1)
+	}
+	return []InstanceInterface{{NewNetworkInterface: n}}
 }
 
 // RunInstances makes MaxCount instances in one subnet, or MinCount at least when addresses are short. They
@@ -71,15 +106,22 @@ func (p *Plane) RunInstances(ctx context.Context, c EC2Call, in NewInstances) ([
 
 // allowRun checks the caller's policies: ec2:RunInstances on all that the instances are made of.
 func (p *Plane) allowRun(tx *store.Tx, c EC2Call, in NewInstances) error {
-	arns := []string{p.ec2ARN(c, "instance/*"), p.ec2ARN(c, "subnet/"+in.SubnetID), trellis.EC2ARN(p.Region, "", "image/"+in.ImageID)}
-	groups := in.SecurityGroupIDs
-	if subnet, err := find[*trellis.Subnet](tx, idSubnet, c.account(), in.SubnetID); err == nil {
-		if all, err := launchGroups(tx, subnet, in); err == nil {
-			groups = all // those by name, too; what does not exist is for launch to refuse
+	arns := []string{p.ec2ARN(c, "instance/*"), trellis.EC2ARN(p.Region, "", "image/"+in.ImageID)}
+	for _, n := range in.interfaces() {
+		if n.ID != "" {
+			arns = append(arns, p.ec2ARN(c, "network-interface/"+n.ID))
+			continue
 		}
-	}
-	for _, id := range groups {
-		arns = append(arns, p.ec2ARN(c, "security-group/"+id))
+		arns = append(arns, p.ec2ARN(c, "subnet/"+n.SubnetID))
+		groups := n.SecurityGroupIDs
+		if subnet, err := find[*trellis.Subnet](tx, idSubnet, c.account(), n.SubnetID); err == nil {
+			if all, err := launchGroups(tx, subnet, n.NewNetworkInterface); err == nil {
+				groups = all // those by name, too; what does not exist is for launch to refuse
+			}
+		}
+		for _, id := range groups {
+			arns = append(arns, p.ec2ARN(c, "security-group/"+id))
+		}
 	}
 	return p.allow(tx, c, "RunInstances", authpolicy.TagKeys(nil, in.Tags, nil), arns...)
 }
@@ -89,51 +131,56 @@ func (in NewInstances) check() error {
 	switch {
 	case in.ImageID == "":
 		return missingParameter("ImageId")
-	case in.SubnetID == "":
-		return missingParameter("SubnetId")
 	case in.MinCount < 1 || in.MaxCount < in.MinCount:
 		return ec2Error("InvalidParameterValue", "Value (%d) for parameter minCount is invalid. It must be 1 or more and not more than maxCount (%d).", in.MinCount, in.MaxCount)
 	case in.MaxCount > maxInstancesPerCall:
 		return ec2Error("InstanceLimitExceeded", "You have requested more instances (%d) than one call may make (%d).", in.MaxCount, maxInstancesPerCall)
-	case len(in.SecurityGroupIDs)+len(in.SecurityGroupNames) > 5:
-		return ec2Error("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
-	case in.MaxCount > 1 && (in.PrivateIP != "" || in.IPv6 != "" || in.Tags[IDTag] != ""):
+	case in.MaxCount > 1 && in.Tags[IDTag] != "":
 		return ec2Error("InvalidParameterCombination", "An address or id can be chosen for one instance only.")
 	case in.ProfileARN != "" && in.ProfileName != "":
 		return ec2Error("InvalidParameterCombination", "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
+	case len(in.Interfaces) > MaxInterfaces:
+		return ec2Error("AttachmentLimitExceeded", "Interface count %d exceeds the limit for %s", len(in.Interfaces), in.InstanceType)
+	}
+	for at, n := range in.interfaces() {
+		if at == 0 && n.DeviceIndex != 0 {
+			return ec2Error("InvalidParameterCombination", "An instance must have a network interface at device index 0.")
+		}
+		if err := in.checkInterface(n); err != nil {
+			return err
+		}
 	}
 	return idImage.check(in.ImageID)
 }
 
+// checkInterface finds what is wrong with one interface by itself.
+func (in NewInstances) checkInterface(n InstanceInterface) error {
+	if in.MaxCount > 1 && (n.ID != "" || n.PrivateIP != "" || len(n.SecondaryIPs)+len(n.IPv6) > 0 || n.Tags[IDTag] != "") {
+		return ec2Error("InvalidParameterCombination", "An address or id can be chosen for one instance only.")
+	}
+	if n.ID == "" {
+		return n.check()
+	}
+	if n.SubnetID != "" || n.Description != "" || n.PrivateIP != "" || len(n.SecurityGroupIDs)+len(n.SecurityGroupNames)+len(n.SecondaryIPs)+len(n.IPv6)+n.SecondaryCount+n.IPv6Count > 0 {
+		return ec2Error("InvalidParameterCombination", "A network interface ID may not be specified together with what a new interface would have: subnet, security groups, addresses and description.")
+	}
+	return idInterface.check(n.ID)
+}
+
 // launch makes the instances in a transaction.
 func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Instance, error) {
-	subnet, err := find[*trellis.Subnet](tx, idSubnet, c.account(), in.SubnetID)
-	if err != nil {
-		return nil, err
-	}
-	groups, err := launchGroups(tx, subnet, in)
-	if err != nil {
-		return nil, err
-	}
 	profile, role, withRole, err := ProfileNamed{in.ProfileARN, in.ProfileName}.profile(tx, c, "")
 	if err != nil {
 		return nil, err
 	}
-	free, err := freeAddresses(tx, subnet)
-	if err != nil {
-		return nil, err
-	}
+	free := &allocators{tx: tx, account: c.account()}
 	reservation := trellis.NewID("r")
 	var out []*trellis.Instance
-	for n := range in.MaxCount {
-		v4, err := free.take4(in.PrivateIP)
-		if err != nil && (n < in.MinCount || in.PrivateIP != "") {
-			return nil, err
-		}
-		if err != nil {
+	for index := range in.MaxCount {
+		interfaces, err := p.launchInterfaces(tx, in, free)
+		if isFull(err) && index >= in.MinCount {
 			break
 		}
-		v6, err := free.take6(in.IPv6, in.IPv6Count > 0)
 		if err != nil {
 			return nil, err
 		}
@@ -141,11 +188,10 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 		if err != nil {
 			return nil, err
 		}
-		i := &trellis.Instance{Meta: meta, VPCID: subnet.VPCID, SubnetID: subnet.ID, PrivateIP: v4, IPv6: v6, MAC: newMAC(),
-			InterfaceID: trellis.NewID("eni"), SecurityGroupIDs: groups, ImageID: in.ImageID, InstanceType: in.InstanceType,
-			ReservationID: reservation, State: trellis.InstancePending, StateChangedAt: meta.CreatedAt, LaunchIndex: n, DisableAPITermination: in.DisableAPITermination}
-		if i.InstanceType == "" {
-			i.InstanceType = "t3.micro"
+		i := &trellis.Instance{Meta: meta, ImageID: in.ImageID, InstanceType: cmp.Or(in.InstanceType, "t3.micro"), ReservationID: reservation,
+			State: trellis.InstancePending, StateChangedAt: meta.CreatedAt, LaunchIndex: index, DisableAPITermination: in.DisableAPITermination}
+		if err := p.giveInterfaces(tx, c, i, in.interfaces(), interfaces); err != nil {
+			return nil, err
 		}
 		if withRole {
 			p.associate(tx, i, profile, role)
@@ -156,8 +202,59 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 	return out, nil
 }
 
-// launchGroups finds the security groups of new instances, which must be of the subnet's VPC.
-func launchGroups(tx *store.Tx, subnet *trellis.Subnet, in NewInstances) ([]string, error) {
+// launchInterfaces finds or makes the interfaces of one new instance, without putting them: new ones have no id yet.
+func (p *Plane) launchInterfaces(tx *store.Tx, in NewInstances, free *allocators) ([]*trellis.ElasticNetworkInterface, error) {
+	var out []*trellis.ElasticNetworkInterface
+	for _, asked := range in.interfaces() {
+		var n *trellis.ElasticNetworkInterface
+		var err error
+		if asked.ID != "" {
+			n, err = p.freeInterface(tx, free.account, asked.ID)
+		} else {
+			n, err = newInterface(tx, asked.NewNetworkInterface, free)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// giveInterfaces gives a new instance its interfaces, as they were asked for. What the first one is the instance tells itself.
+func (p *Plane) giveInterfaces(tx *store.Tx, c EC2Call, i *trellis.Instance, asked []InstanceInterface, interfaces []*trellis.ElasticNetworkInterface) (err error) {
+	for at, n := range interfaces {
+		switch {
+		case n.ID != "":
+		case at == 0 && asked[0].implied():
+			n.ID = trellis.NewID(idInterface.prefix)
+		default:
+			if n.Meta, err = p.ec2Meta(tx, c, idInterface, asked[at].Tags); err != nil {
+				return err
+			}
+		}
+	}
+	first := interfaces[0]
+	i.VPCID, i.SubnetID, i.PrivateIP, i.MAC, i.InterfaceID, i.SecurityGroupIDs = first.VPCID, first.SubnetID, first.IPv4[0], first.MAC, first.ID, first.SecurityGroupIDs
+	if len(first.IPv6) > 0 {
+		i.IPv6 = first.IPv6[0]
+	}
+	tx.Put(i)
+	if !asked[0].implied() {
+		first.Attachment = &trellis.InterfaceAttachment{InstanceID: i.ID, DeleteOnTermination: asked[0].ends(), At: i.CreatedAt}
+		tx.Put(first)
+	}
+	for at, n := range interfaces[1:] {
+		if err := p.attach(tx, n, i, asked[at+1].DeviceIndex, asked[at+1].ends()); err != nil {
+			return err
+		}
+		tx.Put(n)
+	}
+	return nil
+}
+
+// launchGroups finds the security groups of a new interface, which must be of the subnet's VPC.
+func launchGroups(tx *store.Tx, subnet *trellis.Subnet, in NewNetworkInterface) ([]string, error) {
 	all, err := store.List[*trellis.SecurityGroup](tx, subnet.Account+"/")
 	if err != nil {
 		return nil, err

@@ -14,8 +14,8 @@ import (
 type DescribedInstance struct {
 	*trellis.Instance
 	AvailabilityZone string
-	Groups           []*trellis.SecurityGroup // in the order of SecurityGroupIDs
-	SubnetCIDRBits   int
+	Groups           []*trellis.SecurityGroup // of the first interface, in the order of SecurityGroupIDs
+	Interfaces       []DescribedInterface     // by device index; none of a terminated instance
 }
 
 // Instances lists instances for DescribeInstances, DescribeInstanceStatus and
@@ -60,32 +60,15 @@ func (p *Plane) instances(tx *store.Tx, account string, q Query, attrs func(Desc
 	if err != nil {
 		return nil, err
 	}
-	subnets, err := store.List[*trellis.Subnet](tx, account+"/")
+	x, err := p.around(tx, account)
 	if err != nil {
 		return nil, err
-	}
-	groups, err := store.List[*trellis.SecurityGroup](tx, account+"/")
-	if err != nil {
-		return nil, err
-	}
-	subnetByID, groupByID := map[string]*trellis.Subnet{}, map[string]*trellis.SecurityGroup{}
-	for _, s := range subnets {
-		subnetByID[s.ID] = s
-	}
-	for _, g := range groups {
-		groupByID[g.ID] = g
 	}
 	var out []DescribedInstance
 	for _, n := range nouns {
-		d := DescribedInstance{Instance: n, AvailabilityZone: p.Region + "a"}
-		if s := subnetByID[n.SubnetID]; s != nil {
-			d.AvailabilityZone, d.SubnetCIDRBits = s.AvailabilityZone, s.CIDR.Bits()
-		}
-		for _, id := range n.SecurityGroupIDs {
-			if g := groupByID[id]; g != nil {
-				d.Groups = append(d.Groups, g)
-			}
-		}
+		d := DescribedInstance{Instance: n, Interfaces: x.of(n)}
+		first := x.describe(n.FirstInterface())
+		d.AvailabilityZone, d.Groups = first.AvailabilityZone, first.Groups
 		a, tags := attrs(d)
 		ok, err := q.matches(a, tags)
 		if err != nil {
@@ -127,20 +110,6 @@ var instanceStateCodes = map[string]int{trellis.InstancePending: 0, trellis.Inst
 // InstanceStateCode is the number of a state.
 func InstanceStateCode(state string) int { return instanceStateCodes[state] }
 
-// PrivateDNSName is the private name of an instance, ip-10-0-12-31.eu-west-1.compute.internal.
-func (p *Plane) PrivateDNSName(i *trellis.Instance) string {
-	name := []byte("ip-" + i.PrivateIP.String())
-	for n, b := range name {
-		if b == '.' {
-			name[n] = '-'
-		}
-	}
-	if p.Region == "us-east-1" {
-		return string(name) + ".ec2.internal"
-	}
-	return string(name) + "." + p.Region + ".compute.internal"
-}
-
 // instanceAttributes are the filters of DescribeInstances and DescribeInstanceStatus.
 func (p *Plane) instanceAttributes(d DescribedInstance) (attributes, map[string]string) {
 	code := strconv.Itoa(InstanceStateCode(d.State))
@@ -148,17 +117,26 @@ func (p *Plane) instanceAttributes(d DescribedInstance) (attributes, map[string]
 		"instance-id": {d.ID}, "owner-id": {d.Account}, "vpc-id": one(d.VPCID), "subnet-id": one(d.SubnetID), "image-id": {d.ImageID},
 		"instance-type": {d.InstanceType}, "availability-zone": {d.AvailabilityZone}, "reservation-id": {d.ReservationID},
 		"instance-state-name": {d.State}, "instance-state-code": {code}, "architecture": {"x86_64"}, "launch-index": {strconv.Itoa(d.LaunchIndex)},
-		"private-dns-name": {p.PrivateDNSName(d.Instance)}, "launch-time": {d.CreatedAt.Format(time.RFC3339)},
+		"private-dns-name": {p.PrivateDNSName(d.PrivateIP)}, "launch-time": {d.CreatedAt.Format(time.RFC3339)},
 		"iam-instance-profile.arn": nil, "iam-instance-profile.id": nil, "iam-instance-profile.name": nil,
 		"root-device-type": {"ebs"}, "tenancy": {"default"}, "hypervisor": {"xen"}, "virtualization-type": {"hvm"}, "platform-details": {"Linux/UNIX"},
-		"network-interface.network-interface-id": {d.InterfaceID}, "network-interface.subnet-id": one(d.SubnetID), "network-interface.vpc-id": one(d.VPCID),
-		"network-interface.mac-address": {d.MAC}, "private-ip-address": nil, "network-interface.addresses.private-ip-address": nil, "ipv6-address": nil,
-		"instance.group-id": d.SecurityGroupIDs, "instance.group-name": d.groupNames(), "network-interface.group-id": d.SecurityGroupIDs, "network-interface.group-name": d.groupNames(),
+		"private-ip-address": nil, "ipv6-address": nil, "instance.group-id": d.SecurityGroupIDs, "instance.group-name": d.groupNames(),
+		"source-dest-check":  nil,
 		"instance-lifecycle": nil, "key-name": nil, "ip-address": nil, "dns-name": nil, "client-token": nil, "spot-instance-request-id": nil, "kernel-id": nil, "platform": nil,
 	}
 	if d.PrivateIP.IsValid() && d.State != trellis.InstanceTerminated {
 		a["private-ip-address"] = []string{d.PrivateIP.String()}
-		a["network-interface.addresses.private-ip-address"] = a["private-ip-address"]
+	}
+	for name := range p.interfaceAttributes(DescribedInterface{ElasticNetworkInterface: &trellis.ElasticNetworkInterface{}}) {
+		a["network-interface."+name] = nil
+	}
+	for at, n := range d.Interfaces {
+		for name, values := range p.interfaceAttributes(n) {
+			a["network-interface."+name] = append(a["network-interface."+name], values...)
+		}
+		if at == 0 {
+			a["source-dest-check"] = flag(!n.NoSourceDestCheck)
+		}
 	}
 	if profile := ProfileOf(d.Instance); profile != nil {
 		a["iam-instance-profile.arn"], a["iam-instance-profile.name"] = []string{profile.ProfileARN}, []string{trellis.LastPart(profile.ProfileARN)}

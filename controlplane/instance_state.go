@@ -85,8 +85,11 @@ func (p *Plane) changeState(ctx context.Context, c EC2Call, action string, ids [
 				return err
 			}
 			out = append(out, StateChange{i.ID, i.State, next})
-			if next != i.State {
-				p.setState(tx, i, next)
+			if next == i.State {
+				continue
+			}
+			if err := p.setState(tx, i, next); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -94,20 +97,31 @@ func (p *Plane) changeState(ctx context.Context, c EC2Call, action string, ids [
 	return out, rev, err
 }
 
-// setState moves an instance to a state.
-func (p *Plane) setState(tx *store.Tx, i *trellis.Instance, state string) {
-	if state == trellis.InstanceTerminated {
-		dissociate(tx, i)
-	}
+// setState moves an instance to a state. A terminated one has neither role nor network left.
+func (p *Plane) setState(tx *store.Tx, i *trellis.Instance, state string) error {
 	i.State, i.StateChangedAt = state, p.now()
 	i.UpdatedAt = i.StateChangedAt
+	if state == trellis.InstanceTerminated {
+		dissociate(tx, i)
+		if err := p.leaveInterfaces(tx, i); err != nil {
+			return err
+		}
+	}
 	tx.Put(i)
+	return nil
 }
 
-// ModifyInstance changes the attributes that are not nil: the security groups and the termination protection.
-func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, groups []string, disableTermination *bool) (trellis.Revision, error) {
+// InstanceChange is what ModifyInstanceAttribute changes: what is not nil. The first two are of the instance's first interface.
+type InstanceChange struct {
+	SecurityGroupIDs   []string
+	SourceDestCheck    *bool
+	DisableTermination *bool
+}
+
+// ModifyInstance changes attributes of an instance.
+func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, to InstanceChange) (trellis.Revision, error) {
 	arns := []string{p.ec2ARN(c, "instance/"+id)}
-	for _, group := range groups {
+	for _, group := range to.SecurityGroupIDs {
 		arns = append(arns, p.ec2ARN(c, "security-group/"+group))
 	}
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
@@ -124,17 +138,27 @@ func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, groups
 		if i.State == trellis.InstanceTerminated || i.State == trellis.InstanceShuttingDown {
 			return ec2Error("IncorrectInstanceState", "The instance '%s' is not in a state in which it can be modified.", id)
 		}
-		if groups != nil {
-			if i.SecurityGroupIDs, err = groupsOfVPC(tx, c.account(), i.VPCID, groups); err != nil {
-				return err
-			}
-		}
-		if disableTermination != nil {
-			i.DisableAPITermination = *disableTermination
+		if to.DisableTermination != nil {
+			i.DisableAPITermination = *to.DisableTermination
 		}
 		i.UpdatedAt = p.now()
 		tx.Put(i)
-		return nil
+		if to.SecurityGroupIDs == nil && to.SourceDestCheck == nil {
+			return nil
+		}
+		first, err := p.firstInterface(tx, i)
+		if err != nil {
+			return err
+		}
+		if to.SourceDestCheck != nil {
+			first.NoSourceDestCheck = !*to.SourceDestCheck
+		}
+		if to.SecurityGroupIDs != nil {
+			if first.SecurityGroupIDs, err = groupsOfVPC(tx, c.account(), i.VPCID, to.SecurityGroupIDs); err != nil {
+				return err
+			}
+		}
+		return p.putInterface(tx, first)
 	})
 }
 
@@ -149,7 +173,7 @@ func (p *Plane) nextInstance(i *trellis.Instance) *settling {
 		return &settling{step: func(tx *store.Tx) (bool, error) {
 			now, err := store.Get[*trellis.Instance](tx, i.Key())
 			if err == nil && now.State == seen {
-				p.setState(tx, now, follows)
+				err = p.setState(tx, now, follows)
 			}
 			return false, err
 		}}

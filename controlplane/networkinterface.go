@@ -2,162 +2,329 @@ package controlplane
 
 import (
 	"context"
+	"errors"
+	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/authpolicy"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/store"
 )
 
-// DescribedInterface is a network interface of an instance, a resource gateway, a VPC endpoint or a load balancer.
-type DescribedInterface struct {
-	trellis.NetworkInterface
-	Owner            *trellis.Meta     // of what has the interface
-	Instance         *trellis.Instance // nil when no instance has it
-	VPCID            string
-	AvailabilityZone string
-	Type             string // interface or vpc_endpoint
-	Description      string
-	Groups           []*trellis.SecurityGroup
+// What an instance and an interface may have: as much as the largest instances of AWS (EC2 user guide, IP addresses for each
+// network interface), since the sizes of instances mean nothing here.
+const (
+	MaxInterfaces         = 15 // of an instance
+	MaxInterfaceAddresses = 50 // of an interface, in each family
+	maxInterfaceGroups    = 5
+	maxDescription        = 255 // characters
+)
+
+// NewNetworkInterface is what CreateNetworkInterface asks for.
+type NewNetworkInterface struct {
+	SubnetID           string
+	Description        string
+	SecurityGroupIDs   []string // the default group of the VPC when empty
+	SecurityGroupNames []string // further ones, by name in the VPC
+	PrivateIP          string   // the primary address; the first free one when empty
+	SecondaryIPs       []string // chosen
+	SecondaryCount     int      // free ones, in their place
+	IPv6               []string // chosen
+	IPv6Count          int      // free ones, in their place
+	ClientToken        string
+	Tags               map[string]string
 }
 
-// PrivateDNSName is the private name of the interface's first address.
-func (d DescribedInterface) PrivateDNSName(p *Plane) string {
-	return p.PrivateDNSName(&trellis.Instance{PrivateIP: d.IPv4})
+// check finds what is wrong with the parameters by themselves.
+func (in *NewNetworkInterface) check() error {
+	switch {
+	case in.SubnetID == "":
+		return missingParameter("subnetId")
+	case len(in.SecondaryIPs) > 0 && in.SecondaryCount != 0:
+		return ec2Error("InvalidParameterCombination", "The parameters secondaryPrivateIpAddressCount and privateIpAddresses with secondary addresses may not be used together")
+	case len(in.IPv6) > 0 && in.IPv6Count != 0:
+		return ec2Error("InvalidParameterCombination", "The parameters ipv6AddressCount and ipv6Addresses may not be used together")
+	case in.SecondaryCount < 0 || in.IPv6Count < 0:
+		return ec2Error("InvalidParameterValue", "A count of addresses may not be negative.")
+	case 1+len(in.SecondaryIPs)+in.SecondaryCount > MaxInterfaceAddresses || len(in.IPv6)+in.IPv6Count > MaxInterfaceAddresses:
+		return tooManyAddresses()
+	case len(in.SecurityGroupIDs)+len(in.SecurityGroupNames) > maxInterfaceGroups:
+		return tooManyGroups()
+	case len(in.Description) > maxDescription:
+		return invalidParameter("description", in.Description, "It may have 255 characters.")
+	}
+	return nil
 }
 
-// NetworkInterfaces is DescribeNetworkInterfaces. An instance that is not terminated has one interface; resource gateways,
-// VPC endpoints and load balancers have one in each of their subnets.
-func (p *Plane) NetworkInterfaces(ctx context.Context, c EC2Call, q Query) ([]DescribedInterface, error) {
-	if err := c.allow("DescribeNetworkInterfaces", nil, "*"); err != nil {
+// tooManyGroups says that an interface has more security groups than one may.
+func tooManyGroups() error {
+	return ec2Error("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+}
+
+// tooManyAddresses says that an interface would have more addresses than one may.
+func tooManyAddresses() error {
+	return ec2Error("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
+}
+
+// CreateNetworkInterface makes an interface that no instance has yet.
+func (p *Plane) CreateNetworkInterface(ctx context.Context, c EC2Call, in NewNetworkInterface) (out DescribedInterface, rev trellis.Revision, err error) {
+	if err := in.check(); err != nil {
+		return out, 0, err
+	}
+	arns := []string{p.ec2ARN(c, "network-interface/*"), p.ec2ARN(c, "subnet/"+in.SubnetID)}
+	for _, id := range in.SecurityGroupIDs {
+		arns = append(arns, p.ec2ARN(c, "security-group/"+id))
+	}
+	have, err := count[*trellis.ElasticNetworkInterface](ctx, p, c.account()+"/")
+	if err != nil {
+		return out, 0, err
+	}
+	rev, err = p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "CreateNetworkInterface", authpolicy.TagKeys(nil, in.Tags, nil), arns...); err != nil {
+			return err
+		}
+		n, err := store.Once(tx, c.account()+"/CreateNetworkInterface", in.ClientToken, in, func() (*trellis.ElasticNetworkInterface, error) {
+			if err := ec2Room[*trellis.ElasticNetworkInterface](p, tx, c, quota.NetworkInterfaces, have, "NetworkInterfaceLimitExceeded"); err != nil {
+				return nil, err
+			}
+			n, err := newInterface(tx, in, &allocators{tx: tx, account: c.account()})
+			if err != nil {
+				return nil, err
+			}
+			n.Meta, err = p.ec2Meta(tx, c, idInterface, in.Tags)
+			tx.Put(n)
+			return n, err
+		})
+		if err != nil {
+			return err
+		}
+		x, err := p.around(tx, c.account())
+		if err == nil {
+			out = x.describe(n)
+		}
+		return err
+	})
+	return out, rev, err
+}
+
+// newInterface makes an interface with addresses, without an id and without putting it.
+func newInterface(tx *store.Tx, in NewNetworkInterface, free *allocators) (*trellis.ElasticNetworkInterface, error) {
+	subnet, err := find[*trellis.Subnet](tx, idSubnet, free.account, in.SubnetID)
+	if err != nil {
 		return nil, err
 	}
-	for _, id := range q.IDs {
-		if err := idInterface.check(id); err != nil {
+	groups, err := launchGroups(tx, subnet, in)
+	if err != nil {
+		return nil, err
+	}
+	from, err := free.of(subnet)
+	if err != nil {
+		return nil, err
+	}
+	n := &trellis.ElasticNetworkInterface{VPCID: subnet.VPCID, SubnetID: subnet.ID, Description: in.Description, MAC: newMAC(), SecurityGroupIDs: groups}
+	for _, chosen := range slices.Concat([]string{in.PrivateIP}, in.SecondaryIPs, make([]string, in.SecondaryCount)) {
+		a, err := from.take4(chosen)
+		if err != nil {
 			return nil, err
 		}
+		n.IPv4 = append(n.IPv4, a)
 	}
-	if err := q.check(p.interfaceAttributes(DescribedInterface{Owner: &trellis.Meta{}})); err != nil {
+	for _, chosen := range slices.Concat(in.IPv6, make([]string, in.IPv6Count)) {
+		a, err := from.take6(chosen)
+		if err != nil {
+			return nil, err
+		}
+		n.IPv6 = append(n.IPv6, a)
+	}
+	return n, nil
+}
+
+// allocators hand out the addresses of the subnets of an account to several interfaces of one transaction.
+type allocators struct {
+	tx      *store.Tx
+	account string
+	held    map[string]map[netip.Addr]bool
+	each    map[string]*addresses
+}
+
+// of is the allocator of a subnet.
+func (a *allocators) of(subnet *trellis.Subnet) (*addresses, error) {
+	if a.held == nil {
+		var err error
+		if a.held, err = heldAddresses(a.tx, a.account); err != nil {
+			return nil, err
+		}
+		a.each = map[string]*addresses{}
+	}
+	if a.each[subnet.ID] == nil {
+		a.each[subnet.ID] = addressesOf(subnet, a.held[subnet.ID])
+	}
+	return a.each[subnet.ID], nil
+}
+
+// findInterface reads an interface of the caller's account that users may change: one that is stored, or the first one of an
+// instance, which is not stored yet.
+func (p *Plane) findInterface(tx *store.Tx, account, id string) (*trellis.ElasticNetworkInterface, error) {
+	if err := idInterface.check(id); err != nil {
 		return nil, err
 	}
-	var out []DescribedInterface
-	err := p.read(ctx, func(tx *store.Tx) error {
+	n, err := store.Get[*trellis.ElasticNetworkInterface](tx, account+"/"+id)
+	if !errors.Is(err, trellis.ErrNotExist) {
+		return n, err
+	}
+	all, err := p.interfaces(tx, account)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(d DescribedInterface) bool { return d.ID == id })
+	switch {
+	case i < 0:
+		return nil, idInterface.notFound(id)
+	case all[i].Managed:
+		return nil, ec2Error("AuthFailure", "You do not have permission to access the specified resource: %s is an interface of its owner alone.", id)
+	}
+	return all[i].ElasticNetworkInterface, nil
+}
+
+// putInterface stores an interface. The first one of an instance is told by the instance, too: to all that look at instances.
+func (p *Plane) putInterface(tx *store.Tx, n *trellis.ElasticNetworkInterface) error {
+	n.UpdatedAt = p.now()
+	if at := n.Attachment; at != nil && at.DeviceIndex == 0 {
+		i, err := store.Get[*trellis.Instance](tx, n.Account+"/"+at.InstanceID)
+		if err != nil {
+			return err
+		}
+		i.SecurityGroupIDs, i.IPv6, i.UpdatedAt = n.SecurityGroupIDs, netip.Addr{}, n.UpdatedAt
+		if len(n.IPv6) > 0 {
+			i.IPv6 = n.IPv6[0]
+		}
+		tx.Put(i)
+	}
+	tx.Put(n)
+	return tx.Claim("ec2id/"+n.ID, n.Key())
+}
+
+// deleteInterface removes an interface.
+func deleteInterface(tx *store.Tx, n *trellis.ElasticNetworkInterface) {
+	releaseEC2ID(tx, n.ID)
+	tx.Delete(n)
+}
+
+// changeInterface changes one interface of the caller's account. The caller's policies must allow action on it and on further
+// resources.
+func (p *Plane) changeInterface(ctx context.Context, c EC2Call, action, id string, further []string, change func(*store.Tx, *trellis.ElasticNetworkInterface) error) (trellis.Revision, error) {
+	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, action, nil, append([]string{p.ec2ARN(c, "network-interface/"+id)}, further...)...); err != nil {
+			return err
+		}
+		n, err := p.findInterface(tx, c.account(), id)
+		if err != nil {
+			return err
+		}
+		if err := change(tx, n); err != nil {
+			return err
+		}
+		return p.putInterface(tx, n)
+	})
+}
+
+// changeInterfaceTags changes the tags of an interface.
+func (p *Plane) changeInterfaceTags(tx *store.Tx, account, id string, change func(map[string]string) (map[string]string, error)) error {
+	n, err := p.findInterface(tx, account, id)
+	if err != nil {
+		return err
+	}
+	if n.Tags, err = change(n.Tags); err != nil {
+		return err
+	}
+	return p.putInterface(tx, n)
+}
+
+// DeleteNetworkInterface removes an interface that nothing has.
+func (p *Plane) DeleteNetworkInterface(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
+	return p.ec2Commit(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "DeleteNetworkInterface", nil, p.ec2ARN(c, "network-interface/"+id)); err != nil {
+			return err
+		}
+		n, err := p.findInterface(tx, c.account(), id)
+		var e *trellis.Error
+		if errors.As(err, &e) && e.Code == "AuthFailure" || err == nil && n.Attachment != nil {
+			return ec2Error("InvalidParameterValue", "Network interface '%s' is currently in use.", id)
+		}
+		if err == nil {
+			deleteInterface(tx, n)
+		}
+		return err
+	})
+}
+
+// InterfaceChange is what ModifyNetworkInterfaceAttribute changes: what is not nil.
+type InterfaceChange struct {
+	Description         *string
+	SecurityGroupIDs    []string
+	SourceDestCheck     *bool
+	AttachmentID        string
+	DeleteOnTermination *bool // of the attachment
+}
+
+// ModifyNetworkInterface changes attributes of an interface.
+func (p *Plane) ModifyNetworkInterface(ctx context.Context, c EC2Call, action, id string, to InterfaceChange) (trellis.Revision, error) {
+	switch {
+	case to.Description == nil && to.SecurityGroupIDs == nil && to.SourceDestCheck == nil && to.AttachmentID == "" && to.DeleteOnTermination == nil:
+		return 0, ec2Error("InvalidParameterCombination", "No attributes specified.")
+	case len(to.SecurityGroupIDs) > maxInterfaceGroups:
+		return 0, tooManyGroups()
+	case to.Description != nil && len(*to.Description) > maxDescription:
+		return 0, invalidParameter("description", *to.Description, "It may have 255 characters.")
+	case to.DeleteOnTermination != nil && to.AttachmentID == "":
+		return 0, missingParameter("attachment.attachmentId")
+	}
+	var groups []string
+	for _, g := range to.SecurityGroupIDs {
+		groups = append(groups, p.ec2ARN(c, "security-group/"+g))
+	}
+	return p.changeInterface(ctx, c, action, id, groups, func(tx *store.Tx, n *trellis.ElasticNetworkInterface) (err error) {
+		if to.AttachmentID != "" {
+			if n.Attachment == nil || AttachmentID(n) != to.AttachmentID {
+				return idAttachment.notFound(to.AttachmentID)
+			}
+			if to.DeleteOnTermination != nil {
+				n.Attachment.DeleteOnTermination = *to.DeleteOnTermination
+			}
+		}
+		if to.Description != nil {
+			n.Description = *to.Description
+		}
+		if to.SourceDestCheck != nil {
+			n.NoSourceDestCheck = !*to.SourceDestCheck
+		}
+		if to.SecurityGroupIDs != nil {
+			n.SecurityGroupIDs, err = groupsOfVPC(tx, n.Account, n.VPCID, to.SecurityGroupIDs)
+		}
+		return err
+	})
+}
+
+// NetworkInterface is one interface of the caller's account, of anybody's, for DescribeNetworkInterfaceAttribute.
+func (p *Plane) NetworkInterface(ctx context.Context, c EC2Call, id string) (out DescribedInterface, err error) {
+	err = p.read(ctx, func(tx *store.Tx) error {
+		if err := p.allow(tx, c, "DescribeNetworkInterfaceAttribute", nil, p.ec2ARN(c, "network-interface/"+id)); err != nil {
+			return err
+		}
+		if err := idInterface.check(id); err != nil {
+			return err
+		}
 		all, err := p.interfaces(tx, c.account())
 		if err != nil {
 			return err
 		}
-		out = nil
-		for _, d := range all {
-			ok, err := q.matches(p.interfaceAttributes(d), nil)
-			if err != nil {
-				return err
-			}
-			if ok && (len(q.IDs) == 0 || slices.Contains(q.IDs, d.ID)) {
-				out = append(out, d)
-			}
+		i := slices.IndexFunc(all, func(d DescribedInterface) bool { return d.ID == id })
+		if i < 0 {
+			return idInterface.notFound(id)
 		}
-		for _, id := range q.IDs {
-			if !slices.ContainsFunc(all, func(d DescribedInterface) bool { return d.ID == id }) {
-				return idInterface.notFound(id)
-			}
-		}
+		out = all[i]
 		return nil
 	})
 	return out, err
-}
-
-// interfaces are the interfaces of an account, by id.
-func (p *Plane) interfaces(tx *store.Tx, account string) ([]DescribedInterface, error) {
-	zones, groups := map[string]string{}, map[string]*trellis.SecurityGroup{}
-	subnets, err := store.List[*trellis.Subnet](tx, account+"/")
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range subnets {
-		zones[s.ID] = s.AvailabilityZone
-	}
-	every, err := store.List[*trellis.SecurityGroup](tx, account+"/")
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range every {
-		groups[g.ID] = g
-	}
-	var out []DescribedInterface
-	add := func(d DescribedInterface, groupIDs []string) {
-		if d.AvailabilityZone = zones[d.SubnetID]; d.AvailabilityZone == "" {
-			d.AvailabilityZone = p.Region + "a"
-		}
-		for _, id := range groupIDs {
-			if g := groups[id]; g != nil {
-				d.Groups = append(d.Groups, g)
-			}
-		}
-		out = append(out, d)
-	}
-	instances, err := store.List[*trellis.Instance](tx, account+"/")
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range instances {
-		if i.State != trellis.InstanceTerminated {
-			n := trellis.NetworkInterface{ID: i.InterfaceID, SubnetID: i.SubnetID, MAC: i.MAC, IPv4: i.PrivateIP, IPv6: i.IPv6}
-			add(DescribedInterface{NetworkInterface: n, Owner: &i.Meta, Instance: i, VPCID: i.VPCID, Type: "interface"}, i.SecurityGroupIDs)
-		}
-	}
-	gateways, err := store.List[*trellis.ResourceGateway](tx, account+"/")
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range gateways {
-		for _, n := range g.Interfaces {
-			add(DescribedInterface{NetworkInterface: n, Owner: &g.Meta, VPCID: g.VPCID, Type: "interface", Description: "VPC Lattice Resource Gateway " + g.ID}, g.SecurityGroupIDs)
-		}
-	}
-	balancers, err := store.List[*trellis.LoadBalancer](tx, account+"/")
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range balancers {
-		for _, n := range b.Interfaces {
-			add(DescribedInterface{NetworkInterface: n, Owner: &b.Meta, VPCID: b.VPCID, Type: "interface", Description: "ELB " + b.ID}, b.SecurityGroupIDs)
-		}
-	}
-	endpoints, err := store.List[*trellis.VPCEndpoint](tx, account+"/")
-	for _, e := range endpoints {
-		for _, n := range e.Interfaces {
-			add(DescribedInterface{NetworkInterface: n, Owner: &e.Meta, VPCID: e.VPCID, Type: "vpc_endpoint", Description: "VPC Endpoint Interface " + e.ID}, e.SecurityGroupIDs)
-		}
-	}
-	slices.SortFunc(out, func(a, b DescribedInterface) int { return strings.Compare(a.ID, b.ID) })
-	return out, err
-}
-
-// interfaceAttributes are the filters of DescribeNetworkInterfaces.
-func (p *Plane) interfaceAttributes(d DescribedInterface) attributes {
-	a := attributes{
-		"network-interface-id": {d.ID}, "vpc-id": one(d.VPCID), "subnet-id": one(d.SubnetID), "owner-id": {d.Owner.Account}, "group-id": nil, "group-name": nil,
-		"attachment.instance-id": nil, "attachment.status": nil, "attachment.device-index": nil, "attachment.instance-owner-id": nil,
-		"attachment.attachment-id": nil, "attachment.delete-on-termination": nil,
-		"availability-zone": {d.AvailabilityZone}, "status": {"in-use"}, "description": {d.Description}, "mac-address": {d.MAC}, "interface-type": {d.Type},
-		"private-ip-address": nil, "addresses.private-ip-address": nil, "private-dns-name": nil, "requester-id": nil, "requester-managed": flag(d.Instance == nil),
-		"source-dest-check": flag(true), "ipv6-addresses.ipv6-address": nil,
-		"association.public-ip": nil, "association.allocation-id": nil, "addresses.association.public-ip": nil,
-	}
-	for _, g := range d.Groups {
-		a["group-id"], a["group-name"] = append(a["group-id"], g.ID), append(a["group-name"], g.Name)
-	}
-	if d.IPv4.IsValid() {
-		a["private-ip-address"], a["private-dns-name"] = []string{d.IPv4.String()}, []string{d.PrivateDNSName(p)}
-		a["addresses.private-ip-address"] = a["private-ip-address"]
-	}
-	if d.IPv6.IsValid() {
-		a["ipv6-addresses.ipv6-address"] = []string{d.IPv6.String()}
-	}
-	if d.Instance != nil {
-		a["attachment.instance-id"], a["attachment.instance-owner-id"] = []string{d.Instance.ID}, []string{d.Owner.Account}
-		a["attachment.status"], a["attachment.device-index"] = []string{"attached"}, []string{"0"}
-		a["attachment.attachment-id"], a["attachment.delete-on-termination"] = []string{DerivedID("eni-attach", d.ID)}, flag(true)
-	}
-	return a
 }

@@ -76,11 +76,11 @@ func (r RouteRequest) target(tx *store.Tx, v *trellis.VPC) (string, error) {
 		if err := targets.load(); err != nil {
 			return "", err
 		}
-		i := targets.instances[id]
-		if i == nil {
+		i, free := targets.instances[id], targets.free[id]
+		if i == nil && free == nil {
 			return "", k.notFound(id)
 		}
-		if i.VPCID != v.ID {
+		if i != nil && i.VPCID != v.ID || free != nil && free.VPCID != v.ID {
 			return "", ec2Error("InvalidParameterValue", "route target %s and VPC %s belong to different networks", id, v.ID)
 		}
 		return id, nil

@@ -358,8 +358,9 @@ type routeTargets struct {
 	tx        *store.Tx
 	account   string
 	read      bool
-	gateways  map[string]string // id to VPC
-	instances map[string]*trellis.Instance
+	gateways  map[string]string                           // id to VPC
+	instances map[string]*trellis.Instance                // by their ids and those of their interfaces
+	free      map[string]*trellis.ElasticNetworkInterface // that no instance has
 }
 
 // load reads what is there.
@@ -367,7 +368,7 @@ func (t *routeTargets) load() error {
 	if t.read {
 		return nil
 	}
-	t.read, t.gateways, t.instances = true, map[string]string{}, map[string]*trellis.Instance{}
+	t.read, t.gateways, t.instances, t.free = true, map[string]string{}, map[string]*trellis.Instance{}, map[string]*trellis.ElasticNetworkInterface{}
 	gateways, err := store.List[*trellis.InternetGateway](t.tx, t.account+"/")
 	if err != nil {
 		return err
@@ -376,9 +377,20 @@ func (t *routeTargets) load() error {
 		t.gateways[g.ID] = g.VPCID
 	}
 	instances, err := store.List[*trellis.Instance](t.tx, t.account+"/")
+	if err != nil {
+		return err
+	}
 	for _, i := range instances {
 		if i.State != trellis.InstanceTerminated {
 			t.instances[i.ID], t.instances[i.InterfaceID] = i, i
+		}
+	}
+	interfaces, err := store.List[*trellis.ElasticNetworkInterface](t.tx, t.account+"/")
+	for _, n := range interfaces {
+		if n.Attachment == nil {
+			t.free[n.ID] = n
+		} else {
+			t.instances[n.ID] = t.instances[n.Attachment.InstanceID]
 		}
 	}
 	return err
@@ -406,7 +418,9 @@ func (t *routeTargets) describe(r trellis.Route, vpc string) (DescribedRoute, er
 		}
 		return d, nil
 	}
-	d.Instance, d.Network = i.ID, i.InterfaceID
+	if d.Instance, d.Network = i.ID, i.InterfaceID; strings.HasPrefix(r.Target, "eni-") {
+		d.Network = r.Target
+	}
 	if i.State != trellis.InstanceRunning && i.State != trellis.InstancePending {
 		d.State = "blackhole"
 	}

@@ -159,7 +159,7 @@ func (p *Plane) SecurityGroups(ctx context.Context, c EC2Call, q Query, names []
 	return groups, err
 }
 
-// DeleteSecurityGroup removes a group that nothing uses: no instance, no load balancer or function, no association of a
+// DeleteSecurityGroup removes a group that nothing uses: no instance or interface, no load balancer or function, no association of a
 // VPC, no rule of another group.
 func (p *Plane) DeleteSecurityGroup(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
@@ -202,6 +202,13 @@ func groupInUse(tx *store.Tx, g *trellis.SecurityGroup) (bool, error) {
 		if i.State != trellis.InstanceTerminated && slices.Contains(i.SecurityGroupIDs, g.ID) {
 			return true, nil
 		}
+	}
+	interfaces, err := store.List[*trellis.ElasticNetworkInterface](tx, g.Account+"/")
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(interfaces, func(n *trellis.ElasticNetworkInterface) bool { return slices.Contains(n.SecurityGroupIDs, g.ID) }) {
+		return true, nil
 	}
 	groups, err := store.List[*trellis.SecurityGroup](tx, g.Account+"/")
 	if err != nil {

@@ -17,7 +17,7 @@ type addresses struct {
 }
 
 // heldAddresses are the addresses that something holds in the subnets of an account, by subnet: instances, but not
-// terminated ones, resource gateways, VPC endpoints and load balancers. A transaction that reads them and puts a holder is alone with it.
+// terminated ones, interfaces that users made, resource gateways, VPC endpoints and load balancers. A transaction that reads them and puts a holder is alone with it.
 func heldAddresses(tx *store.Tx, account string) (map[string]map[netip.Addr]bool, error) {
 	held := map[string]map[netip.Addr]bool{}
 	hold := func(subnet string, addrs ...netip.Addr) {
@@ -38,6 +38,13 @@ func heldAddresses(tx *store.Tx, account string) (map[string]map[netip.Addr]bool
 		if i.State != trellis.InstanceTerminated {
 			hold(i.SubnetID, i.PrivateIP, i.IPv6)
 		}
+	}
+	elastic, err := store.List[*trellis.ElasticNetworkInterface](tx, account+"/")
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range elastic {
+		hold(n.SubnetID, n.Addresses()...)
 	}
 	gateways, err := store.List[*trellis.ResourceGateway](tx, account+"/")
 	if err != nil {
@@ -104,11 +111,14 @@ func addressesOf(subnet *trellis.Subnet, held map[netip.Addr]bool) *addresses {
 }
 
 // take takes the first free address of a family.
-func (a *addresses) take(v6 bool) (netip.Addr, error) {
+func (a *addresses) take(v6 bool) (netip.Addr, error) { return a.choose("", v6) }
+
+// choose takes the chosen address of a family, or the first free one.
+func (a *addresses) choose(chosen string, v6 bool) (netip.Addr, error) {
 	if v6 {
-		return a.take6("", true)
+		return a.take6(chosen)
 	}
-	return a.take4("")
+	return a.take4(chosen)
 }
 
 // newInterfaces is NewInterfaces without chosen addresses.
@@ -187,11 +197,8 @@ func (a *addresses) take4(chosen string) (netip.Addr, error) {
 	return netip.Addr{}, ec2Error(noFreeAddress, "There are not enough free addresses in subnet '%s' to satisfy the request.", a.subnet.ID)
 }
 
-// take6 takes the chosen IPv6 address, the first free one when asked for, or none.
-func (a *addresses) take6(chosen string, any bool) (netip.Addr, error) {
-	if chosen == "" && !any {
-		return netip.Addr{}, nil
-	}
+// take6 takes the chosen IPv6 address, or the first free one.
+func (a *addresses) take6(chosen string) (netip.Addr, error) {
 	if !a.subnet.IPv6CIDR.IsValid() {
 		return netip.Addr{}, ec2Error("InvalidParameterValue", "The subnet '%s' has no IPv6 CIDR block", a.subnet.ID)
 	}

@@ -392,10 +392,10 @@ func TestSubnetAddresses(t *testing.T) {
 	seen := map[netip.Addr]bool{}
 	nics := must[[]controlplane.DescribedInterface](t)(d.p.NetworkInterfaces(ctx, d.c, controlplane.Query{Filters: []controlplane.Filter{{Name: "subnet-id", Values: []string{s.ID}}}}))
 	for _, n := range nics {
-		if seen[n.IPv4] || !s.CIDR.Contains(n.IPv4) {
-			t.Errorf("%s is there twice", n.IPv4)
+		if seen[n.IPv4[0]] || !s.CIDR.Contains(n.IPv4[0]) {
+			t.Errorf("%s is there twice", n.IPv4[0])
 		}
-		seen[n.IPv4] = true
+		seen[n.IPv4[0]] = true
 	}
 	if len(seen) != 12 {
 		t.Errorf("%d addresses, want 12", len(seen))

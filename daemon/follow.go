@@ -26,7 +26,7 @@ var (
 		trellis.KindOrganizationPolicy, trellis.KindUser, trellis.KindGroup, trellis.KindRole, trellis.KindAccessKey, trellis.KindSealingKey, trellis.KindManagedPolicy,
 		trellis.KindTrustAnchor, trellis.KindAnywhereProfile, trellis.KindRevocationList}
 	certificateKinds = []trellis.Kind{trellis.KindCertificate}
-	vpcKinds         = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
+	vpcKinds         = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindElasticNetworkInterface, trellis.KindSecurityGroup,
 		trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
 		trellis.KindResourceAssociation, trellis.KindVPCEndpoint, trellis.KindEndpointAddress}
 	// silentKinds change nothing that listens on this node: what was seen of targets comes from here, shares and resource policies matter to

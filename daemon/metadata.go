@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -188,33 +189,49 @@ func (m *metadata) read(r *http.Request, key string) (*metadataOf, error) {
 		if in.Instance, err = store.Get[*trellis.Instance](tx, key); err != nil {
 			return err
 		}
-		if in.subnet, err = store.Get[*trellis.Subnet](tx, in.Account+"/"+in.SubnetID); err != nil {
+		if in.vpc, err = store.Get[*trellis.VPC](tx, in.Account+"/"+in.VPCID); err != nil {
 			return err
 		}
-		if in.vpc, err = store.Get[*trellis.VPC](tx, in.subnet.Account+"/"+in.VPCID); err != nil {
-			return err
-		}
-		in.groups = nil
-		for _, id := range in.SecurityGroupIDs {
-			g, err := store.Get[*trellis.SecurityGroup](tx, in.subnet.Account+"/"+id)
-			if errors.Is(err, trellis.ErrNotExist) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			in.groups = append(in.groups, g.Name)
-		}
-		return nil
+		in.interfaces, err = m.interfaces(tx, in.Instance)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	in.hostname = m.d.plane.PrivateDNSName(in.Instance)
+	in.hostname = m.d.plane.PrivateDNSName(in.PrivateIP)
 	if in.RoleARN != "" {
 		in.role = trellis.LastPart(in.RoleARN)
 	}
 	return in, nil
+}
+
+// interfaces are the network interfaces of an instance, by device index.
+func (m *metadata) interfaces(tx *store.Tx, i *trellis.Instance) (out []metadataInterface, err error) {
+	stored, err := store.List[*trellis.ElasticNetworkInterface](tx, i.Account+"/")
+	if err != nil {
+		return nil, err
+	}
+	stored = slices.DeleteFunc(stored, func(n *trellis.ElasticNetworkInterface) bool {
+		return n.Attachment == nil || n.Attachment.InstanceID != i.ID
+	})
+	for _, n := range i.Interfaces(stored) {
+		d := metadataInterface{ElasticNetworkInterface: n, hostname: m.d.plane.PrivateDNSName(n.IPv4[0])}
+		if d.subnet, err = store.Get[*trellis.Subnet](tx, n.Account+"/"+n.SubnetID); err != nil {
+			return nil, err
+		}
+		for _, id := range n.SecurityGroupIDs {
+			g, err := store.Get[*trellis.SecurityGroup](tx, n.Account+"/"+id)
+			if errors.Is(err, trellis.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			d.groups = append(d.groups, g.Name)
+		}
+		out = append(out, d)
+	}
+	return out, nil
 }
 
 // credentials are a fresh session of the instance's role, or, as on AWS, a code that SDKs read.

@@ -88,9 +88,12 @@ func TestMetadataTree(t *testing.T) {
 		InterfaceID: "eni-1", SecurityGroupIDs: []string{"sg-1", "sg-2"}, ImageID: "ami-1", InstanceType: "t3.micro", RoleARN: "arn:aws:iam::111122223333:role/app/checkout",
 		ReservationID: "r-1", LaunchIndex: 2,
 		Profile: &trellis.ProfileAssociation{ID: "iip-assoc-1", ProfileARN: "arn:aws:iam::111122223333:instance-profile/shop", ProfileID: "AIPA0123456789ABCDEFG"}},
-		subnet: &trellis.Subnet{CIDR: netip.MustParsePrefix("10.0.0.0/24"), IPv6CIDR: netip.MustParsePrefix("2001:db8::/64"), AvailabilityZone: "eu-west-1b"},
 		vpc:    &trellis.VPC{CIDR: netip.MustParsePrefix("10.0.0.0/16"), MoreCIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, IPv6CIDR: netip.MustParsePrefix("2001:db8::/56")},
-		groups: []string{"default", "web"}, region: "eu-west-1", zones: []controlplane.Zone{{Name: "eu-west-1b", ID: "euw1-az2"}}, hostname: "ip-10-0-0-10.eu-west-1.compute.internal", role: "checkout"}
+		region: "eu-west-1", zones: []controlplane.Zone{{Name: "eu-west-1b", ID: "euw1-az2"}}, hostname: "ip-10-0-0-10.eu-west-1.compute.internal", role: "checkout"}
+	subnet := &trellis.Subnet{CIDR: netip.MustParsePrefix("10.0.0.0/24"), IPv6CIDR: netip.MustParsePrefix("2001:db8::/64"), AvailabilityZone: "eu-west-1b"}
+	second := &trellis.ElasticNetworkInterface{Meta: trellis.Meta{Account: "111122223333", ID: "eni-2"}, VPCID: "vpc-1", SubnetID: "subnet-1", MAC: "0a:00:00:00:00:02",
+		IPv4: []netip.Addr{netip.MustParseAddr("10.0.0.20"), netip.MustParseAddr("10.0.0.21")}, SecurityGroupIDs: []string{"sg-2"}, Attachment: &trellis.InterfaceAttachment{DeviceIndex: 1}}
+	in.interfaces = []metadataInterface{{in.FirstInterface(), subnet, []string{"default", "web"}, in.hostname}, {second, subnet, []string{"web"}, "ip-10-0-0-20.eu-west-1.compute.internal"}}
 	script, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +125,8 @@ func FuzzMetadataPath(f *testing.F) {
 	for _, path := range []string{"", "meta-data", "meta-data/iam/security-credentials/", "meta-data//iam", "../etc", "meta-data/mac/x", "dynamic/", "/", "meta-data/%2e%2e"} {
 		f.Add("latest", path)
 	}
-	in := &metadataOf{Instance: &trellis.Instance{MAC: "0a:00:00:00:00:01", RoleARN: "arn:aws:iam::111122223333:role/checkout"}, subnet: &trellis.Subnet{}, vpc: &trellis.VPC{}, role: "checkout"}
+	in := &metadataOf{Instance: &trellis.Instance{MAC: "0a:00:00:00:00:01", RoleARN: "arn:aws:iam::111122223333:role/checkout"}, vpc: &trellis.VPC{}, role: "checkout"}
+	in.interfaces = []metadataInterface{{in.FirstInterface(), &trellis.Subnet{}, nil, "host"}}
 	values := in.values()
 	f.Fuzz(func(t *testing.T, version, path string) {
 		text, ok := in.find(version, path)

@@ -25,13 +25,20 @@ const credentialsPath = "meta-data/iam/security-credentials"
 // metadataOf is what the metadata of an instance is made of.
 type metadataOf struct {
 	*trellis.Instance
+	interfaces []metadataInterface // by device index
+	vpc        *trellis.VPC
+	region     string
+	zones      []controlplane.Zone
+	hostname   string
+	role       string // name, empty without one
+}
+
+// metadataInterface is a network interface of an instance with what is around it.
+type metadataInterface struct {
+	*trellis.ElasticNetworkInterface
 	subnet   *trellis.Subnet
-	vpc      *trellis.VPC
 	groups   []string // names
-	region   string
-	zones    []controlplane.Zone
 	hostname string
-	role     string // name, empty without one
 }
 
 // find returns the text at a path below a version: a value, or what is below a folder, one name a line, folders with a
@@ -70,6 +77,7 @@ func (in *metadataOf) find(version, path string) (string, bool) {
 // Trellis has not is not there, as on AWS: spot and maintenance events, public addresses, keys, user data, tags, which
 // are not let into the metadata.
 func (in *metadataOf) values() map[string]string {
+	first := in.interfaces[0]
 	m := map[string]string{
 		"meta-data/ami-id":                      in.ImageID,
 		"meta-data/ami-launch-index":            strconv.Itoa(in.LaunchIndex),
@@ -82,41 +90,25 @@ func (in *metadataOf) values() map[string]string {
 		"meta-data/local-hostname":              in.hostname,
 		"meta-data/local-ipv4":                  in.PrivateIP.String(),
 		"meta-data/mac":                         in.MAC,
-		"meta-data/placement/availability-zone": in.subnet.AvailabilityZone,
+		"meta-data/placement/availability-zone": first.subnet.AvailabilityZone,
 		"meta-data/placement/region":            in.region,
 		"meta-data/profile":                     "default-hvm",
 		"meta-data/reservation-id":              in.ReservationID,
-		"meta-data/security-groups":             strings.Join(in.groups, "\n"),
+		"meta-data/security-groups":             strings.Join(first.groups, "\n"),
 		"meta-data/services/domain":             "amazonaws.com",
 		"meta-data/services/partition":          "aws",
 		"dynamic/instance-identity/document":    in.document(),
 	}
-	nic := "meta-data/network/interfaces/macs/" + in.MAC + "/"
-	for k, v := range map[string]string{
-		"device-number":          "0",
-		"interface-id":           in.InterfaceID,
-		"local-hostname":         in.hostname,
-		"local-ipv4s":            in.PrivateIP.String(),
-		"mac":                    in.MAC,
-		"owner-id":               in.Account,
-		"security-group-ids":     strings.Join(in.SecurityGroupIDs, "\n"),
-		"security-groups":        strings.Join(in.groups, "\n"),
-		"subnet-id":              in.SubnetID,
-		"subnet-ipv4-cidr-block": in.subnet.CIDR.String(),
-		"vpc-id":                 in.VPCID,
-		"vpc-ipv4-cidr-block":    in.vpc.CIDR.String(),
-		"vpc-ipv4-cidr-blocks":   prefixes(append([]netip.Prefix{in.vpc.CIDR}, in.vpc.MoreCIDRs...)...),
-	} {
-		m[nic+k] = v
+	for _, n := range in.interfaces {
+		n.values(m, in.vpc)
 	}
 	for _, z := range in.zones {
-		if z.Name == in.subnet.AvailabilityZone {
+		if z.Name == first.subnet.AvailabilityZone {
 			m["meta-data/placement/availability-zone-id"] = z.ID
 		}
 	}
 	if in.IPv6.IsValid() {
-		m["meta-data/ipv6"], m[nic+"ipv6s"] = in.IPv6.String(), in.IPv6.String()
-		m[nic+"subnet-ipv6-cidr-blocks"], m[nic+"vpc-ipv6-cidr-blocks"] = in.subnet.IPv6CIDR.String(), in.vpc.IPv6CIDR.String()
+		m["meta-data/ipv6"] = in.IPv6.String()
 	}
 	if in.role != "" {
 		profile := controlplane.ProfileOf(in.Instance)
@@ -125,6 +117,40 @@ func (in *metadataOf) values() map[string]string {
 		m[credentialsPath+"/"+in.role] = "" // made when it is asked for
 	}
 	return m
+}
+
+// values adds what is below an interface's MAC.
+func (n *metadataInterface) values(m map[string]string, v *trellis.VPC) {
+	nic := "meta-data/network/interfaces/macs/" + n.MAC + "/"
+	for k, value := range map[string]string{
+		"device-number":          strconv.Itoa(n.Attachment.DeviceIndex),
+		"interface-id":           n.ID,
+		"local-hostname":         n.hostname,
+		"local-ipv4s":            addresses(n.IPv4),
+		"mac":                    n.MAC,
+		"owner-id":               n.Account,
+		"security-group-ids":     strings.Join(n.SecurityGroupIDs, "\n"),
+		"security-groups":        strings.Join(n.groups, "\n"),
+		"subnet-id":              n.SubnetID,
+		"subnet-ipv4-cidr-block": n.subnet.CIDR.String(),
+		"vpc-id":                 n.VPCID,
+		"vpc-ipv4-cidr-block":    v.CIDR.String(),
+		"vpc-ipv4-cidr-blocks":   prefixes(append([]netip.Prefix{v.CIDR}, v.MoreCIDRs...)...),
+	} {
+		m[nic+k] = value
+	}
+	if len(n.IPv6) > 0 {
+		m[nic+"ipv6s"], m[nic+"subnet-ipv6-cidr-blocks"], m[nic+"vpc-ipv6-cidr-blocks"] = addresses(n.IPv6), n.subnet.IPv6CIDR.String(), v.IPv6CIDR.String()
+	}
+}
+
+// addresses are addresses, one a line.
+func addresses(list []netip.Addr) string {
+	texts := make([]string, len(list))
+	for i, a := range list {
+		texts[i] = a.String()
+	}
+	return strings.Join(texts, "\n")
 }
 
 // prefixes are CIDRs, one a line.
@@ -139,7 +165,7 @@ func prefixes(list ...netip.Prefix) string {
 // document is the instance identity document (EC2 user guide, instance-identity-documents). It is not signed.
 func (in *metadataOf) document() string {
 	b, _ := json.MarshalIndent(map[string]any{
-		"accountId": in.Account, "architecture": "x86_64", "availabilityZone": in.subnet.AvailabilityZone, "billingProducts": nil,
+		"accountId": in.Account, "architecture": "x86_64", "availabilityZone": in.interfaces[0].subnet.AvailabilityZone, "billingProducts": nil,
 		"devpayProductCodes": nil, "marketplaceProductCodes": nil, "imageId": in.ImageID, "instanceId": in.ID,
 		"instanceType": in.InstanceType, "kernelId": nil, "pendingTime": in.CreatedAt.UTC().Format(time.RFC3339),
 		"privateIp": in.PrivateIP.String(), "ramdiskId": nil, "region": in.region, "version": "2017-09-30"}, "", "  ")

@@ -148,8 +148,8 @@ func sampleRules() *ruleset {
 	m := &rulesMaker{
 		vpc:    &trellis.VPC{CIDR: netip.MustParsePrefix("10.0.0.0/16"), EnableDNSSupport: true},
 		groups: map[string]*trellis.SecurityGroup{"sg-1": group},
-		members: []member{{groups: []string{"sg-1"}, host: host{iface: interfaceName("i-1"),
-			address: netip.MustParsePrefix("10.0.0.4/24"), address6: netip.MustParsePrefix("2001:db8::4/64")}}},
+		members: []member{{groups: []string{"sg-1"}, nic: nic{iface: interfaceName("i-1"),
+			addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24"), netip.MustParsePrefix("2001:db8::4/64")}}}},
 		associations: []*trellis.VPCAssociation{{Slot: 32, SecurityGroupIDs: []string{"sg-1"}}},
 		points:       []point{{"rgw-1", []string{"sg-1"}, true, []netip.Addr{netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("2001:db8::5")}}},
 		reached: []reached{{at: netip.MustParseAddr("129.224.0.1"), chain: slotChain(32), resource: true, ports: []trellis.PortRange{{From: 80, To: 90}}},

@@ -2,7 +2,7 @@
 // inside of them.
 //
 // A VPC is a network namespace, trellis-vpc-…, and each of its instances is another one, trellis-i-…, joined to the
-// VPC's by a veth pair. There is no shared link: each instance reaches everything, its neighbours included, through
+// VPC's by a veth pair for each of its network interfaces, eth0 and on. There is no shared link: each instance reaches everything, its neighbours included, through
 // the VPC's namespace, so that the nftables there know a packet's sender by its interface, and nobody can take
 // another's address. Namespace names are a function of the ids, so any root process can enter one (see [Start]).
 //

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -20,8 +19,6 @@ import (
 const (
 	// mtu is that of instances on AWS, which have jumbo frames inside of a VPC (EC2 user guide, network_mtu).
 	mtu = 9001
-	// instanceInterface is what instances call their interface.
-	instanceInterface = "eth0"
 	// deadEnd is an interface of the VPC's namespace whose other end nobody reads. Addresses of the VPC that no instance has
 	// lead there, and the security groups' last rule drops what goes to it: in silence, as on AWS. Without it the kernel
 	// would answer "no route", and without an interface (a blackhole) connect would fail at once.
@@ -45,7 +42,7 @@ var (
 type sysctl struct{ name, value string }
 
 // vpcSysctls are the settings of a VPC's namespace before its interfaces are made. Sources are held by nftables, per
-// interface; rp_filter is a second guard that costs nothing here, since each instance has exactly one way.
+// interface; rp_filter is a second guard that costs nothing here, since each address has exactly one way.
 var vpcSysctls = []sysctl{
 	{"ipv4/conf/all/rp_filter", "1"}, {"ipv4/conf/default/rp_filter", "1"},
 	{"ipv4/conf/all/send_redirects", "0"}, {"ipv4/conf/default/send_redirects", "0"},
@@ -218,7 +215,9 @@ func removeStrangers(ns *namespace, n *network) error {
 	}
 	wanted := map[string]bool{}
 	for _, host := range n.hosts {
-		wanted[host.iface] = true
+		for _, nic := range host.nics {
+			wanted[nic.iface] = true
+		}
 	}
 	for _, l := range links {
 		if name := l.Attrs().Name; strings.HasPrefix(name, interfacePrefix) && !wanted[name] {
@@ -230,7 +229,7 @@ func removeStrangers(ns *namespace, n *network) error {
 	return nil
 }
 
-// removeLink removes an instance's pair, both ends at once.
+// removeLink removes a pair of an instance, both ends at once.
 func removeLink(ns *namespace, iface string) error {
 	h, err := ns.handle()
 	if err != nil {
@@ -243,171 +242,6 @@ func removeLink(ns *namespace, iface string) error {
 	}
 	if err := h.LinkDel(l); err != nil {
 		return fmt.Errorf("remove interface %s: %w", iface, err)
-	}
-	return nil
-}
-
-// joinHost joins an instance's namespace to its VPC's. Repeating it changes nothing, and a pair that is not as wanted is
-// replaced.
-func joinHost(vpc, instance *namespace, w host) error {
-	if err := instance.within(func() error { return writeSysctls(hostSysctls) }); err != nil {
-		return err
-	}
-	outer, err := vpc.handle()
-	if err != nil {
-		return err
-	}
-	defer outer.Close()
-	inner, err := instance.handle()
-	if err != nil {
-		return err
-	}
-	defer inner.Close()
-	near, far, err := findPair(outer, inner, w)
-	if err != nil {
-		return err
-	}
-	if near == nil {
-		if near, far, err = makePair(outer, inner, instance, w); err != nil {
-			return err
-		}
-	}
-	lo, err := inner.LinkByName("lo")
-	if err != nil {
-		return fmt.Errorf("find interface lo: %w", err)
-	}
-	if err := errors.Join(inner.LinkSetUp(lo), inner.LinkSetUp(far), outer.LinkSetUp(near)); err != nil {
-		return fmt.Errorf("bring interfaces up: %w", err)
-	}
-	if err := giveAddress(outer, inner, near, far, w, w.address, w.gateway, everywhere4); err != nil {
-		return err
-	}
-	if w.address6.IsValid() && hasIPv6() {
-		if err := giveAddress(outer, inner, near, far, w, w.address6, gateway6, everywhere6); err != nil {
-			return err
-		}
-	}
-	return errors.Join(awaitUp(inner, far), awaitUp(outer, near))
-}
-
-const (
-	// upTimeout bounds how long an interface may take to come up.
-	upTimeout = 5 * time.Second
-	// upInterval is how often it is looked at meanwhile.
-	upInterval = time.Millisecond
-)
-
-// awaitUp waits until an interface carries packets. The end of a pair that was brought up first learns of the other in a
-// work queue of the kernel, and loses packets until then; a lost SYN would be a client's second lost.
-func awaitUp(h *netlink.Handle, l netlink.Link) error {
-	tick := time.NewTicker(upInterval)
-	defer tick.Stop()
-	for deadline := time.Now().Add(upTimeout); ; <-tick.C {
-		now, err := h.LinkByIndex(l.Attrs().Index)
-		if err != nil {
-			return fmt.Errorf("look at interface %s: %w", l.Attrs().Name, err)
-		}
-		if now.Attrs().OperState == netlink.OperUp {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("interface %s stays %s", l.Attrs().Name, now.Attrs().OperState)
-		}
-	}
-}
-
-// findPair finds an instance's pair if it is as wanted, and removes it otherwise.
-func findPair(outer, inner *netlink.Handle, w host) (near, far netlink.Link, err error) {
-	if near, err = findLink(outer, w.iface); err != nil {
-		return nil, nil, err
-	}
-	if far, err = findLink(inner, instanceInterface); err != nil {
-		return nil, nil, err
-	}
-	if near != nil && far != nil && far.Attrs().HardwareAddr.String() == w.mac &&
-		far.Attrs().ParentIndex == near.Attrs().Index && near.Attrs().ParentIndex == far.Attrs().Index {
-		addrs, err := inner.AddrList(far, netlink.FAMILY_ALL)
-		if err != nil {
-			return nil, nil, fmt.Errorf("list addresses of %s: %w", instanceInterface, err)
-		}
-		if onlyWanted(addrs, w) {
-			return near, far, nil
-		}
-	}
-	if near != nil {
-		if err := outer.LinkDel(near); err != nil {
-			return nil, nil, fmt.Errorf("remove interface %s: %w", w.iface, err)
-		}
-	}
-	if far, err = findLink(inner, instanceInterface); err != nil || far == nil {
-		return nil, nil, err
-	}
-	if err := inner.LinkDel(far); err != nil {
-		return nil, nil, fmt.Errorf("remove interface %s: %w", instanceInterface, err)
-	}
-	return nil, nil, nil
-}
-
-// onlyWanted tells whether an instance's interface has no global address but its own.
-func onlyWanted(addrs []netlink.Addr, w host) bool {
-	for _, a := range addrs {
-		at, _ := netip.AddrFromSlice(a.IP)
-		at = at.Unmap()
-		if !at.IsLinkLocalUnicast() && at != w.address.Addr() && at != w.address6.Addr() {
-			return false
-		}
-	}
-	return true
-}
-
-// makePair makes an instance's pair.
-func makePair(outer, inner *netlink.Handle, instance *namespace, w host) (near, far netlink.Link, err error) {
-	mac, err := net.ParseMAC(w.mac)
-	if err != nil {
-		return nil, nil, err
-	}
-	instance.mu.RLock()
-	defer instance.mu.RUnlock()
-	if instance.file == nil {
-		return nil, nil, errGone
-	}
-	pair := &netlink.Veth{
-		LinkAttrs: netlink.LinkAttrs{Name: w.iface, MTU: mtu, HardwareAddr: gatewayMAC},
-		PeerName:  instanceInterface, PeerHardwareAddr: mac, PeerNamespace: netlink.NsFd(instance.file.Fd()),
-	}
-	if err := outer.LinkAdd(pair); err != nil {
-		return nil, nil, fmt.Errorf("make interface %s: %w", w.iface, err)
-	}
-	if far, err = inner.LinkByName(instanceInterface); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("find interface %s: %w", instanceInterface, err), outer.LinkDel(pair))
-	}
-	return pair, far, nil
-}
-
-// giveAddress gives an instance an address, its way out and the VPC's way to it. Neighbours are permanent: nothing is
-// asked on the link, so nothing can be answered wrongly.
-func giveAddress(outer, inner *netlink.Handle, near, far netlink.Link, w host, at netip.Prefix, gateway netip.Addr, all netip.Prefix) error {
-	mac, err := net.ParseMAC(w.mac)
-	if err != nil {
-		return err
-	}
-	address := &netlink.Addr{IPNet: ipNet(at), Flags: unix.IFA_F_NOPREFIXROUTE | unix.IFA_F_NODAD}
-	if err := inner.AddrReplace(far, address); err != nil {
-		return fmt.Errorf("add address %s: %w", at, err)
-	}
-	neighbours := func(h *netlink.Handle, l netlink.Link, a netip.Addr, mac net.HardwareAddr) error {
-		return h.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: mac})
-	}
-	if err := errors.Join(neighbours(outer, near, at.Addr(), mac), neighbours(inner, far, gateway, gatewayMAC)); err != nil {
-		return fmt.Errorf("set neighbours of %s: %w", at.Addr(), err)
-	}
-	out := &netlink.Route{LinkIndex: far.Attrs().Index, Dst: ipNet(all), Gw: gateway.AsSlice(), Flags: int(netlink.FLAG_ONLINK)}
-	if err := inner.RouteReplace(out); err != nil {
-		return fmt.Errorf("lead %s to %s: %w", all, gateway, err)
-	}
-	in := &netlink.Route{LinkIndex: near.Attrs().Index, Dst: ipNet(single(at.Addr())), Scope: netlink.SCOPE_LINK}
-	if err := outer.RouteReplace(in); err != nil {
-		return fmt.Errorf("lead %s to %s: %w", at.Addr(), w.iface, err)
 	}
 	return nil
 }

@@ -107,12 +107,12 @@ func (m *Manager) Run(ctx context.Context) error {
 }
 
 // relevant are the kinds that VPCs are made from.
-var relevant = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindSecurityGroup,
+var relevant = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindElasticNetworkInterface, trellis.KindSecurityGroup,
 	trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
 	trellis.KindResourceAssociation, trellis.KindVPCEndpoint, trellis.KindEndpointAddress}
 
-// Apply makes the kernel as the nouns say, and returns when it is so. It looks at VPCs, subnets, instances, security
-// groups, prefix lists, VPC associations, VPC endpoints and resources, and costs next to nothing when none of them changed
+// Apply makes the kernel as the nouns say, and returns when it is so. It looks at VPCs, subnets, instances, network
+// interfaces, security groups, prefix lists, VPC associations, VPC endpoints and resources, and costs next to nothing when none of them changed
 // since the last call.
 //
 // A part that fails does not keep the others from being made; the error tells of all that failed, and the next Apply
@@ -218,14 +218,17 @@ func (m *Manager) updateVPC(ctx context.Context, v *madeVPC, n *network, fresh b
 	}
 	for _, id := range slices.Sorted(maps.Keys(v.hosts)) {
 		if _, ok := wanted[id]; !ok {
-			errs = append(errs, removeLink(v.ns, v.hosts[id].iface), m.removeHost(v, id))
+			for _, n := range v.hosts[id].nics {
+				errs = append(errs, removeLink(v.ns, n.iface))
+			}
+			errs = append(errs, m.removeHost(v, id))
 		}
 	}
 	if fresh {
 		errs = append(errs, removeStrangers(v.ns, n))
 	}
 	for _, h := range n.hosts {
-		if v.hosts[h.id] == h {
+		if h.equal(v.hosts[h.id]) {
 			continue
 		}
 		if ctx.Err() != nil {
@@ -274,8 +277,9 @@ func (m *Manager) makeHost(v *madeVPC, h host) error {
 	}
 	defer ns.close()
 	m.admit(ns, v.id, h.legs, h.addresses()...)
+	before := v.hosts[h.id].nics
 	if err = writeResolvConf(h); err == nil {
-		err = joinHost(v.ns, ns, h)
+		err = joinHost(v.ns, ns, before, h)
 	}
 	switch {
 	case err == nil:
@@ -284,7 +288,7 @@ func (m *Manager) makeHost(v *madeVPC, h host) error {
 	case created:
 		return errors.Join(err, m.removeHost(v, h.id))
 	}
-	v.hosts[h.id] = host{iface: h.iface} // unlike any that is wanted, so that the next Apply tries again
+	v.hosts[h.id] = host{nics: slices.Concat(before, h.nics)} // unlike any that is wanted, so that the next Apply tries again
 	return err
 }
 

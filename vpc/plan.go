@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/trellis-project/trellis"
 )
@@ -32,30 +33,58 @@ type network struct {
 	text      string // rules.String()
 }
 
-// host is what one instance shall be. Values can be compared.
+// host is what one instance shall be.
 type host struct {
 	id       string
-	iface    string       // of the VPC's end of the pair
-	mac      string       // of the instance's end
-	address  netip.Prefix // with the subnet's length
-	gateway  netip.Addr
-	address6 netip.Prefix // zero when it has none
+	nics     []nic // by device index, the one at 0 first
 	resolver netip.Addr
 	region   string
 	legs     Legs // on which its sockets may be joined with the node's
 }
 
-// addresses are those of the instance.
-func (h *host) addresses() []netip.Addr {
-	if !h.address6.IsValid() {
-		return []netip.Addr{h.address.Addr()}
-	}
-	return []netip.Addr{h.address.Addr(), h.address6.Addr()}
+// nic is one network interface of an instance.
+type nic struct {
+	index     int            // the instance calls it eth followed by this
+	iface     string         // of the VPC's end of the pair
+	mac       string         // of the instance's end
+	addresses []netip.Prefix // with the subnet's length, IPv4 first: the first of each family is where traffic comes from
+	gateway   netip.Addr     // of IPv4
 }
 
-// interfaceName is the name of the VPC's end of an instance's pair. Interface names have at most 15 bytes.
-func interfaceName(instanceID string) string {
-	h := sha256.Sum256([]byte(instanceID))
+// equal tells whether an instance is as another.
+func (h *host) equal(o host) bool {
+	return h.id == o.id && h.resolver == o.resolver && h.region == o.region && h.legs == o.legs && slices.EqualFunc(h.nics, o.nics, func(a, b nic) bool {
+		return a.index == b.index && a.iface == b.iface && a.mac == b.mac && a.gateway == b.gateway && slices.Equal(a.addresses, b.addresses)
+	})
+}
+
+// addresses are those of the instance.
+func (h *host) addresses() (all []netip.Addr) {
+	for _, n := range h.nics {
+		for _, p := range n.addresses {
+			all = append(all, p.Addr())
+		}
+	}
+	return all
+}
+
+// name is what the instance calls the interface.
+func (n *nic) name() string { return "eth" + strconv.Itoa(n.index) }
+
+// primary is the first address of a family; not valid when there is none.
+func (n *nic) primary(v6 bool) netip.Addr {
+	for _, p := range n.addresses {
+		if p.Addr().Is6() == v6 {
+			return p.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// interfaceName is the name of the VPC's end of a pair, by the id of the instance for its first interface, and of the interface
+// for others. Interface names have at most 15 bytes.
+func interfaceName(id string) string {
+	h := sha256.Sum256([]byte(id))
 	return interfacePrefix + hex.EncodeToString(h[:6])
 }
 
@@ -93,12 +122,28 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 			m.groups[g.ID] = g
 		}
 	}
+	attached := map[string][]*trellis.ElasticNetworkInterface{}
+	for n := range trellis.All[*trellis.ElasticNetworkInterface](st) {
+		if n.Attachment != nil {
+			attached[n.Attachment.InstanceID] = append(attached[n.Attachment.InstanceID], n)
+		}
+	}
 	for i := range trellis.All[*trellis.Instance](st) {
 		n, m := networks[i.VPCID], makers[i.VPCID]
 		if n == nil || i.State != trellis.InstanceRunning && i.State != trellis.InstancePending {
 			continue
 		}
-		h, err := planHost(m.vpc, subnets[i.SubnetID], i, region)
+		h := host{id: i.ID, resolver: m.vpc.ResolverAddr(), region: region}
+		var members []member
+		var err error
+		for _, e := range i.Interfaces(attached[i.ID]) {
+			var made nic
+			if made, err = planInterface(subnets[e.SubnetID], i, e); err != nil {
+				break
+			}
+			h.nics = append(h.nics, made)
+			members = append(members, member{i.ID, made, e.SecurityGroupIDs})
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("instance %s: %w", i.ID, err))
 			continue
@@ -107,10 +152,9 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 			h.legs = accelerate
 		}
 		n.hosts = append(n.hosts, h)
-		m.members = append(m.members, member{h, i.SecurityGroupIDs})
-		n.instances[i.PrivateIP] = i.Key()
-		if i.IPv6.IsValid() {
-			n.instances[i.IPv6] = i.Key()
+		m.members = append(m.members, members...)
+		for _, a := range h.addresses() {
+			n.instances[a] = i.Key()
 		}
 	}
 	for a := range trellis.All[*trellis.VPCAssociation](st) {
@@ -133,23 +177,27 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 	return networks, errors.Join(errs...)
 }
 
-// planHost makes one instance's host.
-func planHost(v *trellis.VPC, s *trellis.Subnet, i *trellis.Instance, region string) (host, error) {
-	switch {
-	case s == nil:
-		return host{}, fmt.Errorf("subnet %s does not exist", i.SubnetID)
-	case !i.PrivateIP.Is4() || !s.CIDR.Contains(i.PrivateIP):
-		return host{}, fmt.Errorf("address %s is not in subnet %s (%s)", i.PrivateIP, s.ID, s.CIDR)
+// planInterface makes one interface of an instance.
+func planInterface(s *trellis.Subnet, i *trellis.Instance, e *trellis.ElasticNetworkInterface) (nic, error) {
+	if s == nil {
+		return nic{}, fmt.Errorf("subnet %s does not exist", e.SubnetID)
 	}
-	mac, err := net.ParseMAC(i.MAC)
+	mac, err := net.ParseMAC(e.MAC)
 	if err != nil {
-		return host{}, err
+		return nic{}, err
 	}
-	h := host{id: i.ID, iface: interfaceName(i.ID), mac: mac.String(),
-		address: netip.PrefixFrom(i.PrivateIP, s.CIDR.Bits()), gateway: s.CIDR.Masked().Addr().Next(),
-		resolver: v.ResolverAddr(), region: region}
-	if i.IPv6.IsValid() {
-		h.address6 = netip.PrefixFrom(i.IPv6, 64)
+	n := nic{index: e.Attachment.DeviceIndex, iface: interfaceName(e.ID), mac: mac.String(), gateway: s.CIDR.Masked().Addr().Next()}
+	if n.index == 0 {
+		n.iface = interfaceName(i.ID)
 	}
-	return h, nil
+	for _, a := range e.IPv4 {
+		if !a.Is4() || !s.CIDR.Contains(a) {
+			return nic{}, fmt.Errorf("address %s is not in subnet %s (%s)", a, s.ID, s.CIDR)
+		}
+		n.addresses = append(n.addresses, netip.PrefixFrom(a, s.CIDR.Bits()))
+	}
+	for _, a := range e.IPv6 {
+		n.addresses = append(n.addresses, netip.PrefixFrom(a, 64))
+	}
+	return n, nil
 }

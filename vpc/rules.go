@@ -48,9 +48,10 @@ type rulesMaker struct {
 	sources      map[string]bool // groups whose members are wanted
 }
 
-// member is an instance and its security groups.
+// member is an interface of an instance and its security groups.
 type member struct {
-	host   host
+	id     string // of the instance
+	nic    nic
 	groups []string
 }
 
@@ -60,7 +61,9 @@ type member struct {
 // receiver's or association's inbound rules, which accept it. What no rule takes is dropped at the end of either.
 func (m *rulesMaker) make() ruleset {
 	m.used, m.sources = map[string]bool{}, map[string]bool{}
-	slices.SortFunc(m.members, func(a, b member) int { return cmp.Compare(a.host.id, b.host.id) })
+	slices.SortFunc(m.members, func(a, b member) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.nic.index, b.nic.index))
+	})
 	slices.SortFunc(m.associations, func(a, b *trellis.VPCAssociation) int {
 		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.ID, b.ID))
 	})
@@ -199,7 +202,7 @@ func elementsOf(addresses []netip.Addr) []element {
 	return es
 }
 
-// hostRules are the anti-spoofing sets and each instance's two chains, which instances with the same groups share.
+// hostRules are the anti-spoofing sets and the two chains of each interface of instances, which those with the same groups share.
 func (m *rulesMaker) hostRules() ([]set, []chain) {
 	sources := set{name: setSources4, kind: sources4}
 	sources6 := set{name: setSources6, kind: sources6}
@@ -207,9 +210,8 @@ func (m *rulesMaker) hostRules() ([]set, []chain) {
 	shared := map[string]string{} // joined group ids to the suffix of the chains
 	var chains []chain
 	for _, h := range m.members {
-		sources.elements = append(sources.elements, element{iface: h.host.iface, addr: h.host.address.Addr()})
-		if h.host.address6.IsValid() {
-			sources6.elements = append(sources6.elements, element{iface: h.host.iface, addr: h.host.address6.Addr()})
+		for _, p := range h.nic.addresses {
+			byFamily(&sources, &sources6, element{iface: h.nic.iface, addr: p.Addr()})
 		}
 		groups := slices.Sorted(slices.Values(h.groups))
 		joined := strings.Join(groups, ",")
@@ -219,8 +221,8 @@ func (m *rulesMaker) hostRules() ([]set, []chain) {
 			shared[joined] = suffix
 			chains = append(chains, m.anyOf("out-"+suffix, groups, outbound), m.anyOf("in-"+suffix, groups, inbound))
 		}
-		egress.elements = append(egress.elements, element{iface: h.host.iface, chain: "out-" + suffix})
-		ingress.elements = append(ingress.elements, element{iface: h.host.iface, chain: "in-" + suffix})
+		egress.elements = append(egress.elements, element{iface: h.nic.iface, chain: "out-" + suffix})
+		ingress.elements = append(ingress.elements, element{iface: h.nic.iface, chain: "in-" + suffix})
 	}
 	return []set{sources, sources6, egress, ingress}, chains
 }
@@ -354,9 +356,12 @@ func (m *rulesMaker) groupSets() []set {
 			if !slices.Contains(h.groups, id) {
 				continue
 			}
-			v4 = append(v4, h.host.address.Addr())
-			if h.host.address6.IsValid() {
-				v6 = append(v6, h.host.address6.Addr())
+			for _, p := range h.nic.addresses {
+				if p.Addr().Is4() {
+					v4 = append(v4, p.Addr())
+				} else {
+					v6 = append(v6, p.Addr())
+				}
 			}
 		}
 		for _, p := range m.points {

@@ -24,7 +24,11 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 	if len(in.Ipv6Addresses) > 0 {
 		n.IPv6 = api.Value(in.Ipv6Addresses[0].Ipv6Address)
 	}
-	if err := oneInterface(&n, in.NetworkInterfaces); err != nil {
+	ofInterfaces, err := tagSpecs(in.TagSpecifications, "network-interface", "instance", "volume", "spot-instances-request", "elastic-gpu")
+	if err != nil {
+		return nil, err
+	}
+	if n.Interfaces, err = instanceInterfaces(in, ofInterfaces); err != nil {
 		return nil, err
 	}
 	instances, rev, err := h.plane.RunInstances(ctx, caller(c, in.DryRun), n)
@@ -49,47 +53,35 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 	return &RunInstancesOutput{Groups: r.Groups, Instances: r.Instances, OwnerId: r.OwnerId, ReservationId: r.ReservationId}, nil
 }
 
-// oneInterface takes subnet, groups and addresses from the only network interface specification, if there is one.
-func oneInterface(n *controlplane.NewInstances, in []InstanceNetworkInterfaceSpecification) error {
-	if len(in) == 0 {
-		return nil
-	}
-	if len(in) > 1 {
-		return trellis.NewError(400, "AttachmentLimitExceeded", "Interface count %d exceeds the limit for the instance type: 1", len(in))
-	}
-	s := in[0]
-	if s.NetworkInterfaceId != nil {
-		return trellis.NewError(400, "InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist", *s.NetworkInterfaceId)
-	}
-	if n.SubnetID != "" || len(n.SecurityGroupIDs) > 0 {
-		return trellis.NewError(400, "InvalidParameterCombination", "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request")
-	}
-	n.SubnetID, n.SecurityGroupIDs = api.Value(s.SubnetId), s.Groups
-	if s.PrivateIpAddress != nil {
-		n.PrivateIP = *s.PrivateIpAddress
-	}
-	for _, a := range s.PrivateIpAddresses {
-		if api.Value(a.Primary) {
-			n.PrivateIP = api.Value(a.PrivateIpAddress)
+// instanceInterfaces are the interfaces that a request gives its instances one by one; none when it only names a subnet.
+func instanceInterfaces(in *RunInstancesInput, tags map[string]string) ([]controlplane.InstanceInterface, error) {
+	var out []controlplane.InstanceInterface
+	for at, s := range in.NetworkInterfaces {
+		if err := interfaceOnly(s.InterfaceType, len(s.Ipv4Prefixes)+len(s.Ipv6Prefixes), s.Ipv4PrefixCount, s.Ipv6PrefixCount); err != nil {
+			return nil, err
 		}
+		n := controlplane.InstanceInterface{ID: api.Value(s.NetworkInterfaceId), DeviceIndex: int(api.Or(s.DeviceIndex, int32(at))), DeleteOnTermination: s.DeleteOnTermination}
+		first, others, err := privateAddresses(s.PrivateIpAddress, s.PrivateIpAddresses)
+		if err != nil {
+			return nil, err
+		}
+		n.NewNetworkInterface = controlplane.NewNetworkInterface{SubnetID: api.Value(s.SubnetId), Description: api.Value(s.Description), SecurityGroupIDs: s.Groups,
+			PrivateIP: first, SecondaryIPs: others, SecondaryCount: int(api.Value(s.SecondaryPrivateIpAddressCount)),
+			IPv6: ipv6Addresses(s.Ipv6Addresses), IPv6Count: int(api.Value(s.Ipv6AddressCount))}
+		if n.ID == "" {
+			n.Tags = tags
+		}
+		out = append(out, n)
 	}
-	if len(s.Ipv6Addresses) > 0 {
-		n.IPv6 = api.Value(s.Ipv6Addresses[0].Ipv6Address)
+	if len(out) > 0 && (in.SubnetId != nil || in.PrivateIpAddress != nil || len(in.SecurityGroupIds)+len(in.SecurityGroups)+len(in.Ipv6Addresses) > 0) {
+		return nil, trellis.NewError(400, "InvalidParameterCombination", "Network interfaces and an instance-level subnet ID, security groups or addresses may not be specified on the same request")
 	}
-	n.IPv6Count = max(n.IPv6Count, int(api.Value(s.Ipv6AddressCount)))
-	return nil
+	return out, nil
 }
 
 // instanceState is a state as the wire has it.
 func instanceState(name string) *InstanceState {
 	return &InstanceState{Code: new(int32(controlplane.InstanceStateCode(name))), Name: &name}
-}
-
-// groups are the security groups of an instance as the wire has them.
-func groups(d controlplane.DescribedInstance) []GroupIdentifier {
-	return api.Each(d.Groups, func(g *trellis.SecurityGroup) GroupIdentifier {
-		return GroupIdentifier{GroupId: &g.ID, GroupName: &g.Name}
-	})
 }
 
 // instance is an instance as the wire has it. A terminated one has no network left.
@@ -112,28 +104,35 @@ func (h *handler) instance(d controlplane.DescribedInstance) Instance {
 	if d.State == trellis.InstanceTerminated {
 		return out
 	}
-	out.PrivateDnsName, out.PrivateIpAddress = api.Some(h.plane.PrivateDNSName(d.Instance)), api.Some(d.PrivateIP.String())
-	out.SecurityGroups, out.SourceDestCheck, out.SubnetId, out.VpcId = groups(d), new(true), &d.SubnetID, &d.VPCID
+	out.PrivateDnsName, out.PrivateIpAddress = api.Some(h.plane.PrivateDNSName(d.PrivateIP)), api.Some(d.PrivateIP.String())
+	out.SecurityGroups, out.SubnetId, out.VpcId = groups(d.Groups), &d.SubnetID, &d.VPCID
 	if a := controlplane.ProfileOf(d.Instance); a != nil {
 		out.IamInstanceProfile = wireProfile(a)
 	}
-	nic := InstanceNetworkInterface{
-		Attachment:  &InstanceNetworkInterfaceAttachment{AttachTime: &d.CreatedAt, AttachmentId: api.Some(attachmentID(d)), DeleteOnTermination: new(true), DeviceIndex: new(int32(0)), NetworkCardIndex: new(int32(0)), Status: api.Some("attached")},
-		Description: new(string), Groups: groups(d), InterfaceType: api.Some("interface"), MacAddress: &d.MAC, NetworkInterfaceId: &d.InterfaceID, OwnerId: &d.Account,
-		PrivateDnsName: out.PrivateDnsName, PrivateIpAddress: out.PrivateIpAddress, SourceDestCheck: new(true), Status: api.Some("in-use"), SubnetId: &d.SubnetID, VpcId: &d.VPCID,
-		PrivateIpAddresses: []InstancePrivateIpAddress{{Primary: new(true), PrivateDnsName: out.PrivateDnsName, PrivateIpAddress: out.PrivateIpAddress}},
-	}
 	if d.IPv6.IsValid() {
 		out.Ipv6Address = api.Some(d.IPv6.String())
-		nic.Ipv6Addresses = []InstanceIpv6Address{{Ipv6Address: out.Ipv6Address}}
 	}
-	out.NetworkInterfaces = []InstanceNetworkInterface{nic}
+	out.NetworkInterfaces = api.Each(d.Interfaces, h.instanceInterface)
+	out.SourceDestCheck = out.NetworkInterfaces[0].SourceDestCheck
 	return out
 }
 
-// attachmentID is the id of the interface's attachment, which follows from the interface's.
-func attachmentID(d controlplane.DescribedInstance) string {
-	return controlplane.DerivedID("eni-attach", d.InterfaceID)
+// instanceInterface is a network interface of an instance as the wire has it there.
+func (h *handler) instanceInterface(d controlplane.DescribedInterface) InstanceNetworkInterface {
+	n, a := h.networkInterface(d), attachment(d)
+	out := InstanceNetworkInterface{
+		Attachment: &InstanceNetworkInterfaceAttachment{AttachTime: a.AttachTime, AttachmentId: a.AttachmentId, DeleteOnTermination: a.DeleteOnTermination,
+			DeviceIndex: a.DeviceIndex, NetworkCardIndex: a.NetworkCardIndex, Status: a.Status},
+		Description: n.Description, Groups: n.Groups, InterfaceType: n.InterfaceType, MacAddress: n.MacAddress, NetworkInterfaceId: n.NetworkInterfaceId, OwnerId: n.OwnerId,
+		PrivateDnsName: n.PrivateDnsName, PrivateIpAddress: n.PrivateIpAddress, SourceDestCheck: n.SourceDestCheck, Status: n.Status, SubnetId: n.SubnetId, VpcId: n.VpcId,
+	}
+	for _, p := range n.PrivateIpAddresses {
+		out.PrivateIpAddresses = append(out.PrivateIpAddresses, InstancePrivateIpAddress{Primary: p.Primary, PrivateDnsName: p.PrivateDnsName, PrivateIpAddress: p.PrivateIpAddress})
+	}
+	for _, p := range n.Ipv6Addresses {
+		out.Ipv6Addresses = append(out.Ipv6Addresses, InstanceIpv6Address{Ipv6Address: p.Ipv6Address})
+	}
+	return out
 }
 
 // profileID is the part of an instance profile's id behind AIPA, which follows from the ARN of one that only stands for a
@@ -244,9 +243,9 @@ func (h *handler) describeInstanceAttribute(ctx context.Context, c *api.Call, in
 	case "rootDeviceName":
 		out.RootDeviceName = &AttributeValue{Value: api.Some("/dev/xvda")}
 	case "sourceDestCheck":
-		out.SourceDestCheck = &AttributeBooleanValue{Value: new(true)}
+		out.SourceDestCheck = &AttributeBooleanValue{Value: new(len(d.Interfaces) == 0 || !d.Interfaces[0].NoSourceDestCheck)}
 	case "groupSet":
-		out.Groups = groups(d)
+		out.Groups = groups(d.Groups)
 	case "ebsOptimized":
 		out.EbsOptimized = no
 	case "enaSupport":
@@ -259,21 +258,23 @@ func (h *handler) describeInstanceAttribute(ctx context.Context, c *api.Call, in
 	return out, nil
 }
 
-// modifyInstanceAttribute is ModifyInstanceAttribute, of the security groups and the termination protection.
-// Another attribute is refused, so that nobody believes that it has changed.
+// modifyInstanceAttribute is ModifyInstanceAttribute, of the security groups, the termination protection and, only as it is
+// shown, the source and destination check. Another attribute is refused, so that nobody believes that it has changed.
 func (h *handler) modifyInstanceAttribute(ctx context.Context, c *api.Call, in *ModifyInstanceAttributeInput) (*ModifyInstanceAttributeOutput, error) {
-	var protect *bool
+	to := controlplane.InstanceChange{SecurityGroupIDs: in.Groups}
+	if in.SourceDestCheck != nil {
+		to.SourceDestCheck = in.SourceDestCheck.Value
+	}
 	switch {
 	case in.DisableApiTermination != nil:
-		protect = in.DisableApiTermination.Value
+		to.DisableTermination = in.DisableApiTermination.Value
 	case api.Value(in.Attribute) == "disableApiTermination":
-		on := api.Value(in.Value) == "true"
-		protect = &on
-	case in.DisableApiStop != nil && !api.Value(in.DisableApiStop.Value), in.SourceDestCheck != nil && api.Value(in.SourceDestCheck.Value):
-		// these are so already
-	case len(in.Groups) == 0:
-		return nil, trellis.NewError(400, "InvalidParameterCombination", "Only the attributes groupSet and disableApiTermination can be modified")
+		to.DisableTermination = new(api.Value(in.Value) == "true")
+	case in.DisableApiStop != nil && !api.Value(in.DisableApiStop.Value):
+		// it is so already
+	case len(in.Groups) == 0 && to.SourceDestCheck == nil:
+		return nil, trellis.NewError(400, "InvalidParameterCombination", "Only the attributes groupSet, sourceDestCheck and disableApiTermination can be modified")
 	}
-	rev, err := h.plane.ModifyInstance(ctx, caller(c, in.DryRun), in.InstanceId, in.Groups, protect)
+	rev, err := h.plane.ModifyInstance(ctx, caller(c, in.DryRun), in.InstanceId, to)
 	return api.Done(c, &ModifyInstanceAttributeOutput{}, rev, err)
 }

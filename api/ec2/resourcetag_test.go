@@ -13,7 +13,7 @@ import (
 )
 
 // nothingNamed are the operations that change something and name nothing that exists. Those that describe are asked about
-// everything, but for the two below that say an attribute of one resource.
+// everything, but for those below that say an attribute of one resource.
 var nothingNamed = []string{"CreateInternetGateway", "CreateManagedPrefixList", "CreateVpc"}
 
 // TestResourceTags calls every operation that names resources, as somebody who is denied what has a tag: each resource by
@@ -60,6 +60,12 @@ func TestResourceTags(t *testing.T) {
 	}
 	id["instance"] = *call[ec2.RunInstancesOutput](t, c, "RunInstances", run("other group")).Instances[0].InstanceId
 	with := call[ec2.DescribeIamInstanceProfileAssociationsOutput](t, c, "DescribeIamInstanceProfileAssociations", &ec2.DescribeIamInstanceProfileAssociationsInput{}).IamInstanceProfileAssociations[0].AssociationId
+	attached := call[ec2.RunInstancesOutput](t, c, "RunInstances", &ec2.RunInstancesInput{ImageId: ptr("ami-12345678"), MinCount: 1, MaxCount: 1, SubnetId: ptr(id["subnet"])}).Instances[0].NetworkInterfaces[0]
+	id["first interface"] = *attached.NetworkInterfaceId // which is stored by its tag
+	id["interface"] = *call[ec2.CreateNetworkInterfaceOutput](t, c, "CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: id["subnet"]}).NetworkInterface.NetworkInterfaceId
+	second := call[ec2.CreateNetworkInterfaceOutput](t, c, "CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: id["subnet"]}).NetworkInterface.NetworkInterfaceId
+	id["second interface"] = *second
+	attachment := call[ec2.AttachNetworkInterfaceOutput](t, c, "AttachNetworkInterface", &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: *second, InstanceId: id["instance"], DeviceIndex: 1}).AttachmentId
 	network, _, err := l.plane.CreateServiceNetwork(t.Context(), l.caller.Load(), "", trellis.ServiceNetwork{Name: "shop"})
 	if err != nil {
 		t.Fatal(err)
@@ -74,20 +80,26 @@ func TestResourceTags(t *testing.T) {
 	everything := slices.Sorted(maps.Values(id))
 	byName := run("group")
 	byName.SecurityGroupIds, byName.SecurityGroups = nil, []string{"group"}
+	byInterface := run("group")
+	byInterface.SubnetId, byInterface.SecurityGroupIds, byInterface.NetworkInterfaces = nil, nil, []ec2.InstanceNetworkInterfaceSpecification{{DeviceIndex: ptr[int32](0), NetworkInterfaceId: ptr(id["interface"])}}
 	covered := map[string]bool{}
 	for _, x := range []struct {
 		operation string
 		in        any
 		names     []string // of the resources
 	}{
+		{"AssignIpv6Addresses", &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: id["interface"], Ipv6AddressCount: ptr[int32](1)}, []string{"interface"}},
+		{"AssignPrivateIpAddresses", &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: id["first interface"], SecondaryPrivateIpAddressCount: ptr[int32](1)}, []string{"first interface"}},
 		{"AssociateIamInstanceProfile", &ec2.AssociateIamInstanceProfileInput{InstanceId: id["instance"], IamInstanceProfile: profile}, []string{"instance"}},
 		{"AssociateRouteTable", &ec2.AssociateRouteTableInput{RouteTableId: id["table"], SubnetId: ptr(id["other subnet"])}, []string{"table", "other subnet"}},
 		{"AssociateRouteTable", &ec2.AssociateRouteTableInput{RouteTableId: id["main table"], GatewayId: ptr(id["gateway"])}, []string{"main table", "gateway"}},
 		{"AssociateSubnetCidrBlock", &ec2.AssociateSubnetCidrBlockInput{SubnetId: id["subnet"], Ipv6CidrBlock: &block}, []string{"subnet"}},
 		{"AssociateVpcCidrBlock", &ec2.AssociateVpcCidrBlockInput{VpcId: id["vpc"], CidrBlock: cidr}, []string{"vpc"}},
 		{"AttachInternetGateway", &ec2.AttachInternetGatewayInput{InternetGatewayId: id["other gateway"], VpcId: id["vpc"]}, []string{"other gateway", "vpc"}},
+		{"AttachNetworkInterface", &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: id["interface"], InstanceId: id["instance"], DeviceIndex: 2}, []string{"interface", "instance"}},
 		{"AuthorizeSecurityGroupEgress", &ec2.AuthorizeSecurityGroupEgressInput{GroupId: *group, IpPermissions: rules}, []string{"group"}},
 		{"AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}, []string{"group"}},
+		{"CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: id["subnet"], Groups: []string{*group}}, []string{"subnet", "group"}},
 		{"CreateRoute", &ec2.CreateRouteInput{RouteTableId: id["table"], DestinationCidrBlock: cidr, GatewayId: ptr(id["gateway"])}, []string{"table"}},
 		{"CreateRouteTable", &ec2.CreateRouteTableInput{VpcId: id["vpc"]}, []string{"vpc"}},
 		{"CreateSecurityGroup", &ec2.CreateSecurityGroupInput{VpcId: vpc.VpcId, GroupName: "new", Description: "new"}, []string{"vpc"}},
@@ -96,6 +108,7 @@ func TestResourceTags(t *testing.T) {
 		{"CreateVpcEndpoint", endpoint, []string{"vpc", "subnet", "group"}},
 		{"DeleteInternetGateway", &ec2.DeleteInternetGatewayInput{InternetGatewayId: id["gateway"]}, []string{"gateway"}},
 		{"DeleteManagedPrefixList", &ec2.DeleteManagedPrefixListInput{PrefixListId: id["prefix list"]}, []string{"prefix list"}},
+		{"DeleteNetworkInterface", &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: id["interface"]}, []string{"interface"}},
 		{"DeleteRoute", &ec2.DeleteRouteInput{RouteTableId: id["table"], DestinationCidrBlock: cidr}, []string{"table"}},
 		{"DeleteRouteTable", &ec2.DeleteRouteTableInput{RouteTableId: id["table"]}, []string{"table"}},
 		{"DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupId: group}, []string{"group"}},
@@ -104,8 +117,10 @@ func TestResourceTags(t *testing.T) {
 		{"DeleteVpc", &ec2.DeleteVpcInput{VpcId: id["vpc"]}, []string{"vpc"}},
 		{"DeleteVpcEndpoints", &ec2.DeleteVpcEndpointsInput{VpcEndpointIds: []string{id["endpoint"]}}, []string{"endpoint"}},
 		{"DescribeInstanceAttribute", &ec2.DescribeInstanceAttributeInput{InstanceId: id["instance"], Attribute: "groupSet"}, []string{"instance"}},
+		{"DescribeNetworkInterfaceAttribute", &ec2.DescribeNetworkInterfaceAttributeInput{NetworkInterfaceId: id["interface"], Attribute: ptr("description")}, []string{"interface"}},
 		{"DescribeVpcAttribute", &ec2.DescribeVpcAttributeInput{VpcId: id["vpc"], Attribute: "enableDnsSupport"}, []string{"vpc"}},
 		{"DetachInternetGateway", &ec2.DetachInternetGatewayInput{InternetGatewayId: id["gateway"], VpcId: id["vpc"]}, []string{"gateway", "vpc"}},
+		{"DetachNetworkInterface", &ec2.DetachNetworkInterfaceInput{AttachmentId: *attachment}, []string{"second interface", "instance"}},
 		{"DisassociateIamInstanceProfile", &ec2.DisassociateIamInstanceProfileInput{AssociationId: *with}, []string{"instance"}},
 		{"DisassociateRouteTable", &ec2.DisassociateRouteTableInput{AssociationId: *routed}, []string{"table"}},
 		{"DisassociateRouteTable", &ec2.DisassociateRouteTableInput{AssociationId: *main.Associations[0].RouteTableAssociationId}, []string{"main table"}},
@@ -114,6 +129,7 @@ func TestResourceTags(t *testing.T) {
 		{"GetManagedPrefixListEntries", &ec2.GetManagedPrefixListEntriesInput{PrefixListId: id["prefix list"]}, []string{"prefix list"}},
 		{"ModifyInstanceAttribute", &ec2.ModifyInstanceAttributeInput{InstanceId: id["instance"], Groups: []string{*group}}, []string{"instance", "group"}},
 		{"ModifyManagedPrefixList", &ec2.ModifyManagedPrefixListInput{PrefixListId: id["prefix list"], PrefixListName: ptr("other")}, []string{"prefix list"}},
+		{"ModifyNetworkInterfaceAttribute", &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: id["interface"], Groups: []string{*group}}, []string{"interface", "group"}},
 		{"ModifySecurityGroupRules", &ec2.ModifySecurityGroupRulesInput{GroupId: *group, SecurityGroupRules: []ec2.SecurityGroupRuleUpdate{{SecurityGroupRuleId: id["group rule"],
 			SecurityGroupRule: &ec2.SecurityGroupRuleRequest{IpProtocol: ptr("-1"), CidrIpv4: cidr}}}}, []string{"group", "group rule"}},
 		{"ModifySubnetAttribute", &ec2.ModifySubnetAttributeInput{SubnetId: id["subnet"], MapPublicIpOnLaunch: &ec2.AttributeBooleanValue{Value: ptr(true)}}, []string{"subnet"}},
@@ -123,13 +139,17 @@ func TestResourceTags(t *testing.T) {
 		{"ReplaceIamInstanceProfileAssociation", &ec2.ReplaceIamInstanceProfileAssociationInput{AssociationId: *with, IamInstanceProfile: profile}, []string{"instance"}},
 		{"ReplaceRoute", &ec2.ReplaceRouteInput{RouteTableId: id["table"], DestinationCidrBlock: cidr, GatewayId: ptr(id["gateway"])}, []string{"table"}},
 		{"ReplaceRouteTableAssociation", &ec2.ReplaceRouteTableAssociationInput{AssociationId: *routed, RouteTableId: id["main table"]}, []string{"main table"}},
+		{"ResetNetworkInterfaceAttribute", &ec2.ResetNetworkInterfaceAttributeInput{NetworkInterfaceId: id["interface"]}, []string{"interface"}},
 		{"RevokeSecurityGroupEgress", &ec2.RevokeSecurityGroupEgressInput{GroupId: *group, IpPermissions: rules}, []string{"group"}},
 		{"RevokeSecurityGroupIngress", &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}, []string{"group"}},
 		{"RunInstances", run("group"), []string{"subnet", "group"}},
 		{"RunInstances", byName, []string{"subnet", "group"}},
+		{"RunInstances", byInterface, []string{"interface"}},
 		{"StartInstances", &ec2.StartInstancesInput{InstanceIds: instance}, []string{"instance"}},
 		{"StopInstances", &ec2.StopInstancesInput{InstanceIds: instance}, []string{"instance"}},
 		{"TerminateInstances", &ec2.TerminateInstancesInput{InstanceIds: instance}, []string{"instance"}},
+		{"UnassignIpv6Addresses", &ec2.UnassignIpv6AddressesInput{NetworkInterfaceId: id["interface"], Ipv6Addresses: []string{"::1"}}, []string{"interface"}},
+		{"UnassignPrivateIpAddresses", &ec2.UnassignPrivateIpAddressesInput{NetworkInterfaceId: id["interface"], PrivateIpAddresses: []string{"10.0.1.9"}}, []string{"interface"}},
 		{"UpdateSecurityGroupRuleDescriptionsEgress", &ec2.UpdateSecurityGroupRuleDescriptionsEgressInput{GroupId: group, IpPermissions: rules}, []string{"group"}},
 		{"UpdateSecurityGroupRuleDescriptionsIngress", &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: group, IpPermissions: rules}, []string{"group"}},
 	} {

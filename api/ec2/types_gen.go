@@ -28,6 +28,39 @@ type AllocateAddressOutput struct {
 	PublicIpv4Pool        *string `wire:"publicIpv4Pool"`
 }
 
+// AssignIpv6AddressesInput is what AssignIpv6Addresses takes.
+type AssignIpv6AddressesInput struct {
+	Ipv6AddressCount   *int32   `wire:"ipv6AddressCount"`
+	Ipv6Addresses      []string `wire:"ipv6Addresses" item:"item"`
+	Ipv6PrefixCount    *int32   `wire:"Ipv6PrefixCount"`
+	Ipv6Prefixes       []string `wire:"Ipv6Prefix" item:"item"`
+	NetworkInterfaceId string   `wire:"networkInterfaceId" required:"true"`
+}
+
+// AssignIpv6AddressesOutput is what AssignIpv6Addresses answers.
+type AssignIpv6AddressesOutput struct {
+	AssignedIpv6Addresses []string `wire:"assignedIpv6Addresses" item:"item"`
+	AssignedIpv6Prefixes  []string `wire:"assignedIpv6PrefixSet" item:"item"`
+	NetworkInterfaceId    *string  `wire:"networkInterfaceId"`
+}
+
+// AssignPrivateIpAddressesInput is what AssignPrivateIpAddresses takes.
+type AssignPrivateIpAddressesInput struct {
+	AllowReassignment              *bool    `wire:"allowReassignment"`
+	Ipv4PrefixCount                *int32   `wire:"Ipv4PrefixCount"`
+	Ipv4Prefixes                   []string `wire:"Ipv4Prefix" item:"item"`
+	NetworkInterfaceId             string   `wire:"networkInterfaceId" required:"true"`
+	PrivateIpAddresses             []string `wire:"privateIpAddress" item:"PrivateIpAddress"`
+	SecondaryPrivateIpAddressCount *int32   `wire:"secondaryPrivateIpAddressCount"`
+}
+
+// AssignPrivateIpAddressesOutput is what AssignPrivateIpAddresses answers.
+type AssignPrivateIpAddressesOutput struct {
+	AssignedIpv4Prefixes       []Ipv4PrefixSpecification  `wire:"assignedIpv4PrefixSet" item:"item"`
+	AssignedPrivateIpAddresses []AssignedPrivateIpAddress `wire:"assignedPrivateIpAddressesSet" item:"item"`
+	NetworkInterfaceId         *string                    `wire:"networkInterfaceId"`
+}
+
 // AssociateAddressInput is what AssociateAddress takes.
 type AssociateAddressInput struct {
 	AllocationId       *string `wire:"AllocationId"`
@@ -939,6 +972,23 @@ type DescribeNetworkAclsOutput struct {
 	NextToken   *string      `wire:"nextToken"`
 }
 
+// DescribeNetworkInterfaceAttributeInput is what DescribeNetworkInterfaceAttribute takes.
+type DescribeNetworkInterfaceAttributeInput struct {
+	Attribute          *string `wire:"attribute" enum:"description|groupSet|sourceDestCheck|attachment|associatePublicIpAddress"`
+	DryRun             *bool   `wire:"dryRun"`
+	NetworkInterfaceId string  `wire:"networkInterfaceId" required:"true"`
+}
+
+// DescribeNetworkInterfaceAttributeOutput is what DescribeNetworkInterfaceAttribute answers.
+type DescribeNetworkInterfaceAttributeOutput struct {
+	AssociatePublicIpAddress *bool                       `wire:"associatePublicIpAddress"`
+	Attachment               *NetworkInterfaceAttachment `wire:"attachment"`
+	Description              *AttributeValue             `wire:"description"`
+	Groups                   []GroupIdentifier           `wire:"groupSet" item:"item"`
+	NetworkInterfaceId       *string                     `wire:"networkInterfaceId"`
+	SourceDestCheck          *AttributeBooleanValue      `wire:"sourceDestCheck"`
+}
+
 // DescribeNetworkInterfacesInput is what DescribeNetworkInterfaces takes.
 type DescribeNetworkInterfacesInput struct {
 	DryRun                  *bool    `wire:"dryRun"`
@@ -1531,6 +1581,17 @@ type ReplaceRouteTableAssociationOutput struct {
 	NewAssociationId *string                     `wire:"newAssociationId"`
 }
 
+// ResetNetworkInterfaceAttributeInput is what ResetNetworkInterfaceAttribute takes.
+type ResetNetworkInterfaceAttributeInput struct {
+	DryRun             *bool   `wire:"dryRun"`
+	NetworkInterfaceId string  `wire:"networkInterfaceId" required:"true"`
+	SourceDestCheck    *string `wire:"sourceDestCheck"`
+}
+
+// ResetNetworkInterfaceAttributeOutput is what ResetNetworkInterfaceAttribute answers.
+type ResetNetworkInterfaceAttributeOutput struct {
+}
+
 // RevokeSecurityGroupEgressInput is what RevokeSecurityGroupEgress takes.
 type RevokeSecurityGroupEgressInput struct {
 	CidrIp                     *string        `wire:"cidrIp"`
@@ -1670,6 +1731,31 @@ type TerminateInstancesOutput struct {
 	TerminatingInstances []InstanceStateChange `wire:"instancesSet" item:"item"`
 }
 
+// UnassignIpv6AddressesInput is what UnassignIpv6Addresses takes.
+type UnassignIpv6AddressesInput struct {
+	Ipv6Addresses      []string `wire:"ipv6Addresses" item:"item"`
+	Ipv6Prefixes       []string `wire:"Ipv6Prefix" item:"item"`
+	NetworkInterfaceId string   `wire:"networkInterfaceId" required:"true"`
+}
+
+// UnassignIpv6AddressesOutput is what UnassignIpv6Addresses answers.
+type UnassignIpv6AddressesOutput struct {
+	NetworkInterfaceId      *string  `wire:"networkInterfaceId"`
+	UnassignedIpv6Addresses []string `wire:"unassignedIpv6Addresses" item:"item"`
+	UnassignedIpv6Prefixes  []string `wire:"unassignedIpv6PrefixSet" item:"item"`
+}
+
+// UnassignPrivateIpAddressesInput is what UnassignPrivateIpAddresses takes.
+type UnassignPrivateIpAddressesInput struct {
+	Ipv4Prefixes       []string `wire:"Ipv4Prefix" item:"item"`
+	NetworkInterfaceId string   `wire:"networkInterfaceId" required:"true"`
+	PrivateIpAddresses []string `wire:"privateIpAddress" item:"PrivateIpAddress"`
+}
+
+// UnassignPrivateIpAddressesOutput is what UnassignPrivateIpAddresses answers.
+type UnassignPrivateIpAddressesOutput struct {
+}
+
 // UpdateSecurityGroupRuleDescriptionsEgressInput is what UpdateSecurityGroupRuleDescriptionsEgress takes.
 type UpdateSecurityGroupRuleDescriptionsEgressInput struct {
 	DryRun                        *bool                          `wire:"DryRun"`
@@ -1739,6 +1825,11 @@ type Address struct {
 type ApplicationStatusSummary struct {
 	ImpairedSince *time.Time `wire:"impairedSince"`
 	Status        *string    `wire:"status"`
+}
+
+// AssignedPrivateIpAddress is a structure of the API model.
+type AssignedPrivateIpAddress struct {
+	PrivateIpAddress *string `wire:"privateIpAddress"`
 }
 
 // AttachmentEnaSrdSpecification is a structure of the API model.

@@ -38,6 +38,7 @@ const (
 	RouteTablesPerVPC
 	RoutesPerTable // those that somebody made
 	InternetGateways
+	NetworkInterfaces // those that users made themselves
 	SecurityGroups
 	RulesPerSecurityGroup
 	Users
@@ -143,6 +144,7 @@ var table = [end]Quota{
 	RouteTablesPerVPC:                      {virtualCloud, "L-589F43AA", "Route tables per VPC", 1000, 200, true, false, ""},
 	RoutesPerTable:                         {virtualCloud, "L-93826ACB", "Routes per route table", 1000, 500, true, false, ""},
 	InternetGateways:                       {virtualCloud, "L-A4707A72", "Internet gateways per Region", 1000, 5, true, false, ""},
+	NetworkInterfaces:                      {virtualCloud, "L-DF5E4CA3", "Network interfaces per Region", 20000, 5000, true, false, ""},
 	SecurityGroups:                         {virtualCloud, "L-E79EC296", "VPC security groups per Region", 20000, 2500, true, false, ""},
 	RulesPerSecurityGroup:                  {virtualCloud, "L-0EA8095F", "Inbound or outbound rules per security group", 1000, 60, true, false, ""},
 	Users:                                  {iam, "L-F55AF5E4", "Users per account", 5000, 5000, false, true, ""},
