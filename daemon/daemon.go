@@ -103,7 +103,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 	d := &Daemon{config: c, log: log, store: st, telemetry: tele,
 		sessionKey: st.Key(identity.SessionKeyPurpose),
 		applied:    newApplied(), endpoint: make(chan string, 1), ready: make(chan struct{}),
-		settling: make(chan store.Change), supervisor: newSupervisor(log)}
+		settling: make(chan store.Change, 64), supervisor: newSupervisor(log)}
 	strict := c.Compatibility == Strict
 	roots := sync.OnceValue(func() *x509.CertPool { return targetgroup.SystemRoots(d.root) })
 	d.identity = identity.New(identity.Options{Store: st, Region: c.Region, Strict: strict, Roots: roots, Log: log, Directory: d.directory.Load})
