@@ -18,6 +18,10 @@ type Account struct {
 	JoinedAt  time.Time       `json:"joinedAt,omitzero"` // of an account that was invited; others joined when they were made
 	Alias     string          `json:"alias,omitempty"`   // unique among all accounts
 	Passwords *PasswordPolicy `json:"passwords,omitempty"`
+	// MetadataDefaults are for new instances whose launch says nothing (EC2 user guide, "Order of precedence for instance
+	// metadata options"). TokensEnforced refuses instances that need no token, whatever a request says.
+	MetadataDefaults MetadataOptions `json:"metadataDefaults,omitzero"`
+	TokensEnforced   bool            `json:"tokensEnforced,omitempty"`
 	// Delegations are the services that the account is delegated administrator of in its organization, with since when.
 	Delegations map[string]time.Time `json:"delegations,omitempty"`
 	Tags        map[string]string    `json:"tags,omitempty"`

@@ -129,7 +129,8 @@ type Instance struct {
 	StateChangedAt time.Time `json:"stateChangedAt,omitzero"`
 	LaunchIndex    int       `json:"launchIndex,omitempty"` // among the instances of its reservation, from 0
 	// DisableAPITermination makes TerminateInstances refuse the instance.
-	DisableAPITermination bool `json:"disableApiTermination,omitempty"`
+	DisableAPITermination bool            `json:"disableApiTermination,omitempty"`
+	MetadataOptions       MetadataOptions `json:"metadataOptions,omitzero"` // ask Metadata: an instance may be older than they are
 }
 
 // ProfileAssociation joins an instance and an instance profile (EC2 API reference, IamInstanceProfileAssociation).

@@ -40,9 +40,17 @@ func (c EC2Call) dryRun() error {
 }
 
 // allow is EC2Call.allow for an action that names resources which exist: the caller's policies see the tags of each, as
-// aws:ResourceTag and as ec2:ResourceTag (Service Authorization Reference, Amazon EC2), as they are in the transaction that
-// goes on with the action.
+// aws:ResourceTag and as ec2:ResourceTag (Service Authorization Reference, Amazon EC2), and an instance's metadata options, as
+// they are in the transaction that goes on with the action.
 func (p *Plane) allow(tx *store.Tx, c EC2Call, action string, k keys, arns ...string) error {
+	if err := p.permit(tx, c, action, k, arns...); err != nil {
+		return err
+	}
+	return c.dryRun()
+}
+
+// permit is allow for some of the resources that an action names: others follow.
+func (p *Plane) permit(tx *store.Tx, c EC2Call, action string, k keys, arns ...string) error {
 	for _, arn := range arns {
 		tags, err := ec2TagsOf(tx, c.account(), arn)
 		if err != nil {
@@ -52,11 +60,14 @@ func (p *Plane) allow(tx *store.Tx, c EC2Call, action string, k keys, arns ...st
 		for name, v := range tags {
 			own["ec2:resourcetag/"+strings.ToLower(name)] = []string{v}
 		}
+		if own, err = metadataKeysOf(tx, own, arn); err != nil {
+			return err
+		}
 		if err := c.allowed("ec2:"+action, own, arn); err != nil {
 			return err
 		}
 	}
-	return c.dryRun()
+	return nil
 }
 
 // allowed is allow for an action of any service, "iam:PassRole", that comes with the one that was called.

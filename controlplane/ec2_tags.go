@@ -115,6 +115,11 @@ func (p *Plane) changeTags(tx *store.Tx, t taggable, account, id string, change 
 	if meta.Tags, err = change(meta.Tags); err != nil {
 		return err
 	}
+	if i, ok := n.(*trellis.Instance); ok {
+		if err := checkMetadataTags(i.Metadata(), i.Tags); err != nil {
+			return err
+		}
+	}
 	meta.UpdatedAt = p.now()
 	tx.Put(n)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ type NewInstances struct {
 	ClientToken           string
 	Tags                  map[string]string
 	DisableAPITermination bool
+	MetadataOptions       trellis.MetadataOptions
 }
 
 // InstanceInterface is a network interface that an instance is launched with: a new one, or one that exists.
@@ -106,7 +108,15 @@ func (p *Plane) RunInstances(ctx context.Context, c EC2Call, in NewInstances) ([
 
 // allowRun checks the caller's policies: ec2:RunInstances on all that the instances are made of.
 func (p *Plane) allowRun(tx *store.Tx, c EC2Call, in NewInstances) error {
-	arns := []string{p.ec2ARN(c, "instance/*"), trellis.EC2ARN(p.Region, "", "image/"+in.ImageID)}
+	options, _, err := metadataDefaults(tx, c.account())
+	if err != nil {
+		return err
+	}
+	tagKeys := authpolicy.TagKeys(nil, in.Tags, nil)
+	if err := p.permit(tx, c, "RunInstances", metadataKeys(maps.Clone(tagKeys), in.MetadataOptions.Or(options)), p.ec2ARN(c, "instance/*")); err != nil {
+		return err
+	}
+	arns := []string{trellis.EC2ARN(p.Region, "", "image/"+in.ImageID)}
 	for _, n := range in.interfaces() {
 		if n.ID != "" {
 			arns = append(arns, p.ec2ARN(c, "network-interface/"+n.ID))
@@ -123,7 +133,7 @@ func (p *Plane) allowRun(tx *store.Tx, c EC2Call, in NewInstances) error {
 			arns = append(arns, p.ec2ARN(c, "security-group/"+id))
 		}
 	}
-	return p.allow(tx, c, "RunInstances", authpolicy.TagKeys(nil, in.Tags, nil), arns...)
+	return p.allow(tx, c, "RunInstances", tagKeys, arns...)
 }
 
 // check finds what is wrong with the parameters by themselves.
@@ -150,6 +160,9 @@ func (in NewInstances) check() error {
 			return err
 		}
 	}
+	if err := checkMetadataOptions(in.MetadataOptions); err != nil {
+		return err
+	}
 	return idImage.check(in.ImageID)
 }
 
@@ -173,6 +186,10 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 	if err != nil {
 		return nil, err
 	}
+	options, err := launchMetadata(tx, c.account(), in)
+	if err != nil {
+		return nil, err
+	}
 	free := &allocators{tx: tx, account: c.account()}
 	reservation := trellis.NewID("r")
 	var out []*trellis.Instance
@@ -189,7 +206,7 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 			return nil, err
 		}
 		i := &trellis.Instance{Meta: meta, ImageID: in.ImageID, InstanceType: cmp.Or(in.InstanceType, "t3.micro"), ReservationID: reservation,
-			State: trellis.InstancePending, StateChangedAt: meta.CreatedAt, LaunchIndex: index, DisableAPITermination: in.DisableAPITermination}
+			State: trellis.InstancePending, StateChangedAt: meta.CreatedAt, LaunchIndex: index, DisableAPITermination: in.DisableAPITermination, MetadataOptions: options}
 		if err := p.giveInterfaces(tx, c, i, in.interfaces(), interfaces); err != nil {
 			return nil, err
 		}

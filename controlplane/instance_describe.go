@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"maps"
 	"strconv"
 	"time"
 
@@ -124,6 +125,7 @@ func (p *Plane) instanceAttributes(d DescribedInstance) (attributes, map[string]
 		"source-dest-check":  nil,
 		"instance-lifecycle": nil, "key-name": nil, "ip-address": nil, "dns-name": nil, "client-token": nil, "spot-instance-request-id": nil, "kernel-id": nil, "platform": nil,
 	}
+	maps.Copy(a, metadataAttributes(d.Instance))
 	if d.PrivateIP.IsValid() && d.State != trellis.InstanceTerminated {
 		a["private-ip-address"] = []string{d.PrivateIP.String()}
 	}

@@ -30,9 +30,8 @@ const (
 	tokenTTLHeader = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
 )
 
-// metadata is the EC2 instance metadata service, version 2 alone: a request without a token is refused
-// (EC2 user guide, "Use the Instance Metadata Service"). It knows the instance by the address that the
-// request comes from, which the VPC vouches for.
+// metadata is the EC2 instance metadata service (EC2 user guide, "Use the Instance Metadata Service"). It knows the instance
+// by the address that the request comes from, which the VPC vouches for, and answers as the instance's metadata options say.
 type metadata struct {
 	d   *Daemon
 	key [32]byte // signs tokens; a restart makes old ones invalid, and SDKs then ask for new ones
@@ -71,6 +70,9 @@ func (m *metadata) left(instance, token string, now time.Time) time.Duration {
 	return max(0, time.Unix(int64(binary.BigEndian.Uint64(b)), 0).Sub(now))
 }
 
+// tokenPath is where a token is to be had.
+const tokenPath = "/latest/api/token"
+
 // handler answers the instances of one VPC.
 func (m *metadata) handler(vpcID string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -80,22 +82,50 @@ func (m *metadata) handler(vpcID string) http.Handler {
 			metadataError(w, http.StatusNotFound)
 			return
 		}
-		if r.URL.Path == "/latest/api/token" {
+		read, hops := m.read, 0
+		if r.URL.Path == tokenPath {
+			read = m.readInstance
+		}
+		in, err := read(r, key)
+		if err != nil {
+			m.d.log.Warn("can't read instance for metadata", "instance", key, "error", err)
+			metadataError(w, http.StatusServiceUnavailable)
+			return
+		}
+		o := in.Metadata()
+		if r.URL.Path == tokenPath {
+			hops = *o.HopLimit
+		}
+		if err := limitHops(r, hops); err != nil {
+			m.d.log.Error("can't limit how far a token goes", "instance", key, "error", err)
+			metadataError(w, http.StatusServiceUnavailable)
+			return
+		}
+		switch {
+		case !*o.Endpoint:
+			metadataError(w, http.StatusForbidden)
+		case r.URL.Path == tokenPath:
 			m.issue(w, r, key)
-			return
-		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			metadataError(w, http.StatusMethodNotAllowed)
-			return
-		}
-		left := m.left(key, r.Header.Get(tokenHeader), time.Now())
-		if left <= 0 {
+		case m.admits(w, r, key, *o.TokensRequired):
+			m.answer(w, r, in)
+		default:
 			metadataError(w, http.StatusUnauthorized)
-			return
 		}
-		w.Header().Set(tokenTTLHeader, strconv.Itoa(int((left+time.Second-1)/time.Second)))
-		m.answer(w, r, key)
 	})
+}
+
+// admits tells whether a request has a token that holds, or none where none is needed, and writes for how long it holds.
+func (m *metadata) admits(w http.ResponseWriter, r *http.Request, instance string, required bool) bool {
+	if _, has := r.Header[tokenHeader]; !has {
+		return !required
+	}
+	left := m.left(instance, r.Header.Get(tokenHeader), time.Now())
+	if left > 0 {
+		w.Header().Set(tokenTTLHeader, strconv.Itoa(int((left+time.Second-1)/time.Second)))
+	}
+	return left > 0
 }
 
 // instanceOf is the Key of the instance of a VPC that a request comes from.
@@ -153,17 +183,11 @@ func (m *metadata) issue(w http.ResponseWriter, r *http.Request, instance string
 }
 
 // answer answers GET of a metadata path.
-func (m *metadata) answer(w http.ResponseWriter, r *http.Request, key string) {
+func (m *metadata) answer(w http.ResponseWriter, r *http.Request, in *metadataOf) {
 	version, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if version == "" {
 		w.Header().Set("Content-Type", "text/plain")
 		w.Write([]byte(strings.Join(metadataVersions, "\n")))
-		return
-	}
-	in, err := m.read(r, key)
-	if err != nil {
-		m.d.log.Warn("can't read instance for metadata", "instance", key, "error", err)
-		metadataError(w, http.StatusServiceUnavailable)
 		return
 	}
 	text, ok := in.find(version, path)
@@ -180,6 +204,15 @@ func (m *metadata) answer(w http.ResponseWriter, r *http.Request, key string) {
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.Write([]byte(text))
+}
+
+// readInstance reads an instance alone.
+func (m *metadata) readInstance(r *http.Request, key string) (*metadataOf, error) {
+	in := new(metadataOf)
+	return in, m.d.store.Read(r.Context(), func(tx *store.Tx) (err error) {
+		in.Instance, err = store.Get[*trellis.Instance](tx, key)
+		return err
+	})
 }
 
 // read reads what the metadata of an instance is made of.

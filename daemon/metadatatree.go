@@ -74,8 +74,8 @@ func (in *metadataOf) find(version, path string) (string, bool) {
 }
 
 // values are all values of the instance by their paths (EC2 user guide, instancedata-data-categories). What an instance of
-// Trellis has not is not there, as on AWS: spot and maintenance events, public addresses, keys, user data, tags, which
-// are not let into the metadata.
+// Trellis has not is not there, as on AWS: spot and maintenance events, public addresses, keys. Tags are there when the
+// instance's metadata options let them in.
 func (in *metadataOf) values() map[string]string {
 	first := in.interfaces[0]
 	m := map[string]string{
@@ -109,6 +109,13 @@ func (in *metadataOf) values() map[string]string {
 	}
 	if in.IPv6.IsValid() {
 		m["meta-data/ipv6"] = in.IPv6.String()
+	}
+	if *in.Metadata().Tags {
+		for key, value := range in.Tags {
+			if controlplane.MetadataTag(key) {
+				m["meta-data/tags/instance/"+key] = value
+			}
+		}
 	}
 	if in.role != "" {
 		profile := controlplane.ProfileOf(in.Instance)

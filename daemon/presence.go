@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/dataplane"
@@ -299,7 +297,8 @@ const maxAPIConnections = 1024
 // serveHTTP serves HTTP at a listener until ctx is done, then lets requests in flight end.
 func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
 	srv := api.HTTPServer(h, log)
-	ln = netutil.LimitListener(ln, maxAPIConnections)
+	srv.ConnContext = withConnection
+	ln = newLimited(ln, maxAPIConnections)
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)

@@ -17,7 +17,7 @@ func TestMetadata(t *testing.T) {
 	subnet := tr.Call(t, "", "ec2", "CreateSubnet", map[string]any{"VpcId": id, "CidrBlock": "10.0.0.0/24", "Ipv6CidrBlock": block[:len(block)-len("/56")] + "/64",
 		"AvailabilityZone": tr.Region + "b"})["Subnet"].(map[string]any)["SubnetId"].(string)
 	made := tr.Call(t, "", "ec2", "RunInstances", map[string]any{"ImageId": "ami-0123456789abcdef0", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1,
-		"SubnetId": subnet, "PrivateIpAddress": "10.0.0.10", "Ipv6AddressCount": 1, "IamInstanceProfile": map[string]any{"Name": "worker"}})["Instances"].([]any)[0].(map[string]any)
+		"SubnetId": subnet, "PrivateIpAddress": "10.0.0.10", "Ipv6AddressCount": 1, "IamInstanceProfile": map[string]any{"Name": "worker"}, "MetadataOptions": map[string]any{"HttpProtocolIpv6": "enabled"}})["Instances"].([]any)[0].(map[string]any)
 	instance := made["InstanceId"].(string)
 	tr.Await(t, "", "ec2", "DescribeInstances", map[string]any{"InstanceIds": []any{instance}}, "Reservations[0].Instances[0].State.Name", "running")
 	paths := map[string]string{
@@ -51,5 +51,53 @@ func TestMetadata(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// TestMetadataOptions asks the metadata of an instance while its metadata options change.
+func TestMetadataOptions(t *testing.T) {
+	t.Parallel()
+	tr := Start(t)
+	vpc := tr.Call(t, "", "ec2", "CreateVpc", map[string]any{"CidrBlock": "10.0.0.0/16", "AmazonProvidedIpv6CidrBlock": true})["Vpc"].(map[string]any)
+	block := vpc["Ipv6CidrBlockAssociationSet"].([]any)[0].(map[string]any)["Ipv6CidrBlock"].(string)
+	subnet := tr.Call(t, "", "ec2", "CreateSubnet", map[string]any{"VpcId": vpc["VpcId"], "CidrBlock": "10.0.0.0/24", "Ipv6CidrBlock": block[:len(block)-len("/56")] + "/64"})["Subnet"].(map[string]any)["SubnetId"]
+	made := tr.Call(t, "", "ec2", "RunInstances", map[string]any{"ImageId": "ami-0123456789abcdef0", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "Ipv6AddressCount": 1,
+		"TagSpecifications": []any{map[string]any{"ResourceType": "instance", "Tags": []any{map[string]any{"Key": "Name", "Value": "till"}, map[string]any{"Key": "empty", "Value": ""}}}}})["Instances"].([]any)[0].(map[string]any)
+	instance := made["InstanceId"].(string)
+	mac := made["NetworkInterfaces"].([]any)[0].(map[string]any)["MacAddress"]
+	tr.Await(t, "", "ec2", "DescribeInstances", map[string]any{"InstanceIds": []any{instance}}, "Reservations[0].Instances[0].State.Name", "running")
+	program := mustRead(t, "testdata/metadata_options.py")
+	asked := func(hops ...string) (got map[string]any) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(tr.PythonInside(t, instance, program, hops...)), &got); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	const tags, name, empty = "meta-data/tags/instance", "meta-data/tags/instance/Name", "meta-data/tags/instance/empty"
+	for _, c := range []struct {
+		change map[string]any
+		hops   []string
+		want   map[string]any
+	}{
+		{nil, []string{"2", "3"}, map[string]any{"without a token": 401., "by IPv6": "lost", "hops": map[string]any{"2": "200", "3": "lost"}, tags: 404., name: 404., empty: 404.}},
+		{map[string]any{"HttpTokens": "optional", "HttpPutResponseHopLimit": 3}, []string{"3"}, map[string]any{"without a token": mac, "by IPv6": "lost", "hops": map[string]any{"3": "200"}, tags: 404., name: 404., empty: 404.}},
+		{map[string]any{"HttpProtocolIpv6": "enabled", "InstanceMetadataTags": "enabled"}, nil, map[string]any{"without a token": mac, "by IPv6": mac, "hops": map[string]any{}, tags: "Name\nempty", name: "till", empty: ""}},
+		{map[string]any{"HttpTokens": "required", "HttpProtocolIpv6": "disabled"}, nil, map[string]any{"without a token": 401., "by IPv6": "lost", "hops": map[string]any{}, tags: "Name\nempty", name: "till", empty: ""}},
+	} {
+		if c.change != nil {
+			c.change["InstanceId"] = instance
+			tr.Call(t, "", "ec2", "ModifyInstanceMetadataOptions", c.change)
+		}
+		c.want["a token"], c.want["with a made-up token"], c.want["meta-data/mac"] = true, 401., mac
+		if got := asked(c.hops...); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("after %v\ngot  %v\nwant %v", c.change, got, c.want)
+		}
+	}
+	tr.Call(t, "", "ec2", "ModifyInstanceMetadataOptions", map[string]any{"InstanceId": instance, "HttpEndpoint": "disabled"})
+	for way, got := range asked() {
+		if way != "by IPv6" && way != "hops" && got != 403. {
+			t.Errorf("with the endpoint off, %s: %v", way, got)
+		}
 	}
 }

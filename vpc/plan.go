@@ -151,6 +151,11 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 		if i.Tags[AccelerateTag] != "false" {
 			h.legs = accelerate
 		}
+		for _, a := range h.addresses() {
+			if o := i.Metadata(); a.Is6() && *o.IPv6 && *o.Endpoint {
+				m.metadata6 = append(m.metadata6, a)
+			}
+		}
 		n.hosts = append(n.hosts, h)
 		m.members = append(m.members, members...)
 		for _, a := range h.addresses() {

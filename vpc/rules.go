@@ -20,6 +20,7 @@ const (
 	setSources6    = "sources6"    //
 	setNode4       = "node4"       // addresses of the resolver, the metadata, the API and Pod Identity's agent
 	setNode6       = "node6"       //
+	setMetadata6   = "metadata6"   // addresses of instances that have their metadata by IPv6, too
 	mapEgress      = "egress"      // interface of the sender to its outbound rules
 	mapIngress     = "ingress"     // interface of the receiver to its inbound rules
 	mapSlots4      = "slots4"      // slot, endpoint or resource to the inbound rules of the association or endpoint
@@ -41,6 +42,7 @@ type rulesMaker struct {
 	groups       map[string]*trellis.SecurityGroup // of the VPC, by id
 	lists        map[string]*trellis.PrefixList    // by id
 	members      []member
+	metadata6    []netip.Addr // of instances that ask for their metadata by IPv6
 	associations []*trellis.VPCAssociation
 	points       []point
 	reached      []reached
@@ -135,6 +137,7 @@ func hooks(v *trellis.VPC) []chain {
 			on.in(setNode4, false, true).protocol(unix.IPPROTO_TCP).accept(),
 			on.in(setNode6, true, true).protocol(unix.IPPROTO_UDP).accept(),
 			on.in(setNode6, true, true).protocol(unix.IPPROTO_TCP).accept(),
+			on.within(netip.PrefixFrom(trellis.MetadataAddr6, 128), true).in(setMetadata6, true, false).protocol(unix.IPPROTO_TCP).accept(),
 		},
 	}, {
 		name: "neighbours", policy: nftables.ChainPolicyDrop,
@@ -177,9 +180,11 @@ var intercept = chain{
 func (m *rulesMaker) nodeSets() []set {
 	var node4, node6 []netip.Addr
 	for _, a := range trellis.NodeAddrs {
-		if a.Is4() {
+		switch {
+		case a == trellis.MetadataAddr6: // by setMetadata6
+		case a.Is4():
 			node4 = append(node4, a)
-		} else {
+		default:
 			node6 = append(node6, a)
 		}
 	}
@@ -189,6 +194,7 @@ func (m *rulesMaker) nodeSets() []set {
 	}
 	return []set{
 		{setNode4, addresses4, elementsOf(node4)}, {setNode6, addresses6, elementsOf(node6)},
+		{setMetadata6, addresses6, elementsOf(m.metadata6)},
 	}
 }
 

@@ -46,7 +46,7 @@ func (h *handler) describeImages(_ context.Context, c *api.Call, in *DescribeIma
 		return nil, err
 	}
 	return &DescribeImagesOutput{Images: api.Each(ids, func(id string) Image {
-		return Image{Architecture: api.Some("x86_64"), CreationDate: api.Some(labImageDate), Description: api.Some("A network namespace"), EnaSupport: new(true), Hypervisor: api.Some("xen"), ImageId: &id,
+		return Image{Architecture: api.Some("x86_64"), CreationDate: api.Some(labImageDate), Description: api.Some("A network namespace"), EnaSupport: new(true), Hypervisor: api.Some("xen"), ImageId: &id, ImdsSupport: new("v2.0"),
 			ImageLocation: api.Some("amazon/" + name), ImageOwnerAlias: api.Some("amazon"), ImageType: api.Some("machine"), Name: &name, OwnerId: api.Some(labImageOwner), PlatformDetails: api.Some("Linux/UNIX"),
 			Public: new(true), RootDeviceName: api.Some("/dev/xvda"), RootDeviceType: api.Some("ebs"), State: api.Some("available"), UsageOperation: api.Some("RunInstances"), VirtualizationType: api.Some("hvm")}
 	})}, nil

@@ -18,7 +18,8 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 	}
 	n := controlplane.NewInstances{ImageID: api.Value(in.ImageId), InstanceType: api.Value(in.InstanceType), SubnetID: api.Value(in.SubnetId), SecurityGroupIDs: in.SecurityGroupIds,
 		SecurityGroupNames: in.SecurityGroups, PrivateIP: api.Value(in.PrivateIpAddress), MinCount: int(in.MinCount), MaxCount: int(in.MaxCount), ClientToken: api.Value(in.ClientToken),
-		IPv6Count: int(api.Value(in.Ipv6AddressCount)), Tags: t, DisableAPITermination: api.Value(in.DisableApiTermination)}
+		IPv6Count: int(api.Value(in.Ipv6AddressCount)), Tags: t, DisableAPITermination: api.Value(in.DisableApiTermination),
+		MetadataOptions: metadataOptions(in.MetadataOptions)}
 	profile := profileNamed(in.IamInstanceProfile)
 	n.ProfileARN, n.ProfileName = profile.ARN, profile.Name
 	if len(in.Ipv6Addresses) > 0 {
@@ -47,7 +48,7 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 	r := h.reservations(all)[0]
 	for i := range r.Instances {
 		if api.Value(r.Instances[i].State.Name) == trellis.InstanceRunning {
-			r.Instances[i].State = instanceState(trellis.InstancePending) // the answer shows what was asked for, not what came of it since
+			r.Instances[i].State, r.Instances[i].MetadataOptions.State = instanceState(trellis.InstancePending), new("pending") // the answer shows what was asked for, not what came of it since
 		}
 	}
 	return &RunInstancesOutput{Groups: r.Groups, Instances: r.Instances, OwnerId: r.OwnerId, ReservationId: r.ReservationId}, nil
@@ -94,7 +95,7 @@ func (h *handler) instance(d controlplane.DescribedInstance) Instance {
 		UsageOperation: api.Some("RunInstances"), VirtualizationType: api.Some("hvm"), StateTransitionReason: new(string), PublicDnsName: new(string), PrivateDnsName: new(string),
 		CpuOptions:      &CpuOptions{CoreCount: new(int32(1)), ThreadsPerCore: new(int32(2))},
 		EnclaveOptions:  &EnclaveOptions{Enabled: new(bool)},
-		MetadataOptions: &InstanceMetadataOptionsResponse{State: api.Some("applied"), HttpEndpoint: api.Some("enabled"), HttpTokens: api.Some("required"), HttpPutResponseHopLimit: new(int32(2)), HttpProtocolIpv6: api.Some("enabled"), InstanceMetadataTags: api.Some("disabled")},
+		MetadataOptions: wireMetadataOptions(d.Metadata(), controlplane.MetadataState(d.Instance)),
 	}
 	switch d.State {
 	case trellis.InstanceShuttingDown, trellis.InstanceTerminated:

@@ -14,7 +14,7 @@ import (
 
 // nothingNamed are the operations that change something and name nothing that exists. Those that describe are asked about
 // everything, but for those below that say an attribute of one resource.
-var nothingNamed = []string{"CreateInternetGateway", "CreateManagedPrefixList", "CreateVpc"}
+var nothingNamed = []string{"CreateInternetGateway", "CreateManagedPrefixList", "CreateVpc", "GetInstanceMetadataDefaults", "ModifyInstanceMetadataDefaults"}
 
 // TestResourceTags calls every operation that names resources, as somebody who is denied what has a tag: each resource by
 // itself, by aws:ResourceTag and by ec2:ResourceTag.
@@ -128,6 +128,7 @@ func TestResourceTags(t *testing.T) {
 		{"DisassociateVpcCidrBlock", &ec2.DisassociateVpcCidrBlockInput{AssociationId: *more}, []string{"vpc"}},
 		{"GetManagedPrefixListEntries", &ec2.GetManagedPrefixListEntriesInput{PrefixListId: id["prefix list"]}, []string{"prefix list"}},
 		{"ModifyInstanceAttribute", &ec2.ModifyInstanceAttributeInput{InstanceId: id["instance"], Groups: []string{*group}}, []string{"instance", "group"}},
+		{"ModifyInstanceMetadataOptions", &ec2.ModifyInstanceMetadataOptionsInput{InstanceId: id["instance"], HttpTokens: ptr("required")}, []string{"instance"}},
 		{"ModifyManagedPrefixList", &ec2.ModifyManagedPrefixListInput{PrefixListId: id["prefix list"], PrefixListName: ptr("other")}, []string{"prefix list"}},
 		{"ModifyNetworkInterfaceAttribute", &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: id["interface"], Groups: []string{*group}}, []string{"interface", "group"}},
 		{"ModifySecurityGroupRules", &ec2.ModifySecurityGroupRulesInput{GroupId: *group, SecurityGroupRules: []ec2.SecurityGroupRuleUpdate{{SecurityGroupRuleId: id["group rule"],

@@ -1330,6 +1330,16 @@ type DisassociateVpcCidrBlockOutput struct {
 	VpcId                    *string                      `wire:"vpcId"`
 }
 
+// GetInstanceMetadataDefaultsInput is what GetInstanceMetadataDefaults takes.
+type GetInstanceMetadataDefaultsInput struct {
+	DryRun *bool `wire:"DryRun"`
+}
+
+// GetInstanceMetadataDefaultsOutput is what GetInstanceMetadataDefaults answers.
+type GetInstanceMetadataDefaultsOutput struct {
+	AccountLevel *InstanceMetadataDefaultsResponse `wire:"accountLevel"`
+}
+
 // GetManagedPrefixListEntriesInput is what GetManagedPrefixListEntries takes.
 type GetManagedPrefixListEntriesInput struct {
 	DryRun        *bool   `wire:"DryRun"`
@@ -1385,6 +1395,38 @@ type ModifyInstanceAttributeInput struct {
 
 // ModifyInstanceAttributeOutput is what ModifyInstanceAttribute answers.
 type ModifyInstanceAttributeOutput struct {
+}
+
+// ModifyInstanceMetadataDefaultsInput is what ModifyInstanceMetadataDefaults takes.
+type ModifyInstanceMetadataDefaultsInput struct {
+	DryRun                  *bool   `wire:"DryRun"`
+	HttpEndpoint            *string `wire:"HttpEndpoint" enum:"disabled|enabled|no-preference"`
+	HttpPutResponseHopLimit *int32  `wire:"HttpPutResponseHopLimit"`
+	HttpTokens              *string `wire:"HttpTokens" enum:"optional|required|no-preference"`
+	HttpTokensEnforced      *string `wire:"HttpTokensEnforced" enum:"disabled|enabled|no-preference"`
+	InstanceMetadataTags    *string `wire:"InstanceMetadataTags" enum:"disabled|enabled|no-preference"`
+}
+
+// ModifyInstanceMetadataDefaultsOutput is what ModifyInstanceMetadataDefaults answers.
+type ModifyInstanceMetadataDefaultsOutput struct {
+	Return *bool `wire:"return"`
+}
+
+// ModifyInstanceMetadataOptionsInput is what ModifyInstanceMetadataOptions takes.
+type ModifyInstanceMetadataOptionsInput struct {
+	DryRun                  *bool   `wire:"DryRun"`
+	HttpEndpoint            *string `wire:"HttpEndpoint" enum:"disabled|enabled"`
+	HttpProtocolIpv6        *string `wire:"HttpProtocolIpv6" enum:"disabled|enabled"`
+	HttpPutResponseHopLimit *int32  `wire:"HttpPutResponseHopLimit"`
+	HttpTokens              *string `wire:"HttpTokens" enum:"optional|required"`
+	InstanceId              string  `wire:"InstanceId" required:"true"`
+	InstanceMetadataTags    *string `wire:"InstanceMetadataTags" enum:"disabled|enabled"`
+}
+
+// ModifyInstanceMetadataOptionsOutput is what ModifyInstanceMetadataOptions answers.
+type ModifyInstanceMetadataOptionsOutput struct {
+	InstanceId              *string                          `wire:"instanceId"`
+	InstanceMetadataOptions *InstanceMetadataOptionsResponse `wire:"instanceMetadataOptions"`
 }
 
 // ModifyManagedPrefixListInput is what ModifyManagedPrefixList takes.
@@ -2481,6 +2523,17 @@ type InstanceMaintenanceOptionsRequest struct {
 type InstanceMarketOptionsRequest struct {
 	MarketType  *string            `wire:"MarketType" enum:"spot|capacity-block|interruptible-capacity-reservation|on-demand"`
 	SpotOptions *SpotMarketOptions `wire:"SpotOptions"`
+}
+
+// InstanceMetadataDefaultsResponse is a structure of the API model.
+type InstanceMetadataDefaultsResponse struct {
+	HttpEndpoint            *string `wire:"httpEndpoint"`
+	HttpPutResponseHopLimit *int32  `wire:"httpPutResponseHopLimit"`
+	HttpTokens              *string `wire:"httpTokens"`
+	HttpTokensEnforced      *string `wire:"httpTokensEnforced"`
+	InstanceMetadataTags    *string `wire:"instanceMetadataTags"`
+	ManagedBy               *string `wire:"managedBy"`
+	ManagedExceptionMessage *string `wire:"managedExceptionMessage"`
 }
 
 // InstanceMetadataOptionsRequest is a structure of the API model.
