@@ -53,7 +53,7 @@ var allowedImports = map[string]struct {
 	"companion/function":       {[]string{"companion", "companion/quota", "store", "authpolicy", "identity"}, aCompanion + "; what handing on a role means is identity's"},
 	"companion/bucket":         {[]string{"companion", "companion/quota", "store", "authpolicy"}, aCompanion},
 	"companion/loadbalancer":   {[]string{"companion", "companion/quota", "store", "authpolicy"}, aCompanion},
-	"companion/parameter":      {[]string{"companion", "store", "authpolicy"}, aCompanion},
+	"companion/parameter":      {[]string{"companion", "companion/key", "store", "authpolicy"}, aCompanion + "; who may use the key of a SecureString is the key's to say"},
 	"companion/quota":          {[]string{"store", "authpolicy", "companion"}, "what accounts may have stands in one table, which all ask that make nouns"},
 	"companion/tag":            {[]string{"companion", "store", "authpolicy"}, aCompanion},
 	"dns":                      {[]string{"routing"}, "names are answered from the table"},

@@ -56,7 +56,8 @@ type Parts struct {
 
 // Services are all services, by the names of their packages.
 func Services(p Parts) []api.Service {
-	t := &taggers{Parts: p, alarms: alarm.New(p.Companions), keys: key.New(p.Companions), parameters: parameter.New(p.Companions),
+	keys := key.New(p.Companions)
+	t := &taggers{Parts: p, alarms: alarm.New(p.Companions), keys: keys, parameters: parameter.New(p.Companions, keys),
 		streams: deliverystream.New(p.Companions), zones: hostedzone.New(p.Companions),
 		balancers: loadbalancer.New(loadbalancer.Options{Options: p.Companions, Interfaces: controlplane.NewInterfaces})}
 	return []api.Service{

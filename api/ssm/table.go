@@ -28,7 +28,7 @@ func New(p *parameter.Parameters) api.Service {
 		api.Op("LabelParameterVersion", h.labelParameterVersion),
 		api.Unserved("ListCommands"),
 		api.Op("ListTagsForResource", h.listTagsForResource),
-		api.Op("PutParameter", h.putParameter).Partly("without parameter policies; of a SecureString's key the caller's policies decide alone"),
+		api.Op("PutParameter", h.putParameter).Partly("without parameter policies"),
 		api.Op("RemoveTagsFromResource", h.removeTagsFromResource),
 		api.Unserved("SendCommand"),
 		api.Unserved("StartSession"),

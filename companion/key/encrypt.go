@@ -77,6 +77,16 @@ func (u Use) with(k *Keys, usage trellis.KeyUsage, algorithm string, keys map[st
 	}}
 }
 
+// ForService checks that a caller may have a service of AWS, for example ssm, encrypt or decrypt with a key.
+func (k *Keys) ForService(tx *store.Tx, c *authpolicy.Caller, service string, u Use) error {
+	u.keys = map[string][]string{"kms:viaservice": {service + "." + k.Region + ".amazonaws.com"}}
+	_, err := k.get(tx, c, u.KeyID, u.encryption(k))
+	if due, is := errors.AsType[*dueError](err); is {
+		return noKey(due.key.ARN(k.Region))
+	}
+	return err
+}
+
 // Encrypt encrypts a text of at most 4096 bytes, or of what a public key has room for.
 func (k *Keys) Encrypt(ctx context.Context, c *authpolicy.Caller, u Use, plaintext []byte) (e Encrypted, err error) {
 	if err := k.rotate(ctx, c, u.KeyID); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/store"
 )
 
@@ -39,10 +40,15 @@ const (
 const defaultKey = "alias/aws/ssm"
 
 // Parameters is what the operations mean.
-type Parameters struct{ *companion.Records }
+type Parameters struct {
+	*companion.Records
+	keys *key.Keys // of SecureStrings
+}
 
 // New returns Parameters. It starts nothing.
-func New(o companion.Options) *Parameters { return &Parameters{companion.NewRecords(o)} }
+func New(o companion.Options, keys *key.Keys) *Parameters {
+	return &Parameters{companion.NewRecords(o), keys}
+}
 
 // fault is an error of Systems Manager.
 func fault(code, format string, args ...any) *trellis.Error {
@@ -162,42 +168,17 @@ func versions(tx *store.Tx, n *trellis.Parameter) ([]*trellis.ParameterVersion, 
 	return store.List[*trellis.ParameterVersion](tx, n.Account+"/"+n.ID+":")
 }
 
-// keyOf finds the key that a SecureString names, nil for AWS's own, which is made when KMS is asked for it.
-func keyOf(tx *store.Tx, account, id string) (*trellis.Key, error) {
-	none := fault("InvalidKeyId", "The key %s does not exist.", id)
-	if id == defaultKey {
-		return nil, nil
-	}
-	if strings.HasPrefix(id, "arn:") {
-		a, err := trellis.ParseARN(id)
-		if err != nil || a.Service != "kms" || a.Account != account {
-			return nil, none
-		}
-		id = strings.TrimPrefix(a.Resource, "key/")
-	}
-	if strings.HasPrefix(id, "alias/") {
-		a, err := companion.Get[*trellis.KeyAlias](tx, account+"/"+id, none)
-		if err != nil {
-			return nil, err
-		}
-		id = a.KeyID
-	}
-	k, err := companion.Get[*trellis.Key](tx, account+"/"+id, none)
-	if err == nil && k.State != trellis.KeyEnabled {
-		return nil, fault("InvalidKeyId", "The key %s is not enabled.", id)
-	}
-	return k, err
-}
-
-// useKey asks whether the caller may have Systems Manager use the key of a SecureString. AWS's own key serves all of the
-// account.
+// useKey asks whether the caller may have Systems Manager use the key of a SecureString (Systems Manager user guide, KMS
+// encryption for SecureString parameters). AWS's own key serves all of the account.
 func (p *Parameters) useKey(tx *store.Tx, c *authpolicy.Caller, action string, n *trellis.Parameter) error {
-	k, err := keyOf(tx, c.Principal.Account, n.KeyID)
-	if err != nil || k == nil {
-		return err
+	if n.KeyID == defaultKey {
+		return nil
 	}
-	return c.Authorize(action, k.ARN(p.Region), map[string][]string{"kms:viaservice": {"ssm." + p.Region + ".amazonaws.com"}, "kms:calleraccount": {k.Account},
-		"kms:encryptioncontext:parameter_arn": {n.ARN(p.Region)}, "kms:encryptioncontextkeys": {"PARAMETER_ARN"}})
+	err := p.keys.ForService(tx, c, "ssm", key.Use{Action: action, KeyID: n.KeyID, Context: map[string]string{"PARAMETER_ARN": n.ARN(p.Region)}})
+	if e, ok := errors.AsType[*trellis.Error](err); ok && e.Code != "AccessDeniedException" {
+		return fault("InvalidKeyId", "%s", e.Message)
+	}
+	return err
 }
 
 // Version is a version of a parameter as it is read.

@@ -9,6 +9,7 @@ import (
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
 	"github.com/trellis-project/trellis/companion"
+	"github.com/trellis-project/trellis/companion/key"
 	"github.com/trellis-project/trellis/companion/parameter"
 	"github.com/trellis-project/trellis/store"
 	"github.com/trellis-project/trellis/store/storetest"
@@ -19,6 +20,12 @@ var shared *store.Store
 
 // TestMain runs the store.
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m, &shared)) }
+
+// fresh returns Parameters, with the keys of their SecureStrings.
+func fresh() *parameter.Parameters {
+	o := companion.Options{Store: shared, Region: "eu-west-1"}
+	return parameter.New(o, key.New(o))
+}
 
 // caller is a user of an account who may do actions, in JSON, with a resource.
 func caller(t *testing.T, account, action, resource string) *authpolicy.Caller {
@@ -44,7 +51,7 @@ func code(err error) string {
 
 // TestPut refuses what Systems Manager refuses.
 func TestPut(t *testing.T) {
-	p := parameter.New(companion.Options{Store: shared, Region: "eu-west-1"})
+	p := fresh()
 	c := caller(t, "500000000201", `"*"`, "*")
 	for _, try := range []struct {
 		name string
@@ -74,7 +81,7 @@ func TestPut(t *testing.T) {
 
 // TestVersions makes more versions than a parameter keeps.
 func TestVersions(t *testing.T) {
-	p := parameter.New(companion.Options{Store: shared, Region: "eu-west-1"})
+	p := fresh()
 	c := caller(t, "500000000202", `"*"`, "*")
 	put := func(n int) error {
 		_, _, err := p.Put(t.Context(), c, parameter.Put{Name: "/n", Value: fmt.Sprint(n), Type: "String", Overwrite: true})
@@ -105,17 +112,34 @@ func TestVersions(t *testing.T) {
 
 // TestWho reads parameters as callers whose policies allow some, and none of another account.
 func TestWho(t *testing.T) {
-	p := parameter.New(companion.Options{Store: shared, Region: "eu-west-1"})
+	p := fresh()
 	const account = "500000000203"
 	admin := caller(t, account, `"*"`, "*")
-	key := &trellis.Key{Meta: trellis.Meta{Account: account, ID: trellis.NewUUID()}, State: trellis.KeyEnabled}
-	if _, err := shared.Commit(t.Context(), func(tx *store.Tx) error { tx.Put(key); return nil }); err != nil {
+	keys := key.New(companion.Options{Store: shared, Region: "eu-west-1"})
+	made, _, err := keys.Create(t.Context(), admin, key.NewKey{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, in := range []parameter.Put{{Name: "/a/open", Value: "x", Type: "String"}, {Name: "/b/secret", Value: "s3cret", Type: "SecureString", KeyID: key.ID}} {
+	closed, _, err := keys.Create(t.Context(), admin, key.NewKey{Policy: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + admin.Principal.ARN + `"},"Action":"kms:*","Resource":"*"}}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []parameter.Put{{Name: "/a/open", Value: "x", Type: "String"}, {Name: "/b/secret", Value: "s3cret", Type: "SecureString", KeyID: made.ID},
+		{Name: "/b/closed", Value: "s3cret", Type: "SecureString", KeyID: closed.ID}} {
 		if _, _, err := p.Put(t.Context(), admin, in); err != nil {
 			t.Fatal(err)
 		}
+	}
+	reader := caller(t, account, `["ssm:*","kms:Decrypt"]`, "*")
+	reader.Principal.ARN = trellis.IAMARN(account, "user/reader")
+	reader.Principal.PolicyARN = reader.Principal.ARN
+	granted := caller(t, account, `"ssm:*"`, "*")
+	granted.Principal.ARN = trellis.IAMARN(account, "user/granted")
+	granted.Principal.PolicyARN = granted.Principal.ARN
+	_, _, _, err = keys.CreateGrant(t.Context(), admin, key.NewGrant{KeyID: closed.ID, Grantee: trellis.GrantPrincipal{ARN: granted.Principal.ARN},
+		Terms: trellis.GrantTerms{Operations: []string{"Decrypt"}, ContextEquals: map[string]string{"PARAMETER_ARN": "arn:aws:ssm:eu-west-1:" + account + ":parameter/b/closed"}}})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, try := range []struct {
 		name   string
@@ -126,7 +150,10 @@ func TestWho(t *testing.T) {
 		{"allowed", caller(t, account, `"ssm:GetParameter"`, "arn:aws:ssm:eu-west-1:"+account+":parameter/a/*"), "/a/open", ""},
 		{"another path", caller(t, account, `"ssm:GetParameter"`, "arn:aws:ssm:eu-west-1:"+account+":parameter/b/*"), "/a/open", "AccessDeniedException"},
 		{"a secret without its key", caller(t, account, `"ssm:*"`, "*"), "/b/secret", "AccessDeniedException"},
-		{"a secret with its key", caller(t, account, `["ssm:*","kms:Decrypt"]`, "*"), "/b/secret", ""},
+		{"a secret with its key", reader, "/b/secret", ""},
+		{"a secret whose key's policy speaks of others", reader, "/b/closed", "AccessDeniedException"},
+		{"a secret by a grant", granted, "/b/closed", ""},
+		{"another secret by that grant", granted, "/b/secret", "AccessDeniedException"},
 		{"another account", caller(t, "500000000204", `"*"`, "*"), "/a/open", "ParameterNotFound"},
 		{"another account, by ARN", caller(t, "500000000204", `"*"`, "*"), "arn:aws:ssm:eu-west-1:" + account + ":parameter/a/open", "ParameterNotFound"},
 		{"a public one", caller(t, "500000000204", `"*"`, "*"), "/aws/service/global-infrastructure/regions/eu-west-1", ""},
