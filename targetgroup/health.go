@@ -1,6 +1,7 @@
 package targetgroup
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/trellis-project/trellis"
@@ -20,90 +22,179 @@ const (
 	firstCheckWithin = time.Second
 )
 
-// checking is the health check of a target: asked for since startCheck, running while Run runs.
+// maxProbes is how many health checks a Manager makes at a time: each needs a descriptor and some 30 KB. Of more that are due, the ones
+// that were due first go first.
+const maxProbes = 2048
+
+// checking is the health check of a target. It waits among Manager.checks, as hardly more than this, until it is due; while
+// it asks it is not there. Guarded by Manager.mu.
 type checking struct {
-	config trellis.HealthCheck
-	stop   context.CancelFunc // nil while it does not run
+	target    *Target
+	config    *trellis.HealthCheck
+	due       time.Time
+	place     int                // among Manager.checks, -1 while it is not there
+	good, bad int                // answers in a row
+	stop      context.CancelFunc // of the asking, nil when it does not ask
 }
 
-// startCheck makes a target be checked as config says; a check that runs so already goes on.
-// The caller holds mu.
+// checks are health checks that wait, as a heap: the one that is due first is the first.
+type checks []*checking
+
+// Len is how many wait.
+func (q checks) Len() int { return len(q) }
+
+// Less tells whether one is due before another.
+func (q checks) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+
+// Swap changes the places of two.
+func (q checks) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].place, q[j].place = i, j
+}
+
+// Push adds one at the end, for package heap.
+func (q *checks) Push(c any) {
+	c.(*checking).place = len(*q)
+	*q = append(*q, c.(*checking))
+}
+
+// Pop takes the one at the end, for package heap.
+func (q *checks) Pop() any {
+	last := len(*q) - 1
+	c := (*q)[last]
+	c.place, (*q)[last] = -1, nil
+	*q = (*q)[:last]
+	return c
+}
+
+// startCheck makes a target be checked as config says; a check that runs so already goes on. The first one comes at a
+// chance moment within a second. The caller holds mu.
 func (m *Manager) startCheck(t *Target, config *trellis.HealthCheck) {
-	if t.checking != nil && t.checking.config == *config {
+	if t.checking != nil && *t.checking.config == *config {
+		t.checking.config = config
 		return
 	}
 	m.stopCheck(t)
-	t.checking = &checking{config: *config}
-	m.launch(t)
+	t.checking = &checking{target: t, config: config}
+	m.wait(t.checking, time.Now(), rand.N(min(firstCheckWithin, interval(config))))
 }
 
-// launch begins the check of a target if Run runs. The caller holds mu.
-func (m *Manager) launch(t *Target) {
-	if m.ctx == nil || m.ctx.Err() != nil {
+// interval is the time from one check to the next.
+func interval(c *trellis.HealthCheck) time.Duration {
+	return time.Duration(max(c.IntervalSeconds, 1)) * time.Second
+}
+
+// wait puts a check where it waits, to be due some time after a moment. The caller holds mu.
+func (m *Manager) wait(c *checking, from time.Time, after time.Duration) {
+	c.due = from.Add(after)
+	heap.Push(&m.checks, c)
+	if c.place > 0 {
 		return
 	}
-	ctx, cancel := context.WithCancel(m.ctx)
-	c := t.checking
-	c.stop = cancel
-	m.checks.Go(func() { m.check(ctx, t, c) })
+	select {
+	case m.sooner <- struct{}{}:
+	default: // it is told already
+	}
 }
 
 // stopCheck ends the check of a target, if any. The caller holds mu.
 func (m *Manager) stopCheck(t *Target) {
-	if t.checking != nil && t.checking.stop != nil {
-		t.checking.stop()
+	c := t.checking
+	if c == nil {
+		return
 	}
 	t.checking = nil
+	if c.place >= 0 {
+		heap.Remove(&m.checks, c.place)
+	}
+	if c.stop != nil {
+		c.stop()
+	}
 }
 
-// check probes a target until ctx is done. The first probe comes at a chance moment within a second, the
-// further ones after the interval give or take a twentieth, so that checks do not fall into step.
-func (m *Manager) check(ctx context.Context, t *Target, c *checking) {
-	match, err := parseMatcher(c.config.Matcher)
-	if err != nil {
-		m.log.Error("health check cannot run as it is set", "target", t.Key(), "error", err)
-		match = matcher{{200, 200}}
-	}
-	p := m.prober(t, c.config, match)
-	interval := time.Duration(max(c.config.IntervalSeconds, 1)) * time.Second
-	timer := time.NewTimer(rand.N(min(firstCheckWithin, interval)))
+// runChecks makes the checks that are due until ctx is done, and returns when none asks any more.
+func (m *Manager) runChecks(ctx context.Context) {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	free := make(chan struct{}, m.probes)
+	timer := time.NewTimer(0)
 	defer timer.Stop()
-	good, bad := 0, 0
 	for {
+		c, wait := m.nextCheck()
+		if c == nil {
+			timer.Reset(wait)
+			select {
+			case <-timer.C:
+			case <-m.sooner:
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
 		select {
+		case free <- struct{}{}:
 		case <-ctx.Done():
 			return
-		case <-timer.C:
 		}
-		began := time.Now()
-		reason := p.probe(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if reason == "" {
-			good, bad = good+1, 0
-		} else {
-			good, bad = 0, bad+1
-		}
-		m.judge(t, c, good, bad, reason)
-		next := interval - interval/20 + rand.N(interval/10)
-		timer.Reset(max(next-time.Since(began), 0))
+		asking.Go(func() {
+			m.check(ctx, c)
+			<-free
+		})
 	}
+}
+
+// nextCheck takes the check that is due, or else tells in how long one is.
+func (m *Manager) nextCheck() (c *checking, wait time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.checks) == 0 {
+		return nil, time.Hour
+	}
+	if wait := time.Until(m.checks[0].due); wait > 0 {
+		return nil, wait
+	}
+	return heap.Pop(&m.checks).(*checking), 0
+}
+
+// check asks a target once. The next time is the interval later, give or take a twentieth, so that checks do not fall into
+// step.
+func (m *Manager) check(ctx context.Context, c *checking) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	m.mu.Lock()
+	t, config, stopped := c.target, c.config, c.target.checking != c
+	c.stop = stop
+	m.mu.Unlock()
+	if stopped {
+		return
+	}
+	began := time.Now()
+	reason := m.prober(t, config).probe(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.stop = nil
+	if t.checking != c || ctx.Err() != nil {
+		return // it was stopped or replaced meanwhile
+	}
+	if reason == "" {
+		c.good, c.bad = c.good+1, 0
+	} else {
+		c.good, c.bad = 0, c.bad+1
+	}
+	m.judge(c, reason)
+	every := interval(config)
+	m.wait(c, began, every-every/20+rand.N(every/10))
 }
 
 // judge sets a target's health after a probe: healthy after one success when it was never healthy before,
-// else after as many in a row as the threshold says; unhealthy after as many failures in a row.
-func (m *Manager) judge(t *Target, c *checking, good, bad int, reason string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if t.checking != c {
-		return // it was stopped or replaced meanwhile
-	}
+// else after as many in a row as the threshold says; unhealthy after as many failures in a row. The caller holds mu.
+func (m *Manager) judge(c *checking, reason string) {
+	t := c.target
 	h := t.Health()
 	switch {
-	case good > 0 && (h.Status == trellis.TargetInitial || good >= c.config.HealthyThreshold):
+	case c.good > 0 && (h.Status == trellis.TargetInitial || c.good >= c.config.HealthyThreshold):
 		h = Health{Status: trellis.TargetHealthy}
-	case bad > 0 && bad >= c.config.UnhealthyThreshold:
+	case c.bad > 0 && c.bad >= c.config.UnhealthyThreshold:
 		h = Health{trellis.TargetUnhealthy, reason}
 	}
 	if !m.set(t, h) {
@@ -115,7 +206,7 @@ func (m *Manager) judge(t *Target, c *checking, good, bad int, reason string) {
 	}
 }
 
-// prober makes health check requests to one target, each on a connection of its own.
+// prober makes a health check request to one target, on a connection of its own.
 type prober struct {
 	transport *http.Transport
 	url       string
@@ -124,7 +215,12 @@ type prober struct {
 }
 
 // prober returns the prober of a target. Redirects are not followed.
-func (m *Manager) prober(t *Target, c trellis.HealthCheck, match matcher) *prober {
+func (m *Manager) prober(t *Target, c *trellis.HealthCheck) *prober {
+	match, err := parseMatcher(c.Matcher)
+	if err != nil {
+		m.log.Error("health check cannot run as it is set", "target", t.Key(), "error", err)
+		match = matcher{{200, 200}}
+	}
 	at := t.Addr
 	if c.Port != 0 {
 		at = netip.AddrPortFrom(at.Addr(), uint16(c.Port))
@@ -136,7 +232,6 @@ func (m *Manager) prober(t *Target, c trellis.HealthCheck, match matcher) *probe
 			}
 			return m.dial(ctx, t.common.vpcID, at)
 		},
-		TLSClientConfig:        m.tlsWith(t),
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,
@@ -149,6 +244,7 @@ func (m *Manager) prober(t *Target, c trellis.HealthCheck, match matcher) *probe
 	scheme := "http://"
 	if secure {
 		scheme = "https://"
+		tr.TLSClientConfig = m.tlsWith(t)
 	}
 	path := c.Path
 	if path == "" {

@@ -2,8 +2,10 @@ package targetgroup
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,5 +199,63 @@ func TestHealthIsToldAtTheirPace(t *testing.T) {
 		if counts[trellis.TargetHealthy] != n || counts[trellis.TargetUnhealthy] != n || times < 2*n/maxTold || times > 2*n/maxTold+3 {
 			t.Errorf("told %d times: %v", times, counts)
 		}
+	})
+}
+
+// TestManyChecks has more targets than can be asked at a time, none of which answers: all get their turn.
+func TestManyChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var members []trellis.Target
+		for n := range 250 {
+			members = append(members, member(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}).String()))
+		}
+		var mu sync.Mutex
+		asking, most := 0, 0
+		unhealthy := map[string]bool{}
+		m := New(Options{Region: "eu-west-1", Dial: func(ctx context.Context, _ string, _ netip.AddrPort) (net.Conn, error) {
+			mu.Lock()
+			asking++
+			most = max(most, asking)
+			mu.Unlock()
+			<-ctx.Done()
+			mu.Lock()
+			asking--
+			mu.Unlock()
+			return nil, ctx.Err()
+		}, Health: func(_ context.Context, seen []trellis.TargetHealth) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, h := range seen {
+				unhealthy[h.TargetKey] = h.Status == trellis.TargetUnhealthy && h.ReasonCode == reasonTimeout
+			}
+		}})
+		m.probes = 100
+		m.Apply(stateWith(trellis.TargetGroup{HealthCheck: quick()}, members...))
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { m.Run(ctx) })
+		time.Sleep(35 * time.Second) // the bubble's clock: two rounds of three times five seconds, and some
+		synctest.Wait()
+		if most < m.probes || most > 2*m.probes { // a dial may end a moment after its time-out
+			t.Errorf("%d were asked at a time, want %d", most, m.probes)
+		}
+		if len(unhealthy) != len(members) {
+			t.Errorf("%d of %d were found out", len(unhealthy), len(members))
+		}
+		for key, so := range unhealthy {
+			if !so {
+				t.Errorf("%s is not unhealthy for a time-out", key)
+			}
+		}
+		m.Apply(stateWith(trellis.TargetGroup{HealthCheck: quick()}, members[:1]...))
+		synctest.Wait()
+		m.mu.Lock()
+		waiting := len(m.checks)
+		m.mu.Unlock()
+		if waiting > 1 || asking > 1 {
+			t.Errorf("%d wait and %d are asked once one is left", waiting, asking)
+		}
+		cancel()
+		running.Wait()
 	})
 }

@@ -49,17 +49,18 @@ type Manager struct {
 	pools   []*Pool
 	moment  trellis.Moment     // of the last Apply
 	uses    uses               // of the target groups, as of the last Apply
-	ctx     context.Context    // of Run, nil while it does not run
-	checks  sync.WaitGroup     // running health checks
+	checks  checks             // health checks that wait until they are due
 	healths map[Health]*Health // all that there are: millions of targets share them
 	news    []*Target          // whose health is to be told, oldest first
 	wake    chan struct{}      // capacity 1: there is news
+	probes  int                // health checks at a time
+	sooner  chan struct{}      // capacity 1: another check is the first that is due
 }
 
 // New returns a Manager without groups. It starts nothing.
 func New(o Options) *Manager {
 	m := &Manager{dial: o.Dial, socket: o.Socket, roots: o.Roots, tell: o.Health, region: o.Region, now: o.Now, log: o.Log,
-		retired: map[*Target]struct{}{}, healths: map[Health]*Health{}, wake: make(chan struct{}, 1)}
+		retired: map[*Target]struct{}{}, healths: map[Health]*Health{}, probes: maxProbes, wake: make(chan struct{}, 1), sooner: make(chan struct{}, 1)}
 	if m.socket == nil {
 		m.socket = plainSocket
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/trellis-project/trellis"
@@ -15,22 +16,9 @@ const sweepEvery = 5 * time.Second
 // Run checks health until ctx is done, and returns when all of it has ended and every
 // connection to targets is closed. It is called once.
 func (m *Manager) Run(ctx context.Context) error {
-	m.mu.Lock()
-	m.ctx = ctx
-	for _, g := range *m.groups.Load() {
-		for _, t := range g.Targets {
-			if t.checking != nil {
-				m.launch(t)
-			}
-		}
-	}
-	m.mu.Unlock()
-
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		m.tellNews(ctx)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { m.tellNews(ctx) })
+	running.Go(func() { m.runChecks(ctx) })
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -40,11 +28,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	<-told
-	m.mu.Lock()
-	m.ctx = nil // from here on no check is launched
-	m.mu.Unlock()
-	m.checks.Wait()
+	running.Wait()
 	m.closeAll()
 	return nil
 }
