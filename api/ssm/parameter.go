@@ -94,7 +94,7 @@ func (h *handler) putParameter(ctx context.Context, c *api.Call, in *PutParamete
 	if in.Policies != nil {
 		return nil, trellis.NewError(400, "InvalidPolicyTypeException", "Trellis has no policies of parameters.")
 	}
-	n, rev, err := h.parameters.Put(ctx, c.Caller, parameter.Put{Name: in.Name, Value: in.Value, Description: api.Value(in.Description), AllowedPattern: api.Value(in.AllowedPattern),
+	n, rev, err := h.parameters.Put(ctx, c.Caller, parameter.Put{Name: in.Name, Value: in.Value, Description: in.Description, AllowedPattern: in.AllowedPattern,
 		DataType: api.Value(in.DataType), KeyID: api.Value(in.KeyId), Tier: api.Value(in.Tier), Type: trellis.ParameterType(api.Value(in.Type)), Overwrite: api.Value(in.Overwrite), Tags: fromTags(in.Tags)})
 	if err != nil {
 		return nil, err

@@ -319,12 +319,13 @@ func (p *Parameters) History(ctx context.Context, c *authpolicy.Caller, name str
 	return all, err
 }
 
-// Put is what PutParameter is told; what is empty stays as it is where a parameter gets another version.
+// Put is what PutParameter is told; what is empty, or nil, stays as it is where a parameter gets another version.
 type Put struct {
-	Name, Value, Description, AllowedPattern, DataType, KeyID, Tier string
-	Type                                                            trellis.ParameterType
-	Overwrite                                                       bool
-	Tags                                                            map[string]string
+	Name, Value, DataType, KeyID, Tier string
+	Description, AllowedPattern        *string // empty texts take them away
+	Type                               trellis.ParameterType
+	Overwrite                          bool
+	Tags                               map[string]string
 }
 
 // Put makes a parameter, or with Overwrite another version of one.
@@ -386,9 +387,14 @@ func forget(tx *store.Tx, n *trellis.Parameter) error {
 
 // apply lays what a request says over a parameter.
 func (in *Put) apply(n *trellis.Parameter) error {
-	for member, to := range map[*string]string{&n.Description: in.Description, &n.AllowedPattern: in.AllowedPattern, &n.DataType: in.DataType, &n.Tier: in.Tier, &n.KeyID: in.KeyID} {
+	for member, to := range map[*string]string{&n.DataType: in.DataType, &n.Tier: in.Tier, &n.KeyID: in.KeyID} {
 		if to != "" {
 			*member = to
+		}
+	}
+	for member, to := range map[*string]*string{&n.Description: in.Description, &n.AllowedPattern: in.AllowedPattern} {
+		if to != nil {
+			*member = *to
 		}
 	}
 	switch {

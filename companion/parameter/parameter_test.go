@@ -70,7 +70,7 @@ func TestPut(t *testing.T) {
 		{"no value", parameter.Put{Name: "empty", Type: "String"}, "ValidationException"},
 		{"a key without a secret", parameter.Put{Name: "open", Value: "x", Type: "String", KeyID: "alias/x"}, "ValidationException"},
 		{"a key that is none", parameter.Put{Name: "secret", Value: "x", Type: "SecureString", KeyID: "alias/x"}, "InvalidKeyId"},
-		{"a pattern that is none", parameter.Put{Name: "form", Value: "x", Type: "String", AllowedPattern: "("}, "InvalidAllowedPatternException"},
+		{"a pattern that is none", parameter.Put{Name: "form", Value: "x", Type: "String", AllowedPattern: new("(")}, "InvalidAllowedPatternException"},
 		{"another type of data", parameter.Put{Name: "data", Value: "x", Type: "String", DataType: "aws:x"}, "ValidationException"},
 	} {
 		if _, _, err := p.Put(t.Context(), c, try.in); code(err) != try.want {
