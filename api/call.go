@@ -16,6 +16,7 @@ type Call struct {
 	RequestID   string
 	SourceIP    string // address without port
 	UserAgent   string
+	Endpoint    string // scheme and host that the client knows this endpoint by
 	Service     string // signing name, for example vpc-lattice
 	Operation   string // for example CreateService
 

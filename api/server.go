@@ -49,6 +49,9 @@ type Options struct {
 	Hosts []string
 	// Root is the certificate of the installation's authority in PEM, which /ca.pem gives to everybody. It may be nil.
 	Root func() []byte
+	// Code gives what is at a path of this endpoint to whoever has a link to it that Trellis made, path and query: the code of functions. Its error is for
+	// the client when it is a trellis.Error. It may be nil.
+	Code func(path, query string) ([]byte, error)
 	// Explain finds what was decided about a request on the data plane, as far as an account may know it: GET
 	// /trellis/explain. It may be nil.
 	Explain func(requestID, account string) ([]trellis.Explanation, error)
@@ -163,7 +166,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(s.options.Root())
 		return
 	}
-	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: trellis.NewUUID(), UserAgent: r.UserAgent(), tokens: s.tokens}}
+	if strings.HasPrefix(r.URL.Path, codePath) && (r.Method == http.MethodGet || r.Method == http.MethodHead) && s.options.Code != nil {
+		s.giveCode(w, r)
+		return
+	}
+	x := &exchange{server: s, started: s.options.Now(), call: &Call{RequestID: trellis.NewUUID(), UserAgent: r.UserAgent(), Endpoint: "http://" + r.Host, tokens: s.tokens}}
+	if r.TLS != nil {
+		x.call.Endpoint = "https://" + r.Host
+	}
 	x.call.SourceIP, _, _ = net.SplitHostPort(r.RemoteAddr)
 	response, err := x.answer(w, r)
 	if err != nil {
@@ -404,6 +414,25 @@ func (x *exchange) refuse(ctx context.Context, err error) *wire.Response {
 		response.Header["X-Amzn-Query-Error"] = byQuery.translate(e, x.operation).Code + ";" + fault
 	}
 	return response
+}
+
+// codePath is what the paths of links to code begin with.
+const codePath = "/trellis/code/"
+
+// giveCode answers who follows a link to code.
+func (s *Server) giveCode(w http.ResponseWriter, r *http.Request) {
+	b, err := s.options.Code(r.URL.Path, r.URL.RawQuery)
+	if e, ok := errors.AsType[*trellis.Error](err); ok {
+		http.Error(w, e.Message, e.Status)
+		return
+	}
+	if err != nil {
+		s.options.Log.Error("giving code failed", "error", err)
+		http.Error(w, "The code can't be read.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/zip")
+	_, _ = w.Write(b) // the client may be gone
 }
 
 // health answers /healthz.

@@ -131,7 +131,7 @@ func New(c Config, log *slog.Logger) (*Daemon, error) {
 		Static: map[string]netip.Addr{APIName: trellis.APIAddr4}, Log: log})
 	d.metadata, d.agent = newMetadata(d), newAgent(d)
 	d.presences = &presences{d: d, log: log, running: map[place]opened{}, ending: map[place]chan struct{}{}, failed: map[place]string{}}
-	d.apiServer = api.NewServer(api.Options{Region: c.Region, Callers: d.caller, ResourceControl: d.resourceControl, Log: log, Ready: d.readiness,
+	d.apiServer = api.NewServer(api.Options{Region: c.Region, Code: d.functions.Linked, Callers: d.caller, ResourceControl: d.resourceControl, Log: log, Ready: d.readiness,
 		Applied:    func(ctx context.Context, rev trellis.Revision) { _ = d.applied.wait(ctx, rev) },
 		TokenKey:   st.Key("pagination tokens"),
 		SealDenial: d.identity.SealDenial,

@@ -138,13 +138,16 @@ func (h *handler) createFunction(ctx context.Context, c *api.Call, in *CreateFun
 	return api.Done(c, (*CreateFunctionOutput)(h.changed(v, true)), rev, nil)
 }
 
-// getFunction serves GetFunction. It names no place to fetch the code at.
+// getFunction serves GetFunction.
 func (h *handler) getFunction(ctx context.Context, c *api.Call, in *GetFunctionInput) (*GetFunctionOutput, error) {
 	v, err := h.functions.Function(ctx, c.Caller, "GetFunction", in.FunctionName, api.Value(in.Qualifier))
 	if err != nil {
 		return nil, err
 	}
 	out := &GetFunctionOutput{Configuration: h.configuration(v), Code: &FunctionCodeLocation{RepositoryType: new("S3")}, Tags: v.Tags}
+	if link := h.functions.Link(v.Code); link != "" {
+		out.Code.Location = new(c.Endpoint + link)
+	}
 	if v.Code.ImageURI != "" {
 		out.Code = &FunctionCodeLocation{RepositoryType: new("ECR"), ImageUri: &v.Code.ImageURI, ResolvedImageUri: &v.Code.ImageURI}
 	}

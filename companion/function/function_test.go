@@ -6,7 +6,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -234,5 +236,42 @@ func TestVersionsAndAliases(t *testing.T) {
 	}
 	if _, err := f.Reserve(ctx, c, "a", new(9901)); code(err) != "InvalidParameterValueException" {
 		t.Errorf("reserve 9901 of 10000: %v", err)
+	}
+}
+
+// TestLinks follows links to code: as they were given, and changed, too late, and to code that is gone.
+func TestLinks(t *testing.T) {
+	f, dir := start(t)
+	zip := zipped(t, "linked")
+	v, _, err := f.CreateFunction(t.Context(), caller(t, owner, allowAll), "a", settings("fn"), "", "", function.Source{Zip: zip}, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := f.Link(v.Code)
+	path, query, _ := strings.Cut(link, "?")
+	if got, err := f.Linked(path, query); err != nil || !bytes.Equal(got, zip) {
+		t.Errorf("%s: %d bytes, %v", link, len(got), err)
+	}
+	if f.Link(trellis.FunctionCode{SHA256: v.Code.SHA256}) != "" {
+		t.Error("there is a link to code that is not kept")
+	}
+	for _, bad := range []string{"", "until=1", "until=x&signature=y", strings.Replace(query, "until=1", "until=2", 1), query[:len(query)-2] + "00", "%"} {
+		if got, err := f.Linked(path, bad); code(err) != "AccessDenied" || got != nil {
+			t.Errorf("%s: %d bytes, %v", bad, len(got), err)
+		}
+	}
+	if _, err := f.Linked(strings.Replace(path, "/code/", "/code/0", 1), query); code(err) != "AccessDenied" {
+		t.Errorf("another path: %v", err)
+	}
+	f.Now = func() time.Time { return time.Now().Add(11 * time.Minute) }
+	if _, err := f.Linked(path, query); code(err) != "AccessDenied" {
+		t.Errorf("too late: %v", err)
+	}
+	f.Now = time.Now
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Linked(path, query); err == nil || code(err) == "AccessDenied" {
+		t.Errorf("code that is gone: %v", err)
 	}
 }
