@@ -275,6 +275,14 @@ func (a *applying) nodes() []*node {
 		}
 	}
 	a.trust(make)
+	a.settle(make)
+	for _, n := range change { // a route leads to a gateway once that is attached
+		for _, r := range n.step.want.refers(true) {
+			if before := change[r]; before != nil && before.step != n.step && !before.reaches(n, map[*node]bool{}) {
+				n.late = append(n.late, before)
+			}
+		}
+	}
 	return all
 }
 
@@ -315,7 +323,7 @@ func (a *applying) shared(t *thing, make, change map[Ref]*node) []*node {
 
 // text tells whether a kind has members that may name anything, now or later.
 func (k *kind) text() bool {
-	return slices.ContainsFunc(k.members, func(m member) bool { return m.late || m.policy > 0 })
+	return slices.ContainsFunc(k.members, func(m member) bool { return m.late || m.form.texts() })
 }
 
 // trust makes roles after those whom their trust policies name, where that is no circle.
@@ -324,6 +332,24 @@ func (a *applying) trust(make map[Ref]*node) {
 		for _, m := range principalIn.FindAllStringSubmatch(text(n.step.want.members["AssumeRolePolicyDocument"]), -1) {
 			kind := map[string]string{"role": "Role", "user": "User"}[m[2]]
 			if before := make[Ref{kind, m[1], m[3]}]; before != nil && !before.reaches(n, map[*node]bool{}) {
+				n.late = append(n.late, before)
+			}
+		}
+	}
+}
+
+// settle makes what takes any address of a subnet after what wants one of its own there.
+func (a *applying) settle(make map[Ref]*node) {
+	for _, n := range make {
+		t := n.step.want
+		if !t.kind.roaming && (t.kind.name != "Instance" || t.members["PrivateIpAddress"] != nil) {
+			continue
+		}
+		in := t.names(false)
+		for _, before := range make {
+			of := before.step.want
+			subnet, _ := of.members["SubnetId"].(Ref)
+			if of.kind.name == "Instance" && of.members["PrivateIpAddress"] != nil && slices.Contains(in, subnet) && !before.reaches(n, map[*node]bool{}) {
 				n.late = append(n.late, before)
 			}
 		}
@@ -377,6 +403,8 @@ func (a *applying) sent(t *thing, v any, leaf string) any {
 			switch {
 			case to == nil:
 				return v.Name
+			case of.dns:
+				return to.dns
 			case of.arn || v.Account != t.account && t.kind.service == lattice:
 				return to.arn
 			case to.id == "":
@@ -439,8 +467,16 @@ func (a *applying) carry(ctx context.Context, n *node) error {
 	case unmaking:
 		return t.kind.unmake(ctx, s, t)
 	case making:
+		t.madeBy = a.Estate
 		if err := t.kind.make(ctx, s, t, a.input(t)); err != nil {
 			return err
+		}
+		if f := tagForms[t.kind.service]; !t.kind.tagless && f.made == "" {
+			tags := t.wantedTags(nil)
+			tags[estateTag] = a.Estate
+			if err := retag(ctx, s, t, tags, nil); err != nil {
+				return err
+			}
 		}
 		a.mu.Lock()
 		a.live[t.ref()] = t
@@ -491,65 +527,15 @@ func (a *applying) input(t *thing) map[string]any {
 			in[m.name] = a.sent(t, v, m.name)
 		}
 	}
-	if t.kind.nameMember != "" {
+	if t.kind.nameMember != "" && in[t.kind.nameMember] == nil {
 		in[t.kind.nameMember] = t.own
 	}
 	if !t.kind.tagless {
-		tags := maps.Clone(t.tags)
-		for _, tag := range t.aliases { // its name is the id that it is to have
-			tags[tag] = t.own
-		}
+		tags := t.wantedTags(nil)
 		tags[estateTag] = a.Estate
-		in["tags"] = tags
+		if f := tagForms[t.kind.service]; f.made != "" {
+			in[f.made] = f.of(t.kind, tags)
+		}
 	}
 	return in
-}
-
-// retag sets and takes away tags, by each service's operations.
-func retag(ctx context.Context, s *session, t *thing, set map[string]string, drop []string) error {
-	var keys []any
-	for _, k := range drop {
-		keys = append(keys, k)
-	}
-	both := func(service, tag, untag string, which map[string]any, tags any, tagsMember, keysMember string) error {
-		if len(set) > 0 {
-			in := maps.Clone(which)
-			in[tagsMember] = tags
-			if err := s.do(ctx, service, tag, in); err != nil {
-				return err
-			}
-		}
-		if len(drop) > 0 {
-			in := maps.Clone(which)
-			in[keysMember] = keys
-			return s.do(ctx, service, untag, in)
-		}
-		return nil
-	}
-	switch t.kind.service {
-	case lattice, "logs":
-		return both(t.kind.service, "TagResource", "UntagResource", map[string]any{"resourceArn": t.arn}, set, "tags", "tagKeys")
-	case "ram":
-		return both("ram", "TagResource", "UntagResource", map[string]any{"resourceShareArn": t.arn}, pairs(set, "key", "value"), "tags", "tagKeys")
-	case organizations:
-		return both(organizations, "TagResource", "UntagResource", map[string]any{"ResourceId": t.id}, pairs(set, "Key", "Value"), "Tags", "TagKeys")
-	case "iam":
-		which := map[string]any{t.kind.id: first(t.id, t.own)}
-		return both("iam", "Tag"+t.kind.name, "Untag"+t.kind.name, which, pairs(set, "Key", "Value"), "Tags", "TagKeys")
-	case "ec2":
-		gone := map[string]string{}
-		for _, k := range drop {
-			gone[k] = ""
-		}
-		keys = nil
-		for k := range gone {
-			keys = append(keys, map[string]any{"Key": k})
-		}
-		return both("ec2", "CreateTags", "DeleteTags", map[string]any{"Resources": []any{t.id}}, pairs(set, "Key", "Value"), "Tags", "Tags")
-	}
-	keys = nil
-	for _, k := range drop {
-		keys = append(keys, map[string]any{"Key": k})
-	}
-	return both("acm", "AddTagsToCertificate", "RemoveTagsFromCertificate", map[string]any{"CertificateArn": t.arn}, pairs(set, "Key", "Value"), "Tags", "Tags")
 }

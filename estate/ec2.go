@@ -14,18 +14,18 @@ const idTag = "trellis:id"
 // ec2Kinds are the kinds of EC2 that VPC Lattice names.
 func ec2Kinds() []*kind {
 	all := []*kind{
-		{name: "Vpc", prefix: "vpc", nameTag: true, create: "CreateVpc", remove: "DeleteVpc", id: "VpcId",
+		{name: "Vpc", prefix: "vpc", resource: "vpc", nameTag: true, create: "CreateVpc", remove: "DeleteVpc", id: "VpcId",
 			members: []member{{name: "CidrBlock", required: true, fixed: true}, {name: "InstanceTenancy", fixed: true, def: "default"},
 				{name: "CidrBlocks", later: true, set: true, def: nothing}},
 			read: readEC2("DescribeVpcs", "Vpcs", "VpcId", withCIDRs, "CidrBlock", "InstanceTenancy")},
-		{name: "PrefixList", prefix: "pl", nameMember: "PrefixListName", create: "CreateManagedPrefixList", remove: "DeleteManagedPrefixList", id: "PrefixListId",
+		{name: "PrefixList", prefix: "pl", resource: "prefix-list", nameMember: "PrefixListName", create: "CreateManagedPrefixList", remove: "DeleteManagedPrefixList", id: "PrefixListId",
 			members: []member{{name: "AddressFamily", required: true, fixed: true}, {name: "MaxEntries", required: true, fixed: true}, {name: "Entries", set: true, fixed: true, def: nothing}},
 			read:    readEC2("DescribeManagedPrefixLists", "PrefixLists", "PrefixListId", withEntries, "AddressFamily", "MaxEntries")},
-		{name: "Subnet", prefix: "subnet", nameTag: true, create: "CreateSubnet", remove: "DeleteSubnet", id: "SubnetId",
+		{name: "Subnet", prefix: "subnet", resource: "subnet", nameTag: true, create: "CreateSubnet", remove: "DeleteSubnet", id: "SubnetId",
 			members: []member{{name: "VpcId", required: true, fixed: true}, {name: "CidrBlock", fixed: true}, {name: "Ipv6CidrBlock", fixed: true}, {name: "AvailabilityZone", fixed: true}},
 			refs:    map[string]reference{"VpcId": toVPC},
 			read:    readEC2("DescribeSubnets", "Subnets", "SubnetId", withIPv6, "VpcId", "CidrBlock", "AvailabilityZone")},
-		{name: "SecurityGroup", prefix: "sg", nameMember: "GroupName", scope: "VpcId", create: "CreateSecurityGroup", remove: "DeleteSecurityGroup", id: "GroupId",
+		{name: "SecurityGroup", prefix: "sg", resource: "security-group", given: "default", nameMember: "GroupName", scope: "VpcId", create: "CreateSecurityGroup", remove: "DeleteSecurityGroup", id: "GroupId",
 			members: []member{{name: "VpcId", required: true, fixed: true}, {name: "Description", fixed: true, required: true},
 				{name: "IpPermissions", later: true, late: true, def: nothing, norm: ruleByRule, check: "AuthorizeSecurityGroupIngress"},
 				{name: "IpPermissionsEgress", later: true, late: true, def: anywhere, norm: ruleByRule}},
@@ -33,11 +33,31 @@ func ec2Kinds() []*kind {
 			make:   makeSecurityGroup,
 			change: changeSecurityGroup,
 			read:   readEC2("DescribeSecurityGroups", "SecurityGroups", "GroupId", withRules, "VpcId", "Description", "IpPermissions", "IpPermissionsEgress")},
-		{name: "Instance", prefix: "i", nameTag: true, create: "RunInstances", remove: "TerminateInstances", id: "InstanceIds",
+		{name: "Instance", prefix: "i", resource: "instance", nameTag: true, create: "RunInstances", remove: "TerminateInstances", id: "InstanceIds",
 			members: []member{{name: "SubnetId", required: true, fixed: true}, {name: "PrivateIpAddress", fixed: true}, {name: "SecurityGroupIds", set: true},
 				{name: "IamInstanceProfile", fixed: true, def: nothing}, {name: "ImageId", required: true, fixed: true}, {name: "InstanceType", fixed: true}},
 			refs: map[string]reference{"SubnetId": toSubnet, "SecurityGroupIds": toSecurity, "Name": {kinds: []string{"InstanceProfile", "Role"}}},
 			make: makeInstance, change: changeInstance, unmake: unmakeInstance, read: readInstances},
+		{name: "InternetGateway", prefix: "igw", resource: "internet-gateway", nameTag: true, create: "CreateInternetGateway", remove: "DeleteInternetGateway", id: "InternetGatewayId",
+			members: []member{{name: "VpcId", later: true, def: nothing}}, refs: map[string]reference{"VpcId": toVPC},
+			change: changeGateway, unmake: unmakeGateway,
+			read: readEC2("DescribeInternetGateways", "InternetGateways", "InternetGatewayId", withAttachment)},
+		{name: "RouteTable", prefix: "rtb", resource: "route-table", nameTag: true, given: "main", scope: "VpcId", create: "CreateRouteTable", remove: "DeleteRouteTable", id: "RouteTableId",
+			members: []member{{name: "VpcId", required: true, fixed: true}, {name: "Main", later: true}, {name: "Routes", later: true, set: true, def: nothing, each: "CreateRoute"},
+				{name: "SubnetIds", later: true, set: true, def: nothing}, {name: "GatewayIds", later: true, set: true, def: nothing}},
+			refs: map[string]reference{"VpcId": toVPC, "SubnetIds": toSubnet, "GatewayIds": toGateway, "GatewayId": toGateway, "InstanceId": {kinds: []string{"Instance"}},
+				"DestinationPrefixListId": {kinds: []string{"PrefixList"}}},
+			make: makeRouteTable, change: changeRouteTable, unmake: unmakeRouteTable,
+			read: readEC2("DescribeRouteTables", "RouteTables", "RouteTableId", withRoutes, "VpcId")},
+		{name: "VpcEndpoint", prefix: "vpce", roaming: true, resource: "vpc-endpoint", nameTag: true, create: "CreateVpcEndpoint", remove: "DeleteVpcEndpoints", id: "VpcEndpointId",
+			members: []member{{name: "VpcEndpointType", required: true, fixed: true}, {name: "VpcId", required: true, fixed: true}, {name: "ServiceNetworkArn", fixed: true},
+				{name: "ResourceConfigurationArn", fixed: true}, {name: "ServiceName", fixed: true}, {name: "SubnetIds", set: true}, {name: "SecurityGroupIds", set: true},
+				{name: "IpAddressType", fixed: true, def: "ipv4"}, {name: "PrivateDnsEnabled"}, {name: "DnsOptions", part: true}},
+			refs: map[string]reference{"VpcId": toVPC, "SubnetIds": toSubnet, "SecurityGroupIds": toSecurity, "ServiceNetworkArn": {kinds: []string{"ServiceNetwork"}, arn: true},
+				"ResourceConfigurationArn": {kinds: []string{"ResourceConfiguration"}, arn: true}},
+			make: makeEndpoint, change: changeEndpoint, unmake: unmakeEndpoint,
+			read: readEC2("DescribeVpcEndpoints", "VpcEndpoints", "VpcEndpointId", withInterfaces, "VpcEndpointType", "VpcId", "ServiceNetworkArn", "ResourceConfigurationArn", "ServiceName",
+				"IpAddressType", "PrivateDnsEnabled")},
 	}
 	for _, k := range all {
 		k.service = "ec2"
@@ -66,8 +86,7 @@ func readEC2(operation, items, id string, more func(context.Context, *session, m
 		}
 		found = slices.DeleteFunc(slices.Clone(found), func(m map[string]any) bool { return m["OwnerId"] != s.account && m["OwnerId"] != "AWS" })
 		return each(ctx, found, func(ctx context.Context, m map[string]any) (*thing, error) {
-			t := &thing{id: text(m[id]), tags: tagsOf(m["Tags"]), members: take(m, members...), own: cmp.Or(text(m["GroupName"]), text(m["PrefixListName"]))}
-			t.arn = fmt.Sprintf("arn:aws:ec2:%s:%s:%s/%s", s.region, s.account, map[string]string{"VpcId": "vpc", "SubnetId": "subnet", "GroupId": "security-group", "PrefixListId": "prefix-list"}[id], t.id)
+			t := &thing{account: s.account, id: text(m[id]), tags: tagsOf(m["Tags"]), members: take(m, members...), own: cmp.Or(text(m["GroupName"]), text(m["PrefixListName"]))}
 			if more != nil {
 				return t, more(ctx, s, m, t)
 			}
@@ -174,7 +193,6 @@ func readInstances(ctx context.Context, s *session) ([]*thing, error) {
 				continue
 			}
 			t := &thing{id: text(m["InstanceId"]), tags: tagsOf(m["Tags"]), members: take(m, "SubnetId", "PrivateIpAddress", "ImageId", "InstanceType")}
-			t.arn = fmt.Sprintf("arn:aws:ec2:%s:%s:instance/%s", s.region, s.account, t.id)
 			if arn := structure(m["IamInstanceProfile"])["Arn"]; arn != nil {
 				t.members["IamInstanceProfile"] = map[string]any{"Name": arn}
 			}
@@ -194,36 +212,20 @@ func readInstances(ctx context.Context, s *session) ([]*thing, error) {
 	return things, nil
 }
 
-// tagged is the part of a creating operation's input that has the tags.
-func tagged(resource string, tags map[string]string) []any {
-	if len(tags) == 0 {
-		return nil
-	}
-	return []any{map[string]any{"ResourceType": resource, "Tags": pairs(tags, "Key", "Value")}}
-}
-
-// pairs are tags as a list, sorted.
-func pairs(tags map[string]string, key, value string) []any {
-	var out []any
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		out = append(out, map[string]any{key: k, value: tags[k]})
-	}
-	return out
-}
-
 // makeEC2 creates a VPC, prefix list or subnet.
 func makeEC2(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	resource := map[string]string{"Vpc": "vpc", "PrefixList": "prefix-list", "Subnet": "subnet"}[t.kind.name]
-	tags, _ := in["tags"].(map[string]string)
-	delete(in, "tags")
-	in["TagSpecifications"] = tagged(resource, tags)
 	out, err := s.call(ctx, "ec2", t.kind.create, in)
 	if err != nil {
 		return err
 	}
 	t.id = text(structure(out[t.kind.name])[t.kind.id])
-	t.arn = fmt.Sprintf("arn:aws:ec2:%s:%s:%s/%s", s.region, s.account, resource, t.id)
+	t.arn = ec2ARN(s, t)
 	return nil
+}
+
+// ec2ARN is the ARN of a thing of EC2.
+func ec2ARN(s *session, t *thing) string {
+	return fmt.Sprintf("arn:aws:ec2:%s:%s:%s/%s", s.region, s.account, t.kind.resource, t.id)
 }
 
 // changeEC2 sets what can be changed: the further CIDRs of a VPC.
@@ -274,9 +276,7 @@ func unmakeEC2(ctx context.Context, s *session, t *thing) error {
 
 // makeSecurityGroup creates a group; the default group is there with its VPC.
 func makeSecurityGroup(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	tags, _ := in["tags"].(map[string]string)
-	delete(in, "tags")
-	if t.own == "default" {
+	if t.own == t.kind.given {
 		out, err := s.call(ctx, "ec2", "DescribeSecurityGroups", map[string]any{"Filters": []any{
 			map[string]any{"Name": "vpc-id", "Values": []any{in["VpcId"]}}, map[string]any{"Name": "group-name", "Values": []any{"default"}}}})
 		if err != nil {
@@ -286,14 +286,13 @@ func makeSecurityGroup(ctx context.Context, s *session, t *thing, in map[string]
 			t.id = text(structure(g)["GroupId"])
 		}
 	} else {
-		in["TagSpecifications"] = tagged("security-group", tags)
 		out, err := s.call(ctx, "ec2", "CreateSecurityGroup", in)
 		if err != nil {
 			return err
 		}
 		t.id = text(out["GroupId"])
 	}
-	t.arn = fmt.Sprintf("arn:aws:ec2:%s:%s:security-group/%s", s.region, s.account, t.id)
+	t.arn = ec2ARN(s, t)
 	return nil
 }
 
@@ -335,9 +334,7 @@ func changeSecurityGroup(ctx context.Context, s *session, t, _ *thing, changed [
 
 // makeInstance runs an instance and waits until it runs.
 func makeInstance(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	tags, _ := in["tags"].(map[string]string)
-	delete(in, "tags")
-	in["TagSpecifications"], in["MinCount"], in["MaxCount"] = tagged("instance", tags), 1, 1
+	in["MinCount"], in["MaxCount"] = 1, 1
 	if arn := text(structure(in["IamInstanceProfile"])["Name"]); len(arn) > 4 && arn[:4] == "arn:" {
 		in["IamInstanceProfile"] = map[string]any{"Arn": arn}
 	}
@@ -348,7 +345,7 @@ func makeInstance(ctx context.Context, s *session, t *thing, in map[string]any) 
 	for _, i := range list(out["Instances"]) {
 		t.id = text(structure(i)["InstanceId"])
 	}
-	t.arn = fmt.Sprintf("arn:aws:ec2:%s:%s:instance/%s", s.region, s.account, t.id)
+	t.arn = ec2ARN(s, t)
 	return awaitInstance(ctx, s, t, "running")
 }
 

@@ -3,8 +3,13 @@ package estate
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,6 +22,10 @@ type Selection struct {
 	Kinds    []string // empty: all
 	Name     string   // empty: all
 	Estate   string   // a name that the file gives itself; may be empty
+
+	Code    string                                                // the directory that the code of functions is written into; empty: it is left out
+	Fetch   func(ctx context.Context, url string) ([]byte, error) // gets code
+	LeftOut func(format string, args ...any)                      // hears of what could not be written
 }
 
 // Export writes present things as a file that Parse reads, and that a plan finds no difference to. Secrets stand in no
@@ -28,6 +37,9 @@ func (r *Reader) Export(ctx context.Context, sel Selection) ([]byte, error) {
 	}
 	x := &exporting{state: st, own: r.Own, out: map[Ref]bool{}, like: map[string]int{}}
 	x.choose(sel)
+	if err := x.writeCode(ctx, sel); err != nil {
+		return nil, err
+	}
 	var out bytes.Buffer
 	if sel.Estate != "" {
 		fmt.Fprintf(&out, "estate: %s\n", sel.Estate)
@@ -100,6 +112,51 @@ func (x *exporting) choose(sel Selection) {
 	}
 }
 
+// writeCode writes the code of functions beside the file, and puts its place into their documents. What can't be written is left out.
+func (x *exporting) writeCode(ctx context.Context, sel Selection) error {
+	for _, t := range x.things {
+		for _, m := range t.kind.members {
+			sum, is := strings.CutPrefix(text(t.members[m.name]), sumPrefix)
+			if m.form != codeFile || !is || !x.out[t.ref()] {
+				continue
+			}
+			delete(t.members, m.name)
+			if sel.Code == "" {
+				sel.LeftOut("the code of %s %s: name a directory for it with --code", t.kind.name, t.name)
+				continue
+			}
+			path := filepath.Join(sel.Code, t.own+".zip")
+			if len(sel.Accounts) > 1 {
+				path = filepath.Join(sel.Code, t.account, t.own+".zip")
+			}
+			if err := x.fetchCode(ctx, sel, t, sum, path); err != nil {
+				sel.LeftOut("the code of %s %s: %v", t.kind.name, t.name, err)
+				continue
+			}
+			t.members[m.name] = path
+		}
+	}
+	return nil
+}
+
+// fetchCode gets the code of a function and writes it.
+func (x *exporting) fetchCode(ctx context.Context, sel Selection, t *thing, sum, path string) error {
+	if t.codeAt == "" {
+		return errors.New("the API gives no place where it is")
+	}
+	b, err := sel.Fetch(ctx, t.codeAt)
+	if err != nil {
+		return err
+	}
+	if got := sha256.Sum256(b); base64.StdEncoding.EncodeToString(got[:]) != sum {
+		return errors.New("what is there is something else")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b, 0o644)
+}
+
 // document is a thing as YAML.
 func (x *exporting) document(t *thing) *yaml.Node {
 	doc := &yaml.Node{Kind: yaml.MappingNode}
@@ -123,27 +180,27 @@ func (x *exporting) document(t *thing) *yaml.Node {
 	}
 	for _, m := range t.kind.members {
 		v := t.members[m.name]
-		if m.name == "resourcePolicy" && t.shared {
-			continue // the share says it
+		if m.name == "resourcePolicy" && t.shared || m.name == t.kind.nameMember && text(v) == t.own {
+			continue // the share says it, or its name
 		}
 		if c := t.kind.canonical(&m, v); c == nil || m.def != nil && key(c) == key(t.kind.canonical(&m, m.def)) {
 			continue
 		}
 		if m.set {
 			v = slices.Clone(list(v))
-			slices.SortFunc(list(v), func(a, b any) int { return strings.Compare(key(x.spell(t, a)), key(x.spell(t, b))) })
+			slices.SortFunc(list(v), func(a, b any) int { return strings.Compare(key(x.spell(t, m.name, a)), key(x.spell(t, m.name, b))) })
 		}
 		if m.norm != nil {
 			v = m.norm(v)
 		}
-		if m.policy == 0 {
-			v = filled(v)
+		if !m.form.texts() {
+			v = t.kind.filled(v)
 		}
-		if m.policy > 0 {
+		if m.form.texts() {
 			add(m.name, x.policy(walk(v, "", func(_ string, v any) any { return x.resolve(t, v) })))
 			continue
 		}
-		add(m.name, nodeOf(walk(v, m.name, func(_ string, v any) any { return x.spell(t, v) })))
+		add(m.name, nodeOf(walk(v, m.name, func(leaf string, v any) any { return x.spell(t, leaf, v) })))
 	}
 	if len(tags) > 0 {
 		add("tags", nodeOf(tags))
@@ -151,23 +208,33 @@ func (x *exporting) document(t *thing) *yaml.Node {
 	return doc
 }
 
-// filled is a value without members that are empty lists.
-func filled(v any) any {
-	m, ok := v.(map[string]any)
-	if !ok {
-		return v
-	}
-	out := map[string]any{}
-	for k, e := range m {
-		if l, ok := e.([]any); !ok || len(l) > 0 {
-			out[k] = filled(e)
+// filled is a value without members that are empty lists, or say what goes without saying.
+func (k *kind) filled(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for name, e := range v {
+			if l, ok := e.([]any); ok && len(l) == 0 {
+				continue
+			}
+			if def, ok := k.defaults[name]; ok && key(def) == key(e) {
+				continue
+			}
+			out[name] = k.filled(e)
 		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = k.filled(e)
+		}
+		return out
 	}
-	return out
+	return v
 }
 
 // spell is a reference as documents have it: the shortest name that is enough, or an id when the thing is not written.
-func (x *exporting) spell(t *thing, v any) any {
+func (x *exporting) spell(t *thing, leaf string, v any) any {
 	r, ok := v.(Ref)
 	if !ok {
 		return v
@@ -177,7 +244,13 @@ func (x *exporting) spell(t *thing, v any) any {
 		return r.Name
 	}
 	if !x.out[r] && to != nil && (t.kind.refs["principals"].kinds == nil || r.Kind != "Account") {
-		return first(to.arn, to.id)
+		switch of := t.kind.refs[leaf]; {
+		case of.dns:
+			return to.dns
+		case of.arn || t.kind.service == lattice:
+			return first(to.arn, to.id)
+		}
+		return first(to.id, to.own)
 	}
 	if to == nil {
 		return r.Name

@@ -11,10 +11,10 @@ import (
 // Members of all that has policies.
 var (
 	pathMember     = member{name: "Path", fixed: true, def: "/"}
-	inlineMember   = member{name: "Policies", later: true, policy: 2, def: nothing}
+	inlineMember   = member{name: "Policies", later: true, form: policyTexts, def: nothing}
 	attachedMember = member{name: "AttachedPolicies", later: true, set: true, def: nothing}
 	boundaryMember = member{name: "PermissionsBoundary", later: true, def: nothing}
-	toPolicy       = reference{[]string{"Policy"}, true}
+	toPolicy       = reference{kinds: []string{"Policy"}, arn: true}
 )
 
 // iamKinds are the kinds of IAM. Access keys and passwords are secrets and stand in no file.
@@ -22,10 +22,10 @@ func iamKinds() []*kind {
 	bearers := map[string]reference{"AttachedPolicies": toPolicy, "PermissionsBoundary": toPolicy, "Groups": {kinds: []string{"Group"}}}
 	all := []*kind{
 		{name: "Policy", prefix: "", nameMember: "PolicyName", create: "CreatePolicy", remove: "DeletePolicy", id: "PolicyArn", make: makeIAM("Policy"),
-			members: []member{pathMember, {name: "Description", fixed: true}, {name: "PolicyDocument", required: true, policy: 1}},
+			members: []member{pathMember, {name: "Description", fixed: true}, {name: "PolicyDocument", required: true, form: policyText}},
 			read:    readPolicies, unmake: unmakePolicy},
 		{name: "Role", nameMember: "RoleName", create: "CreateRole", remove: "DeleteRole", id: "RoleName", refs: bearers, make: makeIAM("Role"),
-			members: []member{pathMember, {name: "AssumeRolePolicyDocument", required: true, policy: 1}, {name: "Description", def: nothing},
+			members: []member{pathMember, {name: "AssumeRolePolicyDocument", required: true, form: policyText}, {name: "Description", def: nothing},
 				{name: "MaxSessionDuration", def: 3600}, boundaryMember, inlineMember, attachedMember},
 			read: readBearers("Role"), unmake: unmakeBearer},
 		{name: "Group", nameMember: "GroupName", create: "CreateGroup", remove: "DeleteGroup", id: "GroupName", refs: bearers, make: makeIAM("Group"), tagless: true,
@@ -150,9 +150,7 @@ func readProfiles(ctx context.Context, s *session) ([]*thing, error) {
 		if roles != nil {
 			t.members["Roles"] = roles
 		}
-		out, err := s.call(ctx, "iam", "ListInstanceProfileTags", map[string]any{"InstanceProfileName": t.own})
-		t.tags = tagsOf(out["Tags"])
-		return t, err
+		return t, nil
 	})
 }
 
@@ -172,10 +170,6 @@ func readProviders(ctx context.Context, s *session) ([]*thing, error) {
 // makeIAM returns what creates one of IAM's things.
 func makeIAM(sort string) func(context.Context, *session, *thing, map[string]any) error {
 	return func(ctx context.Context, s *session, t *thing, in map[string]any) error {
-		if tags, _ := in["tags"].(map[string]string); len(tags) > 0 {
-			in["Tags"] = pairs(tags, "Key", "Value")
-		}
-		delete(in, "tags")
 		out, err := s.call(ctx, "iam", "Create"+sort, in)
 		if err != nil {
 			return err
@@ -190,10 +184,6 @@ func makeIAM(sort string) func(context.Context, *session, *thing, map[string]any
 
 // makeProvider creates an OIDC provider.
 func makeProvider(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	if tags, _ := in["tags"].(map[string]string); len(tags) > 0 {
-		in["Tags"] = pairs(tags, "Key", "Value")
-	}
-	delete(in, "tags")
 	in["Url"] = "https://" + t.own
 	out, err := s.call(ctx, "iam", "CreateOpenIDConnectProvider", in)
 	t.arn = text(out["OpenIDConnectProviderArn"])

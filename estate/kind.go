@@ -3,8 +3,10 @@ package estate
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Call calls an operation: the service's folder or signing name, the operation, input and output under AWS's member
@@ -22,22 +24,41 @@ func (r Ref) String() string { return r.Kind + "/" + r.Name }
 type reference struct {
 	kinds []string // that it may name
 	arn   bool     // the API wants ARNs, else ids
+	dns   bool     // the API wants the names that AWS gave them, or any other
 }
 
 // member is one member of a kind's documents.
 type member struct {
 	name     string
 	required bool
-	fixed    bool // AWS has no operation that changes it
-	later    bool // set by calls of its own after the thing was made, by the kind's change
-	late     bool // later, and what it refers to may be made after this: security groups name one another
-	set      bool // a list whose order means nothing
-	part     bool // a structure of which a document may say a part: the rest is AWS's or stays
-	policy   int  // 1: a policy as YAML, JSON or text; 2: such by name
-	def      any  // what it is when a document doesn't say it; nil: it stays as it is
+	fixed    bool              // AWS has no operation that changes it
+	later    bool              // set by calls of its own after the thing was made, by the kind's change
+	late     bool              // later, and what it refers to may be made after this: security groups name one another
+	set      bool              // a list whose order means nothing
+	part     bool              // a structure of which a document may say a part: the rest is AWS's or stays
+	form     form              // of what is more than a value
+	stays    bool              // AWS can change it, and not take it away
+	each     string            // the operation whose input each element of the list is
+	secret   func(*thing) bool // tells whether nobody may see it: no export writes it, no plan shows it
+	def      any               // what it is when a document doesn't say it; nil: it stays as it is
 	check    string
 	norm     func(any) any // makes two ways to say the same one
 }
+
+// form is what a member is that is more than a value of the API.
+type form int
+
+// The forms of members.
+const (
+	plainValue  form = iota
+	policyText       // a policy as YAML, JSON or text
+	policyTexts      // such by name
+	jsonText         // any JSON as YAML, JSON or text
+	codeFile         // a zip or directory beside the document, or a structure that says where else the code is
+)
+
+// texts tells whether a member is JSON, in which ${Kind/name} stands for ARNs.
+func (f form) texts() bool { return f == policyText || f == policyTexts || f == jsonText }
 
 // nothing is the default of members that are empty unless a document says otherwise.
 const nothing = "\x00"
@@ -54,6 +75,8 @@ type thing struct {
 	doc *document // of wanted things
 
 	id, arn string
+	dns     string            // the name that AWS gave it
+	codeAt  string            // the URL of its code
 	aliases []string          // other texts that refer to it
 	raw     map[string]string // ids of what it belongs to
 	madeBy  string            // the estate whose apply made it
@@ -75,21 +98,27 @@ func refTo(k *kind, account, name string) Ref {
 // kind is a sort of thing: what documents say of it and which operations mean it.
 type kind struct {
 	name, service string
-	prefix        string // of generated ids: svc for svc-0123…
-	id            string // member of the operations that says which thing: serviceIdentifier
-	nameMember    string // member of the creating operation that has the document's name
-	nameTag       bool   // its name is the tag Name, or its id
-	unnamed       bool   // its name comes from what it joins: label gives it
-	scope         string // member that names what it belongs to
-	management    bool   // of the organization, in the management account
-	tagless       bool   // AWS keeps no tags of it
+	prefix        string         // of generated ids: svc for svc-0123…; what they are called in ARNs where they have no prefix
+	ids           *regexp.Regexp // forms of texts that name one outside of the files, where they are not prefix-0123…
+	resource      string         // how EC2 calls it in ARNs
+	id            string         // member of the operations that says which thing: serviceIdentifier
+	nameMember    string         // member of the creating operation that has the document's name
+	nameTag       bool           // its name is the tag Name, or its id
+	given         string         // the name of the one that AWS makes by itself with what it belongs to
+	unnamed       bool           // its name comes from what it joins: label gives it
+	scope         string         // member that names what it belongs to
+	roaming       bool           // it takes any addresses of its subnets that are free
+	management    bool           // of the organization, in the management account
+	tagless       bool           // AWS keeps no tags of it
 	label         func(*thing) string
 	members       []member
-	refs          map[string]reference // by the name of a member, at any depth
-	defaults      map[string]any       // of nested members: whoever says them says nothing
+	refs          map[string]reference                   // by the name of a member, at any depth
+	alike         func(t *thing, name string, v any) any // puts into a member what goes without saying
+	defaults      map[string]any                         // of nested members: whoever says them says nothing
 
-	create string // the creating operation, whose model documents are checked against
-	get    string // the operation that says how it is
+	wrap   func(in map[string]any) map[string]any // makes of members the input of the creating operation, where they stand deeper in it
+	create string                                 // the creating operation, whose model documents are checked against
+	get    string                                 // the operation that says how it is
 	update string
 	remove string
 
@@ -111,7 +140,8 @@ func (k *kind) member(name string) *member {
 
 // kinds are all kinds, in the order of exports: what others refer to comes first.
 func kinds() []*kind {
-	return slices.Concat(organizationKinds(), iamKinds(), ec2Kinds(), sharingKinds(), latticeKinds(), []*kind{shareKind()})
+	return slices.Concat(organizationKinds(), iamKinds(), anywhereKinds(), clusterKinds(), keyKinds(), parameterKinds(), ec2Kinds(), sharingKinds(), bucketKinds(),
+		deliveryStreamKinds(), functionKinds(), loadBalancerKinds(), latticeKinds(), hostedZoneKinds(), alarmKinds(), shareKinds())
 }
 
 // Kinds are the names of all kinds.
@@ -173,6 +203,8 @@ type session struct {
 	account, region string
 	call            Call
 	memo            *memo
+	alone           *sync.Mutex                            // held by changes that take something from one thing for another
+	secrets         bool                                   // values that nobody may see are read, to compare them
 	sent            func(t *thing, v any, leaf string) any // names to ids, set while a plan is carried out
 }
 
@@ -200,6 +232,28 @@ func walk(v any, leaf string, f func(leaf string, v any) any) any {
 		return out
 	}
 	return f(leaf, v)
+}
+
+// at is what stands at a place below a value: members joined by dots, through the first elements of lists.
+func at(v any, path string) any {
+	for name := range strings.SplitSeq(path, ".") {
+		if l := list(v); len(l) > 0 {
+			v = l[0]
+		}
+		if name != "" {
+			v = structure(v)[name]
+		}
+	}
+	return v
+}
+
+// part is the structure at a place below a value, or the first of those that are there.
+func part(v any, path string) map[string]any {
+	v = at(v, path)
+	if l := list(v); len(l) > 0 {
+		v = l[0]
+	}
+	return structure(v)
 }
 
 // text is a value as a text; what is absent is empty.

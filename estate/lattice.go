@@ -2,6 +2,7 @@ package estate
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -18,6 +19,7 @@ var (
 	toSubnet   = reference{kinds: []string{"Subnet"}}
 	toSecurity = reference{kinds: []string{"SecurityGroup"}}
 	toResource = reference{kinds: []string{"ResourceConfiguration"}}
+	toGateway  = reference{kinds: []string{"InternetGateway"}}
 )
 
 // latticeKinds are the kinds of VPC Lattice.
@@ -28,14 +30,15 @@ func latticeKinds() []*kind {
 			create:  "CreateServiceNetwork", get: "GetServiceNetwork", update: "UpdateServiceNetwork", remove: "DeleteServiceNetwork",
 			read: readLattice("ServiceNetwork", topLevel("ListServiceNetworks"), withPolicies)},
 		{name: "TargetGroup", prefix: "tg", id: "targetGroupIdentifier",
+			alike: withPorts,
 			members: []member{{name: "type", required: true, fixed: true}, {name: "config", part: true},
 				{name: "targets", later: true, set: true, def: nothing, check: "RegisterTargets"}},
-			refs:   map[string]reference{"vpcIdentifier": toVPC, "id": {kinds: []string{"Instance"}}},
+			refs:   map[string]reference{"vpcIdentifier": toVPC, "id": {kinds: []string{"Instance", "Function", "LoadBalancer"}}},
 			create: "CreateTargetGroup", get: "GetTargetGroup", update: "UpdateTargetGroup", remove: "DeleteTargetGroup",
 			read: readLattice("TargetGroup", topLevel("ListTargetGroups"), withTargets), unmake: unmakeTargetGroup},
 		{name: "Service", prefix: "svc", id: "serviceIdentifier",
 			members: []member{{name: "authType", def: "NONE"}, {name: "customDomainName", fixed: true}, {name: "certificateArn"}, {name: "idleTimeoutSeconds"}, authPolicyMember, resourcePolicyMember},
-			refs:    map[string]reference{"certificateArn": {[]string{"Certificate"}, true}},
+			refs:    map[string]reference{"certificateArn": {kinds: []string{"Certificate"}, arn: true}},
 			create:  "CreateService", get: "GetService", update: "UpdateService", remove: "DeleteService",
 			read: readLattice("Service", topLevel("ListServices"), withPolicies)},
 		{name: "Listener", prefix: "listener", id: "listenerIdentifier", scope: "serviceIdentifier",
@@ -52,7 +55,7 @@ func latticeKinds() []*kind {
 			defaults: map[string]any{"weight": 100},
 			create:   "CreateRule", get: "GetRule", update: "UpdateRule", remove: "DeleteRule",
 			read: readLattice("Rule", rules, nil)},
-		{name: "ResourceGateway", prefix: "rgw", id: "resourceGatewayIdentifier",
+		{name: "ResourceGateway", prefix: "rgw", roaming: true, id: "resourceGatewayIdentifier",
 			members: []member{{name: "vpcIdentifier", required: true, fixed: true}, {name: "subnetIds", required: true, fixed: true, set: true},
 				{name: "securityGroupIds", set: true}, {name: "ipAddressType", def: "IPV4", fixed: true}, {name: "ipv4AddressesPerEni", def: 16, fixed: true},
 				{name: "resourceConfigDnsResolution"}},
@@ -95,7 +98,7 @@ func latticeKinds() []*kind {
 		{name: "AccessLogSubscription", prefix: "als", id: "accessLogSubscriptionIdentifier", unnamed: true, label: subscriptionLabel,
 			members: []member{{name: "resourceIdentifier", required: true, fixed: true}, {name: "destinationArn", required: true}, {name: "serviceNetworkLogType", fixed: true, def: "SERVICE"}},
 			refs: map[string]reference{"resourceIdentifier": {kinds: []string{"Service", "ServiceNetwork", "ResourceConfiguration"}},
-				"destinationArn": {[]string{"LogGroup"}, true}},
+				"destinationArn": {kinds: []string{"LogGroup", "Bucket", "DeliveryStream"}, arn: true}},
 			create: "CreateAccessLogSubscription", get: "GetAccessLogSubscription", update: "UpdateAccessLogSubscription", remove: "DeleteAccessLogSubscription",
 			read: readLattice("AccessLogSubscription", subscriptions, nil, "resourceIdentifier=resourceArn")},
 	}
@@ -141,11 +144,11 @@ func withoutCase(v any, in string) any {
 }
 
 // authPolicyMember is the auth policy of a service or service network, which has operations of its own.
-var authPolicyMember = member{name: "authPolicy", later: true, late: true, policy: 1, def: nothing}
+var authPolicyMember = member{name: "authPolicy", later: true, late: true, form: policyText, def: nothing}
 
 // resourcePolicyMember says which other accounts may use a network, service or resource. It is put as soon as the thing is
 // there, since what those accounts make of it comes next.
-var resourcePolicyMember = member{name: "resourcePolicy", later: true, policy: 1, def: nothing}
+var resourcePolicyMember = member{name: "resourcePolicy", later: true, form: policyText, def: nothing}
 
 // joins names an association by what it joins.
 func joins(members ...string) func(*thing) string {
@@ -161,8 +164,15 @@ func joins(members ...string) func(*thing) string {
 // subscriptionLabel names a subscription by what it is of and what kind of destination it has: AWS allows one of each.
 func subscriptionLabel(t *thing) string {
 	destination := "logs"
-	if s, ok := t.members["destinationArn"].(string); ok && strings.HasPrefix(s, "arn:") {
-		destination = strings.Split(s, ":")[2]
+	switch to := t.members["destinationArn"].(type) {
+	case string:
+		if strings.HasPrefix(to, "arn:") {
+			destination = strings.Split(to, ":")[2]
+		}
+	case Ref:
+		destination = kindOf(kinds(), to.Kind).service
+	case thingRef:
+		destination = to.kind.service
 	}
 	name := nameOf(t.members["resourceIdentifier"]) + "/" + destination
 	if text(t.members["serviceNetworkLogType"]) == "RESOURCE" {
@@ -203,14 +213,14 @@ func readLattice(name string, lister func(context.Context, *session) ([]map[stri
 				return nil, nil
 			}
 			t.own = text(got[k.nameMember])
+			if name == "Service" { // its associations answer the same name
+				t.dns = text(at(got, "dnsEntry.domainName"))
+			}
 			t.members = take(got, names...)
 			for _, parent := range []string{"serviceIdentifier", "listenerIdentifier"} {
 				if id, ok := t.raw[parent]; ok {
 					t.members[parent] = id
 				}
-			}
-			if t.tags, err = latticeTags(ctx, s, t.arn); err != nil {
-				return nil, err
 			}
 			if more != nil {
 				err = more(ctx, s, t)
@@ -224,15 +234,6 @@ func readLattice(name string, lister func(context.Context, *session) ([]map[stri
 func ownedBy(account, arn string) bool {
 	parts := strings.SplitN(arn, ":", 6)
 	return len(parts) == 6 && parts[4] == account
-}
-
-// latticeTags reads tags.
-func latticeTags(ctx context.Context, s *session, arn string) (map[string]string, error) {
-	out, err := s.call(ctx, lattice, "ListTagsForResource", map[string]any{"resourceArn": arn})
-	if err != nil {
-		return nil, err
-	}
-	return tagsOf(out["tags"]), nil
 }
 
 // topLevel lists what belongs to nothing else.
@@ -392,13 +393,34 @@ func withTargets(ctx context.Context, s *session, t *thing) error {
 	return nil
 }
 
+// withPorts gives targets that say no port their group's, here and in load balancers' groups.
+func withPorts(t *thing, name string, v any) any {
+	port, usual := "port", structure(t.members["config"])["port"]
+	if t.kind.service != lattice {
+		port, usual = "Port", t.members["Port"]
+	}
+	if !strings.EqualFold(name, "targets") || v == nil {
+		return v
+	}
+	var out []any
+	for _, e := range list(v) {
+		m := maps.Clone(structure(e))
+		if m[port] == nil && usual != nil {
+			m[port] = usual
+		}
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b any) int { return strings.Compare(key(a), key(b)) })
+	return out
+}
+
 // makeLattice creates a thing and waits until it is there.
 func makeLattice(ctx context.Context, s *session, t *thing, in map[string]any) error {
 	out, err := s.call(ctx, lattice, t.kind.create, in)
 	if err != nil {
 		return err
 	}
-	t.id, t.arn = text(out["id"]), text(out["arn"])
+	t.id, t.arn, t.dns = text(out["id"]), text(out["arn"]), text(at(out, "dnsEntry.domainName"))
 	t.raw = map[string]string{}
 	for _, parent := range []string{"serviceIdentifier", "listenerIdentifier"} {
 		if id := text(in[parent]); id != "" && t.kind.scope != "" {
@@ -415,15 +437,6 @@ func makeLattice(ctx context.Context, s *session, t *thing, in map[string]any) e
 func putResourcePolicy(ctx context.Context, s *session, t *thing) error {
 	policy := strings.ReplaceAll(text(t.members["resourcePolicy"]), "${"+t.ref().String()+"}", t.arn)
 	return s.do(ctx, lattice, "PutResourcePolicy", map[string]any{"resourceArn": t.arn, "policy": s.sent(t, policy, "resourcePolicy")})
-}
-
-// identify is the input that says which thing is meant.
-func identify(t *thing) map[string]any {
-	in := map[string]any{t.kind.id: t.id}
-	for k, v := range t.raw {
-		in[k] = v
-	}
-	return in
 }
 
 // settled waits until a thing's status is a lasting one; a failed one is an error with AWS's reason. A domain

@@ -3,6 +3,7 @@ package estate
 import (
 	"context"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -24,11 +25,11 @@ func organizationKinds() []*kind {
 		{name: "OrganizationalUnit", prefix: "ou", nameMember: "Name", create: "CreateOrganizationalUnit",
 			members: []member{{name: "ParentId", fixed: true, def: nothing}}, refs: map[string]reference{"ParentId": parents},
 			read: readUnits, make: makeUnit, change: changeNothing, unmake: unmakeOrganizations("DeleteOrganizationalUnit", "OrganizationalUnitId")},
-		{name: "Account", nameMember: "AccountName", create: "CreateAccount",
+		{name: "Account", ids: regexp.MustCompile(`^([0-9]{12}|r-[0-9a-z]{4,})$`), nameMember: "AccountName", create: "CreateAccount",
 			members: []member{{name: "Id", fixed: true}, {name: "Email", fixed: true}, {name: "ParentId", later: true, def: nothing}}, refs: map[string]reference{"ParentId": parents},
 			read: readAccounts, make: makeAccount, change: moveAccount},
 		{name: "OrganizationsPolicy", prefix: "p", nameMember: "Name", create: "CreatePolicy",
-			members: []member{{name: "Type", required: true, fixed: true}, {name: "Description", def: nothing}, {name: "Content", required: true, policy: 1},
+			members: []member{{name: "Type", required: true, fixed: true}, {name: "Description", def: nothing}, {name: "Content", required: true, form: policyText},
 				{name: "TargetIds", later: true, set: true, def: nothing}},
 			refs: map[string]reference{"TargetIds": {kinds: []string{"OrganizationalUnit", "Account", "Organization"}}},
 			read: readOrganizationsPolicies, make: makeOrganizationsPolicy, change: changeOrganizationsPolicy, unmake: unmakeOrganizations("DeletePolicy", "PolicyId")},
@@ -80,16 +81,6 @@ func readOrganization(ctx context.Context, s *session) ([]*thing, error) {
 	return []*thing{t}, err
 }
 
-// organizationTags reads tags.
-func organizationTags(ctx context.Context, s *session, id string) (map[string]string, error) {
-	tags, err := s.items(ctx, organizations, "ListTagsForResource", map[string]any{"ResourceId": id}, "Tags")
-	all := map[string]string{}
-	for _, t := range tags {
-		all[text(t["Key"])] = text(t["Value"])
-	}
-	return all, err
-}
-
 // units lists organizational units with their parents, from the root down.
 func units(ctx context.Context, s *session) ([]map[string]any, error) {
 	above, err := roots(ctx, s)
@@ -126,10 +117,7 @@ func readUnits(ctx context.Context, s *session) ([]*thing, error) {
 		return nil, err
 	}
 	return each(ctx, found, func(ctx context.Context, m map[string]any) (*thing, error) {
-		t := &thing{own: text(m["Name"]), id: text(m["Id"]), arn: text(m["Arn"]), members: parentOf(m["ParentId"])}
-		var err error
-		t.tags, err = organizationTags(ctx, s, t.id)
-		return t, err
+		return &thing{own: text(m["Name"]), id: text(m["Id"]), arn: text(m["Arn"]), members: parentOf(m["ParentId"])}, nil
 	})
 }
 
@@ -159,10 +147,7 @@ func readAccounts(ctx context.Context, s *session) ([]*thing, error) {
 	return each(ctx, all, func(ctx context.Context, m map[string]any) (*thing, error) {
 		t := &thing{own: text(m["Name"]), id: text(m["Id"]), arn: text(m["Arn"]), members: parentOf(m["ParentId"])}
 		t.members["Id"], t.members["Email"] = m["Id"], m["Email"]
-		var err error
-		t.tags, err = organizationTags(ctx, s, t.id)
-		delete(t.tags, accountTag)
-		return t, err
+		return t, nil
 	})
 }
 
@@ -198,14 +183,12 @@ func readOrganizationsPolicies(ctx context.Context, s *session) ([]*thing, error
 		if ids != nil {
 			t.members["TargetIds"] = ids
 		}
-		t.tags, err = organizationTags(ctx, s, t.id)
-		return t, err
+		return t, nil
 	})
 }
 
 // makeOrganization creates the organization.
 func makeOrganization(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	delete(in, "tags")
 	out, err := s.call(ctx, organizations, "CreateOrganization", in)
 	if err != nil {
 		return err
@@ -252,7 +235,6 @@ func changeOrganization(ctx context.Context, s *session, t, old *thing, changed 
 
 // makeUnit creates an organizational unit, below the root unless something else is said.
 func makeUnit(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	organizationsTags(in)
 	if in["ParentId"] == nil {
 		root, err := rootID(ctx, s)
 		if err != nil {
@@ -265,25 +247,15 @@ func makeUnit(ctx context.Context, s *session, t *thing, in map[string]any) erro
 	return err
 }
 
-// organizationsTags puts tags into their form here.
-func organizationsTags(in map[string]any) {
-	if tags, _ := in["tags"].(map[string]string); len(tags) > 0 {
-		in["Tags"] = pairs(tags, "Key", "Value")
-	}
-	delete(in, "tags")
-}
-
 // makeAccount creates an account with the id that the document says, and the organization when there is none.
 func makeAccount(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	tags, _ := in["tags"].(map[string]string)
 	if id := text(in["Id"]); id != "" {
-		tags[accountTag] = id
+		in["Tags"] = append(list(in["Tags"]), map[string]any{"Key": accountTag, "Value": id})
 	}
 	delete(in, "Id")
 	if in["Email"] == nil {
 		in["Email"] = t.own + "@example.com"
 	}
-	organizationsTags(in)
 	out, err := s.call(ctx, organizations, "CreateAccount", in)
 	if refused(err, "AWSOrganizationsNotInUseException") {
 		if err := s.do(ctx, organizations, "CreateOrganization", map[string]any{"FeatureSet": "ALL"}); err != nil {
@@ -340,7 +312,6 @@ func moveAccount(ctx context.Context, s *session, t, _ *thing, changed []string)
 
 // makeOrganizationsPolicy creates a policy.
 func makeOrganizationsPolicy(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	organizationsTags(in)
 	if in["Description"] == nil {
 		in["Description"] = "" // required, and may be empty
 	}

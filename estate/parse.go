@@ -99,6 +99,9 @@ type Wanted struct {
 	Name   string // of the estate, when the files say one
 	things []*thing
 	byRef  map[Ref]*thing
+
+	secrets bool            // some things have values that nobody may see
+	hidden  map[string]bool // values of the environment, which no plan shows
 }
 
 // models is a client that knows AWS's models and calls nothing. Codecs take long to make, so all share them.
@@ -130,7 +133,7 @@ func (p *parser) at(d *document, n *yaml.Node, format string, args ...any) {
 // Parse reads files. own is the account of documents that say none, accounts are the ids of accounts by name. The error
 // is Problems: all that is wrong.
 func Parse(files []File, own string, accounts map[string]string) (*Wanted, error) {
-	p := &parser{wanted: &Wanted{byRef: map[Ref]*thing{}}, kinds: kinds(), own: own, accounts: map[string]string{}}
+	p := &parser{wanted: &Wanted{byRef: map[Ref]*thing{}, hidden: map[string]bool{}}, kinds: kinds(), own: own, accounts: map[string]string{}}
 	for name, id := range accounts {
 		p.accounts[name] = id
 	}
@@ -344,21 +347,34 @@ func (p *parser) document(d *document, members map[string]*yaml.Node, account st
 			p.at(d, nil, "%s %s: %s is missing", k.name, t.own, m.name)
 		}
 	}
-	if k.nameTag {
-		if idOf(k, t.own) {
-			if _, ok := t.tags[idTag]; !ok {
-				t.aliases = []string{idTag}
-			}
-		} else if _, ok := t.tags["Name"]; !ok {
-			t.tags["Name"] = t.own
-		}
-	}
 	p.wanted.things = append(p.wanted.things, t)
 }
 
 // idOf tells whether a text has the form of a kind's ids.
 func idOf(k *kind, s string) bool {
+	if k.ids != nil {
+		return k.ids.MatchString(s)
+	}
 	return k.prefix != "" && regexp.MustCompile(`^`+k.prefix+`-[0-9a-z-]{8,}$`).MatchString(s)
+}
+
+// wantedTags are the tags that a thing shall have: those that its document says, and the one that is its name. have is what is
+// there already, or nil.
+func (t *thing) wantedTags(have *thing) map[string]string {
+	tags := maps.Clone(t.tags)
+	if _, said := tags["Name"]; said || !t.kind.nameTag || t.own == t.kind.given || t.members[t.kind.nameMember] == nil && t.kind.nameMember != "" {
+		return tags
+	}
+	switch {
+	case have != nil && have.id == t.own: // it is named by its id
+	case have == nil && t.kind.resource != "" && idOf(t.kind, t.own): // it shall have the id that is its name
+		if tags[idTag] == "" {
+			tags[idTag] = t.own
+		}
+	default:
+		tags["Name"] = t.own
+	}
+	return tags
 }
 
 // member reads one member of a document.
@@ -402,13 +418,13 @@ func (p *parser) member(t *thing, key, v *yaml.Node) {
 			hint = ": did you mean " + n + "?"
 		}
 		p.at(d, key, "%s has no member %s%s", t.kind.name, key.Value, hint)
-	case m.policy == 1:
-		t.members[m.name] = p.policy(d, v)
-	case m.policy == 2:
+	case m.form == policyText || m.form == jsonText:
+		t.members[m.name] = p.policy(d, m.name, v)
+	case m.form == policyTexts:
 		policies, _ := entries(v)
 		all := map[string]any{}
 		for name, policy := range policies {
-			all[name] = p.policy(d, policy)
+			all[name] = p.policy(d, name, policy)
 		}
 		t.members[m.name] = all
 	default:
@@ -417,10 +433,10 @@ func (p *parser) member(t *thing, key, v *yaml.Node) {
 }
 
 // policy is the JSON of a policy, which stands as YAML or as text.
-func (p *parser) policy(d *document, n *yaml.Node) string {
+func (p *parser) policy(d *document, name string, n *yaml.Node) string {
 	if n.Kind == yaml.ScalarNode {
 		if _, ok := parsed(n.Value); !ok {
-			p.at(d, n, "a policy is YAML, or a text that is JSON")
+			p.at(d, n, "%s is YAML, or a text that is JSON", name)
 		}
 		return strings.TrimSpace(n.Value)
 	}
@@ -472,7 +488,7 @@ func (p *parser) names() {
 				continue
 			}
 			for _, m := range k.members {
-				if v, ok := t.members[m.name]; ok && m.policy == 0 && (k.unnamed || m.name == k.scope || k.refs[m.name].kinds != nil && p.above(k, m.name)) {
+				if v, ok := t.members[m.name]; ok && !m.form.texts() && (k.unnamed || m.name == k.scope || k.refs[m.name].kinds != nil && p.above(k, m.name)) {
 					t.members[m.name] = walk(v, m.name, func(leaf string, v any) any { return p.refer(t, leaf, v) })
 				}
 			}
@@ -513,7 +529,7 @@ func (p *parser) references() {
 			if !ok {
 				continue
 			}
-			if m.policy == 0 {
+			if !m.form.texts() {
 				t.members[m.name] = walk(v, m.name, func(leaf string, v any) any {
 					got := p.refer(t, leaf, v)
 					if s, isText := got.(string); isText && t.kind.refs[leaf].kinds != nil && !p.stands(t.kind.refs[leaf], s) {
@@ -537,7 +553,7 @@ func (p *parser) references() {
 
 // stands tells whether a text means something that need not be in the files.
 func (p *parser) stands(of reference, s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil || strings.HasPrefix(s, "arn:") {
+	if _, err := netip.ParseAddr(s); err == nil || strings.HasPrefix(s, "arn:") || of.dns && strings.ContainsAny(s, ".\" ") {
 		return true
 	}
 	for _, name := range of.kinds {
@@ -545,7 +561,7 @@ func (p *parser) stands(of reference, s string) bool {
 			return true
 		}
 	}
-	return slices.Contains(of.kinds, "Account") && regexp.MustCompile(`^([0-9]{12}|r-[0-9a-z]{4,})$`).MatchString(s)
+	return false
 }
 
 // refer finds the document that a text names.
@@ -661,13 +677,20 @@ func (p *parser) model(t *thing) {
 	for _, m := range t.kind.members {
 		v, ok := t.members[m.name]
 		switch {
-		case !ok || m.name == "Id" && t.kind.name == "Account":
+		case !ok || m.name == "Id" && t.kind.name == "Account", m.form == codeFile:
+		case m.each != "":
+			for _, e := range list(plain(v)) {
+				check(m.each, structure(e))
+			}
 		case m.check != "":
 			name := m.name
 			check(m.check, map[string]any{name: plain(v)})
 		case !m.later:
 			in[m.name] = plain(v)
 		}
+	}
+	if t.kind.wrap != nil {
+		in = t.kind.wrap(in)
 	}
 	check(t.kind.create, in)
 }
@@ -726,7 +749,7 @@ func (p *parser) circles() {
 func (t *thing) refers(late bool) []Ref {
 	all := t.names(late)
 	for _, m := range t.kind.members {
-		if m.policy > 0 && (late || !m.late) {
+		if m.form.texts() && (late || !m.late) {
 			walk(t.members[m.name], m.name, func(_ string, v any) any {
 				all = append(all, templates(t.account, text(v))...)
 				return v

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,26 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestEverything has every kind in the documentation, and in the file that the round trip goes through.
+func TestEverything(t *testing.T) {
+	documentation, err := os.ReadFile("../docs/estate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Parse(readFiles(t, "testdata/everything.yaml"), "111122223333", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range Kinds() {
+		if !slices.ContainsFunc(w.things, func(t *thing) bool { return t.kind.name == k }) {
+			t.Errorf("none is a %s", k)
+		}
+		if !strings.Contains(string(documentation), "`"+k+"`") {
+			t.Errorf("docs/estate.md does not tell of %s", k)
+		}
+	}
+}
+
 // TestForms reads JSON, lists of documents, and what YAML has for saying a thing once.
 func TestForms(t *testing.T) {
 	for name, text := range map[string]string{
@@ -122,6 +143,14 @@ func TestSame(t *testing.T) {
 		{"ServiceNetworkServiceAssociation", "serviceIdentifier", "arn:aws:vpc-lattice:eu-west-1:1:service/svc-1", "svc-1", true},
 		{"Rule", "match", map[string]any{"pathMatch": map[string]any{"caseSensitive": true}}, map[string]any{"pathMatch": map[string]any{}}, true},
 		{"Rule", "match", map[string]any{"pathMatch": map[string]any{"caseSensitive": false}}, map[string]any{"pathMatch": map[string]any{}}, false},
+		{"LoadBalancerListener", "DefaultActions", []any{map[string]any{"Type": "forward", "TargetGroupArn": "a", "Order": 1}},
+			[]any{map[string]any{"Type": "forward", "ForwardConfig": map[string]any{"TargetGroups": []any{map[string]any{"TargetGroupArn": "a", "Weight": 1}}, "TargetGroupStickinessConfig": map[string]any{"Enabled": false}}}}, true},
+		{"LoadBalancerRule", "Conditions", []any{map[string]any{"Field": "path-pattern", "Values": []any{"/a"}}},
+			[]any{map[string]any{"Field": "path-pattern", "PathPatternConfig": map[string]any{"Values": []any{"/a"}}}}, true},
+		{"RecordSet", "ResourceRecords", []any{map[string]any{"Value": "a.example.com."}}, []any{map[string]any{"Value": "a.example.com"}}, true},
+		{"RecordSet", "Name", "\\052.Example.com.", "*.example.com", true},
+		{"Dashboard", "DashboardBody", "{\"a\":[1]}", "{\"a\":1}", false},
+		{"Bucket", "VersioningConfiguration", map[string]any{"Status": "Suspended"}, nil, true},
 		{"SecurityGroup", "IpPermissions", []any{map[string]any{"IpProtocol": "-1", "IpRanges": []any{map[string]any{"CidrIp": "10.0.0.0/8"}, map[string]any{"CidrIp": "11.0.0.0/8"}}}},
 			[]any{map[string]any{"IpProtocol": "-1", "IpRanges": []any{map[string]any{"CidrIp": "11.0.0.0/8"}}}, map[string]any{"IpProtocol": "-1", "IpRanges": []any{map[string]any{"CidrIp": "10.0.0.0/8"}}}}, true},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 )
@@ -60,6 +61,9 @@ type Plan struct {
 // Plan compares wanted things with the present state. With prune, things that an apply of this estate made and that are
 // not wanted any more are deleted.
 func (r *Reader) Plan(ctx context.Context, w *Wanted, estate string, prune bool) (*Plan, error) {
+	if missing := w.local(os.LookupEnv); len(missing) > 0 {
+		return nil, missing
+	}
 	needed := map[string]bool{}
 	accounts := []string{r.Own}
 	coming := map[string]bool{} // accounts that are not there yet
@@ -91,6 +95,7 @@ func (r *Reader) Plan(ctx context.Context, w *Wanted, estate string, prune bool)
 			accounts = append(accounts, other)
 		}
 	}
+	r.secrets = w.secrets
 	present, err := r.readThere(ctx, w, accounts, func(account string, k *kind) bool {
 		if k.management && account != r.Own {
 			return false
@@ -105,6 +110,15 @@ func (r *Reader) Plan(ctx context.Context, w *Wanted, estate string, prune bool)
 		p.compare(t)
 	}
 	p.cascade()
+	var missing Problems
+	for _, s := range p.Steps {
+		if s.Action == Create || s.Action == Replace {
+			missing = append(missing, s.want.lacks()...)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, missing
+	}
 	if prune {
 		for _, t := range present.things {
 			if t.madeBy == estate && w.byRef[t.ref()] == nil && t.kind.unmake != nil && !t.builtin {
@@ -147,7 +161,7 @@ func (p *Plan) compare(t *thing) {
 		s.Action = Create
 		for _, m := range t.kind.members {
 			if v := t.kind.canonical(&m, t.members[m.name]); v != nil {
-				s.Changes = append(s.Changes, Change{Member: m.name, New: v})
+				s.Changes = append(s.Changes, Change{Member: m.name, New: p.wanted.hide(&m, t, v)})
 				if m.later {
 					s.changed = append(s.changed, m.name)
 				}
@@ -156,7 +170,7 @@ func (p *Plan) compare(t *thing) {
 		p.Steps = append(p.Steps, s)
 		return
 	}
-	t.id, t.arn, t.raw = s.have.id, s.have.arn, s.have.raw
+	t.id, t.arn, t.dns, t.raw, t.madeBy = s.have.id, s.have.arn, s.have.dns, s.have.raw, s.have.madeBy
 	s.Action, s.ID = Update, first(t.id, t.arn)
 	for _, m := range t.kind.members {
 		given, said := t.members[m.name]
@@ -166,8 +180,16 @@ func (p *Plan) compare(t *thing) {
 		if !said {
 			given = m.def
 		}
-		if m.policy > 0 {
+		if m.secret != nil && m.secret(t) && unset(given) {
+			continue // it stays what it is
+		}
+		if m.form == codeFile && elsewhere(given) {
+			continue // what it is made of for the first time
+		}
+		if m.form.texts() {
 			given = walk(given, "", func(_ string, v any) any { return p.present.template(t, v) })
+		} else { // ids and ARNs of what is present mean the same as its name
+			given = walk(given, m.name, func(leaf string, v any) any { return p.present.rename(p.present.refer(t, leaf, v)) })
 		}
 		want, have := t.kind.canonical(&m, given), t.kind.canonical(&m, s.have.members[m.name])
 		if have == nil && m.def != nil {
@@ -176,14 +198,14 @@ func (p *Plan) compare(t *thing) {
 		if m.part {
 			have = within(want, have)
 		}
-		if m.name == "targets" {
-			want, have = withPorts(want, t), withPorts(have, s.have)
+		if t.kind.alike != nil {
+			want, have = t.kind.alike(t, m.name, want), t.kind.alike(s.have, m.name, have)
 		}
 		if key(want) == key(have) {
 			continue
 		}
-		fixed := m.fixed || m.name == "config" && key(without(want, "healthCheck")) != key(without(have, "healthCheck"))
-		s.Changes = append(s.Changes, Change{Member: m.name, Old: have, New: want, Fixed: fixed})
+		fixed := m.fixed || m.stays && want == nil || m.name == "config" && key(without(want, "healthCheck")) != key(without(have, "healthCheck"))
+		s.Changes = append(s.Changes, Change{Member: m.name, Old: p.wanted.hide(&m, s.have, have), New: p.wanted.hide(&m, t, want), Fixed: fixed})
 		s.changed = append(s.changed, m.name)
 		if fixed {
 			s.Action = Replace
@@ -191,18 +213,19 @@ func (p *Plan) compare(t *thing) {
 	}
 	if !t.kind.tagless {
 		s.set, s.drop = map[string]string{}, nil
-		for name, v := range t.tags {
+		tags := t.wantedTags(s.have)
+		for name, v := range tags {
 			if have, ok := s.have.tags[name]; !ok || have != v {
 				s.set[name] = v
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.have.tags)) {
-			if _, ok := t.tags[name]; !ok {
+			if _, ok := tags[name]; !ok {
 				s.drop = append(s.drop, name)
 			}
 		}
 		if len(s.set)+len(s.drop) > 0 {
-			s.Changes = append(s.Changes, Change{Member: "tags", Old: s.have.tags, New: t.tags})
+			s.Changes = append(s.Changes, Change{Member: "tags", Old: s.have.tags, New: tags})
 		}
 	}
 	if len(s.Changes) > 0 {
@@ -219,23 +242,6 @@ func without(v any, name string) any {
 	m = maps.Clone(m)
 	delete(m, name)
 	return m
-}
-
-// withPorts gives targets that say no port their group's.
-func withPorts(v any, t *thing) any {
-	targets := list(v)
-	var out []any
-	for _, e := range targets {
-		m := maps.Clone(structure(e))
-		if m["port"] == nil {
-			if port := structure(t.members["config"])["port"]; port != nil {
-				m["port"] = port
-			}
-		}
-		out = append(out, m)
-	}
-	slices.SortFunc(out, func(a, b any) int { return strings.Compare(key(a), key(b)) })
-	return out
 }
 
 // cascade replaces what refers to things that are replaced, since those can't be deleted under it.

@@ -3,6 +3,7 @@ package estate
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,8 +29,21 @@ type memo struct {
 	pages map[string][]map[string]any
 }
 
-// items lists all items of a paged operation; the second time from memory. Tokens are nextToken and NextToken, or IAM's
-// Marker.
+// next gives the input of the next page its token, in the form that the service has, and tells whether there is one.
+func next(out, in map[string]any) bool {
+	if out["IsTruncated"] == false || out["Truncated"] == false {
+		return false // and the marker is that of the request
+	}
+	for _, names := range [][2]string{{"nextToken", "nextToken"}, {"NextToken", "NextToken"}, {"NextMarker", "Marker"}, {"Marker", "Marker"}, {"ContinuationToken", "ContinuationToken"}} {
+		if token := text(out[names[0]]); token != "" {
+			in[names[1]] = token
+			return true
+		}
+	}
+	return false
+}
+
+// items lists all items of a paged operation, of which member says where its answers have them; the second time from memory.
 func (s *session) items(ctx context.Context, service, operation string, in map[string]any, member string) ([]map[string]any, error) {
 	key, _ := json.Marshal(in) // texts alone
 	name := operation + string(key) + member
@@ -51,20 +65,14 @@ func (s *session) items(ctx context.Context, service, operation string, in map[s
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", operation, err)
 		}
-		for _, item := range list(out[member]) {
+		for _, item := range list(at(out, member)) {
 			m, ok := item.(map[string]any)
 			if !ok {
 				m = map[string]any{"": item}
 			}
 			all = append(all, m)
 		}
-		if token := text(out["nextToken"]); token != "" {
-			in["nextToken"] = token
-		} else if token := text(out["NextToken"]); token != "" {
-			in["NextToken"] = token
-		} else if token := text(out["Marker"]); token != "" {
-			in["Marker"] = token
-		} else {
+		if !next(out, in) {
 			break
 		}
 	}
@@ -84,8 +92,8 @@ func each(ctx context.Context, items []map[string]any, f func(context.Context, m
 	for i, item := range items {
 		g.Go(func() error {
 			t, err := f(ctx, item)
-			if gone(err) {
-				return nil // it went away between list and get
+			if gone(err) || errors.Is(err, errLeftOut) {
+				return nil // it went away between list and get, or is nobody's to change
 			}
 			things[i] = t
 			return err
@@ -98,7 +106,7 @@ func each(ctx context.Context, items []map[string]any, f func(context.Context, m
 // gone tells whether an error says that the thing is not there.
 func gone(err error) bool {
 	var e *trellis.Error
-	return errors.As(err, &e) && (strings.Contains(e.Code, "NotFound") || e.Code == "NoSuchEntity" || e.Code == "UnknownResourceException")
+	return errors.As(err, &e) && (strings.Contains(e.Code, "NotFound") || slices.Contains([]string{"NoSuchBucket", "NoSuchEntity", "NoSuchHostedZone", "UnknownResourceException"}, e.Code))
 }
 
 // refused tells whether an error has one of some codes.
@@ -116,6 +124,8 @@ type Reader struct {
 
 	Others      []string                        // accounts that a plan with prune looks into besides those of the files
 	Unreachable func(account string, err error) // those of them that the caller may not become
+
+	secrets bool // a plan compares values that nobody may see
 }
 
 // state is what is present.
@@ -132,7 +142,7 @@ func (r *Reader) session(ctx context.Context, account string) (*session, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &session{account: account, region: r.Region, call: call}, nil
+	return &session{account: account, region: r.Region, call: call, alone: new(sync.Mutex)}, nil
 }
 
 // read reads the things of some kinds in some accounts.
@@ -145,23 +155,18 @@ func (r *Reader) read(ctx context.Context, accounts []string, wanted func(accoun
 		}
 		st.session[account] = s
 		reading := *s
-		reading.memo = &memo{pages: map[string][]map[string]any{}}
+		reading.memo, reading.secrets = &memo{pages: map[string][]map[string]any{}}, r.secrets
 		for _, k := range kinds() {
 			if !wanted(account, k) {
 				continue
 			}
-			found, err := k.read(ctx, &reading)
+			found, err := r.readKind(ctx, &reading, k)
 			if err != nil && r.Skipped != nil && ctx.Err() == nil {
 				r.Skipped(account, k.name, err)
 				continue
 			}
 			if err != nil {
 				return nil, fmt.Errorf("read %s of account %s: %w", k.name, account, err)
-			}
-			for _, t := range found {
-				t.kind, t.account = k, account
-				t.madeBy = t.tags[estateTag]
-				maps.DeleteFunc(t.tags, func(key, _ string) bool { return key == estateTag || strings.HasPrefix(key, "aws:") })
 			}
 			st.things = append(st.things, found...)
 		}
@@ -170,11 +175,33 @@ func (r *Reader) read(ctx context.Context, accounts []string, wanted func(accoun
 	return st, nil
 }
 
+// readKind reads the things of a kind in an account, with their tags but those that are marks.
+func (r *Reader) readKind(ctx context.Context, s *session, k *kind) ([]*thing, error) {
+	found, err := k.read(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range found {
+		t.kind, t.account = k, s.account
+		if t.arn == "" && k.resource != "" {
+			t.arn = ec2ARN(s, t)
+		}
+	}
+	found, err = withTags(ctx, s, k, found)
+	for _, t := range found {
+		t.madeBy = t.tags[estateTag]
+		maps.DeleteFunc(t.tags, func(key, _ string) bool {
+			return key == estateTag || key == accountTag || strings.HasPrefix(key, "aws:")
+		})
+	}
+	return found, err
+}
+
 // name gives every thing its name and turns ids and ARNs into references.
 func (st *state) name() {
 	st.byText, st.byRef = map[string]*thing{}, map[Ref]*thing{}
 	for _, t := range st.things {
-		st.byText[t.id], st.byText[t.arn] = t, t
+		st.byText[t.id], st.byText[t.arn], st.byText[t.dns] = t, t, t
 	}
 	for _, t := range st.things { // the role of an instance profile's name, when there is no such profile
 		for _, alias := range t.aliases {
@@ -186,7 +213,7 @@ func (st *state) name() {
 	delete(st.byText, "")
 	for _, t := range st.things {
 		if t.kind.nameTag {
-			t.own = cmp.Or(t.tags["Name"], t.id)
+			t.own = cmp.Or(t.tags["Name"], t.own, t.id)
 		}
 		if t.kind.scope == "" && !t.kind.unnamed {
 			t.name = t.own
@@ -195,7 +222,7 @@ func (st *state) name() {
 	st.unlike()
 	for _, t := range st.things { // what they belong to comes first in the order of kinds
 		for _, m := range t.kind.members {
-			if v, ok := t.members[m.name]; ok && m.policy == 0 {
+			if v, ok := t.members[m.name]; ok && !m.form.texts() {
 				t.members[m.name] = walk(v, m.name, func(leaf string, v any) any { return st.refer(t, leaf, v) })
 			}
 		}
@@ -210,7 +237,7 @@ func (st *state) name() {
 	for _, t := range st.things {
 		for _, m := range t.kind.members {
 			if v, ok := t.members[m.name]; ok {
-				if m.policy == 0 { // things named since
+				if !m.form.texts() { // things named since
 					v = walk(v, m.name, func(leaf string, v any) any { return st.rename(st.refer(t, leaf, v)) })
 				} else {
 					v = walk(v, "", func(_ string, v any) any { return st.template(t, v) })
@@ -233,7 +260,10 @@ func (st *state) unlike() {
 	for _, like := range same {
 		if len(like) > 1 && like[0].name != "" {
 			for _, t := range like {
-				t.name = cmp.Or(t.id, t.arn)
+				t.own = cmp.Or(t.id, t.arn)
+				if t.name = t.own; t.kind.scope != "" {
+					t.name = nameOf(t.members[t.kind.scope]) + "/" + t.own
+				}
 			}
 		}
 	}
@@ -315,19 +345,6 @@ func spell(from string, r Ref) string {
 	return r.String()
 }
 
-// tagsOf reads tags in any of AWS's forms: a map, or a list of pairs.
-func tagsOf(v any) map[string]string {
-	tags := map[string]string{}
-	for k, e := range structure(v) {
-		tags[k] = text(e)
-	}
-	for _, e := range list(v) {
-		m := structure(e)
-		tags[text(cmp.Or(m["Key"], m["key"]))] = text(cmp.Or(m["Value"], m["value"]))
-	}
-	return tags
-}
-
 // take copies members from an answer: "a" or "a=b" for a member a of documents that answers call b.
 func take(from map[string]any, names ...string) map[string]any {
 	out := map[string]any{}
@@ -336,7 +353,11 @@ func take(from map[string]any, names ...string) map[string]any {
 		if !ok {
 			as = to
 		}
-		if v, ok := from[as]; ok && v != nil && v != "" {
+		v := from[as]
+		if b, ok := v.([]byte); ok {
+			v = base64.StdEncoding.EncodeToString(b)
+		}
+		if v != nil && v != "" {
 			out[to] = v
 		}
 	}

@@ -2,7 +2,9 @@ package estate
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,13 +19,67 @@ func sharingKinds() []*kind {
 	}
 }
 
-// shareKind is a resource share of RAM, which may have all kinds of things.
+// shareKinds are permissions and resource shares of RAM, which may have all kinds of things.
+func shareKinds() []*kind {
+	return []*kind{plain{list: "ListPermissions", with: map[string]any{"permissionType": "CUSTOMER_MANAGED"}, items: "permissions", own: "name", id: "arn", arn: "arn", made: "permission",
+		get: "GetPermission", got: "permission", renamed: []string{"policyTemplate=permission"},
+		sets: map[string]setter{"policyTemplate": newPermissionVersion}}.of(
+		&kind{name: "SharePermission", service: "ram", nameMember: "name", id: "permissionArn", create: "CreatePermission", remove: "DeletePermission",
+			members: []member{{name: "resourceType", required: true, fixed: true}, {name: "policyTemplate", required: true, form: policyText}}}),
+		shareKind()}
+}
+
+// newPermissionVersion gives a permission another text, which its shares have from then on. It makes room for it: RAM keeps five.
+func newPermissionVersion(ctx context.Context, s *session, t *thing, want, _ any) error {
+	found, err := s.items(ctx, "ram", "ListPermissionVersions", map[string]any{"permissionArn": t.arn}, "permissions")
+	if err != nil {
+		return err
+	}
+	found = slices.DeleteFunc(slices.Clone(found), func(v map[string]any) bool { return v["defaultVersion"] == true || text(v["status"]) == "DELETED" })
+	if len(found) >= 4 {
+		if err := followPermission(ctx, s, t); err != nil { // what a share has can't be deleted
+			return err
+		}
+		oldest := slices.MinFunc(found, func(a, b map[string]any) int {
+			return len(text(a["version"]))*1000 - len(text(b["version"]))*1000 + strings.Compare(text(a["version"]), text(b["version"]))
+		})
+		version, err := strconv.Atoi(text(oldest["version"]))
+		if err != nil {
+			return fmt.Errorf("version %v of %s is no number", oldest["version"], t.arn)
+		}
+		if err := s.do(ctx, "ram", "DeletePermissionVersion", map[string]any{"permissionArn": t.arn, "permissionVersion": version}); err != nil {
+			return err
+		}
+	}
+	if err := s.do(ctx, "ram", "CreatePermissionVersion", map[string]any{"permissionArn": t.arn, "policyTemplate": want}); err != nil {
+		return err
+	}
+	return followPermission(ctx, s, t)
+}
+
+// followPermission gives all shares that have a permission its newest text.
+func followPermission(ctx context.Context, s *session, t *thing) error {
+	out, err := s.call(ctx, "ram", "ReplacePermissionAssociations", map[string]any{"fromPermissionArn": t.arn, "toPermissionArn": t.arn})
+	if err != nil {
+		return err
+	}
+	return await(ctx, func() (bool, error) {
+		out, err := s.call(ctx, "ram", "ListReplacePermissionAssociationsWork", map[string]any{"workIds": []any{at(out, "replacePermissionAssociationsWork.id")}})
+		status := text(at(out, "replacePermissionAssociationsWorks.status"))
+		if status == "FAILED" {
+			return false, failedError{status, text(at(out, "replacePermissionAssociationsWorks.statusMessage"))}
+		}
+		return status != "IN_PROGRESS", err
+	})
+}
+
+// shareKind is a resource share.
 func shareKind() *kind {
 	return &kind{name: "ResourceShare", service: "ram", prefix: "resource-share", nameMember: "name", create: "CreateResourceShare",
 		members: []member{{name: "resourceArns", set: true, def: nothing}, {name: "principals", set: true, def: nothing}, {name: "permissionArns", set: true, fixed: true},
 			{name: "allowExternalPrincipals", def: true}},
-		refs: map[string]reference{"resourceArns": {[]string{"ServiceNetwork", "Service", "ResourceConfiguration", "Subnet", "PrefixList", "SecurityGroup"}, true},
-			"principals": {[]string{"Account", "OrganizationalUnit", "Organization", "Role", "User"}, true}},
+		refs: map[string]reference{"resourceArns": {kinds: []string{"ServiceNetwork", "Service", "ResourceConfiguration", "Subnet", "PrefixList", "SecurityGroup"}, arn: true},
+			"principals": {kinds: []string{"Account", "OrganizationalUnit", "Organization", "Role", "User"}, arn: true}, "permissionArns": {kinds: []string{"SharePermission"}, arn: true}},
 		read: readShares, make: makeShare, change: changeShare, unmake: unmakeShare}
 }
 
@@ -57,15 +113,12 @@ func readCertificates(ctx context.Context, s *session) ([]*thing, error) {
 				t.members["ValidationMethod"] = method
 			}
 		}
-		tags, err := s.call(ctx, "acm", "ListTagsForCertificate", map[string]any{"CertificateArn": arn})
-		t.tags = tagsOf(tags["Tags"])
-		return t, err
+		return t, nil
 	})
 }
 
 // makeCertificate requests a certificate and waits until it is issued.
 func makeCertificate(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	organizationsTags(in)
 	if in["ValidationMethod"] == nil {
 		in["ValidationMethod"] = "DNS"
 	}
@@ -98,10 +151,7 @@ func readLogGroups(ctx context.Context, s *session) ([]*thing, error) {
 	}
 	return each(ctx, found, func(ctx context.Context, m map[string]any) (*thing, error) {
 		arn := strings.TrimSuffix(text(m["arn"]), ":*")
-		t := &thing{own: text(m["logGroupName"]), arn: arn, aliases: []string{arn + ":*", s.account + " LogGroup " + text(m["logGroupName"])}, members: take(m, "retentionInDays")}
-		out, err := s.call(ctx, "logs", "ListTagsForResource", map[string]any{"resourceArn": arn})
-		t.tags = tagsOf(out["tags"])
-		return t, err
+		return &thing{own: text(m["logGroupName"]), arn: arn, aliases: []string{arn + ":*", s.account + " LogGroup " + text(m["logGroupName"])}, members: take(m, "retentionInDays")}, nil
 	})
 }
 
@@ -177,9 +227,6 @@ func accountsInShare(in map[string]any) {
 
 // makeShare creates a share.
 func makeShare(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	if tags, _ := in["tags"].(map[string]string); len(tags) > 0 {
-		in["tags"] = pairs(tags, "key", "value")
-	}
 	accountsInShare(in)
 	out, err := s.call(ctx, "ram", "CreateResourceShare", in)
 	t.arn = text(structure(out["resourceShare"])["resourceShareArn"])

@@ -96,18 +96,27 @@ func (k *kind) canonical(m *member, v any) any {
 	if v == nil || v == nothing {
 		return nil
 	}
-	if m.policy > 0 {
+	if m.form.texts() {
 		return walk(v, "", func(_ string, v any) any {
-			if p, ok := parsed(text(v)); ok {
-				return single(p)
+			p, ok := parsed(text(v))
+			switch {
+			case !ok:
+				return v
+			case m.form == jsonText:
+				return p
 			}
-			return v
+			return single(p)
 		})
+	}
+	if z, ok := v.(zipped); ok {
+		return z.String()
 	}
 	if m.norm != nil {
 		v = m.norm(v)
 	}
-	v = k.plain(v, m.name)
+	if v = k.plain(v, m.name); v == nil {
+		return nil
+	}
 	if l, ok := v.([]any); ok {
 		if len(l) == 0 {
 			return nil

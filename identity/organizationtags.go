@@ -110,8 +110,8 @@ func (i *Identity) ListOrgTags(ctx context.Context, c *authpolicy.Caller, id str
 	return tags, err
 }
 
-// OrgTagged are the accounts, organizational units, policies and the root of the organization that an account manages, with their tags. Of an
-// account that manages none there are none.
+// OrgTagged are the accounts, organizational units, policies and the root of the organization that an account manages, with
+// their tags. Of an account that manages none there are none.
 func OrgTagged(tx *store.Tx, account string) ([]trellis.TaggedResource, error) {
 	a, err := store.Get[*trellis.Account](tx, account)
 	if errors.Is(err, trellis.ErrNotExist) || err == nil && a.OrgID == "" {

@@ -14,11 +14,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// everything has one of each kind.
+const everything = "../estate/testdata/everything.yaml"
+
+// The value that nobody may see of everything, and the variable that it comes by.
+const (
+	hiddenVariable = "SHOP_ORDERS_PASSWORD"
+	hiddenValue    = "a-password-that-nobody-sees"
+)
+
 // estateRun runs the trellis program as the administrator of this Trellis and returns its exit code and what it printed.
 func (tr *Trellis) estateRun(t *testing.T, args ...string) (int, string, string) {
 	t.Helper()
+	return tr.estateRunWith(t, hiddenVariable+"="+hiddenValue, args...)
+}
+
+// estateRunWith is estateRun with a variable in the environment; empty for none.
+func (tr *Trellis) estateRunWith(t *testing.T, variable string, args ...string) (int, string, string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), Program(t), args...)
-	cmd.Env = tr.environment(t, "")
+	cmd.Env = append(tr.environment(t, ""), variable)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -52,23 +67,25 @@ func estateFile(t *testing.T, text string) string {
 // Trellis, which then exports the same. Then all goes again but what stays for good.
 func TestEstateRoundTrip(t *testing.T) {
 	t.Parallel()
-	const everything = "../estate/testdata/everything.yaml"
-	first, second := Start(t), Start(t)
+	first, second, code := Start(t), Start(t), t.TempDir()
 	first.wantRun(t, 2, "diff", "-f", everything)
 	first.wantRun(t, 0, "apply", "-f", everything, "--yes")
 	if out := first.wantRun(t, 0, "apply", "-f", everything, "--yes"); out != "Nothing to change.\n" {
 		t.Errorf("a second apply:\n%s", out)
 	}
-	exported := first.wantRun(t, 0, "export", "--all-accounts")
+	exported := first.wantRun(t, 0, "export", "--all-accounts", "--code", code)
 	if out := first.wantRun(t, 0, "diff", "-f", estateFile(t, exported)); out != "Nothing to change.\n" {
 		t.Errorf("export and state differ:\n%s", out)
 	}
 	second.wantRun(t, 0, "apply", "-f", estateFile(t, exported), "--yes")
-	if d := cmp.Diff(exported, second.wantRun(t, 0, "export", "--all-accounts")); d != "" {
+	if d := cmp.Diff(exported, second.wantRun(t, 0, "export", "--all-accounts", "--code", code)); d != "" {
 		t.Errorf("the export of a second Trellis:\n%s", d)
 	}
 	if strings.Contains(exported, "trellis:estate") {
 		t.Error("the export has the mark of what apply made")
+	}
+	if strings.Contains(exported, hiddenValue) || !strings.Contains(exported, "${env:"+hiddenVariable+"}") {
+		t.Error("the export has a value that nobody may see, or no variable for it")
 	}
 
 	// A part stands by itself: what it names besides are ids and ARNs.
@@ -80,6 +97,77 @@ func TestEstateRoundTrip(t *testing.T) {
 	first.wantRun(t, 0, "apply", "-f", left, "--prune", "--yes")
 	if out := first.wantRun(t, 0, "export", "--account", "shop"); out != "account: \"333344445555\"\n---\nkind: Group\nname: developers\n" {
 		t.Errorf("after prune:\n%s", out)
+	}
+}
+
+// changed is everything with the changes of testdata: in each block lines after - become those after +.
+func changed(t *testing.T) string {
+	t.Helper()
+	text := mustRead(t, everything)
+	for block := range strings.SplitSeq(mustRead(t, "../estate/testdata/changes.txt"), "\n\n") {
+		var from, to []string
+		for line := range strings.Lines(block) {
+			if old, is := strings.CutPrefix(line, "- "); is {
+				from = append(from, old)
+			} else if now, is := strings.CutPrefix(line, "+ "); is {
+				to = append(to, now)
+			}
+		}
+		old, now := strings.TrimSuffix(strings.Join(from, ""), "\n"), strings.TrimSuffix(strings.Join(to, ""), "\n")
+		if old == "" {
+			continue
+		}
+		if n := strings.Count(text, old); n != 1 {
+			t.Fatalf("these lines stand in everything %d times:\n%s", n, old)
+		}
+		text = strings.Replace(text, old, now, 1)
+	}
+	folder, err := filepath.Abs("../estate/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return estateFile(t, strings.Replace(text, "\nCode: ", "\nCode: "+folder+"/", 1))
+}
+
+// TestEstateEverything changes one of every kind in all that can be changed, and back: the next plan has nothing to do each
+// time, and no plan shows what nobody may see.
+func TestEstateEverything(t *testing.T) {
+	t.Parallel()
+	tr, after := Start(t), changed(t)
+	const other = hiddenVariable + "=another-password-that-nobody-sees"
+	tr.wantRun(t, 0, "apply", "-f", everything, "--yes")
+	for range 2 {
+		for _, x := range []struct{ file, variable string }{{after, other}, {everything, hiddenVariable + "=" + hiddenValue}} {
+			code, out, errs := tr.estateRunWith(t, x.variable, "apply", "-f", x.file, "--yes", "--replace")
+			if code != 0 || !strings.Contains(out, "Value: (secret) → (secret)") || strings.Contains(out+errs, "that-nobody-sees") {
+				t.Fatalf("apply of %s: exit code %d\n%s%s", x.file, code, out, errs)
+			}
+			if code, out, errs := tr.estateRunWith(t, x.variable, "diff", "-f", x.file); code != 0 {
+				t.Errorf("after an apply of %s:\n%s%s", x.file, out, errs)
+			}
+		}
+	}
+
+	// What nobody gives again stays, and what can't be made without it is refused before anything is.
+	if code, out, errs := tr.estateRunWith(t, "", "diff", "-f", everything); code != 0 {
+		t.Errorf("without the variable: exit code %d\n%s%s", code, out, errs)
+	}
+	fresh := estateFile(t, "{kind: Parameter, name: p, Type: SecureString, Value: \"${env:SHOP_OTHER}\"}\n---\n{kind: Parameter, name: q, Type: String, Value: \"${env:SHOP_OTHER}\"}\n---\n"+
+		"{kind: Role, name: r, AssumeRolePolicyDocument: {Version: 2012-10-17, Statement: []}}\n")
+	code, _, errs := tr.estateRun(t, "apply", "-f", fresh, "--yes")
+	if code != 1 || !strings.Contains(errs, "estate.yaml:3:49: the environment has no variable SHOP_OTHER") {
+		t.Errorf("a value that is missing: exit code %d\n%s", code, errs)
+	}
+	fresh = estateFile(t, "{kind: Parameter, name: p, Type: SecureString, Value: \"${env:SHOP_OTHER}\"}\n---\n"+
+		"{kind: Role, name: r, AssumeRolePolicyDocument: {Version: 2012-10-17, Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]}}\n---\n{kind: Function, name: f, Role: r, Runtime: nodejs22.x, Handler: a.b}\n")
+	code, _, errs = tr.estateRun(t, "apply", "-f", fresh, "--yes")
+	for _, want := range []string{"estate.yaml:1:55: Parameter p is to be made, and the environment has no variable SHOP_OTHER for its Value", "estate.yaml:5:1: Function f is to be made: say by Code"} {
+		if code != 1 || !strings.Contains(errs, want) {
+			t.Errorf("exit code %d, want %q:\n%s", code, want, errs)
+		}
+	}
+	if out := tr.wantRun(t, 0, "export", "--kind", "Role"); strings.Contains(out, "name: r\n") {
+		t.Errorf("something was made all the same:\n%s", out)
 	}
 }
 
@@ -100,19 +188,20 @@ func TestEstateScenario(t *testing.T) {
 func TestEstateImport(t *testing.T) {
 	t.Parallel()
 	tr := Start(t)
-	tr.wantRun(t, 0, "apply", "-f", "../docs/estates/orders.yaml", "--yes")
-	cmd := exec.CommandContext(t.Context(), Program(t), "import-aws", "--endpoint-url", tr.Endpoint, "--region", tr.Region)
-	for _, v := range tr.environment(t, "444455556666") {
+	tr.wantRun(t, 0, "apply", "-f", everything, "--yes")
+	code := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), Program(t), "import-aws", "--endpoint-url", tr.Endpoint, "--region", tr.Region, "--code", code)
+	for _, v := range tr.environment(t, "333344445555") {
 		if !strings.HasPrefix(v, "AWS_ENDPOINT_URL=") {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
 	imported := output(t, cmd)
-	exported := tr.wantRun(t, 0, "export", "--account", "payments")
-	if d := cmp.Diff(strings.TrimPrefix(exported, "account: \"444455556666\"\n---\n"), imported); d != "" {
+	exported := tr.wantRun(t, 0, "export", "--account", "shop", "--code", code)
+	if d := cmp.Diff(strings.TrimPrefix(exported, "account: \"333344445555\"\n---\n"), imported); d != "" {
 		t.Errorf("import-aws and export:\n%s", d)
 	}
-	tr.wantRun(t, 0, "diff", "-f", estateFile(t, "account: payments\n---\n"+imported))
+	tr.wantRun(t, 0, "diff", "-f", estateFile(t, "account: shop\n---\n"+imported))
 }
 
 // TestEstateOrders applies the guide's scenario and sends requests through it.

@@ -64,7 +64,7 @@ func nounsOf(i, rules, targets int) []trellis.Noun {
 		&trellis.ServiceAssociation{Meta: meta("snsa-" + hex), CreatedBy: account, Service: ref(service), ServiceNetwork: ref(networkID), Status: trellis.StatusActive},
 		&trellis.Listener{Meta: meta(listener), ServiceID: service, Name: "http", Protocol: trellis.ProtocolHTTP, Port: 80, DefaultRuleID: "rule-" + hex, DefaultAction: to},
 		&trellis.TargetGroup{Meta: meta(group), Name: name, Type: trellis.TargetsIP, Port: 8080, Protocol: trellis.ProtocolHTTP, ProtocolVersion: "HTTP1", VPCID: vpcID,
-			IPAddressType: "IPV4", Status: trellis.StatusActive, HealthCheck: &trellis.HealthCheck{Enabled: true, Protocol: trellis.ProtocolHTTP, ProtocolVersion: "HTTP1", Path: "/", IntervalSeconds: 30, TimeoutSeconds: 5, HealthyThreshold: 5, UnhealthyThreshold: 2, Matcher: "200"}},
+			IPAddressType: "IPV4", Status: trellis.StatusActive, HealthCheck: &trellis.HealthCheck{Protocol: trellis.ProtocolHTTP, ProtocolVersion: "HTTP1", Path: "/", IntervalSeconds: 30, TimeoutSeconds: 5, HealthyThreshold: 5, UnhealthyThreshold: 2, Matcher: "200"}},
 	}
 	for k := range rules {
 		nouns = append(nouns, &trellis.Rule{Meta: meta(fmt.Sprintf("rule-%d%s", k+1, hex[1:])), ServiceID: service, ListenerID: listener, Name: fmt.Sprintf("rule-of-%d", k), Priority: k + 1,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -301,6 +302,7 @@ func exportCommand() *cobra.Command {
 			if sel.Accounts, err = chosen(r.Own, accounts, all, names); err != nil {
 				return err
 			}
+			writeCode(cmd, &sel)
 			out, err := r.Export(cmd.Context(), sel)
 			if err != nil {
 				return err
@@ -322,6 +324,32 @@ func bindSelection(cmd *cobra.Command, sel *estate.Selection) {
 	cmd.Flags().StringArrayVar(&sel.Kinds, "kind", nil, "only this kind; may be repeated")
 	cmd.Flags().StringVar(&sel.Name, "name", "", "only what has this name")
 	cmd.Flags().StringVar(&sel.Estate, "estate", "", "a name that the file gives the estate")
+	cmd.Flags().StringVar(&sel.Code, "code", "", "a directory to write the code of functions into, where the file is to stand beside it (default: none is written)")
+}
+
+// maxCode is how many bytes the code of a function may have (Lambda developer guide, quotas).
+const maxCode = 250 << 20
+
+// writeCode lets an export fetch the code of functions, and say what it leaves out.
+func writeCode(cmd *cobra.Command, sel *estate.Selection) {
+	sel.LeftOut = func(format string, args ...any) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "left out: "+format+"\n", args...)
+	}
+	sel.Fetch = func(ctx context.Context, url string) ([]byte, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return nil, err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = response.Body.Close() }() // nothing is left to lose
+		if response.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("getting it: %s", response.Status)
+		}
+		return io.ReadAll(io.LimitReader(response.Body, maxCode))
+	}
 }
 
 // chosen are the accounts to export, the caller's first and the others by id.

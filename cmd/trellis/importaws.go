@@ -71,6 +71,7 @@ that begin with Describe, List and Get, and no others; what may not be read is n
 					fmt.Fprintf(cmd.ErrOrStderr(), "left out: %s: %v\n", kind, err)
 				}}
 			sel.Accounts = []string{own}
+			writeCode(cmd, &sel)
 			out, err := r.Export(cmd.Context(), sel)
 			if err != nil {
 				return err
@@ -128,14 +129,13 @@ func again(err error) bool {
 		refused.Code == "RequestLimitExceeded" || refused.Code == "TooManyRequestsException")
 }
 
+// serviceIDs are the names that the SDKs have for services in variables, where those of their signatures are others.
+var serviceIDs = map[string]string{"elasticloadbalancing": "elastic-load-balancing-v2", "logs": "cloudwatch-logs", "monitoring": "cloudwatch", "route53": "route-53"}
+
 // endpoint is where a service is, and the region that its signatures name: that of the environment or profile, else AWS's
-// own (AWS General Reference, "Service endpoints and quotas"). IAM and Organizations have one region in each partition.
+// own (AWS General Reference, "Service endpoints and quotas"). IAM, Organizations and Route 53 have one region in each partition.
 func (a *awsAccount) endpoint(service string) (url, region string) {
-	id := service // as the SDKs name it in variables
-	if service == "logs" {
-		id = "cloudwatch-logs"
-	}
-	variable := "AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(id, "-", "_"))
+	variable := "AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(cmp.Or(serviceIDs[service], service), "-", "_"))
 	region = a.config.Region
 	given := cmp.Or(os.Getenv(variable), aws.ToString(a.config.BaseEndpoint))
 	suffix, home := "amazonaws.com", "us-east-1"
@@ -154,6 +154,14 @@ func (a *awsAccount) endpoint(service string) (url, region string) {
 		}
 	case "organizations":
 		host = "organizations." + home + "." + suffix
+	case "route53":
+		host = "route53." + suffix
+		switch home {
+		case "cn-north-1":
+			home = "cn-northwest-1"
+		case "us-gov-west-1":
+			host = "route53.us-gov." + suffix
+		}
 	default:
 		home = region
 	}
