@@ -12,7 +12,7 @@ const (
 	AlarmInsufficientData AlarmState = "INSUFFICIENT_DATA"
 )
 
-// Alarm watches a metric of CloudWatch.
+// Alarm watches a metric of CloudWatch, or, as a composite alarm, other alarms.
 type Alarm struct {
 	Meta                                      // ID is the name
 	Configuration          AlarmConfiguration `json:"configuration"`
@@ -30,6 +30,9 @@ func (*Alarm) Kind() Kind { return KindAlarm }
 
 // ARN is arn:aws:cloudwatch:region:account:alarm:name.
 func (a *Alarm) ARN(region string) string { return AlarmARN(region, a.Account, a.ID) }
+
+// Composite tells whether the alarm watches others.
+func (a *Alarm) Composite() bool { return a.Configuration.Rule != "" }
 
 // AlarmARN is the ARN of an alarm by its name.
 func AlarmARN(region, account, name string) string {
@@ -52,6 +55,16 @@ type AlarmConfiguration struct {
 	ComparisonOperator               string        `json:"comparisonOperator"`
 	TreatMissingData                 string        `json:"treatMissingData,omitempty"`
 	EvaluateLowSampleCountPercentile string        `json:"evaluateLowSampleCountPercentile,omitempty"`
+	// Rule is the expression of a composite alarm, whose other fields from Metric on are empty. A metric alarm has none.
+	Rule       string           `json:"rule,omitempty"`
+	Suppressor *AlarmSuppressor `json:"suppressor,omitempty"` // nil for none
+}
+
+// AlarmSuppressor is the alarm that keeps a composite one from acting (CloudWatch API, PutCompositeAlarm).
+type AlarmSuppressor struct {
+	Alarm           string `json:"alarm"`           // name or ARN, as it was given
+	WaitPeriod      int    `json:"waitPeriod"`      // seconds
+	ExtensionPeriod int    `json:"extensionPeriod"` // seconds
 }
 
 // AlarmMetric is a metric that an alarm watches, or one of its Metrics: a metric or an expression.

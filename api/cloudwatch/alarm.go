@@ -49,6 +49,42 @@ func (h *handler) putMetricAlarm(ctx context.Context, c *api.Call, in *PutMetric
 	return api.Done(c, &PutMetricAlarmOutput{}, rev, err)
 }
 
+// putCompositeAlarm serves PutCompositeAlarm.
+func (h *handler) putCompositeAlarm(ctx context.Context, c *api.Call, in *PutCompositeAlarmInput) (*PutCompositeAlarmOutput, error) {
+	if in.ActionConfiguration != nil {
+		return nil, invalid("ActionConfiguration is not served by Trellis.")
+	}
+	tags, err := fromTags(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	conf := trellis.AlarmConfiguration{
+		Description: api.Value(in.AlarmDescription), ActionsEnabled: api.Or(in.ActionsEnabled, true), OKActions: in.OKActions, AlarmActions: in.AlarmActions,
+		InsufficientDataActions: in.InsufficientDataActions, Rule: in.AlarmRule,
+	}
+	if in.ActionsSuppressor != nil || in.ActionsSuppressorWaitPeriod != nil || in.ActionsSuppressorExtensionPeriod != nil {
+		conf.Suppressor = &trellis.AlarmSuppressor{Alarm: api.Value(in.ActionsSuppressor), WaitPeriod: int(api.Or(in.ActionsSuppressorWaitPeriod, -1)),
+			ExtensionPeriod: int(api.Or(in.ActionsSuppressorExtensionPeriod, -1))}
+	}
+	rev, err := h.alarms.PutComposite(ctx, c.Caller, in.AlarmName, conf, tags)
+	return api.Done(c, &PutCompositeAlarmOutput{}, rev, err)
+}
+
+// compositeOf is a composite alarm on the wire.
+func (h *handler) compositeOf(n *trellis.Alarm) CompositeAlarm {
+	conf := &n.Configuration
+	a := CompositeAlarm{
+		AlarmName: &n.ID, AlarmArn: new(n.ARN(h.alarms.Region)), AlarmDescription: api.Some(conf.Description), AlarmRule: &conf.Rule, ActionsEnabled: &conf.ActionsEnabled,
+		AlarmConfigurationUpdatedTimestamp: &n.ConfigurationUpdatedAt, OKActions: list(conf.OKActions), AlarmActions: list(conf.AlarmActions),
+		InsufficientDataActions: list(conf.InsufficientDataActions), StateValue: new(string(n.State)), StateReason: &n.StateReason, StateReasonData: api.Some(n.StateReasonData),
+		StateUpdatedTimestamp: &n.StateUpdatedAt, StateTransitionedTimestamp: &n.StateTransitionedAt,
+	}
+	if s := conf.Suppressor; s != nil {
+		a.ActionsSuppressor, a.ActionsSuppressorWaitPeriod, a.ActionsSuppressorExtensionPeriod = &s.Alarm, new(int32(s.WaitPeriod)), new(int32(s.ExtensionPeriod))
+	}
+	return a
+}
+
 // fromDimensions are dimensions as alarms keep them.
 func fromDimensions(list []Dimension) (all []trellis.AlarmDimension) {
 	for _, d := range list {
@@ -113,24 +149,50 @@ func queryOf(m trellis.AlarmMetric) MetricDataQuery {
 	return q
 }
 
-// describeAlarms serves DescribeAlarms. There are alarms of metrics only.
+// ofTypes lets a query find alarms of the types that a request names: of metrics when it names none.
+func ofTypes(q alarm.Query, types []string) alarm.Query {
+	q.Metric, q.Composite = len(types) == 0 || slices.Contains(types, "MetricAlarm"), slices.Contains(types, "CompositeAlarm")
+	return q
+}
+
+// describeAlarms serves DescribeAlarms. Of children and parents only that is told which DescribeAlarms tells of them on AWS.
 func (h *handler) describeAlarms(ctx context.Context, c *api.Call, in *DescribeAlarmsInput) (*DescribeAlarmsOutput, error) {
 	if len(in.AlarmNames) > 0 && in.AlarmNamePrefix != nil {
 		return nil, trellis.NewError(400, "InvalidParameterCombinationException", "AlarmNames and AlarmNamePrefix can't be combined.")
 	}
-	found, err := h.alarms.Describe(ctx, c.Caller, "DescribeAlarms", alarm.Query{Names: in.AlarmNames, Prefix: api.Value(in.AlarmNamePrefix),
-		ActionPrefix: api.Value(in.ActionPrefix), State: trellis.AlarmState(api.Value(in.StateValue))})
+	q := ofTypes(alarm.Query{Names: in.AlarmNames, Prefix: api.Value(in.AlarmNamePrefix), ActionPrefix: api.Value(in.ActionPrefix), State: trellis.AlarmState(api.Value(in.StateValue))}, in.AlarmTypes)
+	related := in.ChildrenOfAlarmName != nil || in.ParentsOfAlarmName != nil
+	if related {
+		alone := len(in.AlarmNames)+len(in.AlarmTypes) == 0 && in.AlarmNamePrefix == nil && in.ActionPrefix == nil && in.StateValue == nil
+		if !alone || in.ChildrenOfAlarmName != nil && in.ParentsOfAlarmName != nil {
+			return nil, trellis.NewError(400, "ValidationError", "ChildrenOfAlarmName and ParentsOfAlarmName can't be combined with other parameters than MaxRecords and NextToken.")
+		}
+		q = alarm.Query{Metric: true, Composite: true, ChildrenOf: api.Value(in.ChildrenOfAlarmName), ParentsOf: api.Value(in.ParentsOfAlarmName)}
+	}
+	found, err := h.alarms.Describe(ctx, c.Caller, "DescribeAlarms", q)
 	if err != nil {
 		return nil, err
-	}
-	if len(in.AlarmTypes) > 0 && !slices.Contains(in.AlarmTypes, "MetricAlarm") || in.ChildrenOfAlarmName != nil || in.ParentsOfAlarmName != nil {
-		found = nil
 	}
 	page, next, err := api.Cut(c, found, func(n *trellis.Alarm) string { return n.ID }, in.NextToken, int(api.Or(in.MaxRecords, usualAlarms)))
 	if err != nil {
 		return nil, badToken()
 	}
-	return &DescribeAlarmsOutput{MetricAlarms: api.Each(page, h.alarmOf), CompositeAlarms: []CompositeAlarm{}, NextToken: next}, nil
+	out := &DescribeAlarmsOutput{MetricAlarms: []MetricAlarm{}, CompositeAlarms: []CompositeAlarm{}, NextToken: next}
+	for _, n := range page {
+		switch {
+		case n.Composite() && related:
+			a := h.compositeOf(n)
+			out.CompositeAlarms = append(out.CompositeAlarms, CompositeAlarm{AlarmName: a.AlarmName, AlarmArn: a.AlarmArn, StateValue: a.StateValue, StateUpdatedTimestamp: a.StateUpdatedTimestamp})
+		case n.Composite():
+			out.CompositeAlarms = append(out.CompositeAlarms, h.compositeOf(n))
+		case related:
+			a := h.alarmOf(n)
+			out.MetricAlarms = append(out.MetricAlarms, MetricAlarm{AlarmName: a.AlarmName, AlarmArn: a.AlarmArn, StateValue: a.StateValue, StateUpdatedTimestamp: a.StateUpdatedTimestamp})
+		default:
+			out.MetricAlarms = append(out.MetricAlarms, h.alarmOf(n))
+		}
+	}
+	return out, nil
 }
 
 // badToken is InvalidNextToken.
@@ -140,7 +202,7 @@ func badToken() error {
 
 // describeAlarmsForMetric serves DescribeAlarmsForMetric.
 func (h *handler) describeAlarmsForMetric(ctx context.Context, c *api.Call, in *DescribeAlarmsForMetricInput) (*DescribeAlarmsForMetricOutput, error) {
-	found, err := h.alarms.Describe(ctx, c.Caller, "DescribeAlarmsForMetric", alarm.Query{})
+	found, err := h.alarms.Describe(ctx, c.Caller, "DescribeAlarmsForMetric", alarm.Query{Metric: true})
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +248,7 @@ func (h *handler) setAlarmState(ctx context.Context, c *api.Call, in *SetAlarmSt
 
 // describeAlarmHistory serves DescribeAlarmHistory.
 func (h *handler) describeAlarmHistory(ctx context.Context, c *api.Call, in *DescribeAlarmHistoryInput) (*DescribeAlarmHistoryOutput, error) {
-	q := alarm.Query{}
+	q := ofTypes(alarm.Query{}, in.AlarmTypes)
 	if in.AlarmName != nil {
 		q.Names = []string{*in.AlarmName}
 	}
@@ -196,7 +258,8 @@ func (h *handler) describeAlarmHistory(ctx context.Context, c *api.Call, in *Des
 	}
 	type event struct {
 		trellis.AlarmEvent
-		alarm, key string
+		alarm *trellis.Alarm
+		key   string
 	}
 	var events []event
 	for _, n := range found {
@@ -209,7 +272,7 @@ func (h *handler) describeAlarmHistory(ctx context.Context, c *api.Call, in *Des
 			if api.Value(in.ScanBy) != "TimestampAscending" {
 				at, order = 1<<62-at, 1<<20-i
 			}
-			events = append(events, event{e, n.ID, fmt.Sprintf("%020d %08d %s", at, order, n.ID)})
+			events = append(events, event{e, n, fmt.Sprintf("%020d %08d %s", at, order, n.ID)})
 		}
 	}
 	page, next, err := api.Cut(c, events, func(e event) string { return e.key }, in.NextToken, int(api.Or(in.MaxRecords, usualHistory)))
@@ -217,6 +280,10 @@ func (h *handler) describeAlarmHistory(ctx context.Context, c *api.Call, in *Des
 		return nil, badToken()
 	}
 	return &DescribeAlarmHistoryOutput{NextToken: next, AlarmHistoryItems: api.Each(page, func(e event) AlarmHistoryItem {
-		return AlarmHistoryItem{AlarmName: &e.alarm, AlarmType: new("MetricAlarm"), Timestamp: &e.At, HistoryItemType: &e.Type, HistorySummary: &e.Summary, HistoryData: &e.Data}
+		typ := "MetricAlarm"
+		if e.alarm.Composite() {
+			typ = "CompositeAlarm"
+		}
+		return AlarmHistoryItem{AlarmName: &e.alarm.ID, AlarmType: &typ, Timestamp: &e.At, HistoryItemType: &e.Type, HistorySummary: &e.Summary, HistoryData: &e.Data}
 	})}, nil
 }

@@ -45,7 +45,7 @@ func New(a *alarm.Alarms, m *telemetry.Metrics) api.Service {
 		api.Op("ListMetrics", h.listMetrics),
 		api.Op("ListTagsForResource", h.listTagsForResource),
 		api.Unserved("PutAnomalyDetector"),
-		api.Unserved("PutCompositeAlarm"),
+		api.Op("PutCompositeAlarm", h.putCompositeAlarm).Partly("its state follows from its rule; no actions are performed"),
 		api.Op("PutDashboard", h.putDashboard),
 		api.Unserved("PutInsightRule"),
 		api.Op("PutMetricAlarm", h.putMetricAlarm),

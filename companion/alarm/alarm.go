@@ -1,5 +1,6 @@
 // Package alarm says what CloudWatch's operations on alarms and dashboards mean. Alarms are kept exactly as they were asked
-// for; nothing evaluates them yet, so that their state is what SetAlarmState said last.
+// for; nothing evaluates metrics for them yet, so that a metric alarm's state is what SetAlarmState said last. A composite
+// alarm's state follows from those of the alarms in its rule.
 package alarm
 
 import (
@@ -60,33 +61,52 @@ func (a *Alarms) Put(ctx context.Context, c *authpolicy.Caller, name string, con
 		return 0, err
 	}
 	return a.Commit(ctx, c, "cloudwatch:PutMetricAlarm", a.arn(c, name), authpolicy.TagKeys(nil, tags, nil), func(tx *store.Tx) error {
-		n, err := store.Get[*trellis.Alarm](tx, c.Principal.Account+"/"+name)
-		now, typ := a.Time(), "Update"
-		switch {
-		case errors.Is(err, trellis.ErrNotExist):
-			have, err := store.Count[*trellis.Alarm](tx, c.Principal.Account+"/")
-			if err != nil {
-				return err
-			}
-			if have >= maxAlarms {
-				return fault("LimitExceededFault", "An account has at most %d alarms.", maxAlarms)
-			}
-			typ = "Create"
-			n = &trellis.Alarm{Meta: a.Meta(c, name, tags), State: trellis.AlarmInsufficientData, StateReason: "Unchecked: Initial alarm creation",
-				StateUpdatedAt: now, StateTransitionedAt: now}
-		case err != nil:
-			return err
-		}
-		n.Configuration, n.ConfigurationUpdatedAt, n.UpdatedAt = conf, now, now
-		happened(n, now, "ConfigurationUpdate", fmt.Sprintf("Alarm %q %s", name, map[string]string{"Create": "created", "Update": "updated"}[typ]), map[string]any{"change": typ})
-		tx.Put(n)
-		return nil
+		_, _, err := a.put(tx, c, name, conf, tags)
+		return err
 	})
 }
 
-// Delete removes alarms, all or, when one does not exist, none.
+// put makes an alarm of either kind, or changes one.
+func (a *Alarms) put(tx *store.Tx, c *authpolicy.Caller, name string, conf trellis.AlarmConfiguration, tags map[string]string) (n *trellis.Alarm, created bool, err error) {
+	n, err = store.Get[*trellis.Alarm](tx, c.Principal.Account+"/"+name)
+	now, typ, done := a.Time(), "Update", "updated"
+	switch {
+	case errors.Is(err, trellis.ErrNotExist):
+		have, err := store.Count[*trellis.Alarm](tx, c.Principal.Account+"/")
+		if err != nil {
+			return nil, false, err
+		}
+		if have >= maxAlarms {
+			return nil, false, fault("LimitExceededFault", "An account has at most %d alarms.", maxAlarms)
+		}
+		typ, done, created = "Create", "created", true
+		n = &trellis.Alarm{Meta: a.Meta(c, name, tags), State: trellis.AlarmInsufficientData, StateReason: "Unchecked: Initial alarm creation",
+			StateUpdatedAt: now, StateTransitionedAt: now}
+	case err != nil:
+		return nil, false, err
+	case n.Composite() != (conf.Rule != ""):
+		return nil, false, fault("ValidationError", "The alarm name %s is in use by an alarm of another type.", name)
+	default:
+		a.unlink(tx, n)
+	}
+	n.Configuration, n.ConfigurationUpdatedAt, n.UpdatedAt = conf, now, now
+	happened(n, now, "ConfigurationUpdate", fmt.Sprintf("Alarm %q %s", name, done), map[string]any{"change": typ})
+	tx.Put(n)
+	return n, created, nil
+}
+
+// Delete removes alarms, all or, when one does not exist or a composite one depends on it, none.
 func (a *Alarms) Delete(ctx context.Context, c *authpolicy.Caller, names []string) (trellis.Revision, error) {
-	return a.each(ctx, c, "DeleteAlarms", names, func(tx *store.Tx, n *trellis.Alarm) { tx.Delete(n) })
+	return a.each(ctx, c, "DeleteAlarms", names, func(tx *store.Tx, all []*trellis.Alarm) error {
+		if err := free(tx, c.Principal.Account, all); err != nil {
+			return err
+		}
+		for _, n := range all {
+			a.unlink(tx, n)
+			tx.Delete(n)
+		}
+		return nil
+	})
 }
 
 // SetActions lets alarms act, or keeps them from it.
@@ -95,16 +115,19 @@ func (a *Alarms) SetActions(ctx context.Context, c *authpolicy.Caller, names []s
 	if enabled {
 		action = "EnableAlarmActions"
 	}
-	return a.each(ctx, c, action, names, func(tx *store.Tx, n *trellis.Alarm) {
-		now := a.Time()
-		n.Configuration.ActionsEnabled, n.ConfigurationUpdatedAt, n.UpdatedAt = enabled, now, now
-		happened(n, now, "ConfigurationUpdate", fmt.Sprintf("Alarm %q updated", n.ID), map[string]any{"change": "Update"})
-		tx.Put(n)
+	return a.each(ctx, c, action, names, func(tx *store.Tx, all []*trellis.Alarm) error {
+		for _, n := range all {
+			now := a.Time()
+			n.Configuration.ActionsEnabled, n.ConfigurationUpdatedAt, n.UpdatedAt = enabled, now, now
+			happened(n, now, "ConfigurationUpdate", fmt.Sprintf("Alarm %q updated", n.ID), map[string]any{"change": "Update"})
+			tx.Put(n)
+		}
+		return nil
 	})
 }
 
 // each changes alarms of the caller's account in one transaction.
-func (a *Alarms) each(ctx context.Context, c *authpolicy.Caller, action string, names []string, change func(*store.Tx, *trellis.Alarm)) (trellis.Revision, error) {
+func (a *Alarms) each(ctx context.Context, c *authpolicy.Caller, action string, names []string, change func(*store.Tx, []*trellis.Alarm) error) (trellis.Revision, error) {
 	if len(names) > 100 {
 		return 0, fault("InvalidParameterValueException", "At most 100 alarms can be named.")
 	}
@@ -113,19 +136,21 @@ func (a *Alarms) each(ctx context.Context, c *authpolicy.Caller, action string, 
 			return 0, err
 		}
 	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	return a.Store.Commit(ctx, func(tx *store.Tx) error {
+		var all []*trellis.Alarm
 		for _, name := range names {
 			n, err := get(tx, c, name)
 			if err != nil {
 				return err
 			}
-			change(tx, n)
+			all = append(all, n)
 		}
-		return nil
+		return change(tx, all)
 	})
 }
 
-// SetState says what state an alarm is in.
+// SetState says what state an alarm is in. A composite alarm keeps it until one of the alarms in its rule changes.
 func (a *Alarms) SetState(ctx context.Context, c *authpolicy.Caller, name string, state trellis.AlarmState, reason, data string) (trellis.Revision, error) {
 	if data != "" && !json.Valid([]byte(data)) {
 		return 0, fault("InvalidFormatFault", "StateReasonData was not syntactically valid JSON")
@@ -135,15 +160,10 @@ func (a *Alarms) SetState(ctx context.Context, c *authpolicy.Caller, name string
 		if err != nil {
 			return err
 		}
-		now := a.Time()
-		if n.State != state {
-			happened(n, now, "StateUpdate", fmt.Sprintf("Alarm updated from %s to %s", n.State, state), map[string]any{
-				"oldState": map[string]any{"stateValue": n.State, "stateReason": n.StateReason}, "newState": map[string]any{"stateValue": state, "stateReason": reason}})
-			n.StateTransitionedAt = now
-		}
-		n.State, n.StateReason, n.StateReasonData, n.StateUpdatedAt = state, reason, data, now
+		a.turn(n, state, reason, data)
 		tx.Put(n)
-		return nil
+		e := &evaluation{alarms: a, tx: tx, known: map[string]*trellis.Alarm{n.Key(): n}, turns: map[string]int{}}
+		return e.spread(n)
 	})
 }
 
@@ -153,12 +173,19 @@ type Query struct {
 	Prefix       string
 	ActionPrefix string
 	State        trellis.AlarmState
+	Metric       bool   // alarms of metrics,
+	Composite    bool   // and composite ones
+	ChildrenOf   string // those in the rule of a composite alarm
+	ParentsOf    string // composite ones with an alarm in their rules
 }
 
 // fits tells whether an alarm is asked for.
 func (q *Query) fits(n *trellis.Alarm) bool {
 	acts := func(arn string) bool { return strings.HasPrefix(arn, q.ActionPrefix) }
 	all := slices.Concat(n.Configuration.OKActions, n.Configuration.AlarmActions, n.Configuration.InsufficientDataActions)
+	if n.Composite() && !q.Composite || !n.Composite() && !q.Metric {
+		return false
+	}
 	return (len(q.Names) == 0 || slices.Contains(q.Names, n.ID)) && strings.HasPrefix(n.ID, q.Prefix) &&
 		(q.State == "" || q.State == n.State) && (q.ActionPrefix == "" || slices.ContainsFunc(all, acts))
 }
@@ -168,8 +195,16 @@ func (a *Alarms) Describe(ctx context.Context, c *authpolicy.Caller, action stri
 	err = a.Read(ctx, c, "cloudwatch:"+action, a.arn(c, "*"), nil, func(tx *store.Tx) error {
 		found = nil
 		all, err := store.List[*trellis.Alarm](tx, c.Principal.Account+"/")
+		var children []string
+		if q.ChildrenOf != "" {
+			n, err := get(tx, c, q.ChildrenOf)
+			if err != nil {
+				return err
+			}
+			children = a.children(n)
+		}
 		for _, n := range all {
-			if q.fits(n) {
+			if q.fits(n) && (q.ChildrenOf == "" || slices.Contains(children, n.ID)) && (q.ParentsOf == "" || slices.Contains(a.children(n), q.ParentsOf)) {
 				found = append(found, n)
 			}
 		}

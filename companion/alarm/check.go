@@ -29,9 +29,10 @@ func check(name string, conf *trellis.AlarmConfiguration) error {
 		return fault("MissingRequiredParameterException", "The parameter %s is required.", what)
 	}
 	m := &conf.Metric
+	if err := checkCommon(name, conf); err != nil {
+		return err
+	}
 	switch {
-	case strings.HasPrefix(name, " ") || strings.TrimSpace(name) == "":
-		return value("The value %q for parameter AlarmName is invalid.", name)
 	case conf.EvaluationPeriods < 1:
 		return missing("EvaluationPeriods")
 	case conf.ComparisonOperator == "":
@@ -48,13 +49,6 @@ func check(name string, conf *trellis.AlarmConfiguration) error {
 		return missing("Threshold")
 	case conf.ThresholdMetricID != "" && conf.Threshold != nil:
 		return combination("Threshold and ThresholdMetricId can't be combined.")
-	}
-	for _, list := range [][]string{conf.OKActions, conf.AlarmActions, conf.InsufficientDataActions} {
-		for _, arn := range list {
-			if _, err := trellis.ParseARN(arn); err != nil {
-				return value("Invalid arn syntax: %s", arn)
-			}
-		}
 	}
 	if len(conf.Metrics) > 0 {
 		if m.Name != "" || m.Namespace != "" || m.Statistic != "" || m.Period != 0 || len(m.Dimensions) > 0 || m.Unit != "" {
@@ -73,6 +67,21 @@ func check(name string, conf *trellis.AlarmConfiguration) error {
 		return missing("Statistic")
 	}
 	return checkMetric(m, conf)
+}
+
+// checkCommon refuses what no alarm of either kind can have.
+func checkCommon(name string, conf *trellis.AlarmConfiguration) error {
+	if strings.HasPrefix(name, " ") || strings.TrimSpace(name) == "" {
+		return fault("InvalidParameterValueException", "The value %q for parameter AlarmName is invalid.", name)
+	}
+	for _, list := range [][]string{conf.OKActions, conf.AlarmActions, conf.InsufficientDataActions} {
+		for _, arn := range list {
+			if _, err := trellis.ParseARN(arn); err != nil {
+				return fault("InvalidParameterValueException", "Invalid arn syntax: %s", arn)
+			}
+		}
+	}
+	return nil
 }
 
 // checkMetric refuses a metric that no alarm can watch.

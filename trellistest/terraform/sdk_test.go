@@ -18,6 +18,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -45,6 +46,7 @@ type goSDK map[string]any
 func newGoSDK(c aws.Config) goSDK {
 	return goSDK{
 		"acm":                      acm.NewFromConfig(c),
+		"cloudwatch":               cloudwatch.NewFromConfig(c),
 		"ec2":                      ec2.NewFromConfig(c),
 		"elbv2":                    elasticloadbalancingv2.NewFromConfig(c),
 		"firehose":                 firehose.NewFromConfig(c),

@@ -61,6 +61,14 @@ if sys.argv[1] == "first":
     refused("ResourceNotFound", cw.set_alarm_state, AlarmName="x", StateValue="OK", StateReason="r")
     refused("InvalidFormat", cw.set_alarm_state, AlarmName="rate", StateValue="OK", StateReason="r", StateReasonData="{")
     refused("ResourceNotFound", cw.delete_alarms, AlarmNames=["rate", "x"])
+    # Composite alarms: made of the others' states at once, found only by who asks for them.
+    refused("ValidationError", cw.put_composite_alarm, AlarmName="any", AlarmRule="ALARM(rate) OR ALARM(x)")
+    refused("ValidationError", cw.put_composite_alarm, AlarmName="any", AlarmRule="ALARM(rate) OR")
+    refused("ValidationError", cw.put_composite_alarm, AlarmName="any", AlarmRule="TRUE", ActionsSuppressor="rate")
+    cw.put_composite_alarm(AlarmName="any", AlarmRule='ALARM("rate") OR ALARM("many calls")', AlarmDescription="any of them", Tags=[{"Key": "team", "Value": "shop"}],
+                           ActionsSuppressor="many calls", ActionsSuppressorWaitPeriod=60, ActionsSuppressorExtensionPeriod=120)
+    (any,) = cw.describe_alarms(AlarmNames=["any"], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert any["StateValue"] == "OK" and any["StateReason"] == any["AlarmArn"] + " was created and its alarm rule evaluates to OK" and any["ActionsSuppressorWaitPeriod"] == 60, any
     cw.set_alarm_state(AlarmName="rate", StateValue="ALARM", StateReason="a test")
     cw.disable_alarm_actions(AlarmNames=["many calls"])
     cw.put_dashboard(DashboardName="shop", DashboardBody='{"widgets":[]}')
@@ -79,6 +87,19 @@ assert sum(got["a"]["Values"]) == 5250 and got["b"]["Values"] == [2.5] and got["
 assert got["a"]["StatusCode"] == "Complete" and got["a"]["Label"] == "calls" and got["b"]["Timestamps"][0].second == 0, got
 assert {"Namespace": "shop", "MetricName": "time", "Dimensions": []} in cw.list_metrics(Namespace="shop")["Metrics"]
 
+(any,) = cw.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+assert any["StateValue"] == "ALARM" and ":alarm:rate transitioned to ALARM at " in any["StateReason"], any
+assert json.loads(any["StateReasonData"])["triggeringAlarms"][0]["state"]["value"] == "ALARM", any
+assert [len(cw.describe_alarms(AlarmTypes=["CompositeAlarm", "MetricAlarm"])[k]) for k in ("CompositeAlarms", "MetricAlarms")] == [1, 2]
+assert [a["AlarmName"] for a in cw.describe_alarms(ChildrenOfAlarmName="any")["MetricAlarms"]] == ["many calls", "rate"]
+(parent,) = cw.describe_alarms(ParentsOfAlarmName="rate")["CompositeAlarms"]
+assert parent["AlarmName"] == "any" and "AlarmRule" not in parent, parent
+refused("ValidationError", cw.describe_alarms, ParentsOfAlarmName="rate", StateValue="OK")
+refused("ValidationError", cw.delete_alarms, AlarmNames=["rate"])
+history = [(h["AlarmType"], h["HistoryItemType"]) for h in cw.describe_alarm_history(AlarmName="any", AlarmTypes=["CompositeAlarm"], ScanBy="TimestampAscending")["AlarmHistoryItems"]]
+assert history == [("CompositeAlarm", t) for t in ("ConfigurationUpdate", "StateUpdate", "StateUpdate")], history
+assert cw.list_tags_for_resource(ResourceARN=any["AlarmArn"])["Tags"] == [{"Key": "team", "Value": "shop"}]
+
 many, rate = cw.describe_alarms()["MetricAlarms"]
 assert {k: many[k] for k in alarm} == alarm and not many["ActionsEnabled"] and many["StateValue"] == "INSUFFICIENT_DATA", many
 assert many["OKActions"] == [] and "DatapointsToAlarm" not in many and many["AlarmArn"].endswith(":alarm:many calls"), many
@@ -91,7 +112,7 @@ history = [h["HistoryItemType"] for h in cw.describe_alarm_history(AlarmName="ra
 assert history == ["StateUpdate", "ConfigurationUpdate"], history
 assert cw.list_tags_for_resource(ResourceARN=many["AlarmArn"])["Tags"] == [{"Key": "team", "Value": "orders"}]
 found = boto3.client("resourcegroupstaggingapi").get_resources(ResourceTypeFilters=["cloudwatch:alarm"])["ResourceTagMappingList"]
-assert [m["ResourceARN"] for m in found] == [many["AlarmArn"]], found
+assert sorted(m["ResourceARN"] for m in found) == [any["AlarmArn"], many["AlarmArn"]], found
 assert cw.get_dashboard(DashboardName="shop")["DashboardBody"] == '{"widgets":[]}'
 assert [d["DashboardName"] for d in cw.list_dashboards()["DashboardEntries"]] == ["shop"]
 
@@ -112,7 +133,7 @@ if sys.argv[1] == "again":
     cw.tag_resource(ResourceARN=many["AlarmArn"], Tags=[{"Key": "a", "Value": "b"}])
     cw.untag_resource(ResourceARN=many["AlarmArn"], TagKeys=["team"])
     assert cw.list_tags_for_resource(ResourceARN=many["AlarmArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
-    cw.delete_alarms(AlarmNames=["rate", "many calls"])
+    cw.delete_alarms(AlarmNames=["rate", "many calls", "any"])
     cw.delete_dashboards(DashboardNames=["shop"])
-    assert cw.describe_alarms()["MetricAlarms"] == [] and cw.list_dashboards()["DashboardEntries"] == []
+    assert cw.describe_alarms(AlarmTypes=["CompositeAlarm", "MetricAlarm"])["MetricAlarms"] == [] and cw.list_dashboards()["DashboardEntries"] == []
 print("ok")
