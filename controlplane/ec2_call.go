@@ -212,9 +212,14 @@ func newEC2ID(tx *store.Tx, k idKind, account string, tags map[string]string) (s
 	err := tx.Claim("ec2id/"+id, account+"/"+id)
 	var taken *store.TakenError
 	if errors.As(err, &taken) {
-		return "", invalidParameter("TagSpecification", id, fmt.Sprintf("The id of the tag %s is in use.", IDTag))
+		return "", idInUse(id)
 	}
 	return id, err
+}
+
+// idInUse says that an id which a tag chooses is something else's.
+func idInUse(id string) error {
+	return invalidParameter("TagSpecification", id, fmt.Sprintf("The id of the tag %s is in use.", IDTag))
 }
 
 // releaseEC2ID frees what newEC2ID took.

@@ -44,6 +44,8 @@ func TestRouteTables(t *testing.T) {
 	}
 	_, _, err = l.p.CreateRouteTable(ctx, l.c, l.vpc.ID, "t", nil)
 	wantCode(t, err, "IdempotentParameterMismatch")
+	_, _, err = l.p.CreateRouteTable(ctx, l.c, l.vpc.ID, "", map[string]string{controlplane.IDTag: born.ID})
+	wantCode(t, err, "InvalidParameterValue")
 	_, _, err = l.p.CreateRouteTable(ctx, l.c, "vpc-00000000000000000", "", nil)
 	wantCode(t, err, "InvalidVpcID.NotFound")
 	_, err = l.p.DeleteVPC(ctx, l.c, l.vpc.ID)

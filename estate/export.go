@@ -174,9 +174,6 @@ func (x *exporting) document(t *thing) *yaml.Node {
 		if t.kind.nameTag && tags["Name"] == own {
 			delete(tags, "Name")
 		}
-		if t.kind.nameTag && own == t.id && tags[idTag] == t.id {
-			delete(tags, idTag)
-		}
 	}
 	for _, m := range t.kind.members {
 		v := t.members[m.name]

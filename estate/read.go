@@ -190,6 +190,9 @@ func (r *Reader) readKind(ctx context.Context, s *session, k *kind) ([]*thing, e
 	found, err = withTags(ctx, s, k, found)
 	for _, t := range found {
 		t.madeBy = t.tags[estateTag]
+		if k.nameTag && t.tags["Name"] == "" && t.tags[idTag] == t.id {
+			delete(t.tags, idTag) // the id is its name
+		}
 		maps.DeleteFunc(t.tags, func(key, _ string) bool {
 			return key == estateTag || key == accountTag || strings.HasPrefix(key, "aws:")
 		})

@@ -48,8 +48,8 @@ func unmakeGateway(ctx context.Context, s *session, t *thing) error {
 var targets = []string{"GatewayId", "InstanceId", "NetworkInterfaceId", "NatGatewayId", "TransitGatewayId", "VpcPeeringConnectionId", "EgressOnlyInternetGatewayId",
 	"LocalGatewayId", "CarrierGatewayId", "CoreNetworkArn"}
 
-// withRoutes takes the routes and associations of a route table that somebody has made. The main table of a VPC is AWS's own while it
-// has none.
+// withRoutes takes the routes and associations of a route table that somebody has made. A table that has none counts as AWS's own: it
+// is the main one of a VPC, or was.
 func withRoutes(_ context.Context, _ *session, m map[string]any, t *thing) error {
 	var routes, subnets, gateways []any
 	for _, r := range list(m["Routes"]) {
@@ -80,9 +80,9 @@ func withRoutes(_ context.Context, _ *session, m map[string]any, t *thing) error
 			t.members[name] = all
 		}
 	}
+	t.builtin = len(routes)+len(subnets)+len(gateways)+len(t.tags) == 0
 	if main {
 		t.members["Main"], t.own = true, "main"
-		t.builtin = len(routes)+len(subnets)+len(gateways)+len(t.tags) == 0
 	}
 	return nil
 }

@@ -184,6 +184,32 @@ func TestEstateScenario(t *testing.T) {
 	}
 }
 
+// TestEstateBeside exports what boto3 has made of the services beside VPC Lattice.
+func TestEstateBeside(t *testing.T) {
+	t.Parallel()
+	first, second, code := Start(t), Start(t), t.TempDir()
+	if got := first.Python(t, "", mustRead(t, "testdata/beside.py"), first.Dir+"/ca.pem"); got != "ok\n" {
+		t.Fatal(got)
+	}
+	exported := first.wantRun(t, 0, "export", "--code", code)
+	if out := first.wantRun(t, 0, "diff", "-f", estateFile(t, exported)); out != "Nothing to change.\n" {
+		t.Errorf("export and state differ:\n%s", out)
+	}
+	for _, hidden := range []string{"nobody-sees-this-value", "nor-this-one", "a-key-that-no-answer-has", "not exported"} {
+		if strings.Contains(exported, hidden) {
+			t.Errorf("the export has %q", hidden)
+		}
+	}
+	file := estateFile(t, strings.NewReplacer("${env:SHOP_HIDDEN}", "${env:"+hiddenVariable+"}", "${env:HIDDEN}", "${env:"+hiddenVariable+"}").Replace(exported))
+	second.wantRun(t, 0, "apply", "-f", file, "--yes")
+	if out := second.wantRun(t, 0, "diff", "-f", file); out != "Nothing to change.\n" {
+		t.Errorf("the second Trellis and the file differ:\n%s", out)
+	}
+	if d := cmp.Diff(exported, second.wantRun(t, 0, "export", "--code", code)); d != "" {
+		t.Errorf("the export of a second Trellis:\n%s", d)
+	}
+}
+
 // TestEstateImport reads a Trellis as if it were AWS: what import-aws prints is what export does.
 func TestEstateImport(t *testing.T) {
 	t.Parallel()
