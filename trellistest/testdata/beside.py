@@ -36,7 +36,10 @@ lam.add_permission(FunctionName="sorter", StatementId="events", Action="lambda:I
                    SourceArn=f"arn:aws:events:eu-west-1:{account}:rule/x")
 
 # Load balancers: short forms of conditions, several groups, sticky ones, attributes.
-certificates = [boto3.client("acm").request_certificate(DomainName=d, ValidationMethod="DNS")["CertificateArn"] for d in ("a.example.org", "b.example.org")]
+acm = boto3.client("acm")
+certificates = [acm.request_certificate(DomainName=d, ValidationMethod="DNS")["CertificateArn"] for d in ("a.example.org", "b.example.org")]
+for c in certificates:
+    acm.get_waiter("certificate_validated").wait(CertificateArn=c, WaiterConfig={"Delay": 1})
 web = elb.create_load_balancer(Name="front", Subnets=subnets, SecurityGroups=[group])["LoadBalancers"][0]
 arn = web["LoadBalancerArn"]
 elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}, {"Key": "routing.http2.enabled", "Value": "false"}])
