@@ -30,7 +30,7 @@ z = io.BytesIO()
 with zipfile.ZipFile(z, "w") as f:
     f.writestr("app.py", "def handler(event, context): return event")
 fn = lam.create_function(FunctionName="sorter", Runtime="python3.13", Handler="app.handler", Role=role("sorter", "lambda.amazonaws.com"), Code={"ZipFile": z.getvalue()},
-                         Environment={"Variables": {"MODE": "fast"}}, MemorySize=256, Architectures=["arm64"], Publish=True)["FunctionArn"]
+                         Environment={"Variables": {"MODE": "fast"}}, MemorySize=256, Architectures=["arm64"], Publish=True)["FunctionArn"].removesuffix(":1")
 lam.create_alias(FunctionName="sorter", Name="live", FunctionVersion="1")
 lam.add_permission(FunctionName="sorter", StatementId="events", Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceAccount=account,
                    SourceArn=f"arn:aws:events:eu-west-1:{account}:rule/x")
