@@ -47,6 +47,7 @@ const (
 	KindLoadBalancerTarget          Kind = "loadbalancertarget"
 	KindLoadBalancerTargetGroup     Kind = "loadbalancertargetgroup"
 	KindManagedPolicy               Kind = "managedpolicy"
+	KindNetworkACL                  Kind = "networkacl"
 	KindOIDCProvider                Kind = "oidcprovider"
 	KindOrganization                Kind = "organization"
 	KindOrganizationalUnit          Kind = "organizationalunit"
@@ -132,6 +133,7 @@ var makers = map[Kind]func() Noun{
 	KindLoadBalancerTarget:          func() Noun { return new(LoadBalancerTarget) },
 	KindLoadBalancerTargetGroup:     func() Noun { return new(LoadBalancerTargetGroup) },
 	KindManagedPolicy:               func() Noun { return new(ManagedPolicy) },
+	KindNetworkACL:                  func() Noun { return new(NetworkACL) },
 	KindOIDCProvider:                func() Noun { return new(OIDCProvider) },
 	KindOrganization:                func() Noun { return new(Organization) },
 	KindOrganizationalUnit:          func() Noun { return new(OrganizationalUnit) },

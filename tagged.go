@@ -45,6 +45,7 @@ var tagged = map[Kind]taggedKind{
 	KindLoadBalancerRule:            one("elasticloadbalancing:listener-rule", (*LoadBalancerRule).ARN),
 	KindLoadBalancerTargetGroup:     one("elasticloadbalancing:targetgroup", (*LoadBalancerTargetGroup).ARN),
 	KindManagedPolicy:               one("iam:policy", anywhere((*ManagedPolicy).ARN)),
+	KindNetworkACL:                  one("ec2:network-acl", (*NetworkACL).ARN),
 	KindOIDCProvider:                one("iam:oidc-provider", anywhere((*OIDCProvider).ARN)),
 	KindParameter:                   one("ssm:parameter", (*Parameter).ARN),
 	KindPodIdentityAssociation:      one("eks:podidentityassociation", (*PodIdentityAssociation).ARN),

@@ -163,7 +163,7 @@ func cgroup2() (string, error) {
 //
 // Without addresses it is the namespace in which the node's own ends are. With addresses it is an instance's: only sockets
 // at these addresses take part, and in the VPC no other namespace has them from now on. One namespace may be both, by two
-// calls. Legs are those of the last call.
+// calls. Legs are those of the last call: on one that an instance has no more, its joined connections go by TCP from now on.
 func (a *Accelerator) Admit(ns *os.File, vpcID string, legs Legs, instance ...netip.Addr) error {
 	cookie, err := netnsCookie(ns)
 	if err != nil {
@@ -179,6 +179,7 @@ func (a *Accelerator) Admit(ns *os.File, vpcID string, legs Legs, instance ...ne
 		s = &space{vpcID: vpcID, homes: map[netip.Addr]bool{}, value: spaceValue{VPC: a.number(vpcID)}}
 		a.in[cookie] = s
 	}
+	gone := s.value.May &^ nodeEnds &^ uint32(legs)
 	s.value.May = s.value.May&nodeEnds | uint32(legs)
 	if len(instance) == 0 {
 		s.value.May |= nodeEnds
@@ -201,7 +202,37 @@ func (a *Accelerator) Admit(ns *os.File, vpcID string, legs Legs, instance ...ne
 	if err := a.objects.Spaces.Put(cookie, s.value); err != nil {
 		return fmt.Errorf("admit a namespace of %s to acceleration: %w", vpcID, err)
 	}
+	if gone != 0 && len(instance) > 0 {
+		if err := a.part(s); err != nil {
+			return fmt.Errorf("part the joined connections of an instance of %s: %w", vpcID, err)
+		}
+	}
 	return nil
+}
+
+// part has what is said on the joined connections of an instance go by TCP, both ways. Without the node's ends in the map the
+// instance finds nobody to hand a message to. Its own stay, marked as ends into which the node puts nothing any more, so that the node
+// waits until what is there has been read; but for those that the node's have not come to yet, and so never will.
+func (a *Accelerator) part(s *space) error {
+	return a.eachEnd(func(k endKey, v endValue) error {
+		if vpc, node, near := k.parts(); vpc != s.value.VPC || node || !s.homes[near] {
+			return nil
+		}
+		err := a.objects.Ends.Delete(k.peer())
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			return unlessGone(a.objects.Ends.Delete(k))
+		}
+		v.setOpaque()
+		return errors.Join(err, unlessGone(a.objects.Ends.Update(k, v, ebpf.UpdateExist)))
+	})
+}
+
+// unlessGone is err, but for one that says that a key is not in a map.
+func unlessGone(err error) error {
+	if errors.Is(err, ebpf.ErrKeyNotExist) {
+		return nil
+	}
+	return err
 }
 
 // serviceKey is struct service of bpf/accelerate.c.
@@ -249,13 +280,9 @@ func (a *Accelerator) Evict(ns *os.File) error {
 	}
 	delete(a.in, cookie)
 	var errs []error
-	if err := a.objects.Spaces.Delete(cookie); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-		errs = append(errs, err)
-	}
+	errs = append(errs, unlessGone(a.objects.Spaces.Delete(cookie)))
 	for at := range s.homes {
-		if err := a.objects.Homes.Delete(homeKey{s.value.VPC, at.As16()}); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, unlessGone(a.objects.Homes.Delete(homeKey{s.value.VPC, at.As16()})))
 	}
 	left := false
 	for _, other := range a.in {

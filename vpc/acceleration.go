@@ -1,6 +1,7 @@
 package vpc
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -146,21 +147,50 @@ type (
 	endValue [24]byte
 )
 
-// countEnds counts the ends in the maps, many at a time.
-func (a *Accelerator) countEnds() (sum int, err error) {
+// parts are fields of struct key: the number of the VPC, whether the end is the node's, and its address.
+func (k *endKey) parts() (vpc uint32, node bool, near netip.Addr) {
+	return binary.LittleEndian.Uint32(k[0:]), binary.LittleEndian.Uint32(k[4:]) != 0, netip.AddrFrom16([16]byte(k[8:24])).Unmap()
+}
+
+// peer is the key of the other end.
+func (k endKey) peer() endKey {
+	p := k
+	p[4] ^= 1
+	copy(p[8:], k[24:40])
+	copy(p[24:], k[8:24])
+	copy(p[40:], k[44:48])
+	copy(p[44:], k[40:44])
+	return p
+}
+
+// setOpaque sets the field opaque of struct end.
+func (v *endValue) setOpaque() { binary.LittleEndian.PutUint32(v[16:], 1) }
+
+// eachEnd calls fn for the ends in the maps, which it gets many at a time.
+func (a *Accelerator) eachEnd(fn func(endKey, endValue) error) error {
 	const atATime = 1024
 	keys, values := make([]endKey, atATime), make([]endValue, atATime)
 	var at ebpf.MapBatchCursor
 	for {
-		n, err := a.objects.Ends.BatchLookup(&at, keys, values, nil)
-		sum += n
-		if errors.Is(err, ebpf.ErrKeyNotExist) {
-			return sum, nil
+		n, end := a.objects.Ends.BatchLookup(&at, keys, values, nil)
+		for i := range n {
+			if err := fn(keys[i], values[i]); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return sum, fmt.Errorf("count ends of joined connections: %w", err)
+		if end != nil {
+			return unlessGone(end) // there are no more
 		}
 	}
+}
+
+// countEnds counts the ends in the maps.
+func (a *Accelerator) countEnds() (sum int, err error) {
+	err = a.eachEnd(func(endKey, endValue) error { sum++; return nil })
+	if err != nil {
+		err = fmt.Errorf("count ends of joined connections: %w", err)
+	}
+	return sum, err
 }
 
 // zero forgets what was counted.

@@ -30,8 +30,15 @@
 //
 // What that leaves to see: a packet that is not a first one, sent to a slot without such a connection, is answered with a reset.
 //
+// Network ACLs are chains of their own, which see every packet before the security groups do and remember none: what leaves a subnet,
+// from an instance or from an address that the node has in it, is held against what the subnet's network ACL lets out, and what enters
+// one against what that of its destination lets in; answers too, by their own ports. VPC Lattice's addresses and those of resources
+// are in no subnet. Nothing is held inside a subnet, nor what is said with the resolver, the metadata, the API and Pod Identity's
+// agent. Where every network ACL of a VPC lets everything pass, as nearly always, there is none of these chains.
+//
 // Rules are replaced in one nftables batch for each VPC, before interfaces appear and connections open, so nothing is ever open that
-// should not be. Connections that were allowed go on when their rule goes, as AWS's tracked ones do.
+// should not be. Connections that were allowed go on when a security group's rule goes, as AWS's tracked ones do; a network ACL
+// bites them at once, and lets them go on when it lets them pass again.
 //
 // /run/trellis/ID/owner names the process that made a VPC or instance and its data directory. A Trellis that was killed leaves
 // everything in place, commands in instances go on, and the next one with the same data directory takes over what its nouns want and
@@ -40,6 +47,8 @@
 //
 // The two sockets of a connection between the node and an instance can be joined by BPF, so that messages go past TCP: see
 // [Accelerator]. bpf/accelerate.c holds the programs, bpf/accelerate.o is what "go generate" makes of it.
+// Messages past TCP meet no rule. So no socket of an instance is joined while its subnet's network ACL holds anything, and what was joined
+// before goes by TCP from then on.
 // What the node sends on a joined socket fails with EINVAL, nothing of it sent, while the instance has much to read already: who sends
 // more than that at once tries again, as package reactor does.
 //

@@ -101,12 +101,22 @@ func (l *lab) vpc(cidr string) (*trellis.VPC, *trellis.Subnet) {
 	return v, s
 }
 
+// subnet adds the nth further subnet to a VPC whose IPv4 block is a /16.
+func (l *lab) subnet(v *trellis.VPC, n int) *trellis.Subnet {
+	b := v.CIDR.Addr().As4()
+	b[2] += byte(n)
+	s := &trellis.Subnet{Meta: meta("subnet"), VPCID: v.ID, CIDR: netip.PrefixFrom(netip.AddrFrom4(b), 24),
+		IPv6CIDR: netip.MustParsePrefix(fmt.Sprintf("2001:db8:0:1%02d::/64", n))}
+	l.st.Put(s)
+	return s
+}
+
 // instance adds a running instance.
 func (l *lab) instance(s *trellis.Subnet, address string, groups ...*trellis.SecurityGroup) *trellis.Instance {
 	a := netip.MustParseAddr(address)
 	b := a.As4()
 	i := &trellis.Instance{Meta: meta("i"), VPCID: s.VPCID, SubnetID: s.ID, PrivateIP: a, State: "running",
-		IPv6: netip.MustParseAddr(fmt.Sprintf("2001:db8:0:100::%d", b[3])),
+		IPv6: netip.MustParseAddr(fmt.Sprintf("%s%d", s.IPv6CIDR.Addr(), b[3])),
 		MAC:  fmt.Sprintf("06:00:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3])}
 	for _, g := range groups {
 		i.SecurityGroupIDs = append(i.SecurityGroupIDs, g.ID)

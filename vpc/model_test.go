@@ -16,16 +16,17 @@ import (
 )
 
 // sgModel decides as EC2's user guide says (security groups): a packet passes when some rule of some group of the sender lets it out, and
-// some rule of some group of the receiver lets it in.
+// some rule of some group of the receiver lets it in; and the network ACLs of their subnets let it cross.
 type sgModel struct {
 	groups    map[string]*trellis.SecurityGroup
 	lists     map[string]*trellis.PrefixList
+	acls      aclModel
 	instances []*trellis.Instance
 }
 
 // passes tells whether a first UDP packet passes.
 func (m *sgModel) passes(from, to *trellis.Instance, port int) bool {
-	return m.allowed(from, to, port, true) && m.allowed(to, from, port, false)
+	return m.allowed(from, to, port, true) && m.allowed(to, from, port, false) && m.acls.crosses(from, to, port)
 }
 
 // allowed tells whether an instance's groups allow traffic with a peer in one direction.
@@ -72,14 +73,7 @@ func TestSecurityGroupsAreAsTheModelSays(t *testing.T) {
 		m.instances = append(m.instances, l.instance(s, fmt.Sprintf("10.20.0.%d", 10+n)))
 	}
 	l.apply()
-	ears := map[string]net.PacketConn{}
-	for _, i := range m.instances {
-		for _, port := range modelPorts {
-			at := fmt.Sprintf("%s:%d", i.PrivateIP, port)
-			l.inside(i, func() (err error) { ears[at], err = net.ListenPacket("udp4", at); return err })
-			l.opened = append(l.opened, ears[at])
-		}
-	}
+	ears := m.ears(l)
 	for round := range 15 {
 		m.shuffle(l, r, groups)
 		l.apply()
@@ -97,6 +91,19 @@ func TestSecurityGroupsAreAsTheModelSays(t *testing.T) {
 			t.Fatalf("seed %d, round %d:\n%s", seed, round, got)
 		}
 	}
+}
+
+// ears listens at every port of every instance.
+func (m *sgModel) ears(l *lab) map[string]net.PacketConn {
+	ears := map[string]net.PacketConn{}
+	for _, i := range m.instances {
+		for _, port := range modelPorts {
+			at := fmt.Sprintf("%s:%d", i.PrivateIP, port)
+			l.inside(i, func() (err error) { ears[at], err = net.ListenPacket("udp4", at); return err })
+			l.opened = append(l.opened, ears[at])
+		}
+	}
+	return ears
 }
 
 // shuffle gives the groups new rules and the instances new groups.

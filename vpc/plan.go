@@ -112,10 +112,18 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 		networks[v.ID] = &network{id: v.ID, instances: map[netip.Addr]string{}}
 		makers[v.ID] = &rulesMaker{vpc: v, groups: map[string]*trellis.SecurityGroup{}, lists: lists}
 	}
+	inVPC, acls := map[string][]*trellis.Subnet{}, map[string][]*trellis.NetworkACL{}
 	for s := range trellis.All[*trellis.Subnet](st) {
 		if n := networks[s.VPCID]; n != nil {
 			n.local = append(n.local, s.CIDR.Masked().Addr().Next())
+			inVPC[s.VPCID] = append(inVPC[s.VPCID], s)
 		}
+	}
+	for a := range trellis.All[*trellis.NetworkACL](st) {
+		acls[a.VPCID] = append(acls[a.VPCID], a)
+	}
+	for id, m := range makers {
+		m.guards = guardsOf(inVPC[id], acls[id])
 	}
 	for g := range trellis.All[*trellis.SecurityGroup](st) {
 		if m := makers[g.VPCID]; m != nil {
@@ -142,13 +150,14 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 				break
 			}
 			h.nics = append(h.nics, made)
-			members = append(members, member{i.ID, made, e.SecurityGroupIDs})
+			members = append(members, member{i.ID, made, e.SecurityGroupIDs, e.SubnetID})
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("instance %s: %w", i.ID, err))
 			continue
 		}
-		if i.Tags[AccelerateTag] != "false" {
+		guarded := slices.ContainsFunc(members, func(of member) bool { return m.guards[of.subnet].acl != nil })
+		if !guarded && i.Tags[AccelerateTag] != "false" { // what goes past TCP no network ACL sees
 			h.legs = accelerate
 		}
 		for _, a := range h.addresses() {

@@ -146,6 +146,26 @@ func TestEndpointsAreReached(t *testing.T) {
 	l.call("after the endpoint", client, "10.20.0.20:80", timedOut)
 }
 
+// through connects from a resource gateway, and compares what it was greeted with.
+func (l *lab) through(what string, g *trellis.ResourceGateway, to, want string) {
+	l.t.Helper()
+	at := netip.MustParseAddrPort(to)
+	fd, err := l.m.GatewaySocket(g.VPCID, choose(at.Addr(), g.Interfaces[0].IPv4, g.Interfaces[0].IPv6), at)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err = unix.Connect(fd, sockaddr(at)); err == unix.EINPROGRESS {
+		err = connected(fd, wait(want))
+	}
+	f := os.NewFile(uintptr(fd), "gateway")
+	defer f.Close()
+	var c net.Conn
+	if err == nil {
+		c, err = net.FileConn(f)
+	}
+	expect(l.t, what, l.outcome(c, err), want)
+}
+
 func TestGatewaysHaveSecurityGroups(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -160,29 +180,10 @@ func TestGatewaysHaveSecurityGroups(t *testing.T) {
 		l.serve(db, at)
 		l.serve(open, at)
 	}
-	connect := func(what, to, want string) {
-		t.Helper()
-		at := netip.MustParseAddrPort(to)
-		from := choose(at.Addr(), g.Interfaces[0].IPv4, g.Interfaces[0].IPv6)
-		fd, err := l.m.GatewaySocket(v.ID, from, at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err = unix.Connect(fd, sockaddr(at)); err == unix.EINPROGRESS {
-			err = connected(fd, wait(want))
-		}
-		f := os.NewFile(uintptr(fd), "gateway")
-		defer f.Close()
-		var c net.Conn
-		if err == nil {
-			c, err = net.FileConn(f)
-		}
-		expect(t, what, l.outcome(c, err), want)
-	}
-	connect("a resource that names the gateway's group", "10.20.0.10:5432", "10.20.0.50")
-	connect("by IPv6", "[2001:db8:0:100::10]:5432", "2001:db8:0:100::50")
-	connect("a port that the gateway's group does not let out", "10.20.0.10:5433", timedOut)
-	connect("a resource that names VPC Lattice's addresses", "10.20.0.11:5432", timedOut)
+	l.through("a resource that names the gateway's group", g, "10.20.0.10:5432", "10.20.0.50")
+	l.through("by IPv6", g, "[2001:db8:0:100::10]:5432", "2001:db8:0:100::50")
+	l.through("a port that the gateway's group does not let out", g, "10.20.0.10:5433", timedOut)
+	l.through("a resource that names VPC Lattice's addresses", g, "10.20.0.11:5432", timedOut)
 	l.dial("the node as itself", v, "10.20.0.11:5432", "169.254.171.1")
 	l.call("the gateway from an instance", db, "10.20.0.50:5432", timedOut)
 	for _, to := range []string{"[2001:db8:0:100::10]:1", "127.0.0.1:1", "0.0.0.0:1", "169.254.169.254:80", "129.224.0.1:1", "224.0.0.1:1"} {

@@ -41,6 +41,7 @@ type rulesMaker struct {
 	vpc          *trellis.VPC
 	groups       map[string]*trellis.SecurityGroup // of the VPC, by id
 	lists        map[string]*trellis.PrefixList    // by id
+	guards       map[string]guard                  // by subnet id
 	members      []member
 	metadata6    []netip.Addr // of instances that ask for their metadata by IPv6
 	associations []*trellis.VPCAssociation
@@ -55,6 +56,7 @@ type member struct {
 	id     string // of the instance
 	nic    nic
 	groups []string
+	subnet string
 }
 
 // make makes the ruleset. Equal nouns give an equal ruleset, whatever order they come in.
@@ -89,8 +91,9 @@ func (m *rulesMaker) make() ruleset {
 	pointSets, pointChains := m.pointRules()
 	takenSets, portChains := m.reachedRules(&slotSets[0], &slotSets[1])
 	groupChains := m.groupRules()
-	r.sets = slices.Concat(r.sets, hostSets, slotSets, pointSets, takenSets, m.groupSets())
-	r.chains = slices.Concat(r.chains, hostChains, slotChains, pointChains, portChains, groupChains)
+	aclSets, aclChains := m.aclRules()
+	r.sets = slices.Concat(r.sets, hostSets, slotSets, pointSets, takenSets, m.groupSets(), aclSets)
+	r.chains = slices.Concat(r.chains, hostChains, slotChains, pointChains, portChains, groupChains, aclChains)
 	return r
 }
 
@@ -276,7 +279,7 @@ func (m *rulesMaker) groupRules() []chain {
 		in, out := chain{name: id + inbound}, chain{name: id + outbound}
 		for _, r := range m.groups[id].Rules {
 			for _, begin := range m.peers(r) {
-				matched, ok := protocolAndPorts(begin, r)
+				matched, ok := protocolAndPorts(begin, r.Protocol, r.FromPort, r.ToPort)
 				switch {
 				case !ok:
 				case r.Egress:
@@ -314,10 +317,11 @@ func (m *rulesMaker) peers(r trellis.SecurityGroupRule) []rule {
 	return nil
 }
 
-// protocolAndPorts adds a security group rule's protocol and ports. It returns false for a rule that can match nothing.
-func protocolAndPorts(begin rule, r trellis.SecurityGroupRule) (rule, bool) {
+// protocolAndPorts adds the protocol and the ports of a security group's rule or a network ACL's entry. It returns false for what can
+// match nothing.
+func protocolAndPorts(begin rule, protocol string, from, to int) (rule, bool) {
 	var n int
-	switch r.Protocol {
+	switch protocol {
 	case "-1", "all", "":
 		return begin, true
 	case "tcp":
@@ -330,25 +334,25 @@ func protocolAndPorts(begin rule, r trellis.SecurityGroupRule) (rule, bool) {
 		n = unix.IPPROTO_ICMPV6
 	default:
 		var err error
-		if n, err = strconv.Atoi(r.Protocol); err != nil || n < 0 || n > 255 {
+		if n, err = strconv.Atoi(protocol); err != nil || n < 0 || n > 255 {
 			return begin, false
 		}
 	}
 	begin = begin.protocol(byte(n))
 	switch n {
 	case unix.IPPROTO_TCP, unix.IPPROTO_UDP:
-		if r.FromPort < 0 || r.FromPort == 0 && r.ToPort == 65535 {
+		if from < 0 || from == 0 && to == 65535 {
 			return begin, true
 		}
-		if r.FromPort > r.ToPort || r.ToPort > 65535 {
+		if from > to || to > 65535 {
 			return begin, false
 		}
-		return begin.ports(uint16(r.FromPort), uint16(r.ToPort)), true
+		return begin.ports(uint16(from), uint16(to)), true
 	case unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6:
-		if r.FromPort < 0 {
+		if from < 0 {
 			return begin, true
 		}
-		return begin.icmp(r.FromPort, r.ToPort), true
+		return begin.icmp(from, to), true
 	}
 	return begin, true
 }
