@@ -20,6 +20,9 @@ func NewSecret(plain string) Secret { return Secret{plain: plain} }
 // Reveal returns the text. Call it only where the text is used (a signature, the answer that creates it).
 func (s Secret) Reveal() string { return s.plain }
 
+// IsZero tells whether there is no text, neither in the clear nor sealed: such a secret need not be written.
+func (s Secret) IsZero() bool { return s.plain == "" && len(s.sealed) == 0 }
+
 // Seal encrypts the text with seal and keeps the result beside it for MarshalJSON.
 func (s *Secret) Seal(seal func(plain []byte) ([]byte, error)) (err error) {
 	s.sealed, err = seal([]byte(s.plain))

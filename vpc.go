@@ -128,9 +128,8 @@ type Instance struct {
 	// StateChangedAt is when State last changed: a terminated instance is shown for a while after it.
 	StateChangedAt time.Time `json:"stateChangedAt,omitzero"`
 	LaunchIndex    int       `json:"launchIndex,omitempty"` // among the instances of its reservation, from 0
-	// DisableAPITermination makes TerminateInstances refuse the instance.
-	DisableAPITermination bool            `json:"disableApiTermination,omitempty"`
-	MetadataOptions       MetadataOptions `json:"metadataOptions,omitzero"` // ask Metadata: an instance may be older than they are
+	UserData       Secret    `json:"userData,omitzero"`     // as it is, not in base64; any bytes
+	InstanceSettings
 }
 
 // ProfileAssociation joins an instance and an instance profile (EC2 API reference, IamInstanceProfileAssociation).

@@ -20,22 +20,24 @@ const maxInstancesPerCall = 100
 
 // NewInstances is what RunInstances asks for.
 type NewInstances struct {
-	ImageID               string // any ami-…: a lab instance is an empty host, whatever its image
-	InstanceType          string // t3.micro when empty
-	SubnetID              string
-	SecurityGroupIDs      []string            // the default group of the VPC when empty
-	SecurityGroupNames    []string            // further ones, by name in the VPC
-	PrivateIP             string              // of the only instance; the first free address when empty
-	IPv6                  string              // likewise
-	IPv6Count             int                 // 1 takes a free IPv6 address
-	Interfaces            []InstanceInterface // what the instance has in place of all that, from SubnetID on
-	MinCount, MaxCount    int
-	ProfileARN            string // instance profile, by one of both
-	ProfileName           string
-	ClientToken           string
-	Tags                  map[string]string
-	DisableAPITermination bool
-	MetadataOptions       trellis.MetadataOptions
+	ImageID            string // any ami-…: a lab instance is an empty host, whatever its image
+	InstanceType       string // t3.micro when empty
+	SubnetID           string
+	SecurityGroupIDs   []string            // the default group of the VPC when empty
+	SecurityGroupNames []string            // further ones, by name in the VPC
+	PrivateIP          string              // of the only instance; the first free address when empty
+	IPv6               string              // likewise
+	IPv6Count          int                 // 1 takes a free IPv6 address
+	Interfaces         []InstanceInterface // what the instance has in place of all that, from SubnetID on
+	MinCount, MaxCount int
+	ProfileARN         string // instance profile, by one of both
+	ProfileName        string
+	ClientToken        string
+	Tags               map[string]string
+	UserData           []byte // in the clear: see Instance.UserData
+	Zone               string // that the subnet must be in, if it is said
+	trellis.InstanceSettings
+	StandardCredits bool // of a type whose credits are unlimited when nothing is said
 }
 
 // InstanceInterface is a network interface that an instance is launched with: a new one, or one that exists.
@@ -163,8 +165,17 @@ func (in NewInstances) check() error {
 	if err := checkMetadataOptions(in.MetadataOptions); err != nil {
 		return err
 	}
+	if err := checkUserData(in.UserData); err != nil {
+		return err
+	}
+	if !trellis.Burstable(in.kind()) && (in.UnlimitedCredits || in.StandardCredits) {
+		return creditsNotSupported(in.kind())
+	}
 	return idImage.check(in.ImageID)
 }
+
+// kind is the type of the instances.
+func (in NewInstances) kind() string { return cmp.Or(in.InstanceType, "t3.micro") }
 
 // checkInterface finds what is wrong with one interface by itself.
 func (in NewInstances) checkInterface(n InstanceInterface) error {
@@ -182,14 +193,18 @@ func (in NewInstances) checkInterface(n InstanceInterface) error {
 
 // launch makes the instances in a transaction.
 func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Instance, error) {
+	if p.Strict && in.KeyName != "" {
+		return nil, ec2Error("InvalidKeyPair.NotFound", "The key pair '%s' does not exist", in.KeyName)
+	}
 	profile, role, withRole, err := ProfileNamed{in.ProfileARN, in.ProfileName}.profile(tx, c, "")
 	if err != nil {
 		return nil, err
 	}
-	options, err := launchMetadata(tx, c.account(), in)
-	if err != nil {
+	settings := in.InstanceSettings
+	if settings.MetadataOptions, err = launchMetadata(tx, c.account(), in); err != nil {
 		return nil, err
 	}
+	settings.UnlimitedCredits = in.UnlimitedCredits || unlimitedAtFirst(in.kind()) && !in.StandardCredits
 	free := &allocators{tx: tx, account: c.account()}
 	reservation := trellis.NewID("r")
 	var out []*trellis.Instance
@@ -205,9 +220,12 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 		if err != nil {
 			return nil, err
 		}
-		i := &trellis.Instance{Meta: meta, ImageID: in.ImageID, InstanceType: cmp.Or(in.InstanceType, "t3.micro"), ReservationID: reservation,
-			State: trellis.InstancePending, StateChangedAt: meta.CreatedAt, LaunchIndex: index, DisableAPITermination: in.DisableAPITermination, MetadataOptions: options}
+		i := &trellis.Instance{Meta: meta, ImageID: in.ImageID, InstanceType: in.kind(), ReservationID: reservation,
+			State: trellis.InstancePending, StateChangedAt: meta.CreatedAt, LaunchIndex: index, UserData: trellis.NewSecret(string(in.UserData)), InstanceSettings: settings}
 		if err := p.giveInterfaces(tx, c, i, in.interfaces(), interfaces); err != nil {
+			return nil, err
+		}
+		if err := checkZone(tx, i, in.Zone); err != nil {
 			return nil, err
 		}
 		if withRole {

@@ -118,14 +118,15 @@ func (p *Plane) instanceAttributes(d DescribedInstance) (attributes, map[string]
 		"instance-id": {d.ID}, "owner-id": {d.Account}, "vpc-id": one(d.VPCID), "subnet-id": one(d.SubnetID), "image-id": {d.ImageID},
 		"instance-type": {d.InstanceType}, "availability-zone": {d.AvailabilityZone}, "reservation-id": {d.ReservationID},
 		"instance-state-name": {d.State}, "instance-state-code": {code}, "architecture": {"x86_64"}, "launch-index": {strconv.Itoa(d.LaunchIndex)},
-		"private-dns-name": {p.PrivateDNSName(d.PrivateIP)}, "launch-time": {d.CreatedAt.Format(time.RFC3339)},
+		"private-dns-name": {p.Hostname(d.Instance)}, "launch-time": {d.CreatedAt.Format(time.RFC3339)},
 		"iam-instance-profile.arn": nil, "iam-instance-profile.id": nil, "iam-instance-profile.name": nil,
 		"root-device-type": {"ebs"}, "tenancy": {"default"}, "hypervisor": {"xen"}, "virtualization-type": {"hvm"}, "platform-details": {"Linux/UNIX"},
 		"private-ip-address": nil, "ipv6-address": nil, "instance.group-id": d.SecurityGroupIDs, "instance.group-name": d.groupNames(),
 		"source-dest-check":  nil,
-		"instance-lifecycle": nil, "key-name": nil, "ip-address": nil, "dns-name": nil, "client-token": nil, "spot-instance-request-id": nil, "kernel-id": nil, "platform": nil,
+		"instance-lifecycle": nil, "key-name": one(d.KeyName), "ip-address": nil, "dns-name": nil, "client-token": nil, "spot-instance-request-id": nil, "kernel-id": nil, "platform": nil,
 	}
 	maps.Copy(a, metadataAttributes(d.Instance))
+	maps.Copy(a, settingAttributes(d.Instance))
 	if d.PrivateIP.IsValid() && d.State != trellis.InstanceTerminated {
 		a["private-ip-address"] = []string{d.PrivateIP.String()}
 	}

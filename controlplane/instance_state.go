@@ -38,6 +38,9 @@ func (p *Plane) StopInstances(ctx context.Context, c EC2Call, ids []string) ([]S
 		case trellis.InstanceStopping, trellis.InstanceStopped:
 			return i.State, nil
 		case trellis.InstancePending, trellis.InstanceRunning:
+			if i.DisableAPIStop {
+				return "", ec2Error("OperationNotPermitted", "The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)
+			}
 			return trellis.InstanceStopping, nil
 		}
 		return "", ec2Error("IncorrectInstanceState", "This instance '%s' is not in a state from which it can be stopped.", i.ID)
@@ -109,57 +112,6 @@ func (p *Plane) setState(tx *store.Tx, i *trellis.Instance, state string) error 
 	}
 	tx.Put(i)
 	return nil
-}
-
-// InstanceChange is what ModifyInstanceAttribute changes: what is not nil. The first two are of the instance's first interface.
-type InstanceChange struct {
-	SecurityGroupIDs   []string
-	SourceDestCheck    *bool
-	DisableTermination *bool
-}
-
-// ModifyInstance changes attributes of an instance.
-func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, to InstanceChange) (trellis.Revision, error) {
-	arns := []string{p.ec2ARN(c, "instance/"+id)}
-	for _, group := range to.SecurityGroupIDs {
-		arns = append(arns, p.ec2ARN(c, "security-group/"+group))
-	}
-	return p.ec2Commit(ctx, func(tx *store.Tx) error {
-		if err := p.allow(tx, c, "ModifyInstanceAttribute", nil, arns...); err != nil {
-			return err
-		}
-		if err := instancesExist(tx, c.account(), []string{id}); err != nil {
-			return err
-		}
-		i, err := find[*trellis.Instance](tx, idInstance, c.account(), id)
-		if err != nil {
-			return err
-		}
-		if i.State == trellis.InstanceTerminated || i.State == trellis.InstanceShuttingDown {
-			return ec2Error("IncorrectInstanceState", "The instance '%s' is not in a state in which it can be modified.", id)
-		}
-		if to.DisableTermination != nil {
-			i.DisableAPITermination = *to.DisableTermination
-		}
-		i.UpdatedAt = p.now()
-		tx.Put(i)
-		if to.SecurityGroupIDs == nil && to.SourceDestCheck == nil {
-			return nil
-		}
-		first, err := p.firstInterface(tx, i)
-		if err != nil {
-			return err
-		}
-		if to.SourceDestCheck != nil {
-			first.NoSourceDestCheck = !*to.SourceDestCheck
-		}
-		if to.SecurityGroupIDs != nil {
-			if first.SecurityGroupIDs, err = groupsOfVPC(tx, c.account(), i.VPCID, to.SecurityGroupIDs); err != nil {
-				return err
-			}
-		}
-		return p.putInterface(tx, first)
-	})
 }
 
 // settledStates are the states that follow by themselves, once the node has done what a state asks for.

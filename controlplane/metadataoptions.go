@@ -3,7 +3,6 @@ package controlplane
 import (
 	"context"
 	"errors"
-	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -49,13 +48,10 @@ func MetadataState(i *trellis.Instance) string {
 	return "applied"
 }
 
-// checkMetadataOptions refuses options that no instance can have. With the endpoint off, nothing else can be said.
+// checkMetadataOptions refuses options that no instance can have.
 func checkMetadataOptions(o trellis.MetadataOptions) error {
 	if o.HopLimit != nil && (*o.HopLimit < 1 || *o.HopLimit > maxHopLimit) {
 		return invalidParameter("HttpPutResponseHopLimit", strconv.Itoa(*o.HopLimit), "It must be between 1 and 64.")
-	}
-	if words := MetadataWords(o); words["HttpEndpoint"] == "disabled" && len(words) > 1 {
-		return ec2Error("InvalidParameterCombination", "The other metadata options can't be specified when HttpEndpoint is 'disabled'.")
 	}
 	return nil
 }
@@ -149,17 +145,6 @@ func metadataKeysOf(tx *store.Tx, k keys, arn string) (keys, error) {
 	return metadataKeys(k, i.Metadata()), nil
 }
 
-// attributeKeys are the condition keys of attributes that a request sets: ec2:Attribute of their names, and
-// ec2:Attribute/NAME of each (Service Authorization Reference, Amazon EC2).
-func attributeKeys(values map[string]string) keys {
-	k := keys{}
-	for name, v := range values {
-		k["ec2:attribute"] = append(k["ec2:attribute"], name)
-		k["ec2:attribute/"+strings.ToLower(name)] = []string{v}
-	}
-	return k
-}
-
 // ModifyMetadataOptions changes what a request says of an instance's metadata options, and returns all of them.
 func (p *Plane) ModifyMetadataOptions(ctx context.Context, c EC2Call, id string, o trellis.MetadataOptions) (out trellis.MetadataOptions, rev trellis.Revision, err error) {
 	if err := checkMetadataOptions(o); err != nil {
@@ -178,31 +163,6 @@ func (p *Plane) ModifyMetadataOptions(ctx context.Context, c EC2Call, id string,
 		return checkMetadataTags(out, i.Tags)
 	})
 	return out, rev, err
-}
-
-// changeInstance changes one instance that has not ended.
-func (p *Plane) changeInstance(ctx context.Context, c EC2Call, action, id string, k keys, change func(*store.Tx, *trellis.Instance) error) (trellis.Revision, error) {
-	return p.ec2Commit(ctx, func(tx *store.Tx) error {
-		if err := p.allow(tx, c, action, maps.Clone(k), p.ec2ARN(c, "instance/"+id)); err != nil {
-			return err
-		}
-		if err := instancesExist(tx, c.account(), []string{id}); err != nil {
-			return err
-		}
-		i, err := find[*trellis.Instance](tx, idInstance, c.account(), id)
-		if err != nil {
-			return err
-		}
-		if i.State == trellis.InstanceTerminated || i.State == trellis.InstanceShuttingDown {
-			return ec2Error("IncorrectInstanceState", "The instance '%s' is not in a state in which it can be modified.", id)
-		}
-		if err := change(tx, i); err != nil {
-			return err
-		}
-		i.UpdatedAt = p.now()
-		tx.Put(i)
-		return nil
-	})
 }
 
 // AccountMetadata is what an account says of the metadata options of its new instances.

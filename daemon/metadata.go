@@ -196,6 +196,9 @@ func (m *metadata) answer(w http.ResponseWriter, r *http.Request, in *metadataOf
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain")
+	if strings.TrimSuffix(path, "/") == userDataPath {
+		w.Header().Set("Content-Type", "application/octet-stream")
+	}
 	if strings.HasSuffix(path, "instance-identity/document") {
 		w.Header().Set("Content-Type", "application/json")
 	}
@@ -231,7 +234,7 @@ func (m *metadata) read(r *http.Request, key string) (*metadataOf, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.hostname = m.d.plane.PrivateDNSName(in.PrivateIP)
+	in.hostname = m.d.plane.Hostname(in.Instance)
 	if in.RoleARN != "" {
 		in.role = trellis.LastPart(in.RoleARN)
 	}

@@ -22,6 +22,9 @@ var metadataVersions = []string{"1.0", "2007-01-19", "2007-03-01", "2007-08-29",
 // credentialsPath is where the credentials of an instance's role are, under the role's name.
 const credentialsPath = "meta-data/iam/security-credentials"
 
+// userDataPath is where the user data of an instance is, if it has some.
+const userDataPath = "user-data"
+
 // metadataOf is what the metadata of an instance is made of.
 type metadataOf struct {
 	*trellis.Instance
@@ -109,6 +112,9 @@ func (in *metadataOf) values() map[string]string {
 	}
 	if in.IPv6.IsValid() {
 		m["meta-data/ipv6"] = in.IPv6.String()
+	}
+	if !in.UserData.IsZero() {
+		m[userDataPath] = in.UserData.Reveal()
 	}
 	if *in.Metadata().Tags {
 		for key, value := range in.Tags {

@@ -28,6 +28,8 @@ func TestMetadata(t *testing.T) {
 		"/latest/meta-data/local-ipv4":                        "10.0.0.10",
 		"/2021-07-15/meta-data/security-groups":               "default",
 		"/latest/meta-data/network/interfaces/macs/0a:00/mac": "",
+		"/latest/user-data":                                   "",
+		"/latest/":                                            "dynamic\nmeta-data",
 	}
 	var args []string
 	for path := range paths {
@@ -62,7 +64,7 @@ func TestMetadataOptions(t *testing.T) {
 	block := vpc["Ipv6CidrBlockAssociationSet"].([]any)[0].(map[string]any)["Ipv6CidrBlock"].(string)
 	subnet := tr.Call(t, "", "ec2", "CreateSubnet", map[string]any{"VpcId": vpc["VpcId"], "CidrBlock": "10.0.0.0/24", "Ipv6CidrBlock": block[:len(block)-len("/56")] + "/64"})["Subnet"].(map[string]any)["SubnetId"]
 	made := tr.Call(t, "", "ec2", "RunInstances", map[string]any{"ImageId": "ami-0123456789abcdef0", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "Ipv6AddressCount": 1,
-		"TagSpecifications": []any{map[string]any{"ResourceType": "instance", "Tags": []any{map[string]any{"Key": "Name", "Value": "till"}, map[string]any{"Key": "empty", "Value": ""}}}}})["Instances"].([]any)[0].(map[string]any)
+		"UserData": "IyEvYmluL3NoCmVjaG8gaGkK", "TagSpecifications": []any{map[string]any{"ResourceType": "instance", "Tags": []any{map[string]any{"Key": "Name", "Value": "till"}, map[string]any{"Key": "empty", "Value": ""}}}}})["Instances"].([]any)[0].(map[string]any)
 	instance := made["InstanceId"].(string)
 	mac := made["NetworkInterfaces"].([]any)[0].(map[string]any)["MacAddress"]
 	tr.Await(t, "", "ec2", "DescribeInstances", map[string]any{"InstanceIds": []any{instance}}, "Reservations[0].Instances[0].State.Name", "running")
@@ -90,6 +92,7 @@ func TestMetadataOptions(t *testing.T) {
 			tr.Call(t, "", "ec2", "ModifyInstanceMetadataOptions", c.change)
 		}
 		c.want["a token"], c.want["with a made-up token"], c.want["meta-data/mac"] = true, 401., mac
+		c.want["user-data"] = "#!/bin/sh\necho hi\n"
 		if got := asked(c.hops...); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("after %v\ngot  %v\nwant %v", c.change, got, c.want)
 		}

@@ -49,6 +49,14 @@ func giveSecrets(t *testing.T, tr *Process) map[string][]byte {
 	secrets["session's key"], secrets["session token"] = []byte(session["SecretAccessKey"].(string)), []byte(session["SessionToken"].(string))
 	secrets["parameter"] = []byte("the-value-of-a-secure-string")
 	tr.Call(t, "", "ssm", "PutParameter", map[string]any{"Name": "p", "Type": "SecureString", "Value": string(secrets["parameter"])})
+	secrets["user data"], secrets["other user data"] = []byte("#!/bin/sh\necho the-user-data-of-an-instance"), []byte("#!/bin/sh\necho what-it-was-changed-to")
+	vpc := tr.Call(t, "", "ec2", "CreateVpc", map[string]any{"CidrBlock": "10.99.0.0/16"})["Vpc"].(map[string]any)["VpcId"]
+	subnet := tr.Call(t, "", "ec2", "CreateSubnet", map[string]any{"VpcId": vpc, "CidrBlock": "10.99.0.0/24"})["Subnet"].(map[string]any)["SubnetId"]
+	instance := tr.Call(t, "", "ec2", "RunInstances", map[string]any{"ImageId": "ami-12345678", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet,
+		"UserData": base64.StdEncoding.EncodeToString(secrets["user data"])})["Instances"].([]any)[0].(map[string]any)["InstanceId"]
+	tr.Call(t, "", "ec2", "StopInstances", map[string]any{"InstanceIds": []any{instance}})
+	tr.Await(t, "", "ec2", "DescribeInstances", map[string]any{"InstanceIds": []any{instance}}, "Reservations[0].Instances[0].State.Name", "stopped")
+	tr.Call(t, "", "ec2", "ModifyInstanceAttribute", map[string]any{"InstanceId": instance, "UserData": map[string]any{"Value": secrets["other user data"]}})
 	certificate, private := selfSigned(t)
 	block, _ := pem.Decode(private)
 	secrets["private key"], secrets["private key's bytes"] = bytes.Split(private, []byte("\n"))[1], block.Bytes

@@ -5,7 +5,6 @@ import (
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
-	"github.com/trellis-project/trellis/controlplane"
 )
 
 // The operations of this file describe kinds of resources that no account has here. Clients ask for them in
@@ -25,18 +24,6 @@ func (h *handler) none(c *api.Call, dryRun *bool, action string, ids []string, c
 // describeVolumes is DescribeVolumes: a namespace has no disk.
 func (h *handler) describeVolumes(_ context.Context, c *api.Call, in *DescribeVolumesInput) (*DescribeVolumesOutput, error) {
 	return &DescribeVolumesOutput{}, h.none(c, in.DryRun, "DescribeVolumes", in.VolumeIds, "InvalidVolume.NotFound")
-}
-
-// describeInstanceCreditSpecifications is DescribeInstanceCreditSpecifications: the credits of each burstable instance are standard.
-func (h *handler) describeInstanceCreditSpecifications(ctx context.Context, c *api.Call, in *DescribeInstanceCreditSpecificationsInput) (*DescribeInstanceCreditSpecificationsOutput, error) {
-	all, err := h.plane.Instances(ctx, caller(c, in.DryRun), "DescribeInstanceCreditSpecifications", query(in.InstanceIds, in.Filters))
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := page(c, all, instanceID, in.MaxResults, in.NextToken)
-	return &DescribeInstanceCreditSpecificationsOutput{NextToken: next, InstanceCreditSpecifications: api.Each(all, func(d controlplane.DescribedInstance) InstanceCreditSpecification {
-		return InstanceCreditSpecification{CpuCredits: api.Some("standard"), InstanceId: &d.ID}
-	})}, err
 }
 
 // describeNatGateways is DescribeNatGateways.

@@ -185,7 +185,7 @@ func TestALabOnTheWire(t *testing.T) {
 	refused(t, c, "DescribeInstances", &ec2.DescribeInstancesInput{NextToken: ptr("made up")}, "InvalidNextToken")
 	refused(t, c, "DescribeInstances", &ec2.DescribeInstancesInput{InstanceIds: []string{"i-xyz"}}, "InvalidInstanceID.Malformed")
 	refused(t, c, "DescribeInstances", &ec2.DescribeInstancesInput{DryRun: ptr(true)}, "DryRunOperation")
-	refused(t, c, "ModifyInstanceAttribute", &ec2.ModifyInstanceAttributeInput{InstanceId: ids[0], InstanceType: &ec2.AttributeValue{Value: ptr("m5.large")}}, "InvalidParameterCombination")
+	refused(t, c, "ModifyInstanceAttribute", &ec2.ModifyInstanceAttributeInput{InstanceId: ids[0], InstanceType: &ec2.AttributeValue{Value: ptr("m5.large")}}, "IncorrectInstanceState")
 	call[ec2.ModifyInstanceAttributeOutput](t, c, "ModifyInstanceAttribute", &ec2.ModifyInstanceAttributeInput{InstanceId: ids[0], DisableApiTermination: &ec2.AttributeBooleanValue{Value: ptr(true)}})
 	refused(t, c, "TerminateInstances", &ec2.TerminateInstancesInput{InstanceIds: ids}, "OperationNotPermitted")
 	call[ec2.ModifyInstanceAttributeOutput](t, c, "ModifyInstanceAttribute", &ec2.ModifyInstanceAttributeInput{InstanceId: ids[0], DisableApiTermination: &ec2.AttributeBooleanValue{Value: ptr(false)}})

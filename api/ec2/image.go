@@ -65,6 +65,12 @@ type instanceType struct {
 	architecture string
 }
 
+// cores is how many cores the type's processor has.
+func (t *instanceType) cores() int32 { return int32(max(t.cpus/2, 1)) }
+
+// threads is how many threads each core has.
+func (t *instanceType) threads() int32 { return int32(min(t.cpus, 2)) }
+
 // instanceTypeName is how names of instance types are made: family, generation, options, size
 // (https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html).
 var instanceTypeName = regexp.MustCompile(`^([a-z]+)(\d+)([a-z-]*)\.(nano|micro|small|medium|large|(\d*)xlarge|metal(?:-\d+xl)?)$`)
@@ -78,14 +84,14 @@ func instanceTypes() (all []instanceType) {
 	return all
 }
 
-// readInstanceType is the type of a name, false for what can't be one. RunInstances takes any name, and clients such as Terraform
-// ask for the type of each instance that they find.
+// readInstanceType is the type of a name, false for what can't be one. Clients such as Terraform ask for the type of each
+// instance that they find.
 func readInstanceType(name string) (instanceType, bool) {
 	m := instanceTypeName.FindStringSubmatch(name)
 	if m == nil {
 		return instanceType{}, false
 	}
-	t := instanceType{name: name, burstable: m[1] == "t", current: m[2] > "2" || len(m[2]) > 1, architecture: "x86_64"}
+	t := instanceType{name: name, burstable: trellis.Burstable(name), current: m[2] > "2" || len(m[2]) > 1, architecture: "x86_64"}
 	if strings.HasPrefix(m[3], "g") {
 		t.architecture = "arm64"
 	}
@@ -155,7 +161,7 @@ func (h *handler) describeInstanceTypes(_ context.Context, c *api.Call, in *Desc
 			PlacementGroupInfo: &PlacementGroupInfo{SupportedStrategies: []string{"partition", "spread"}},
 			ProcessorInfo:      &ProcessorInfo{SupportedArchitectures: []string{t.architecture}, SustainedClockSpeedInGhz: new(2.5)}, SupportedBootModes: []string{"legacy-bios", "uefi"}, SupportedRootDeviceTypes: []string{"ebs"},
 			SupportedUsageClasses: []string{"on-demand"}, SupportedVirtualizationTypes: []string{"hvm"},
-			VCpuInfo: &VCpuInfo{DefaultCores: new(int32(1)), DefaultThreadsPerCore: new(int32(t.cpus)), DefaultVCpus: new(int32(t.cpus)), ValidCores: []int32{1}, ValidThreadsPerCore: []int32{int32(t.cpus)}}}
+			VCpuInfo: &VCpuInfo{DefaultCores: new(t.cores()), DefaultThreadsPerCore: new(t.threads()), DefaultVCpus: new(int32(t.cpus)), ValidCores: []int32{t.cores()}, ValidThreadsPerCore: []int32{t.threads()}}}
 	})}, err
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/trellis-project/trellis/controlplane"
 )
 
-// runInstances is RunInstances. What has no meaning for a namespace (keys, disks, user data) is taken and dropped.
+// runInstances is RunInstances. Disks are taken and dropped: a namespace has none.
 func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstancesInput) (*RunInstancesOutput, error) {
 	t, err := tagSpecs(in.TagSpecifications, "instance", "volume", "network-interface", "spot-instances-request", "elastic-gpu")
 	if err != nil {
@@ -18,8 +18,10 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 	}
 	n := controlplane.NewInstances{ImageID: api.Value(in.ImageId), InstanceType: api.Value(in.InstanceType), SubnetID: api.Value(in.SubnetId), SecurityGroupIDs: in.SecurityGroupIds,
 		SecurityGroupNames: in.SecurityGroups, PrivateIP: api.Value(in.PrivateIpAddress), MinCount: int(in.MinCount), MaxCount: int(in.MaxCount), ClientToken: api.Value(in.ClientToken),
-		IPv6Count: int(api.Value(in.Ipv6AddressCount)), Tags: t, DisableAPITermination: api.Value(in.DisableApiTermination),
-		MetadataOptions: metadataOptions(in.MetadataOptions)}
+		IPv6Count: int(api.Value(in.Ipv6AddressCount)), Tags: t}
+	if err := h.readSettings(&n, in); err != nil {
+		return nil, err
+	}
 	profile := profileNamed(in.IamInstanceProfile)
 	n.ProfileARN, n.ProfileName = profile.ARN, profile.Name
 	if len(in.Ipv6Addresses) > 0 {
@@ -88,15 +90,13 @@ func instanceState(name string) *InstanceState {
 // instance is an instance as the wire has it. A terminated one has no network left.
 func (h *handler) instance(d controlplane.DescribedInstance) Instance {
 	out := Instance{
-		AmiLaunchIndex: new(int32(d.LaunchIndex)), Architecture: api.Some("x86_64"), BootMode: api.Some("uefi"), CurrentInstanceBootMode: api.Some("uefi"), EbsOptimized: new(bool),
+		AmiLaunchIndex: new(int32(d.LaunchIndex)), Architecture: api.Some("x86_64"), BootMode: api.Some("uefi"), CurrentInstanceBootMode: api.Some("uefi"),
 		EnaSupport: new(true), Hypervisor: api.Some("xen"), ImageId: &d.ImageID, InstanceId: &d.ID, InstanceType: &d.InstanceType, LaunchTime: &d.CreatedAt,
-		Monitoring: &Monitoring{State: api.Some("disabled")}, Placement: &Placement{AvailabilityZone: &d.AvailabilityZone, GroupName: new(string), Tenancy: api.Some("default")},
+		Placement:       &Placement{AvailabilityZone: &d.AvailabilityZone, GroupName: new(string), Tenancy: api.Some("default")},
 		PlatformDetails: api.Some("Linux/UNIX"), RootDeviceName: api.Some("/dev/xvda"), RootDeviceType: api.Some("ebs"), State: instanceState(d.State), Tags: tags(d.Tags),
 		UsageOperation: api.Some("RunInstances"), VirtualizationType: api.Some("hvm"), StateTransitionReason: new(string), PublicDnsName: new(string), PrivateDnsName: new(string),
-		CpuOptions:      &CpuOptions{CoreCount: new(int32(1)), ThreadsPerCore: new(int32(2))},
-		EnclaveOptions:  &EnclaveOptions{Enabled: new(bool)},
-		MetadataOptions: wireMetadataOptions(d.Metadata(), controlplane.MetadataState(d.Instance)),
 	}
+	showSettings(&out, d.Instance)
 	switch d.State {
 	case trellis.InstanceShuttingDown, trellis.InstanceTerminated:
 		out.StateReason = &StateReason{Code: api.Some("Client.UserInitiatedShutdown"), Message: api.Some("Client.UserInitiatedShutdown: User initiated shutdown")}
@@ -105,7 +105,7 @@ func (h *handler) instance(d controlplane.DescribedInstance) Instance {
 	if d.State == trellis.InstanceTerminated {
 		return out
 	}
-	out.PrivateDnsName, out.PrivateIpAddress = api.Some(h.plane.PrivateDNSName(d.PrivateIP)), api.Some(d.PrivateIP.String())
+	out.PrivateDnsName, out.PrivateIpAddress = api.Some(h.plane.Hostname(d.Instance)), api.Some(d.PrivateIP.String())
 	out.SecurityGroups, out.SubnetId, out.VpcId = groups(d.Groups), &d.SubnetID, &d.VPCID
 	if a := controlplane.ProfileOf(d.Instance); a != nil {
 		out.IamInstanceProfile = wireProfile(a)
@@ -222,60 +222,4 @@ func (h *handler) stopInstances(ctx context.Context, c *api.Call, in *StopInstan
 func (h *handler) terminateInstances(ctx context.Context, c *api.Call, in *TerminateInstancesInput) (*TerminateInstancesOutput, error) {
 	s, rev, err := h.plane.TerminateInstances(ctx, caller(c, in.DryRun), in.InstanceIds)
 	return api.Done(c, &TerminateInstancesOutput{TerminatingInstances: changes(s)}, rev, err)
-}
-
-// describeInstanceAttribute is DescribeInstanceAttribute.
-func (h *handler) describeInstanceAttribute(ctx context.Context, c *api.Call, in *DescribeInstanceAttributeInput) (*DescribeInstanceAttributeOutput, error) {
-	d, err := h.plane.Instance(ctx, caller(c, in.DryRun), in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
-	out := &DescribeInstanceAttributeOutput{InstanceId: &d.ID}
-	no := &AttributeBooleanValue{Value: new(bool)}
-	switch in.Attribute {
-	case "instanceType":
-		out.InstanceType = &AttributeValue{Value: &d.InstanceType}
-	case "disableApiTermination":
-		out.DisableApiTermination = &AttributeBooleanValue{Value: &d.DisableAPITermination}
-	case "disableApiStop":
-		out.DisableApiStop = no
-	case "instanceInitiatedShutdownBehavior":
-		out.InstanceInitiatedShutdownBehavior = &AttributeValue{Value: api.Some("stop")}
-	case "rootDeviceName":
-		out.RootDeviceName = &AttributeValue{Value: api.Some("/dev/xvda")}
-	case "sourceDestCheck":
-		out.SourceDestCheck = &AttributeBooleanValue{Value: new(len(d.Interfaces) == 0 || !d.Interfaces[0].NoSourceDestCheck)}
-	case "groupSet":
-		out.Groups = groups(d.Groups)
-	case "ebsOptimized":
-		out.EbsOptimized = no
-	case "enaSupport":
-		out.EnaSupport = &AttributeBooleanValue{Value: new(true)}
-	case "enclaveOptions":
-		out.EnclaveOptions = &EnclaveOptions{Enabled: new(bool)}
-	case "userData":
-		out.UserData = &AttributeValue{}
-	}
-	return out, nil
-}
-
-// modifyInstanceAttribute is ModifyInstanceAttribute, of the security groups, the termination protection and, only as it is
-// shown, the source and destination check. Another attribute is refused, so that nobody believes that it has changed.
-func (h *handler) modifyInstanceAttribute(ctx context.Context, c *api.Call, in *ModifyInstanceAttributeInput) (*ModifyInstanceAttributeOutput, error) {
-	to := controlplane.InstanceChange{SecurityGroupIDs: in.Groups}
-	if in.SourceDestCheck != nil {
-		to.SourceDestCheck = in.SourceDestCheck.Value
-	}
-	switch {
-	case in.DisableApiTermination != nil:
-		to.DisableTermination = in.DisableApiTermination.Value
-	case api.Value(in.Attribute) == "disableApiTermination":
-		to.DisableTermination = new(api.Value(in.Value) == "true")
-	case in.DisableApiStop != nil && !api.Value(in.DisableApiStop.Value):
-		// it is so already
-	case len(in.Groups) == 0 && to.SourceDestCheck == nil:
-		return nil, trellis.NewError(400, "InvalidParameterCombination", "Only the attributes groupSet, sourceDestCheck and disableApiTermination can be modified")
-	}
-	rev, err := h.plane.ModifyInstance(ctx, caller(c, in.DryRun), in.InstanceId, to)
-	return api.Done(c, &ModifyInstanceAttributeOutput{}, rev, err)
 }

@@ -65,7 +65,7 @@ func TestMetadataOptions(t *testing.T) {
 	want(call[ec2.ModifyInstanceMetadataOptionsOutput](t, l.Client, operation, modify(ec2.ModifyInstanceMetadataOptionsInput{HttpTokens: ptr("required"), InstanceMetadataTags: ptr("enabled")})).InstanceMetadataOptions,
 		"enabled required enabled enabled pending", 64)
 	want(l.describe(t, *said.InstanceId).MetadataOptions, "enabled required enabled enabled applied", 64)
-	call[ec2.ModifyInstanceMetadataOptionsOutput](t, l.Client, operation, modify(ec2.ModifyInstanceMetadataOptionsInput{HttpEndpoint: ptr("disabled")}))
+	call[ec2.ModifyInstanceMetadataOptionsOutput](t, l.Client, operation, modify(ec2.ModifyInstanceMetadataOptionsInput{HttpEndpoint: ptr("disabled"), HttpTokens: ptr("required")}))
 	want(l.describe(t, *said.InstanceId).MetadataOptions, "disabled required enabled enabled applied", 64)
 	for name, value := range map[string]string{"http-endpoint": "disabled", "http-protocol-ipv4": "disabled", "http-protocol-ipv6": "enabled", "http-put-response-hop-limit": "64", "instance-metadata-tags": "enabled"} {
 		found := call[ec2.DescribeInstancesOutput](t, l.Client, "DescribeInstances", &ec2.DescribeInstancesInput{Filters: filter("metadata-options."+name, value)}).Reservations
@@ -79,7 +79,6 @@ func TestMetadataOptions(t *testing.T) {
 
 	refused(t, l.Client, operation, modify(ec2.ModifyInstanceMetadataOptionsInput{HttpPutResponseHopLimit: ptr[int32](65)}), "InvalidParameterValue")
 	refused(t, l.Client, operation, modify(ec2.ModifyInstanceMetadataOptionsInput{HttpTokens: ptr("never")}), "InvalidParameterValue")
-	refused(t, l.Client, operation, modify(ec2.ModifyInstanceMetadataOptionsInput{HttpEndpoint: ptr("disabled"), HttpTokens: ptr("required")}), "InvalidParameterCombination")
 	refused(t, l.Client, operation, &ec2.ModifyInstanceMetadataOptionsInput{InstanceId: "i-0123456789abcdef0"}, "InvalidInstanceID.NotFound")
 	refused(t, l.Client, operation, modify(ec2.ModifyInstanceMetadataOptionsInput{DryRun: ptr(true)}), "DryRunOperation")
 	spaced := []ec2.Tag{{Key: ptr("Patch Group"), Value: ptr("1")}}
@@ -95,7 +94,7 @@ func TestMetadataOptions(t *testing.T) {
 	refused(t, l.Client, operation, modify(ec2.ModifyInstanceMetadataOptionsInput{HttpTokens: ptr("required")}), "IncorrectInstanceState")
 }
 
-// TestOldInstances describes an instance from before there were metadata options.
+// TestOldInstances describes an instance from before there were metadata options, other settings and user data.
 func TestOldInstances(t *testing.T) {
 	l := newLab(t)
 	_, err := l.store.Commit(t.Context(), func(tx *store.Tx) error {
@@ -105,8 +104,15 @@ func TestOldInstances(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o, hops := options(l.describe(t, "i-0123456789abcdef0").MetadataOptions); o != "enabled required enabled disabled applied" || hops != 2 {
+	i := l.describe(t, "i-0123456789abcdef0")
+	if o, hops := options(i.MetadataOptions); o != "enabled required enabled disabled applied" || hops != 2 {
 		t.Errorf("it is %s %d now", o, hops)
+	}
+	if *i.Monitoring.State != "disabled" || *i.EbsOptimized || i.KeyName != nil || *i.MaintenanceOptions.AutoRecovery != "default" || *i.PrivateDnsNameOptions.HostnameType != "ip-name" {
+		t.Errorf("it is %+v now", i)
+	}
+	if v := l.attribute(t, "i-0123456789abcdef0", "userData").UserData.Value; v != nil {
+		t.Errorf("it has user data %q", *v)
 	}
 }
 

@@ -1397,6 +1397,46 @@ type ModifyInstanceAttributeInput struct {
 type ModifyInstanceAttributeOutput struct {
 }
 
+// ModifyInstanceCapacityReservationAttributesInput is what ModifyInstanceCapacityReservationAttributes takes.
+type ModifyInstanceCapacityReservationAttributesInput struct {
+	CapacityReservationSpecification *CapacityReservationSpecification `wire:"CapacityReservationSpecification" required:"true"`
+	DryRun                           *bool                             `wire:"DryRun"`
+	InstanceId                       string                            `wire:"InstanceId" required:"true"`
+}
+
+// ModifyInstanceCapacityReservationAttributesOutput is what ModifyInstanceCapacityReservationAttributes answers.
+type ModifyInstanceCapacityReservationAttributesOutput struct {
+	Return *bool `wire:"return"`
+}
+
+// ModifyInstanceCreditSpecificationInput is what ModifyInstanceCreditSpecification takes.
+type ModifyInstanceCreditSpecificationInput struct {
+	ClientToken                  *string                              `wire:"ClientToken"`
+	DryRun                       *bool                                `wire:"DryRun"`
+	InstanceCreditSpecifications []InstanceCreditSpecificationRequest `wire:"InstanceCreditSpecification" required:"true" item:"item"`
+}
+
+// ModifyInstanceCreditSpecificationOutput is what ModifyInstanceCreditSpecification answers.
+type ModifyInstanceCreditSpecificationOutput struct {
+	SuccessfulInstanceCreditSpecifications   []SuccessfulInstanceCreditSpecificationItem   `wire:"successfulInstanceCreditSpecificationSet" item:"item"`
+	UnsuccessfulInstanceCreditSpecifications []UnsuccessfulInstanceCreditSpecificationItem `wire:"unsuccessfulInstanceCreditSpecificationSet" item:"item"`
+}
+
+// ModifyInstanceMaintenanceOptionsInput is what ModifyInstanceMaintenanceOptions takes.
+type ModifyInstanceMaintenanceOptionsInput struct {
+	AutoRecovery    *string `wire:"AutoRecovery" enum:"disabled|default"`
+	DryRun          *bool   `wire:"DryRun"`
+	InstanceId      string  `wire:"InstanceId" required:"true"`
+	RebootMigration *string `wire:"RebootMigration" enum:"disabled|default"`
+}
+
+// ModifyInstanceMaintenanceOptionsOutput is what ModifyInstanceMaintenanceOptions answers.
+type ModifyInstanceMaintenanceOptionsOutput struct {
+	AutoRecovery    *string `wire:"autoRecovery"`
+	InstanceId      *string `wire:"instanceId"`
+	RebootMigration *string `wire:"rebootMigration"`
+}
+
 // ModifyInstanceMetadataDefaultsInput is what ModifyInstanceMetadataDefaults takes.
 type ModifyInstanceMetadataDefaultsInput struct {
 	DryRun                  *bool   `wire:"DryRun"`
@@ -1465,6 +1505,20 @@ type ModifyNetworkInterfaceAttributeInput struct {
 type ModifyNetworkInterfaceAttributeOutput struct {
 }
 
+// ModifyPrivateDnsNameOptionsInput is what ModifyPrivateDnsNameOptions takes.
+type ModifyPrivateDnsNameOptionsInput struct {
+	DryRun                          *bool   `wire:"DryRun"`
+	EnableResourceNameDnsAAAARecord *bool   `wire:"EnableResourceNameDnsAAAARecord"`
+	EnableResourceNameDnsARecord    *bool   `wire:"EnableResourceNameDnsARecord"`
+	InstanceId                      string  `wire:"InstanceId" required:"true"`
+	PrivateDnsHostnameType          *string `wire:"PrivateDnsHostnameType" enum:"ip-name|resource-name"`
+}
+
+// ModifyPrivateDnsNameOptionsOutput is what ModifyPrivateDnsNameOptions answers.
+type ModifyPrivateDnsNameOptionsOutput struct {
+	Return *bool `wire:"return"`
+}
+
 // ModifySecurityGroupRulesInput is what ModifySecurityGroupRules takes.
 type ModifySecurityGroupRulesInput struct {
 	DryRun             *bool                     `wire:"DryRun"`
@@ -1529,6 +1583,18 @@ type ModifyVpcEndpointInput struct {
 // ModifyVpcEndpointOutput is what ModifyVpcEndpoint answers.
 type ModifyVpcEndpointOutput struct {
 	Return *bool `wire:"return"`
+}
+
+// MonitorInstancesInput is what MonitorInstances takes.
+type MonitorInstancesInput struct {
+	DryRun            *bool    `wire:"dryRun"`
+	InstanceIds       []string `wire:"InstanceId" required:"true" item:"InstanceId"`
+	MetricCategoryIds []string `wire:"MetricCategoryId" item:"item"`
+}
+
+// MonitorInstancesOutput is what MonitorInstances answers.
+type MonitorInstancesOutput struct {
+	InstanceMonitorings []InstanceMonitoring `wire:"instancesSet" item:"item"`
 }
 
 // ReleaseAddressInput is what ReleaseAddress takes.
@@ -1796,6 +1862,18 @@ type UnassignPrivateIpAddressesInput struct {
 
 // UnassignPrivateIpAddressesOutput is what UnassignPrivateIpAddresses answers.
 type UnassignPrivateIpAddressesOutput struct {
+}
+
+// UnmonitorInstancesInput is what UnmonitorInstances takes.
+type UnmonitorInstancesInput struct {
+	DryRun            *bool    `wire:"dryRun"`
+	InstanceIds       []string `wire:"InstanceId" required:"true" item:"InstanceId"`
+	MetricCategoryIds []string `wire:"MetricCategoryId" item:"item"`
+}
+
+// UnmonitorInstancesOutput is what UnmonitorInstances answers.
+type UnmonitorInstancesOutput struct {
+	InstanceMonitorings []InstanceMonitoring `wire:"instancesSet" item:"item"`
 }
 
 // UpdateSecurityGroupRuleDescriptionsEgressInput is what UpdateSecurityGroupRuleDescriptionsEgress takes.
@@ -2492,6 +2570,12 @@ type InstanceCreditSpecification struct {
 	InstanceId *string `wire:"instanceId"`
 }
 
+// InstanceCreditSpecificationRequest is a structure of the API model.
+type InstanceCreditSpecificationRequest struct {
+	CpuCredits *string `wire:"CpuCredits"`
+	InstanceId string  `wire:"InstanceId" required:"true"`
+}
+
 // InstanceIpv4Prefix is a structure of the API model.
 type InstanceIpv4Prefix struct {
 	Ipv4Prefix *string `wire:"ipv4Prefix"`
@@ -2553,6 +2637,12 @@ type InstanceMetadataOptionsResponse struct {
 	HttpTokens              *string `wire:"httpTokens"`
 	InstanceMetadataTags    *string `wire:"instanceMetadataTags"`
 	State                   *string `wire:"state"`
+}
+
+// InstanceMonitoring is a structure of the API model.
+type InstanceMonitoring struct {
+	InstanceId *string     `wire:"instanceId"`
+	Monitoring *Monitoring `wire:"monitoring"`
 }
 
 // InstanceNetworkInterface is a structure of the API model.
@@ -3604,6 +3694,11 @@ type SubnetIpv6CidrBlockAssociation struct {
 	Ipv6CidrBlockState   *SubnetCidrBlockState `wire:"ipv6CidrBlockState"`
 }
 
+// SuccessfulInstanceCreditSpecificationItem is a structure of the API model.
+type SuccessfulInstanceCreditSpecificationItem struct {
+	InstanceId *string `wire:"instanceId"`
+}
+
 // Tag is a structure of the API model.
 type Tag struct {
 	Key   *string `wire:"key"`
@@ -3650,6 +3745,18 @@ type TransitGatewayOptions struct {
 	SecurityGroupReferencingSupport *string            `wire:"securityGroupReferencingSupport"`
 	TransitGatewayCidrBlocks        []string           `wire:"transitGatewayCidrBlocks" item:"item"`
 	VpnEcmpSupport                  *string            `wire:"vpnEcmpSupport"`
+}
+
+// UnsuccessfulInstanceCreditSpecificationItem is a structure of the API model.
+type UnsuccessfulInstanceCreditSpecificationItem struct {
+	Error      *UnsuccessfulInstanceCreditSpecificationItemError `wire:"error"`
+	InstanceId *string                                           `wire:"instanceId"`
+}
+
+// UnsuccessfulInstanceCreditSpecificationItemError is a structure of the API model.
+type UnsuccessfulInstanceCreditSpecificationItemError struct {
+	Code    *string `wire:"code"`
+	Message *string `wire:"message"`
 }
 
 // UnsuccessfulItem is a structure of the API model.

@@ -39,6 +39,6 @@ out = {
     "a token": held if isinstance(held, int) else len(held) > 20,
     "hops": {hops: token(int(hops)) for hops in sys.argv[1:]},
 }
-for path in ("meta-data/mac", "meta-data/tags/instance", "meta-data/tags/instance/Name", "meta-data/tags/instance/empty"):
+for path in ("meta-data/mac", "meta-data/tags/instance", "meta-data/tags/instance/Name", "meta-data/tags/instance/empty", "user-data"):
     out[path] = asked("GET", v4 + path, token=str(held))
 print(json.dumps(out))
