@@ -76,7 +76,7 @@ var allowedImports = map[string]struct {
 	"api/iam":                  {[]string{"api", "api/wire", "authpolicy", "identity"}, aService},
 	"api/kms":                  {[]string{"api", "api/wire", "companion/key"}, aService},
 	"api/lambda":               {[]string{"api", "api/wire", "companion/function"}, aService},
-	"api/logs":                 {[]string{"api", "api/wire", "telemetry"}, aService},
+	"api/logs":                 {[]string{"api", "api/wire", "authpolicy", "telemetry"}, aService},
 	"api/organizations":        {[]string{"api", "api/wire", "identity"}, aService},
 	"api/ram":                  {[]string{"api", "api/wire", "controlplane"}, aService},
 	"api/rolesanywhere":        {[]string{"api", "api/wire", "identity"}, aService},

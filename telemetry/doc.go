@@ -13,5 +13,5 @@
 //
 // Metrics do, too: what a call puts is summed up to statistic sets of one minute, with sketches for percentiles that are at
 // most 1 % beside the value, and written before it returns; questions sum up the sets. They are kept for 15 days, at most
-// 256 MiB of an account.
+// 256 MiB of an account. Log events count in the metrics that their group's metric filters say.
 package telemetry

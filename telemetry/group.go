@@ -27,6 +27,7 @@ type groupMeta struct {
 	KMSKeyID      string            `json:"kmsKeyId,omitempty"`
 	Protected     bool              `json:"protected,omitempty"` // from deletion
 	Tags          map[string]string `json:"tags,omitempty"`
+	MetricFilters []MetricFilter    `json:"metricFilters,omitempty"`
 }
 
 // stream is what is known of a log stream without reading its events.
@@ -50,6 +51,7 @@ type group struct {
 	lastNum  uint64
 	segments []*segment // oldest first; the last one is open for appending, if it is whole
 	deleted  bool
+	filters  []*liveFilter // those of meta at work; never changed, only replaced
 }
 
 // openGroup opens the group in a folder: it reads every segment once and removes a record that was cut off from the end of the newest.
@@ -61,6 +63,13 @@ func openGroup(dir string, log *slog.Logger) (*group, error) {
 	}
 	if err := json.Unmarshal(b, &g.meta); err != nil {
 		return nil, fmt.Errorf("open log group: read %s: %w", filepath.Join(dir, groupFile), err)
+	}
+	for _, f := range g.meta.MetricFilters {
+		live, err := f.liven()
+		if err != nil {
+			return nil, fmt.Errorf("open log group %s: metric filter %s: %w", g.meta.Name, f.Name, err)
+		}
+		g.filters = append(g.filters, live)
 	}
 	names, err := filepath.Glob(filepath.Join(dir, "segment-*.log"))
 	if err != nil {
@@ -292,18 +301,22 @@ func (g *group) saveMeta(m groupMeta) error {
 	if err != nil {
 		return fmt.Errorf("write log group: %w", err)
 	}
-	tmp := filepath.Join(g.dir, groupFile+".new")
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write log group: %w", err)
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(tmp, filepath.Join(g.dir, groupFile))
-	}
-	if err != nil {
+	if err := replaceFile(filepath.Join(g.dir, groupFile), b); err != nil {
 		return fmt.Errorf("write log group: %w", err)
 	}
 	g.meta = m
 	return nil
+}
+
+// replaceFile replaces a file whole: whoever reads it, after whatever end, has the old one or the new one.
+func replaceFile(path string, b []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }

@@ -29,6 +29,7 @@ type LogGroup struct {
 	Protected     bool   // from deletion
 	Bytes         int64
 	Tags          map[string]string
+	MetricFilters int // how many it has
 }
 
 // GroupFilter chooses log groups: those whose names begin with Prefix, contain Pattern, and are one of Names
@@ -119,7 +120,7 @@ func (l *Logs) show(g *group) LogGroup {
 	defer g.mu.RUnlock()
 	m := g.meta
 	out := LogGroup{Account: m.Account, Name: m.Name, ARN: l.GroupARN(m.Account, m.Name), CreatedMillis: m.CreatedMillis,
-		RetentionDays: m.RetentionDays, Class: m.Class, KMSKeyID: m.KMSKeyID, Protected: m.Protected, Tags: maps.Clone(m.Tags)}
+		RetentionDays: m.RetentionDays, Class: m.Class, KMSKeyID: m.KMSKeyID, Protected: m.Protected, Tags: maps.Clone(m.Tags), MetricFilters: len(m.MetricFilters)}
 	for _, st := range g.streams {
 		out.Bytes += st.bytes
 	}

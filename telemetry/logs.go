@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -30,16 +32,22 @@ type Logs struct {
 
 	mu     sync.RWMutex
 	groups map[string]map[string]*group // by account and name
+	// policies are the resource policies, by account and name; an account's are never changed, only replaced.
+	policies map[string]map[string]ResourcePolicy
+	metrics  *Metrics // where metric filters count
 
 	queries queries
 }
 
 // openLogs opens all groups below dir.
 func openLogs(dir string, o Options) (*Logs, error) {
-	l := &Logs{dir: dir, region: o.Region, now: o.Now, log: o.Log, groups: map[string]map[string]*group{}}
+	l := &Logs{dir: dir, region: o.Region, now: o.Now, log: o.Log, groups: map[string]map[string]*group{}, policies: map[string]map[string]ResourcePolicy{}}
 	l.queries.init()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open logs: %w", err)
+	}
+	if err := l.openPolicies(); err != nil {
+		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*", groupFile))
 	if err != nil {
@@ -73,6 +81,13 @@ func (l *Logs) find(account, name string) (*group, error) {
 		return g, nil
 	}
 	return nil, noGroup()
+}
+
+// ofAccount returns every group of an account.
+func (l *Logs) ofAccount(account string) []*group {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Collect(maps.Values(l.groups[account]))
 }
 
 // all returns every group of every account.

@@ -424,7 +424,7 @@ func TestPatterns(t *testing.T) {
 		m, err := parsePattern(parts[0])
 		got := "error"
 		if err == nil {
-			got = fmt.Sprint(m([]byte(parts[1])))
+			got = fmt.Sprint(m.match([]byte(parts[1])))
 		} else if code(err) != "InvalidParameterException" {
 			t.Errorf("%s: %v", line, err)
 		}
@@ -437,11 +437,24 @@ func TestPatterns(t *testing.T) {
 func FuzzPattern(f *testing.F) {
 	f.Add(`{ ($.a = "x*" || $.b[0].c >= 4) && $.d IS NULL }`, `{"a":"xy"}`)
 	f.Add(`?A ?"b c" -d`, "A")
-	f.Fuzz(func(t *testing.T, pattern, message string) {
-		if m, err := parsePattern(pattern); err == nil {
-			m([]byte(message))
-		} else if code(err) == "" {
-			t.Errorf("error without a code: %v", err)
+	f.Add(`[ip, ..., status=4* || status=%5..%, size>1000]`, `127.0.0.1 - "GET / x" 404 1534`)
+	f.Add(`%a|b%`, "b")
+	f.Fuzz(func(t *testing.T, text, message string) {
+		m, err := parsePattern(text)
+		if err != nil {
+			if code(err) == "" {
+				t.Errorf("error without a code: %v", err)
+			}
+			return
+		}
+		m.match([]byte(message))
+		if m.named == nil {
+			return
+		}
+		for name, value := range m.named([]byte(message)) {
+			if got, ok := m.value([]byte(message), name); ok && got != value {
+				t.Errorf("%s of %q by %q: %q and %q", name, message, text, value, got)
+			}
 		}
 	})
 }

@@ -121,15 +121,15 @@ func (m *Metrics) Put(account string, values []Measured) error {
 	return g.bound(metricBytes)
 }
 
-// MetricFilter asks for metrics. What is empty asks for nothing.
-type MetricFilter struct {
+// MetricQuery asks for metrics. What is empty asks for nothing.
+type MetricQuery struct {
 	Namespace, Name string
 	Dimensions      map[string]*string // that it has, with a value or with any
 	Since           time.Duration      // how long ago the last value may be
 }
 
 // fits tells whether a metric is asked for.
-func (f *MetricFilter) fits(m *Metric) bool {
+func (f *MetricQuery) fits(m *Metric) bool {
 	for k, want := range f.Dimensions {
 		if v, has := m.Dimensions[k]; !has || want != nil && *want != v {
 			return false
@@ -140,7 +140,7 @@ func (f *MetricFilter) fits(m *Metric) bool {
 
 // List returns up to limit metrics of an account that had values lately, those whose key follows after; next is the last
 // one's key when there are more.
-func (m *Metrics) List(account string, f MetricFilter, after string, limit int) (found []Metric, next string, err error) {
+func (m *Metrics) List(account string, f MetricQuery, after string, limit int) (found []Metric, next string, err error) {
 	g, err := m.group(account, false)
 	if err != nil || g == nil {
 		return nil, "", err

@@ -76,11 +76,11 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("period %d, unit %q: %s\nwant %s", test.period, test.unit, got, test.want)
 			}
 		}
-		found, next, err := m.List(account, MetricFilter{Dimensions: map[string]*string{"a": nil}}, "", 10)
+		found, next, err := m.List(account, MetricQuery{Dimensions: map[string]*string{"a": nil}}, "", 10)
 		if err != nil || next != "" || len(found) != 1 || found[0].key() != calls.key() {
 			t.Errorf("listed %v, %q, %v", found, next, err)
 		}
-		one, next, err := m.List(account, MetricFilter{}, "", 1)
+		one, next, err := m.List(account, MetricQuery{}, "", 1)
 		if err != nil || len(one) != 1 || next == "" {
 			t.Errorf("a page: %v, %q, %v", one, next, err)
 		}
@@ -88,7 +88,7 @@ func TestMetrics(t *testing.T) {
 		m, end = openMetricsIn(t, dir, clock)
 	}
 	now = now.Add((metricDays + 1) * 24 * time.Hour)
-	if found, _, err := m.List(account, MetricFilter{}, "", 10); err != nil || len(found) > 0 || show(60, "", true) != "" {
+	if found, _, err := m.List(account, MetricQuery{}, "", 10); err != nil || len(found) > 0 || show(60, "", true) != "" {
 		t.Errorf("after its time: %v, %v", found, err)
 	}
 	end()

@@ -3,33 +3,54 @@ package telemetry
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 )
 
-// matcher tells whether a message matches a filter pattern.
-type matcher func(message []byte) bool
+// pattern is a compiled filter pattern.
+type pattern struct {
+	match func(message []byte) bool
+	// value is what a message has in a field: a selector of JSON, or the name of a field between spaces, with its dollar sign. Nil
+	// where messages have no fields, as with terms.
+	value func(message []byte, field string) (string, bool)
+	// named are the fields that the pattern names, as TestMetricFilter shows them of a message that matches. Nil likewise.
+	named func(message []byte) map[string]string
+	// has tells whether there can be a field.
+	has func(field string) bool
+}
 
 // parsePattern compiles a filter pattern (CloudWatch Logs user guide, FilterAndPatternSyntax): terms that must
-// all occur (ERROR "exact words" -not), of which those with a question mark are alternatives (?A ?B), or a
-// condition on a JSON message ({ $.status = 403 && $.path = "/a*" }).
-func parsePattern(text string) (matcher, error) {
+// all occur (ERROR "exact words" -not %expression%), of which those with a question mark are alternatives (?A ?B), a
+// condition on a JSON message ({ $.status = 403 && $.path = "/a*" }), or on fields between spaces ([ip, ..., status=4*, size]).
+func parsePattern(text string) (*pattern, error) {
 	trimmed := strings.TrimSpace(text)
 	switch {
 	case trimmed == "":
-		return func([]byte) bool { return true }, nil
+		return &pattern{match: func([]byte) bool { return true }}, nil
 	case strings.HasPrefix(trimmed, "{"):
 		return parseJSONPattern(trimmed)
 	case strings.HasPrefix(trimmed, "["):
-		return nil, invalid("Invalid filter pattern: patterns for space-delimited messages are not served")
+		return parseFieldsPattern(trimmed)
 	}
 	return parseTerms(trimmed)
 }
 
+// expression compiles a regular expression that a pattern has between per cent signs. They need time in proportion to the text.
+func expression(text string) (*regexp.Regexp, error) {
+	e, err := regexp.Compile(text)
+	if err != nil || text == "" {
+		return nil, invalid("Invalid filter pattern: the expression %%%s%% is not understood", text)
+	}
+	return e, nil
+}
+
 // parseTerms compiles a pattern of terms.
-func parseTerms(text string) (matcher, error) {
-	var all, none, any [][]byte
+func parseTerms(text string) (*pattern, error) {
+	type test func(message []byte) bool
+	var all, none, any []test
 	for text != "" {
 		list := &all
 		switch text[0] {
@@ -39,41 +60,40 @@ func parseTerms(text string) (matcher, error) {
 			list, text = &any, text[1:]
 		}
 		var term string
-		if strings.HasPrefix(text, `"`) {
-			end := strings.IndexByte(text[1:], '"')
-			if end < 0 {
-				return nil, invalid("Invalid filter pattern: a quote is not closed")
+		close := 0
+		if text != "" && (text[0] == '"' || text[0] == '%') {
+			close = strings.IndexByte(text[1:], text[0]) + 1
+		}
+		switch {
+		case close > 0 && text[0] == '%':
+			e, err := expression(text[1:close])
+			if err != nil {
+				return nil, err
 			}
-			term, text = text[1:end+1], text[end+2:]
-		} else if i := strings.IndexFunc(text, unicode.IsSpace); i >= 0 {
-			term, text = text[:i], text[i:]
-		} else {
-			term, text = text, ""
+			*list, text = append(*list, e.Match), strings.TrimSpace(text[close+1:])
+			continue
+		case close > 0:
+			term, text = text[1:close], text[close+1:]
+		case strings.HasPrefix(text, `"`):
+			return nil, invalid("Invalid filter pattern: a quote is not closed")
+		default:
+			term = text
+			if i := strings.IndexFunc(text, unicode.IsSpace); i >= 0 {
+				term = text[:i]
+			}
+			text = text[len(term):]
 		}
 		if term == "" {
 			return nil, invalid("Invalid filter pattern: a term is empty")
 		}
-		*list = append(*list, []byte(term))
+		want := []byte(term)
+		*list = append(*list, func(m []byte) bool { return bytes.Contains(m, want) })
 		text = strings.TrimSpace(text)
 	}
-	return func(m []byte) bool {
-		for _, t := range none {
-			if bytes.Contains(m, t) {
-				return false
-			}
-		}
-		for _, t := range all {
-			if !bytes.Contains(m, t) {
-				return false
-			}
-		}
-		for _, t := range any {
-			if bytes.Contains(m, t) {
-				return true
-			}
-		}
-		return len(any) == 0
-	}, nil
+	return &pattern{match: func(m []byte) bool {
+		holds := func(t test) bool { return t(m) }
+		return !slices.ContainsFunc(none, holds) && !slices.ContainsFunc(all, func(t test) bool { return !t(m) }) && (len(any) == 0 || slices.ContainsFunc(any, holds))
+	}}, nil
 }
 
 // jsonCondition is a condition of a JSON pattern on the decoded message.
@@ -81,20 +101,21 @@ type jsonCondition func(doc any) bool
 
 // jsonPattern is the parser of JSON patterns.
 type jsonPattern struct {
-	text  string
-	at    int
-	depth int
+	text      string
+	at        int
+	depth     int
+	selectors map[string][]string // those of the pattern, with their paths
 }
 
 // maxPatternDepth bounds the parentheses of a JSON pattern.
 const maxPatternDepth = 50
 
 // parseJSONPattern compiles a pattern in braces.
-func parseJSONPattern(text string) (matcher, error) {
+func parseJSONPattern(text string) (*pattern, error) {
 	if !strings.HasSuffix(text, "}") {
 		return nil, invalid("Invalid filter pattern: a brace is not closed")
 	}
-	p := &jsonPattern{text: text[1 : len(text)-1]}
+	p := &jsonPattern{text: text[1 : len(text)-1], selectors: map[string][]string{}}
 	cond, err := p.or()
 	if err != nil {
 		return nil, err
@@ -102,15 +123,69 @@ func parseJSONPattern(text string) (matcher, error) {
 	if p.space(); p.at < len(p.text) {
 		return nil, p.bad("what follows the condition is not understood")
 	}
-	return func(m []byte) bool {
-		if !bytes.HasPrefix(bytes.TrimLeft(m, " \t\r\n"), []byte("{")) {
-			return false
-		}
-		d := json.NewDecoder(bytes.NewReader(m))
-		d.UseNumber()
-		var doc any
-		return d.Decode(&doc) == nil && cond(doc)
+	return &pattern{
+		match: func(m []byte) bool { doc, ok := decodeMessage(m); return ok && cond(doc) },
+		value: func(m []byte, field string) (string, bool) {
+			doc, ok := decodeMessage(m)
+			path, err := parseSelector(field)
+			if !ok || err != nil {
+				return "", false
+			}
+			return textAt(doc, path)
+		},
+		named: func(m []byte) map[string]string {
+			out := map[string]string{}
+			doc, _ := decodeMessage(m)
+			for selector, path := range p.selectors {
+				if text, ok := textAt(doc, path); ok {
+					out[selector] = text
+				}
+			}
+			return out
+		},
+		has: func(field string) bool { _, err := parseSelector(field); return err == nil },
 	}, nil
+}
+
+// decodeMessage decodes a message that is a JSON object.
+func decodeMessage(m []byte) (doc any, ok bool) {
+	if !bytes.HasPrefix(bytes.TrimLeft(m, " \t\r\n"), []byte("{")) {
+		return nil, false
+	}
+	d := json.NewDecoder(bytes.NewReader(m))
+	d.UseNumber()
+	err := d.Decode(&doc)
+	return doc, err == nil
+}
+
+// parseSelector reads a selector that stands by itself, such as $.field.
+func parseSelector(text string) ([]string, error) {
+	p := &jsonPattern{text: text}
+	if !p.take("$") {
+		return nil, p.bad("a selector such as $.field is missing")
+	}
+	path, err := p.selector()
+	if err == nil && (p.at < len(text) || len(path) == 0) {
+		err = p.bad("what follows the selector is not understood")
+	}
+	return path, err
+}
+
+// textAt is the text, number or truth value at a path of a decoded message.
+func textAt(doc any, path []string) (string, bool) {
+	v, ok := pick(doc, path)
+	if !ok {
+		return "", false
+	}
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	case bool:
+		return strconv.FormatBool(v), true
+	}
+	return "", false
 }
 
 // bad is the error at the present place, counted from 1 in the text within the braces.
@@ -177,10 +252,12 @@ func (p *jsonPattern) one() (jsonCondition, error) {
 	if !p.take("$") {
 		return nil, p.bad("a selector such as $.field is missing")
 	}
+	start := p.at
 	path, err := p.selector()
 	if err != nil {
 		return nil, err
 	}
+	p.selectors["$"+p.text[start:p.at]] = path
 	switch {
 	case p.take("NOT EXISTS"):
 		return func(d any) bool { _, ok := pick(d, path); return !ok }, nil
@@ -233,6 +310,9 @@ func (p *jsonPattern) comparison(path []string, op string) (jsonCondition, error
 	p.space()
 	var value string
 	quoted := false
+	if p.at < len(p.text) && p.text[p.at] == '%' && (op == "=" || op == "!=") {
+		return p.expression(path, op)
+	}
 	if p.at < len(p.text) && p.text[p.at] == '"' {
 		end := strings.IndexByte(p.text[p.at+1:], '"')
 		if end < 0 {
@@ -282,6 +362,23 @@ func (p *jsonPattern) comparison(path []string, op string) (jsonCondition, error
 		}
 		f, err := n.Float64()
 		return err == nil && (op == "<" && f < number || op == ">" && f > number || op == "<=" && f <= number || op == ">=" && f >= number)
+	}, nil
+}
+
+// expression parses a regular expression after an operator.
+func (p *jsonPattern) expression(path []string, op string) (jsonCondition, error) {
+	end := strings.IndexByte(p.text[p.at+1:], '%')
+	if end < 0 {
+		return nil, p.bad("a per cent sign is missing")
+	}
+	e, err := expression(p.text[p.at+1 : p.at+1+end])
+	if err != nil {
+		return nil, err
+	}
+	p.at += end + 2
+	return func(d any) bool {
+		text, ok := textAt(d, path)
+		return ok && e.MatchString(text) == (op == "=")
 	}, nil
 }
 

@@ -34,28 +34,38 @@ type Rejected struct {
 // None tells whether every event was taken.
 func (r Rejected) None() bool { return r.TooNewStart < 0 && r.TooOldEnd < 0 && r.ExpiredEnd < 0 }
 
-// Put adds events, in the order of time, to a log stream. They can be read when it returns.
+// Put adds events, in the order of time, to a log stream. They can be read, and count in the metrics of the group's filters, when
+// it returns.
 func (l *Logs) Put(account, groupName, streamName string, events []Event) (Rejected, error) {
-	rejected := Rejected{-1, -1, -1}
 	g, err := l.find(account, groupName)
 	if err != nil {
-		return rejected, err
+		return Rejected{-1, -1, -1}, err
 	}
 	if err := checkBatch(events); err != nil {
-		return rejected, err
+		return Rejected{-1, -1, -1}, err
 	}
+	rejected, kept, filters, err := l.accept(g, streamName, events)
+	if err == nil {
+		l.count(account, filters, kept)
+	}
+	return rejected, err
+}
+
+// accept writes those of the events that can be kept, and returns them with the metric filters that they were put under.
+func (l *Logs) accept(g *group, streamName string, events []Event) (rejected Rejected, keep []Event, filters []*liveFilter, err error) {
+	rejected = Rejected{-1, -1, -1}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	st := g.streams[streamName]
 	if st == nil {
-		return rejected, noStream()
+		return rejected, nil, nil, noStream()
 	}
 	now := l.millis()
 	expired := int64(-1 << 62)
 	if g.meta.RetentionDays > 0 {
 		expired = now - int64(g.meta.RetentionDays)*24*3600*1000
 	}
-	keep := make([]Event, 0, len(events))
+	keep = make([]Event, 0, len(events))
 	for i, e := range events {
 		switch {
 		case e.Millis > now+maxFuture.Milliseconds():
@@ -70,7 +80,7 @@ func (l *Logs) Put(account, groupName, streamName string, events []Event) (Rejec
 			keep = append(keep, e)
 		}
 	}
-	return rejected, g.put(st, keep, now)
+	return rejected, keep, g.filters, g.put(st, keep, now)
 }
 
 // checkBatch holds a batch against the limits that refuse it whole.
@@ -135,18 +145,27 @@ func (l *Logs) Deliver(ctx context.Context, groupARN, streamName string, events 
 			return invalid("Log event too large: %d bytes exceeds limit of %d", len(e.Message), maxBatchBytes)
 		}
 	}
+	filters, err := l.deliver(g, streamName, events)
+	if err == nil {
+		l.count(arn.Account, filters, events)
+	}
+	return err
+}
+
+// deliver writes events to a stream, which it makes when there is none, and returns the metric filters that they were put under.
+func (l *Logs) deliver(g *group, streamName string, events []Event) (filters []*liveFilter, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	st := g.streams[streamName]
 	if st == nil {
 		if st, err = g.makeStream(streamName, l.millis()); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for batch := range slices.Chunk(events, maxBatchEvents) {
 		if err := g.put(st, batch, l.millis()); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return g.filters, nil
 }

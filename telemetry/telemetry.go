@@ -43,6 +43,7 @@ func New(o Options) (*Telemetry, error) {
 	if err != nil {
 		return nil, errors.Join(err, trail.shut(), logs.shut())
 	}
+	logs.metrics = metrics
 	return &Telemetry{logs, metrics, trail}, nil
 }
 

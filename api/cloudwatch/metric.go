@@ -139,7 +139,7 @@ func (h *handler) listMetrics(_ context.Context, c *api.Call, in *ListMetricsInp
 	if err != nil {
 		return nil, invalid("The NextToken is not valid.")
 	}
-	f := telemetry.MetricFilter{Namespace: api.Value(in.Namespace), Name: api.Value(in.MetricName), Dimensions: map[string]*string{}}
+	f := telemetry.MetricQuery{Namespace: api.Value(in.Namespace), Name: api.Value(in.MetricName), Dimensions: map[string]*string{}}
 	for _, d := range in.Dimensions {
 		f.Dimensions[d.Name] = d.Value
 	}

@@ -56,7 +56,7 @@ func (h *handler) describeLogGroups(_ context.Context, c *api.Call, in *Describe
 	for _, g := range groups {
 		out.LogGroups = append(out.LogGroups, LogGroup{Arn: new(g.ARN + ":*"), LogGroupArn: new(g.ARN), LogGroupName: new(g.Name),
 			CreationTime: new(g.CreatedMillis), LogGroupClass: new(g.Class), KmsKeyId: api.Some(g.KMSKeyID), RetentionInDays: api.Some(g.RetentionDays),
-			StoredBytes: new(g.Bytes), MetricFilterCount: new(int32(0)), DeletionProtectionEnabled: new(g.Protected)})
+			StoredBytes: new(g.Bytes), MetricFilterCount: new(int32(g.MetricFilters)), DeletionProtectionEnabled: new(g.Protected)})
 	}
 	return out, nil
 }

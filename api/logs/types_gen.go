@@ -44,6 +44,27 @@ type DeleteLogStreamInput struct {
 type DeleteLogStreamOutput struct {
 }
 
+// DeleteMetricFilterInput is what DeleteMetricFilter takes.
+type DeleteMetricFilterInput struct {
+	FilterName   string `wire:"filterName" required:"true" len:"1:512" pattern:"[^:*]*"`
+	LogGroupName string `wire:"logGroupName" required:"true" len:"1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+}
+
+// DeleteMetricFilterOutput is what DeleteMetricFilter answers.
+type DeleteMetricFilterOutput struct {
+}
+
+// DeleteResourcePolicyInput is what DeleteResourcePolicy takes.
+type DeleteResourcePolicyInput struct {
+	ExpectedRevisionId *string `wire:"expectedRevisionId" len:"1:"`
+	PolicyName         *string `wire:"policyName"`
+	ResourceArn        *string `wire:"resourceArn"`
+}
+
+// DeleteResourcePolicyOutput is what DeleteResourcePolicy answers.
+type DeleteResourcePolicyOutput struct {
+}
+
 // DeleteRetentionPolicyInput is what DeleteRetentionPolicy takes.
 type DeleteRetentionPolicyInput struct {
 	LogGroupName string `wire:"logGroupName" required:"true" len:"1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -51,6 +72,16 @@ type DeleteRetentionPolicyInput struct {
 
 // DeleteRetentionPolicyOutput is what DeleteRetentionPolicy answers.
 type DeleteRetentionPolicyOutput struct {
+}
+
+// DeleteSubscriptionFilterInput is what DeleteSubscriptionFilter takes.
+type DeleteSubscriptionFilterInput struct {
+	FilterName   string `wire:"filterName" required:"true" len:"1:512" pattern:"[^:*]*"`
+	LogGroupName string `wire:"logGroupName" required:"true" len:"1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+}
+
+// DeleteSubscriptionFilterOutput is what DeleteSubscriptionFilter answers.
+type DeleteSubscriptionFilterOutput struct {
 }
 
 // DescribeLogGroupsInput is what DescribeLogGroups takes.
@@ -88,6 +119,22 @@ type DescribeLogStreamsOutput struct {
 	NextToken  *string     `wire:"nextToken"`
 }
 
+// DescribeMetricFiltersInput is what DescribeMetricFilters takes.
+type DescribeMetricFiltersInput struct {
+	FilterNamePrefix *string `wire:"filterNamePrefix" len:"1:512" pattern:"[^:*]*"`
+	Limit            *int32  `wire:"limit" range:"1:50"`
+	LogGroupName     *string `wire:"logGroupName" len:"1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	MetricName       *string `wire:"metricName" len:":255" pattern:"[^:*$]*"`
+	MetricNamespace  *string `wire:"metricNamespace" len:":255" pattern:"[^:*$]*"`
+	NextToken        *string `wire:"nextToken" len:"1:"`
+}
+
+// DescribeMetricFiltersOutput is what DescribeMetricFilters answers.
+type DescribeMetricFiltersOutput struct {
+	MetricFilters []MetricFilter `wire:"metricFilters"`
+	NextToken     *string        `wire:"nextToken"`
+}
+
 // DescribeQueriesInput is what DescribeQueries takes.
 type DescribeQueriesInput struct {
 	LogGroupName  *string `wire:"logGroupName" len:"1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -101,6 +148,34 @@ type DescribeQueriesInput struct {
 type DescribeQueriesOutput struct {
 	NextToken *string     `wire:"nextToken"`
 	Queries   []QueryInfo `wire:"queries"`
+}
+
+// DescribeResourcePoliciesInput is what DescribeResourcePolicies takes.
+type DescribeResourcePoliciesInput struct {
+	Limit       *int32  `wire:"limit" range:"1:50"`
+	NextToken   *string `wire:"nextToken" len:"1:"`
+	PolicyScope *string `wire:"policyScope" enum:"ACCOUNT|RESOURCE"`
+	ResourceArn *string `wire:"resourceArn"`
+}
+
+// DescribeResourcePoliciesOutput is what DescribeResourcePolicies answers.
+type DescribeResourcePoliciesOutput struct {
+	NextToken        *string          `wire:"nextToken"`
+	ResourcePolicies []ResourcePolicy `wire:"resourcePolicies"`
+}
+
+// DescribeSubscriptionFiltersInput is what DescribeSubscriptionFilters takes.
+type DescribeSubscriptionFiltersInput struct {
+	FilterNamePrefix *string `wire:"filterNamePrefix" len:"1:512" pattern:"[^:*]*"`
+	Limit            *int32  `wire:"limit" range:"1:50"`
+	LogGroupName     string  `wire:"logGroupName" required:"true" len:"1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	NextToken        *string `wire:"nextToken" len:"1:"`
+}
+
+// DescribeSubscriptionFiltersOutput is what DescribeSubscriptionFilters answers.
+type DescribeSubscriptionFiltersOutput struct {
+	NextToken           *string              `wire:"nextToken"`
+	SubscriptionFilters []SubscriptionFilter `wire:"subscriptionFilters"`
 }
 
 // FilterLogEventsInput is what FilterLogEvents takes.
@@ -199,6 +274,35 @@ type PutLogEventsOutput struct {
 	RejectedLogEventsInfo *RejectedLogEventsInfo `wire:"rejectedLogEventsInfo"`
 }
 
+// PutMetricFilterInput is what PutMetricFilter takes.
+type PutMetricFilterInput struct {
+	ApplyOnTransformedLogs    *bool                  `wire:"applyOnTransformedLogs"`
+	EmitSystemFieldDimensions []string               `wire:"emitSystemFieldDimensions"`
+	FieldSelectionCriteria    *string                `wire:"fieldSelectionCriteria" len:"0:2000"`
+	FilterName                string                 `wire:"filterName" required:"true" len:"1:512" pattern:"[^:*]*"`
+	FilterPattern             string                 `wire:"filterPattern" required:"true" len:"0:1024"`
+	LogGroupName              string                 `wire:"logGroupName" required:"true" len:"1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	MetricTransformations     []MetricTransformation `wire:"metricTransformations" required:"true" len:"1:1"`
+}
+
+// PutMetricFilterOutput is what PutMetricFilter answers.
+type PutMetricFilterOutput struct {
+}
+
+// PutResourcePolicyInput is what PutResourcePolicy takes.
+type PutResourcePolicyInput struct {
+	ExpectedRevisionId *string `wire:"expectedRevisionId" len:"1:"`
+	PolicyDocument     *string `wire:"policyDocument" len:"1:51200"`
+	PolicyName         *string `wire:"policyName"`
+	ResourceArn        *string `wire:"resourceArn"`
+}
+
+// PutResourcePolicyOutput is what PutResourcePolicy answers.
+type PutResourcePolicyOutput struct {
+	ResourcePolicy *ResourcePolicy `wire:"resourcePolicy"`
+	RevisionId     *string         `wire:"revisionId"`
+}
+
 // PutRetentionPolicyInput is what PutRetentionPolicy takes.
 type PutRetentionPolicyInput struct {
 	LogGroupName    string `wire:"logGroupName" required:"true" len:"1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -207,6 +311,23 @@ type PutRetentionPolicyInput struct {
 
 // PutRetentionPolicyOutput is what PutRetentionPolicy answers.
 type PutRetentionPolicyOutput struct {
+}
+
+// PutSubscriptionFilterInput is what PutSubscriptionFilter takes.
+type PutSubscriptionFilterInput struct {
+	ApplyOnTransformedLogs *bool    `wire:"applyOnTransformedLogs"`
+	DestinationArn         string   `wire:"destinationArn" required:"true" len:"1:"`
+	Distribution           *string  `wire:"distribution" enum:"Random|ByLogStream"`
+	EmitSystemFields       []string `wire:"emitSystemFields"`
+	FieldSelectionCriteria *string  `wire:"fieldSelectionCriteria" len:"0:2000"`
+	FilterName             string   `wire:"filterName" required:"true" len:"1:512" pattern:"[^:*]*"`
+	FilterPattern          string   `wire:"filterPattern" required:"true" len:"0:1024"`
+	LogGroupName           string   `wire:"logGroupName" required:"true" len:"1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	RoleArn                *string  `wire:"roleArn" len:"1:"`
+}
+
+// PutSubscriptionFilterOutput is what PutSubscriptionFilter answers.
+type PutSubscriptionFilterOutput struct {
 }
 
 // StartQueryInput is what StartQuery takes.
@@ -254,6 +375,17 @@ type TagResourceInput struct {
 
 // TagResourceOutput is what TagResource answers.
 type TagResourceOutput struct {
+}
+
+// TestMetricFilterInput is what TestMetricFilter takes.
+type TestMetricFilterInput struct {
+	FilterPattern    string   `wire:"filterPattern" required:"true" len:"0:1024"`
+	LogEventMessages []string `wire:"logEventMessages" required:"true" len:"1:50" eachlen:"1:"`
+}
+
+// TestMetricFilterOutput is what TestMetricFilter answers.
+type TestMetricFilterOutput struct {
+	Matches []MetricFilterMatchRecord `wire:"matches"`
 }
 
 // UntagLogGroupInput is what UntagLogGroup takes.
@@ -327,6 +459,35 @@ type LogStream struct {
 	UploadSequenceToken *string `wire:"uploadSequenceToken"`
 }
 
+// MetricFilter is a structure of the API model.
+type MetricFilter struct {
+	ApplyOnTransformedLogs    *bool                  `wire:"applyOnTransformedLogs"`
+	CreationTime              *int64                 `wire:"creationTime"`
+	EmitSystemFieldDimensions []string               `wire:"emitSystemFieldDimensions"`
+	FieldSelectionCriteria    *string                `wire:"fieldSelectionCriteria"`
+	FilterName                *string                `wire:"filterName"`
+	FilterPattern             *string                `wire:"filterPattern"`
+	LogGroupName              *string                `wire:"logGroupName"`
+	MetricTransformations     []MetricTransformation `wire:"metricTransformations"`
+}
+
+// MetricFilterMatchRecord is a structure of the API model.
+type MetricFilterMatchRecord struct {
+	EventMessage    *string           `wire:"eventMessage"`
+	EventNumber     *int64            `wire:"eventNumber"`
+	ExtractedValues map[string]string `wire:"extractedValues"`
+}
+
+// MetricTransformation is a structure of the API model.
+type MetricTransformation struct {
+	DefaultValue    *float64          `wire:"defaultValue"`
+	Dimensions      map[string]string `wire:"dimensions" keylen:":255" eachlen:":255"`
+	MetricName      string            `wire:"metricName" required:"true" len:":255" pattern:"[^:*$]*"`
+	MetricNamespace string            `wire:"metricNamespace" required:"true" len:":255" pattern:"[^:*$]*"`
+	MetricValue     string            `wire:"metricValue" required:"true" len:":100"`
+	Unit            *string           `wire:"unit" enum:"Seconds|Microseconds|Milliseconds|Bytes|Kilobytes|Megabytes|Gigabytes|Terabytes|Bits|Kilobits|Megabits|Gigabits|Terabits|Percent|Count|Bytes/Second|Kilobytes/Second|Megabytes/Second|Gigabytes/Second|Terabytes/Second|Bits/Second|Kilobits/Second|Megabits/Second|Gigabits/Second|Terabits/Second|Count/Second|None"`
+}
+
 // OutputLogEvent is a structure of the API model.
 type OutputLogEvent struct {
 	IngestionTime *int64  `wire:"ingestionTime"`
@@ -370,6 +531,16 @@ type RejectedLogEventsInfo struct {
 	TooOldLogEventEndIndex   *int32 `wire:"tooOldLogEventEndIndex"`
 }
 
+// ResourcePolicy is a structure of the API model.
+type ResourcePolicy struct {
+	LastUpdatedTime *int64  `wire:"lastUpdatedTime"`
+	PolicyDocument  *string `wire:"policyDocument"`
+	PolicyName      *string `wire:"policyName"`
+	PolicyScope     *string `wire:"policyScope"`
+	ResourceArn     *string `wire:"resourceArn"`
+	RevisionId      *string `wire:"revisionId"`
+}
+
 // ResultField is a structure of the API model.
 type ResultField struct {
 	Field *string `wire:"field"`
@@ -380,4 +551,18 @@ type ResultField struct {
 type SearchedLogStream struct {
 	LogStreamName      *string `wire:"logStreamName"`
 	SearchedCompletely *bool   `wire:"searchedCompletely"`
+}
+
+// SubscriptionFilter is a structure of the API model.
+type SubscriptionFilter struct {
+	ApplyOnTransformedLogs *bool    `wire:"applyOnTransformedLogs"`
+	CreationTime           *int64   `wire:"creationTime"`
+	DestinationArn         *string  `wire:"destinationArn"`
+	Distribution           *string  `wire:"distribution"`
+	EmitSystemFields       []string `wire:"emitSystemFields"`
+	FieldSelectionCriteria *string  `wire:"fieldSelectionCriteria"`
+	FilterName             *string  `wire:"filterName"`
+	FilterPattern          *string  `wire:"filterPattern"`
+	LogGroupName           *string  `wire:"logGroupName"`
+	RoleArn                *string  `wire:"roleArn"`
 }

@@ -71,6 +71,13 @@ if sys.argv[1] == "first":
     assert any["StateValue"] == "OK" and any["StateReason"] == any["AlarmArn"] + " was created and its alarm rule evaluates to OK" and any["ActionsSuppressorWaitPeriod"] == 60, any
     cw.set_alarm_state(AlarmName="rate", StateValue="ALARM", StateReason="a test")
     cw.disable_alarm_actions(AlarmNames=["many calls"])
+    # Log events count in metrics.
+    logs = boto3.client("logs")
+    logs.create_log_group(logGroupName="shop")
+    logs.create_log_stream(logGroupName="shop", logStreamName="s")
+    logs.put_metric_filter(logGroupName="shop", filterName="slow", filterPattern="{ $.ms > 100 }", metricTransformations=[
+        dict(metricNamespace="rows", metricName="ms", metricValue="$.ms", unit="Milliseconds", dimensions={"path": "$.path"})])
+    logs.put_log_events(logGroupName="shop", logStreamName="s", logEvents=[dict(timestamp=int(now.timestamp() * 1000), message=json.dumps({"ms": ms, "path": "/"})) for ms in (5, 200, 300)])
     cw.put_dashboard(DashboardName="shop", DashboardBody='{"widgets":[]}')
     refused("InvalidParameterInput", cw.put_dashboard, DashboardName="shop", DashboardBody="{")
     refused("ResourceNotFound", cw.get_dashboard, DashboardName="x")
@@ -81,6 +88,8 @@ assert points[0]["Unit"] == "Count" and max(p["Maximum"] for p in points) == 200
 (p,) = [p for p in statistics(ExtendedStatistics=["p50", "p99.9"])] if len(points) == 1 else [None]
 assert p is None or 49 < p["ExtendedStatistics"]["p50"] < 53 and p["ExtendedStatistics"]["p99.9"] > 98, p
 assert statistics(Statistics=["Sum"], Unit="Bytes") == [] and statistics(Statistics=["Sum"], Dimensions=[]) == []
+rows = cw.get_metric_statistics(Namespace="rows", MetricName="ms", Dimensions=[{"Name": "path", "Value": "/"}], StartTime=start, EndTime=end, Period=7200, Statistics=["Sum", "SampleCount"])["Datapoints"]
+assert sum(p["Sum"] for p in rows) == 500 and sum(p["SampleCount"] for p in rows) == 2 and rows[0]["Unit"] == "Milliseconds", rows
 query = lambda id, name, stat, dimensions: dict(Id=id, MetricStat=dict(Metric=dict(Namespace="shop", MetricName=name, Dimensions=dimensions), Period=60, Stat=stat))
 got = {r["Id"]: r for r in cw.get_metric_data(StartTime=start, EndTime=end, MetricDataQueries=[query("a", "calls", "Sum", dims), query("b", "time", "Average", []), query("c", "none", "Sum", [])])["MetricDataResults"]}
 assert sum(got["a"]["Values"]) == 5250 and got["b"]["Values"] == [2.5] and got["c"]["Values"] == [], got
