@@ -467,19 +467,14 @@ resource "aws_eks_pod_identity_association" "a" {
 }
 
 # organizations, ram
+data "aws_organizations_organization" "o" {} # which make up has made
 resource "aws_organizations_organizational_unit" "u" {
   name      = "ou${var.n}"
-  parent_id = aws_organizations_organization.o.roots[0].id
-}
-resource "aws_organizations_organization" "o" {
-  feature_set                   = "ALL"
-  enabled_policy_types          = ["SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"]
-  aws_service_access_principals = ["ram.amazonaws.com"]
+  parent_id = data.aws_organizations_organization.o.roots[0].id
 }
 resource "aws_organizations_account" "a" {
   name              = "team"
   email             = "team@example.com"
-  parent_id         = aws_organizations_organizational_unit.u.id
   close_on_deletion = true
   role_name         = "OrganizationAccountAccessRole"
   lifecycle { ignore_changes = [role_name] }
@@ -487,13 +482,12 @@ resource "aws_organizations_account" "a" {
 resource "aws_organizations_policy" "scp" {
   name        = "scp${var.n}"
   description = "d"
-  depends_on  = [aws_organizations_organization.o]
   content     = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Deny", Action = "vpc-lattice:DeleteService", Resource = "*" }] })
 }
 resource "aws_organizations_policy" "rcp" {
   name    = "rcp"
   type    = "RESOURCE_CONTROL_POLICY"
-  content = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Deny", Principal = "*", Action = "s3:*", Resource = "*", Condition = { StringNotEqualsIfExists = { "aws:PrincipalOrgID" = aws_organizations_organization.o.id } } }] })
+  content = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Deny", Principal = "*", Action = "s3:*", Resource = "*", Condition = { StringNotEqualsIfExists = { "aws:PrincipalOrgID" = data.aws_organizations_organization.o.id } } }] })
 }
 resource "aws_organizations_policy_attachment" "a" {
   policy_id = aws_organizations_policy.scp.id
@@ -503,7 +497,7 @@ resource "aws_organizations_delegated_administrator" "d" {
   account_id        = aws_organizations_account.a.id
   service_principal = "ram.amazonaws.com"
 }
-resource "aws_ram_sharing_with_organization" "s" { depends_on = [aws_organizations_organization.o] }
+resource "aws_ram_sharing_with_organization" "s" {}
 
 # elbv2
 resource "aws_lb" "l" {
