@@ -179,9 +179,74 @@ func markedAssociations[T association](tx *store.Tx, set string) ([]T, error) {
 // side is one of the two filters of a list of associations: a network, or a service, VPC or resource
 // configuration.
 type side struct {
-	set     string // of the associations of what the filter names
-	account string // that owns it
-	err     error
+	set  string // of the associations of what the filter names
+	open bool   // the caller may see all of them: it owns what the filter names, or that is a network
+	err  error
+}
+
+// filter is how a request names a side, empty for none.
+type filter struct {
+	identifier string
+	kind       resourceKind
+	set        func(key string) string // of the associations of what it names
+}
+
+// seeSides resolves the filters of a list that are given.
+func (p *Plane) seeSides(tx *store.Tx, c *authpolicy.Caller, filters ...filter) (sides []side) {
+	for _, f := range filters {
+		if f.identifier != "" {
+			sides = append(sides, p.seeSide(tx, c, f.identifier, f.kind, f.set))
+		}
+	}
+	return sides
+}
+
+// seeSide resolves a filter of a list of associations: something of the caller's, or shared with it.
+func (p *Plane) seeSide(tx *store.Tx, c *authpolicy.Caller, identifier string, kind resourceKind, set func(string) string) side {
+	ref, err := p.ref(c, identifier, kind)
+	if err == nil {
+		err = p.reach(tx, c, ref, trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID), kind, kind.describe, nil)
+	}
+	switch {
+	case err != nil:
+	case kind == networkKind:
+		_, err = get[*trellis.ServiceNetwork](tx, ref, kind.typ)
+	case kind == configurationKind:
+		_, err = get[*trellis.ResourceConfiguration](tx, ref, kind.typ)
+	default:
+		_, err = get[*trellis.Service](tx, ref, kind.typ)
+	}
+	return side{set(ref.Key()), kind == networkKind || ref.Account == account(c), err}
+}
+
+// pageAssociations shows a page of the associations of some sides, by id: all of them where one side is open to the caller, else
+// those that it takes part in. choose, which may be nil, leaves some out or adds some.
+func pageAssociations[T association, V any](ctx context.Context, p *Plane, c *authpolicy.Caller, pg Page, see func(*store.Tx) []side,
+	choose func(*store.Tx, []T) ([]T, error), view func(*store.Tx, T) (V, error)) (list []V, next string, err error) {
+	err = p.read(ctx, func(tx *store.Tx) error {
+		sides := see(tx)
+		items, err := listAssociations[T](tx, c, sides)
+		if err == nil && !slices.ContainsFunc(sides, func(s side) bool { return s.open }) {
+			items, err = takenPartIn(tx, c, items)
+		}
+		if err == nil && choose != nil {
+			items, err = choose(tx, items)
+		}
+		if err != nil {
+			return err
+		}
+		items, next = paginate(items, func(a T) string { return a.Common().ID }, pg)
+		list = list[:0]
+		for _, a := range items {
+			v, err := view(tx, a)
+			if err != nil {
+				return err
+			}
+			list = append(list, v)
+		}
+		return nil
+	})
+	return list, next, err
 }
 
 // listAssociations reads the associations of the filters that are given; of both it reads what is in both. Of a

@@ -279,43 +279,11 @@ func (p *Plane) ListResourceAssociations(ctx context.Context, c *authpolicy.Call
 	if err := authorize(c, action, nil, "*"); err != nil {
 		return nil, "", err
 	}
-	var list []*ResourceAssociation
-	var next string
-	err := p.read(ctx, func(tx *store.Tx) error {
-		var sides []side
-		all := false
-		if network != "" {
-			s := p.seeSide(tx, c, network, networkKind, networkResources)
-			sides, all = append(sides, s), true
-		}
-		if configuration != "" {
-			s := p.seeSide(tx, c, configuration, configurationKind, configurationNetworks)
-			sides, all = append(sides, s), all || s.account == account(c)
-		}
-		items, err := listAssociations[*trellis.ResourceAssociation](tx, c, sides)
-		if err != nil {
-			return err
-		}
-		if items, err = chooseChildren(tx, items, configuration != "", withChildren); err != nil {
-			return err
-		}
-		if !all {
-			items = slices.DeleteFunc(items, func(a *trellis.ResourceAssociation) bool {
-				return a.Account != account(c) && a.ServiceNetwork.Account != account(c)
-			})
-		}
-		items, next = paginate(items, func(a *trellis.ResourceAssociation) string { return a.ID }, pg)
-		list = list[:0]
-		for _, a := range items {
-			v, err := p.viewResourceAssociation(tx, a)
-			if err != nil {
-				return err
-			}
-			list = append(list, v)
-		}
-		return nil
-	})
-	return list, next, err
+	return pageAssociations(ctx, p, c, pg, func(tx *store.Tx) []side {
+		return p.seeSides(tx, c, filter{network, networkKind, networkResources}, filter{configuration, configurationKind, configurationNetworks})
+	}, func(tx *store.Tx, items []*trellis.ResourceAssociation) ([]*trellis.ResourceAssociation, error) {
+		return chooseChildren(tx, items, configuration != "", withChildren)
+	}, p.viewResourceAssociation)
 }
 
 // chooseChildren leaves out the associations of children, or adds those of a configuration's, which its own set lacks.

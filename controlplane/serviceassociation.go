@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"slices"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -151,58 +150,9 @@ func (p *Plane) ListServiceAssociations(ctx context.Context, c *authpolicy.Calle
 	if err := authorize(c, action, p.identifierKeys(c, p.identifierKeys(c, nil, networkKind, network), serviceKind, service), "*"); err != nil {
 		return nil, "", err
 	}
-	var list []*ServiceAssociation
-	var next string
-	err := p.read(ctx, func(tx *store.Tx) error {
-		var sides []side
-		all := false
-		if network != "" {
-			s := p.seeSide(tx, c, network, networkKind, networkServices)
-			sides, all = append(sides, s), true
-		}
-		if service != "" {
-			s := p.seeSide(tx, c, service, serviceKind, serviceNetworks)
-			sides, all = append(sides, s), all || s.account == account(c)
-		}
-		items, err := listAssociations[*trellis.ServiceAssociation](tx, c, sides)
-		if err != nil {
-			return err
-		}
-		if !all {
-			items = slices.DeleteFunc(items, func(a *trellis.ServiceAssociation) bool {
-				return a.Account != account(c) && a.ServiceNetwork.Account != account(c)
-			})
-		}
-		items, next = paginate(items, func(a *trellis.ServiceAssociation) string { return a.ID }, pg)
-		list = list[:0]
-		for _, a := range items {
-			v, err := p.viewServiceAssociation(tx, a)
-			if err != nil {
-				return err
-			}
-			list = append(list, v)
-		}
-		return nil
-	})
-	return list, next, err
-}
-
-// seeSide resolves a filter of a list of associations: something of the caller's, or shared with it.
-func (p *Plane) seeSide(tx *store.Tx, c *authpolicy.Caller, identifier string, kind resourceKind, set func(string) string) side {
-	ref, err := p.ref(c, identifier, kind)
-	if err == nil {
-		err = p.reach(tx, c, ref, trellis.LatticeARN(p.Region, ref.Account, kind.path+"/"+ref.ID), kind, kind.describe, nil)
-	}
-	switch {
-	case err != nil:
-	case kind == networkKind:
-		_, err = get[*trellis.ServiceNetwork](tx, ref, kind.typ)
-	case kind == configurationKind:
-		_, err = get[*trellis.ResourceConfiguration](tx, ref, kind.typ)
-	default:
-		_, err = get[*trellis.Service](tx, ref, kind.typ)
-	}
-	return side{set(ref.Key()), ref.Account, err}
+	return pageAssociations(ctx, p, c, pg, func(tx *store.Tx) []side {
+		return p.seeSides(tx, c, filter{network, networkKind, networkServices}, filter{service, serviceKind, serviceNetworks})
+	}, nil, p.viewServiceAssociation)
 }
 
 // nextServiceAssociation moves an association on.

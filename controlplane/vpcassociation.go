@@ -255,32 +255,13 @@ func (p *Plane) ListVPCAssociations(ctx context.Context, c *authpolicy.Caller, n
 	if err := authorize(c, action, k, "*"); err != nil {
 		return nil, "", err
 	}
-	var list []*VPCAssociation
-	var next string
-	err := p.read(ctx, func(tx *store.Tx) error {
-		var sides []side
-		if network != "" {
-			sides = append(sides, p.seeSide(tx, c, network, networkKind, networkVPCs))
-		}
+	return pageAssociations(ctx, p, c, pg, func(tx *store.Tx) []side {
+		sides := p.seeSides(tx, c, filter{network, networkKind, networkVPCs})
 		if vpc != "" {
-			sides = append(sides, side{set: vpcNetworks(account(c) + "/" + vpc), account: account(c)})
+			sides = append(sides, side{set: vpcNetworks(account(c) + "/" + vpc), open: true})
 		}
-		items, err := listAssociations[*trellis.VPCAssociation](tx, c, sides)
-		if err != nil {
-			return err
-		}
-		items, next = paginate(items, func(a *trellis.VPCAssociation) string { return a.ID }, pg)
-		list = list[:0]
-		for _, a := range items {
-			v, err := p.viewVPCAssociation(tx, a)
-			if err != nil {
-				return err
-			}
-			list = append(list, v)
-		}
-		return nil
-	})
-	return list, next, err
+		return sides
+	}, nil, p.viewVPCAssociation)
 }
 
 // nextVPCAssociation moves an association on.
