@@ -16,11 +16,3 @@ func TestWildcard(t *testing.T) {
 		}
 	}
 }
-
-func TestShortRegion(t *testing.T) {
-	for region, want := range map[string]string{"eu-west-1": "euw1", "us-east-1": "use1", "ap-southeast-2": "apse2", "eu-central-1": "euc1"} {
-		if got := shortRegion(region); got != want {
-			t.Errorf("%s: %s, want %s", region, got, want)
-		}
-	}
-}

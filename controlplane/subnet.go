@@ -23,34 +23,9 @@ type NewSubnet struct {
 	Tags               map[string]string
 }
 
-// Zone is an availability zone. A zone has no meaning on a node: it is a name that subnets carry.
-type Zone struct {
-	Name string // eu-west-1a
-	ID   string // euw1-az1
-}
-
-// Zones are the three availability zones of the region.
-func (p *Plane) Zones() []Zone {
-	short := shortRegion(p.Region)
-	var out []Zone
-	for i, letter := range []string{"a", "b", "c"} {
-		out = append(out, Zone{p.Region + letter, short + "-az" + strconv.Itoa(i+1)})
-	}
-	return out
-}
-
-// shortRegion is a region as zone ids begin: euw1 for eu-west-1, apse2 for ap-southeast-2.
-func shortRegion(region string) string {
-	area, rest, _ := strings.Cut(region, "-")
-	direction, number, _ := strings.Cut(rest, "-")
-	short := map[string]string{"north": "n", "south": "s", "east": "e", "west": "w", "central": "c",
-		"northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw"}[direction]
-	return area + short + number
-}
-
 // zone finds the availability zone of a new subnet.
 func (p *Plane) zone(name, id string) (string, error) {
-	zones := p.Zones()
+	zones := trellis.Zones(p.Region)
 	if name == "" && id == "" {
 		return zones[0].Name, nil
 	}
@@ -209,7 +184,7 @@ func UsableAddresses(b netip.Prefix) int {
 
 // zoneID is the id of an availability zone by its name.
 func (p *Plane) zoneID(name string) string {
-	for _, z := range p.Zones() {
+	for _, z := range trellis.Zones(p.Region) {
 		if z.Name == name {
 			return z.ID
 		}

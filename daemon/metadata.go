@@ -220,7 +220,7 @@ func (m *metadata) readInstance(r *http.Request, key string) (*metadataOf, error
 
 // read reads what the metadata of an instance is made of.
 func (m *metadata) read(r *http.Request, key string) (*metadataOf, error) {
-	in := &metadataOf{region: m.d.config.Region, zones: m.d.plane.Zones()}
+	in := &metadataOf{region: m.d.config.Region, zones: trellis.Zones(m.d.config.Region)}
 	err := m.d.store.Read(r.Context(), func(tx *store.Tx) (err error) {
 		if in.Instance, err = store.Get[*trellis.Instance](tx, key); err != nil {
 			return err

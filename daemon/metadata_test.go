@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/trellis-project/trellis"
-	"github.com/trellis-project/trellis/controlplane"
 )
 
 // update rewrites testdata with what is answered now.
@@ -89,7 +88,7 @@ func TestMetadataTree(t *testing.T) {
 		ReservationID: "r-1", LaunchIndex: 2,
 		Profile: &trellis.ProfileAssociation{ID: "iip-assoc-1", ProfileARN: "arn:aws:iam::111122223333:instance-profile/shop", ProfileID: "AIPA0123456789ABCDEFG"}},
 		vpc:    &trellis.VPC{CIDR: netip.MustParsePrefix("10.0.0.0/16"), MoreCIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, IPv6CIDR: netip.MustParsePrefix("2001:db8::/56")},
-		region: "eu-west-1", zones: []controlplane.Zone{{Name: "eu-west-1b", ID: "euw1-az2"}}, hostname: "ip-10-0-0-10.eu-west-1.compute.internal", role: "checkout"}
+		region: "eu-west-1", zones: []trellis.Zone{{Name: "eu-west-1b", ID: "euw1-az2"}}, hostname: "ip-10-0-0-10.eu-west-1.compute.internal", role: "checkout"}
 	subnet := &trellis.Subnet{CIDR: netip.MustParsePrefix("10.0.0.0/24"), IPv6CIDR: netip.MustParsePrefix("2001:db8::/64"), AvailabilityZone: "eu-west-1b"}
 	second := &trellis.ElasticNetworkInterface{Meta: trellis.Meta{Account: "111122223333", ID: "eni-2"}, VPCID: "vpc-1", SubnetID: "subnet-1", MAC: "0a:00:00:00:00:02",
 		IPv4: []netip.Addr{netip.MustParseAddr("10.0.0.20"), netip.MustParseAddr("10.0.0.21")}, SecurityGroupIDs: []string{"sg-2"}, Attachment: &trellis.InterfaceAttachment{DeviceIndex: 1}}

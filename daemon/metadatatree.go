@@ -31,7 +31,7 @@ type metadataOf struct {
 	interfaces []metadataInterface // by device index
 	vpc        *trellis.VPC
 	region     string
-	zones      []controlplane.Zone
+	zones      []trellis.Zone
 	hostname   string
 	role       string // name, empty without one
 }

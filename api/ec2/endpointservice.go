@@ -31,11 +31,11 @@ func (h *handler) describeVpcEndpointServices(_ context.Context, c *api.Call, in
 		return nil, err
 	}
 	all, next, err := page(c, all, func(name string) string { return name }, in.MaxResults, in.NextToken)
-	zones := h.plane.Zones()
+	zones := trellis.Zones(h.region)
 	return &DescribeVpcEndpointServicesOutput{NextToken: next, ServiceNames: all, ServiceDetails: api.Each(all, func(name string) ServiceDetail {
 		host := "vpc-lattice." + h.region + ".amazonaws.com"
-		return ServiceDetail{AcceptanceRequired: new(bool), AvailabilityZones: api.Each(zones, func(z controlplane.Zone) string { return z.Name }),
-			AvailabilityZoneIds: api.Each(zones, func(z controlplane.Zone) string { return z.ID }), BaseEndpointDnsNames: []string{"vpc-lattice." + h.region + ".vpce.amazonaws.com"},
+		return ServiceDetail{AcceptanceRequired: new(bool), AvailabilityZones: api.Each(zones, func(z trellis.Zone) string { return z.Name }),
+			AvailabilityZoneIds: api.Each(zones, func(z trellis.Zone) string { return z.ID }), BaseEndpointDnsNames: []string{"vpc-lattice." + h.region + ".vpce.amazonaws.com"},
 			ManagesVpcEndpoints: new(bool), Owner: api.Some("amazon"), PrivateDnsName: &host, PrivateDnsNames: []PrivateDnsDetails{{PrivateDnsName: &host}}, ServiceId: api.Some(controlplane.DerivedID("vpce-svc", name)),
 			ServiceName: &name, ServiceRegion: &h.region, ServiceType: []ServiceTypeDetail{{ServiceType: api.Some("Interface")}}, SupportedIpAddressTypes: []string{"ipv4"},
 			VpcEndpointPolicySupported: new(bool)}

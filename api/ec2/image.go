@@ -176,9 +176,9 @@ func (h *handler) describeInstanceTypeOfferings(_ context.Context, c *api.Call, 
 	case "region":
 		locations = []string{h.region}
 	case "availability-zone":
-		locations = api.Each(h.plane.Zones(), func(z controlplane.Zone) string { return z.Name })
+		locations = api.Each(trellis.Zones(h.region), func(z trellis.Zone) string { return z.Name })
 	case "availability-zone-id":
-		locations = api.Each(h.plane.Zones(), func(z controlplane.Zone) string { return z.ID })
+		locations = api.Each(trellis.Zones(h.region), func(z trellis.Zone) string { return z.ID })
 	}
 	type offering struct{ instanceType, location string }
 	var all []offering

@@ -47,7 +47,7 @@ func (h *handler) describeAvailabilityZones(_ context.Context, c *api.Call, in *
 	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeAvailabilityZones"); err != nil {
 		return nil, err
 	}
-	all, err := controlplane.MatchEC2(h.plane.Zones(), filters(in.Filters), func(z controlplane.Zone) (map[string][]string, map[string]string) {
+	all, err := controlplane.MatchEC2(trellis.Zones(h.region), filters(in.Filters), func(z trellis.Zone) (map[string][]string, map[string]string) {
 		return map[string][]string{"zone-name": {z.Name}, "zone-id": {z.ID}, "region-name": {h.region}, "state": {"available"}, "zone-type": {"availability-zone"},
 			"group-name": {h.region + "-zg-1"}, "opt-in-status": {"opt-in-not-required"}, "message": nil, "parent-zone-id": nil, "parent-zone-name": nil, "group-long-name": nil}, nil
 	})
@@ -55,14 +55,14 @@ func (h *handler) describeAvailabilityZones(_ context.Context, c *api.Call, in *
 		return nil, err
 	}
 	for _, name := range in.ZoneNames {
-		if !slices.ContainsFunc(all, func(z controlplane.Zone) bool { return z.Name == name }) {
+		if !slices.ContainsFunc(all, func(z trellis.Zone) bool { return z.Name == name }) {
 			return nil, trellis.NewError(400, "InvalidParameterValue", "Invalid availability zone: [%s]", name)
 		}
 	}
-	all = slices.DeleteFunc(all, func(z controlplane.Zone) bool {
+	all = slices.DeleteFunc(all, func(z trellis.Zone) bool {
 		return len(in.ZoneNames) > 0 && !slices.Contains(in.ZoneNames, z.Name) || len(in.ZoneIds) > 0 && !slices.Contains(in.ZoneIds, z.ID)
 	})
-	return &DescribeAvailabilityZonesOutput{AvailabilityZones: api.Each(all, func(z controlplane.Zone) AvailabilityZone {
+	return &DescribeAvailabilityZonesOutput{AvailabilityZones: api.Each(all, func(z trellis.Zone) AvailabilityZone {
 		return AvailabilityZone{GroupName: api.Some(h.region + "-zg-1"), NetworkBorderGroup: &h.region, OptInStatus: api.Some("opt-in-not-required"), RegionName: &h.region,
 			State: api.Some("available"), ZoneId: &z.ID, ZoneName: &z.Name, ZoneType: api.Some("availability-zone")}
 	})}, nil

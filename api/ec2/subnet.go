@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/api"
 	"github.com/trellis-project/trellis/controlplane"
 )
@@ -17,7 +18,7 @@ func (h *handler) subnet(s controlplane.DescribedSubnet) Subnet {
 		Tags: tags(s.Tags), VpcId: &s.VPCID,
 		PrivateDnsNameOptionsOnLaunch: &PrivateDnsNameOptionsOnLaunch{HostnameType: api.Some("ip-name"), EnableResourceNameDnsARecord: new(bool), EnableResourceNameDnsAAAARecord: new(bool)},
 	}
-	for _, z := range h.plane.Zones() {
+	for _, z := range trellis.Zones(h.region) {
 		if z.Name == s.AvailabilityZone {
 			out.AvailabilityZoneId = &z.ID
 		}

@@ -68,6 +68,8 @@ refused("InvalidResourceId", ssm.list_tags_for_resource, ResourceType="Parameter
 refused("InvalidResourceType", ssm.list_tags_for_resource, ResourceType="Document", ResourceId="none")
 
 assert ssm.get_parameter(Name="/aws/service/global-infrastructure/regions/eu-west-1")["Parameter"]["Value"] == "eu-west-1"
+assert ssm.get_parameter(Name="/aws/service/global-infrastructure/regions/eu-west-1/longName")["Parameter"]["Value"] == "Europe (Ireland)"
+assert [z.rsplit("/", 1)[1] for z in names(Path="/aws/service/global-infrastructure/regions/eu-west-1/availability-zones")] == ["euw1-az1", "euw1-az2", "euw1-az3"]
 assert ssm.get_parameter(Name="/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2")["Parameter"]["Value"].startswith("ami-")
 assert "/aws/service/global-infrastructure/services/vpc-lattice" in names(Path="/aws/service/global-infrastructure/services")
 ssm.delete_parameter(Name="plain")
