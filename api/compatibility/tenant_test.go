@@ -191,7 +191,7 @@ func (me *tenant) collect(service, key string, tree any) {
 func singular(name string) string { return strings.TrimSuffix(strings.ToLower(name), "s") }
 
 // identifying are the texts that name something: ids, ARNs, UUIDs.
-var identifying = regexp.MustCompile(`^(arn:.*|[a-z]+-[0-9a-f]{17}|[a-z]+-assoc-[0-9a-f]{17}|a-[0-9a-z]{17}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(o|p|r|h|ou|car)-[0-9a-z-]{4,}|` +
+var identifying = regexp.MustCompile(`^(arn:.*|[a-z]+-[0-9a-f]{17}|[a-z]+-(assoc|attach)-[0-9a-f]{17}|a-[0-9a-z]{17}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(o|p|r|h|ou|car)-[0-9a-z-]{4,}|` +
 	`[0-9a-f]{64}|(AIDA|AROA|ANPA|AGPA|AIPA|AKIA)[A-Z2-7]{10,}|(/hostedzone/)?Z[0-9A-Z]{13,24}|/change/C[0-9A-Z]{13,24})$`)
 
 // foreign is a text of a tenant that a member may be given, and the like of nothing.

@@ -64,8 +64,12 @@ func groups(all []*trellis.SecurityGroup) []GroupIdentifier {
 
 // interfaceOnly refuses what Trellis' network interfaces have not: other types, and prefixes in place of addresses.
 func interfaceOnly(typ *string, prefixes int, prefixCounts ...*int32) error {
-	if t := api.Value(typ); t != "" && t != "interface" {
+	switch t := api.Value(typ); t {
+	case "", "interface":
+	case "efa", "efa-only", "branch", "trunk":
 		return trellis.NewError(400, "UnsupportedOperation", "Network interfaces of the type %s are not served.", t)
+	default:
+		return trellis.NewError(400, "InvalidParameterValue", "Value (%s) for parameter interfaceType is invalid.", t)
 	}
 	if prefixes > 0 || slices.ContainsFunc(prefixCounts, func(n *int32) bool { return api.Value(n) != 0 }) {
 		return trellis.NewError(400, "UnsupportedOperation", "Prefixes of network interfaces are not served.")
