@@ -146,7 +146,7 @@ var (
 	idInterface     = idKind{prefix: "eni", code: "InvalidNetworkInterfaceID", noun: "networkInterface ID"}
 	idImage         = idKind{prefix: "ami", code: "InvalidAMIID", noun: "image id"}
 	idRouteTable    = idKind{prefix: "rtb", code: "InvalidRouteTableID", noun: "routeTable ID"}
-	idNetworkACL    = idKind{prefix: "acl", code: "InvalidNetworkAclID", noun: "networkAcl ID"}
+	idNetworkACL    = idKind{prefix: "acl", code: "InvalidNetworkAclID", malformed: "InvalidNetworkAclId.Malformed", noun: "networkAcl ID"}
 )
 
 // notFound says that there is no such resource in the caller's account.

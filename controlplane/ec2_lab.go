@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"slices"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/store"
@@ -33,83 +32,6 @@ func MatchEC2[T any](items []T, filters []Filter, attrs func(T) (map[string][]st
 		}
 	}
 	return out, nil
-}
-
-// VPCNetwork is a VPC with its default network ACL, which allows everything and has all the subnets.
-type VPCNetwork struct {
-	*trellis.VPC
-	NetworkACLID string
-	Subnets      []*trellis.Subnet
-}
-
-// ACLAssociationID is the id of the association of a subnet with its network ACL.
-func ACLAssociationID(s *trellis.Subnet) string { return DerivedID("aclassoc", s.ID) }
-
-// networkACLAttributes are the filters of DescribeNetworkAcls.
-func networkACLAttributes(v VPCNetwork) attributes {
-	a := attributes{"vpc-id": {v.ID}, "network-acl-id": {v.NetworkACLID}, "owner-id": {v.Account}, "default": flag(true),
-		"association.network-acl-id": nil, "association.subnet-id": nil, "association.association-id": nil,
-		"entry.cidr": {"0.0.0.0/0"}, "entry.ipv6-cidr": nil, "entry.egress": {"true", "false"}, "entry.protocol": {"-1"}, "entry.rule-action": {"allow", "deny"},
-		"entry.rule-number": {"100", "32767"}, "entry.icmp.code": nil, "entry.icmp.type": nil, "entry.port-range.from": nil, "entry.port-range.to": nil}
-	if v.IPv6CIDR.IsValid() {
-		a["entry.ipv6-cidr"], a["entry.rule-number"] = []string{"::/0"}, append(a["entry.rule-number"], "101", "32768")
-	}
-	for _, s := range v.Subnets {
-		a["association.network-acl-id"] = []string{v.NetworkACLID}
-		a["association.subnet-id"], a["association.association-id"] = append(a["association.subnet-id"], s.ID), append(a["association.association-id"], ACLAssociationID(s))
-	}
-	return a
-}
-
-// NetworkACLs is DescribeNetworkAcls: the default network ACL of each VPC, with all its subnets.
-func (p *Plane) NetworkACLs(ctx context.Context, c EC2Call, q Query) ([]VPCNetwork, error) {
-	if err := c.allow("DescribeNetworkAcls", nil, "*"); err != nil {
-		return nil, err
-	}
-	for _, id := range q.IDs {
-		if err := idNetworkACL.check(id); err != nil {
-			return nil, err
-		}
-	}
-	if err := q.check(networkACLAttributes(VPCNetwork{VPC: &trellis.VPC{}})); err != nil {
-		return nil, err
-	}
-	var out []VPCNetwork
-	err := p.read(ctx, func(tx *store.Tx) error {
-		out = nil
-		vpcs, err := store.List[*trellis.VPC](tx, c.account()+"/")
-		if err != nil {
-			return err
-		}
-		subnets, err := store.List[*trellis.Subnet](tx, c.account()+"/")
-		if err != nil {
-			return err
-		}
-		seen := map[string]bool{}
-		for _, v := range vpcs {
-			n := VPCNetwork{VPC: v, NetworkACLID: DerivedID("acl", v.ID)}
-			for _, s := range subnets {
-				if s.VPCID == v.ID {
-					n.Subnets = append(n.Subnets, s)
-				}
-			}
-			seen[n.NetworkACLID] = true
-			ok, err := q.matches(networkACLAttributes(n), nil)
-			if err != nil {
-				return err
-			}
-			if ok && (len(q.IDs) == 0 || slices.Contains(q.IDs, n.NetworkACLID)) {
-				out = append(out, n)
-			}
-		}
-		for _, id := range q.IDs {
-			if !seen[id] {
-				return idNetworkACL.notFound(id)
-			}
-		}
-		return nil
-	})
-	return out, err
 }
 
 // DHCPOptionsID is the id of the DHCP options of an account, which all its VPCs have.

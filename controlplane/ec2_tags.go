@@ -42,6 +42,7 @@ var ec2Taggables = []taggable{
 	{idInstance, "instance", trellis.KindInstance},
 	{idInterface, "network-interface", trellis.KindElasticNetworkInterface},
 	{idInternetGateway, "internet-gateway", trellis.KindInternetGateway},
+	{idNetworkACL, "network-acl", trellis.KindNetworkACL},
 	{idPrefixList, "prefix-list", trellis.KindPrefixList},
 	{idRouteTable, "route-table", trellis.KindRouteTable},
 	{idSecurityGroup, "security-group", trellis.KindSecurityGroup},
@@ -97,7 +98,9 @@ func (p *Plane) changeTags(tx *store.Tx, t taggable, account, id string, change 
 	}
 	switch t.kind { // those that may not be stored yet
 	case trellis.KindRouteTable:
-		return p.changeRouteTableTags(tx, account, id, change)
+		return changeBornTags(p, tx, findRouteTable, account, id, change)
+	case trellis.KindNetworkACL:
+		return changeBornTags(p, tx, findNetworkACL, account, id, change)
 	case trellis.KindElasticNetworkInterface:
 		return p.changeInterfaceTags(tx, account, id, change)
 	}

@@ -28,78 +28,34 @@ func mainAssociation(v *trellis.VPC) string {
 }
 
 // freshMainTable is the main route table that a VPC is born with, as it is until somebody changes it.
-func freshMainTable(v *trellis.VPC) *trellis.RouteTable {
-	return &trellis.RouteTable{Meta: trellis.Meta{Account: v.Account, ID: DerivedID("rtb", v.ID), CreatedAt: v.CreatedAt, UpdatedAt: v.CreatedAt}, VPCID: v.ID}
+func freshMainTable(v *trellis.VPC) []*trellis.RouteTable {
+	if v.MainRouteTableID != "" {
+		return nil
+	}
+	return []*trellis.RouteTable{{Meta: trellis.Meta{Account: v.Account, ID: DerivedID("rtb", v.ID), CreatedAt: v.CreatedAt, UpdatedAt: v.CreatedAt}, VPCID: v.ID}}
 }
 
 // routeTables lists the route tables of an account, stored or not, and its VPCs by id.
 func routeTables(tx *store.Tx, account string) ([]*trellis.RouteTable, map[string]*trellis.VPC, error) {
-	tables, err := store.List[*trellis.RouteTable](tx, account+"/")
-	if err != nil {
-		return nil, nil, err
-	}
-	vpcs, err := store.List[*trellis.VPC](tx, account+"/")
-	if err != nil {
-		return nil, nil, err
-	}
-	byID := map[string]*trellis.VPC{}
-	for _, v := range vpcs {
-		byID[v.ID] = v
-		if fresh := freshMainTable(v); v.MainRouteTableID == "" && !slices.ContainsFunc(tables, func(r *trellis.RouteTable) bool { return r.ID == fresh.ID }) {
-			tables = append(tables, fresh)
-		}
-	}
-	return tables, byID, nil
+	return born(tx, account, freshMainTable)
 }
 
 // findRouteTable finds a route table of an account, with its VPC.
 func findRouteTable(tx *store.Tx, account, id string) (*trellis.RouteTable, *trellis.VPC, error) {
-	if err := idRouteTable.check(id); err != nil {
-		return nil, nil, err
-	}
 	tables, vpcs, err := routeTables(tx, account)
 	if err != nil {
 		return nil, nil, err
 	}
-	i := slices.IndexFunc(tables, func(r *trellis.RouteTable) bool { return r.ID == id })
-	if i < 0 {
-		return nil, nil, idRouteTable.notFound(id)
+	if tables, err = named(tables, idRouteTable, id); err != nil {
+		return nil, nil, err
 	}
-	return tables[i], vpcs[tables[i].VPCID], nil
+	return tables[0], vpcs[tables[0].VPCID], nil
 }
 
 // changeRouteTable changes a route table in one transaction, after the caller's policies have allowed an action on it and on
 // further ARNs.
 func (p *Plane) changeRouteTable(ctx context.Context, c EC2Call, action, id string, further []string, change func(*store.Tx, *trellis.RouteTable, *trellis.VPC) error) (trellis.Revision, error) {
-	return p.ec2Commit(ctx, func(tx *store.Tx) error {
-		if err := p.allow(tx, c, action, nil, append([]string{p.ec2ARN(c, "route-table/"+id)}, further...)...); err != nil {
-			return err
-		}
-		r, v, err := findRouteTable(tx, c.account(), id)
-		if err != nil {
-			return err
-		}
-		if err := change(tx, r, v); err != nil {
-			return err
-		}
-		r.UpdatedAt = p.now()
-		tx.Put(r)
-		return nil
-	})
-}
-
-// changeRouteTableTags changes the tags of a route table, which CreateTags asks for.
-func (p *Plane) changeRouteTableTags(tx *store.Tx, account, id string, change func(map[string]string) (map[string]string, error)) error {
-	r, _, err := findRouteTable(tx, account, id)
-	if err != nil {
-		return err
-	}
-	if r.Tags, err = change(r.Tags); err != nil {
-		return err
-	}
-	r.UpdatedAt = p.now()
-	tx.Put(r)
-	return nil
+	return changeBorn(ctx, p, c, findRouteTable, action, "route-table", id, further, change)
 }
 
 // CreateRouteTable makes a route table of a VPC, with its local routes alone.
@@ -323,7 +279,7 @@ func leaveRouteTables(tx *store.Tx, s *trellis.Subnet) error {
 
 // routingOf returns the stored main route table of a VPC, nil when it is not stored, and whether other tables or an internet
 // gateway keep the VPC from being deleted.
-func routingOf(tx *store.Tx, v *trellis.VPC) (main *trellis.RouteTable, held bool, err error) {
+func routingOf(tx *store.Tx, v *trellis.VPC) (main trellis.Owned, held bool, err error) {
 	tables, err := store.List[*trellis.RouteTable](tx, v.Account+"/")
 	if err != nil {
 		return nil, false, err
@@ -474,17 +430,12 @@ func (p *Plane) RouteTables(ctx context.Context, c EC2Call, q Query) ([]Describe
 		if err != nil {
 			return err
 		}
-		for _, id := range q.IDs {
-			if err := idRouteTable.check(id); err != nil {
-				return err
-			}
-			if !slices.ContainsFunc(tables, func(r *trellis.RouteTable) bool { return r.ID == id }) {
-				return idRouteTable.notFound(id)
-			}
+		if tables, err = named(tables, idRouteTable, q.IDs...); err != nil {
+			return err
 		}
 		targets := &routeTargets{tx: tx, account: c.account()}
 		for _, r := range tables {
-			if len(q.IDs) > 0 && !slices.Contains(q.IDs, r.ID) || vpcs[r.VPCID] == nil {
+			if vpcs[r.VPCID] == nil {
 				continue
 			}
 			d, err := describeRouteTable(tx, r, vpcs[r.VPCID], targets)

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -214,7 +215,7 @@ func (p *Plane) DeleteSubnet(ctx context.Context, c EC2Call, id string) (trellis
 		if inside || len(held[s.ID]) > 0 {
 			return ec2Error("DependencyViolation", "The subnet '%s' has dependencies and cannot be deleted.", s.ID)
 		}
-		if err := leaveRouteTables(tx, s); err != nil {
+		if err := errors.Join(leaveRouteTables(tx, s), leaveNetworkACLs(tx, s)); err != nil {
 			return err
 		}
 		releaseEC2ID(tx, s.ID)

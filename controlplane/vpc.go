@@ -122,8 +122,8 @@ func (p *Plane) VPCs(ctx context.Context, c EC2Call, q Query) ([]*trellis.VPC, e
 	})
 }
 
-// DeleteVPC removes a VPC with its default security group and its main route table. Anything else inside it, or associated with it,
-// is a DependencyViolation.
+// DeleteVPC removes a VPC with its default security group, its main route table and its default network ACL. Anything else inside it,
+// or associated with it, is a DependencyViolation.
 func (p *Plane) DeleteVPC(ctx context.Context, c EC2Call, id string) (trellis.Revision, error) {
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
 		if err := p.allow(tx, c, "DeleteVpc", nil, p.ec2ARN(c, "vpc/"+id)); err != nil {
@@ -133,13 +133,13 @@ func (p *Plane) DeleteVPC(ctx context.Context, c EC2Call, id string) (trellis.Re
 		if err != nil {
 			return err
 		}
-		group, table, err := vpcIsEmpty(tx, v)
+		group, with, err := vpcIsEmpty(tx, v)
 		if err != nil {
 			return err
 		}
-		if table != nil {
-			releaseEC2ID(tx, table.ID)
-			tx.Delete(table)
+		for _, n := range with {
+			releaseEC2ID(tx, n.Common().ID)
+			tx.Delete(n)
 		}
 		if group != nil {
 			deleteGroup(tx, group)
@@ -150,8 +150,9 @@ func (p *Plane) DeleteVPC(ctx context.Context, c EC2Call, id string) (trellis.Re
 	})
 }
 
-// vpcIsEmpty returns the default security group and, where it is stored, the main route table of a VPC that holds nothing else.
-func vpcIsEmpty(tx *store.Tx, v *trellis.VPC) (defaultGroup *trellis.SecurityGroup, main *trellis.RouteTable, err error) {
+// vpcIsEmpty returns the default security group and, where they are stored, the main route table and the default network ACL of a VPC
+// that holds nothing else.
+func vpcIsEmpty(tx *store.Tx, v *trellis.VPC) (defaultGroup *trellis.SecurityGroup, with []trellis.Owned, err error) {
 	dependency := ec2Error("DependencyViolation", "The vpc '%s' has dependencies and cannot be deleted.", v.ID)
 	prefix := v.Account + "/"
 	subnets, err := store.List[*trellis.Subnet](tx, prefix)
@@ -195,11 +196,19 @@ func vpcIsEmpty(tx *store.Tx, v *trellis.VPC) (defaultGroup *trellis.SecurityGro
 			return nil, nil, dependency
 		}
 	}
-	main, held, err := routingOf(tx, v)
-	if err == nil && held {
-		err = dependency
+	for _, of := range []func(*store.Tx, *trellis.VPC) (trellis.Owned, bool, error){routingOf, aclsOf} {
+		n, held, err := of(tx, v)
+		if err != nil {
+			return nil, nil, err
+		}
+		if held {
+			return nil, nil, dependency
+		}
+		if n != nil {
+			with = append(with, n)
+		}
 	}
-	return defaultGroup, main, err
+	return defaultGroup, with, nil
 }
 
 // VPC is one VPC of the caller's account, for DescribeVpcAttribute and what is derived of a VPC.

@@ -48,6 +48,9 @@ func (p *Plane) AssociateVPCCIDR(ctx context.Context, c EC2Call, id string, in N
 				return ec2Error("VpcCidrConflict", "The VPC '%s' already has an IPv6 CIDR block.", id)
 			}
 			v.IPv6CIDR = b
+			if err := p.letIPv6Pass(tx, v); err != nil {
+				return err
+			}
 		} else {
 			blocks := append([]netip.Prefix{v.CIDR}, v.MoreCIDRs...)
 			if slices.ContainsFunc(blocks, b.Overlaps) {

@@ -9,39 +9,6 @@ import (
 	"github.com/trellis-project/trellis/controlplane"
 )
 
-// describeNetworkAcls is DescribeNetworkAcls: the default one of each VPC, which allows everything.
-func (h *handler) describeNetworkAcls(ctx context.Context, c *api.Call, in *DescribeNetworkAclsInput) (*DescribeNetworkAclsOutput, error) {
-	all, err := h.plane.NetworkACLs(ctx, caller(c, in.DryRun), query(in.NetworkAclIds, in.Filters))
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := page(c, all, func(v controlplane.VPCNetwork) string { return v.NetworkACLID }, in.MaxResults, in.NextToken)
-	return &DescribeNetworkAclsOutput{NextToken: next, NetworkAcls: api.Each(all, networkACL)}, err
-}
-
-// networkACL is the default network ACL of a VPC.
-func networkACL(v controlplane.VPCNetwork) NetworkAcl {
-	out := NetworkAcl{IsDefault: new(true), NetworkAclId: &v.NetworkACLID, OwnerId: &v.Account, VpcId: &v.ID}
-	for _, egress := range []bool{true, false} {
-		entry := func(number int, action string) NetworkAclEntry {
-			return NetworkAclEntry{CidrBlock: api.Some("0.0.0.0/0"), Egress: &egress, Protocol: api.Some("-1"), RuleAction: &action, RuleNumber: new(int32(number))}
-		}
-		out.Entries = append(out.Entries, entry(100, "allow"), entry(32767, "deny"))
-		if v.IPv6CIDR.IsValid() {
-			for number, action := range map[int]string{101: "allow", 32768: "deny"} {
-				e := entry(number, action)
-				e.CidrBlock, e.Ipv6CidrBlock = nil, api.Some("::/0")
-				out.Entries = append(out.Entries, e)
-			}
-		}
-	}
-	slices.SortStableFunc(out.Entries, func(a, b NetworkAclEntry) int { return int(*a.RuleNumber - *b.RuleNumber) })
-	for _, s := range v.Subnets {
-		out.Associations = append(out.Associations, NetworkAclAssociation{NetworkAclAssociationId: api.Some(controlplane.ACLAssociationID(s)), NetworkAclId: &v.NetworkACLID, SubnetId: &s.ID})
-	}
-	return out
-}
-
 // describeAvailabilityZones is DescribeAvailabilityZones.
 func (h *handler) describeAvailabilityZones(_ context.Context, c *api.Call, in *DescribeAvailabilityZonesInput) (*DescribeAvailabilityZonesOutput, error) {
 	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeAvailabilityZones"); err != nil {

@@ -47,6 +47,9 @@ func TestResourceTags(t *testing.T) {
 	routed := call[ec2.AssociateRouteTableOutput](t, c, "AssociateRouteTable", &ec2.AssociateRouteTableInput{RouteTableId: id["table"], SubnetId: ptr(id["subnet"])}).AssociationId
 	main := call[ec2.DescribeRouteTablesOutput](t, c, "DescribeRouteTables", &ec2.DescribeRouteTablesInput{Filters: filter("association.main", "true")}).RouteTables[0]
 	id["main table"] = *main.RouteTableId // which is stored by its tag
+	id["network ACL"] = *call[ec2.CreateNetworkAclOutput](t, c, "CreateNetworkAcl", &ec2.CreateNetworkAclInput{VpcId: id["vpc"]}).NetworkAcl.NetworkAclId
+	held := call[ec2.DescribeNetworkAclsOutput](t, c, "DescribeNetworkAcls", &ec2.DescribeNetworkAclsInput{Filters: filter("default", "true")}).NetworkAcls[0]
+	id["default network ACL"] = *held.NetworkAclId // which is stored by its tag
 	_, err := l.store.Commit(t.Context(), func(tx *store.Tx) error {
 		tx.Put(&trellis.Role{Meta: trellis.Meta{Account: account, ID: "AROAEXAMPLE"}, Name: "orders", TrustPolicy: `{}`})
 		return nil
@@ -100,6 +103,8 @@ func TestResourceTags(t *testing.T) {
 		{"AuthorizeSecurityGroupEgress", &ec2.AuthorizeSecurityGroupEgressInput{GroupId: *group, IpPermissions: rules}, []string{"group"}},
 		{"AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}, []string{"group"}},
 		{"CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: id["subnet"], Groups: []string{*group}}, []string{"subnet", "group"}},
+		{"CreateNetworkAcl", &ec2.CreateNetworkAclInput{VpcId: id["vpc"]}, []string{"vpc"}},
+		{"CreateNetworkAclEntry", &ec2.CreateNetworkAclEntryInput{NetworkAclId: id["network ACL"], RuleNumber: 1, RuleAction: "deny", Protocol: "-1", CidrBlock: cidr}, []string{"network ACL"}},
 		{"CreateRoute", &ec2.CreateRouteInput{RouteTableId: id["table"], DestinationCidrBlock: cidr, GatewayId: ptr(id["gateway"])}, []string{"table"}},
 		{"CreateRouteTable", &ec2.CreateRouteTableInput{VpcId: id["vpc"]}, []string{"vpc"}},
 		{"CreateSecurityGroup", &ec2.CreateSecurityGroupInput{VpcId: vpc.VpcId, GroupName: "new", Description: "new"}, []string{"vpc"}},
@@ -109,6 +114,8 @@ func TestResourceTags(t *testing.T) {
 		{"DeleteInternetGateway", &ec2.DeleteInternetGatewayInput{InternetGatewayId: id["gateway"]}, []string{"gateway"}},
 		{"DeleteManagedPrefixList", &ec2.DeleteManagedPrefixListInput{PrefixListId: id["prefix list"]}, []string{"prefix list"}},
 		{"DeleteNetworkInterface", &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: id["interface"]}, []string{"interface"}},
+		{"DeleteNetworkAcl", &ec2.DeleteNetworkAclInput{NetworkAclId: id["network ACL"]}, []string{"network ACL"}},
+		{"DeleteNetworkAclEntry", &ec2.DeleteNetworkAclEntryInput{NetworkAclId: id["default network ACL"], RuleNumber: 100}, []string{"default network ACL"}},
 		{"DeleteRoute", &ec2.DeleteRouteInput{RouteTableId: id["table"], DestinationCidrBlock: cidr}, []string{"table"}},
 		{"DeleteRouteTable", &ec2.DeleteRouteTableInput{RouteTableId: id["table"]}, []string{"table"}},
 		{"DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupId: group}, []string{"group"}},
@@ -143,6 +150,8 @@ func TestResourceTags(t *testing.T) {
 		{"ModifyPrivateDnsNameOptions", &ec2.ModifyPrivateDnsNameOptionsInput{InstanceId: id["instance"]}, []string{"instance"}},
 		{"MonitorInstances", &ec2.MonitorInstancesInput{InstanceIds: instance}, []string{"instance"}},
 		{"ReplaceIamInstanceProfileAssociation", &ec2.ReplaceIamInstanceProfileAssociationInput{AssociationId: *with, IamInstanceProfile: profile}, []string{"instance"}},
+		{"ReplaceNetworkAclAssociation", &ec2.ReplaceNetworkAclAssociationInput{AssociationId: *held.Associations[0].NetworkAclAssociationId, NetworkAclId: id["network ACL"]}, []string{"network ACL"}},
+		{"ReplaceNetworkAclEntry", &ec2.ReplaceNetworkAclEntryInput{NetworkAclId: id["default network ACL"], RuleNumber: 100, RuleAction: "deny", Protocol: "-1", CidrBlock: cidr}, []string{"default network ACL"}},
 		{"ReplaceRoute", &ec2.ReplaceRouteInput{RouteTableId: id["table"], DestinationCidrBlock: cidr, GatewayId: ptr(id["gateway"])}, []string{"table"}},
 		{"ReplaceRouteTableAssociation", &ec2.ReplaceRouteTableAssociationInput{AssociationId: *routed, RouteTableId: id["main table"]}, []string{"main table"}},
 		{"ResetNetworkInterfaceAttribute", &ec2.ResetNetworkInterfaceAttributeInput{NetworkInterfaceId: id["interface"]}, []string{"interface"}},

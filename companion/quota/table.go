@@ -37,6 +37,8 @@ const (
 	BlocksPerVPC
 	RouteTablesPerVPC
 	RoutesPerTable // those that somebody made
+	NetworkACLsPerVPC
+	EntriesPerNetworkACL // of one direction and family, with the final one
 	InternetGateways
 	NetworkInterfaces // those that users made themselves
 	SecurityGroups
@@ -143,6 +145,8 @@ var table = [end]Quota{
 	BlocksPerVPC:                           {virtualCloud, "L-83CA0A9D", "IPv4 CIDR blocks per VPC", 50, 5, true, false, ""},
 	RouteTablesPerVPC:                      {virtualCloud, "L-589F43AA", "Route tables per VPC", 1000, 200, true, false, ""},
 	RoutesPerTable:                         {virtualCloud, "L-93826ACB", "Routes per route table", 1000, 500, true, false, ""},
+	NetworkACLsPerVPC:                      {virtualCloud, "L-B4A6D682", "Network ACLs per VPC", 1000, 200, true, false, ""},
+	EntriesPerNetworkACL:                   {virtualCloud, "L-2AEEBF1A", "Rules per network ACL", 1000, 20, true, false, ""},
 	InternetGateways:                       {virtualCloud, "L-A4707A72", "Internet gateways per Region", 1000, 5, true, false, ""},
 	NetworkInterfaces:                      {virtualCloud, "L-DF5E4CA3", "Network interfaces per Region", 20000, 5000, true, false, ""},
 	SecurityGroups:                         {virtualCloud, "L-E79EC296", "VPC security groups per Region", 20000, 2500, true, false, ""},
