@@ -15,6 +15,7 @@ import (
 	"github.com/trellis-project/trellis/identity"
 	"github.com/trellis-project/trellis/routing"
 	"github.com/trellis-project/trellis/store"
+	"github.com/trellis-project/trellis/vpc"
 )
 
 // retryAfter is when the kernel is asked again for what it refused.
@@ -26,9 +27,6 @@ var (
 		trellis.KindOrganizationPolicy, trellis.KindUser, trellis.KindGroup, trellis.KindRole, trellis.KindAccessKey, trellis.KindSealingKey, trellis.KindManagedPolicy,
 		trellis.KindTrustAnchor, trellis.KindAnywhereProfile, trellis.KindRevocationList}
 	certificateKinds = []trellis.Kind{trellis.KindCertificate}
-	vpcKinds         = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindElasticNetworkInterface, trellis.KindSecurityGroup,
-		trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
-		trellis.KindResourceAssociation, trellis.KindVPCEndpoint, trellis.KindEndpointAddress}
 	// silentKinds change nothing that listens on this node: what was seen of targets comes from here, shares and resource policies matter to
 	// the control plane alone, and the others to what is done with a request that has come.
 	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindResourcePolicy, trellis.KindRule, trellis.KindAuthPolicy,
@@ -183,10 +181,10 @@ func (d *Daemon) converge(ctx context.Context, st *trellis.State, touched map[tr
 		}
 	}
 	var err error
-	if in(vpcKinds) {
+	if in(vpc.Kinds) {
 		err = d.vpcs.Apply(ctx, st)
 	}
-	if in(identityKinds) || in(vpcKinds) {
+	if in(identityKinds) || in(vpc.Kinds) {
 		d.vouching.Store(d.vouch(st))
 	}
 	if in(certificateKinds) {

@@ -106,8 +106,8 @@ func (m *Manager) Run(ctx context.Context) error {
 	return nil
 }
 
-// relevant are the kinds that VPCs are made from.
-var relevant = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindElasticNetworkInterface, trellis.KindSecurityGroup,
+// Kinds are those that VPCs are made from.
+var Kinds = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindElasticNetworkInterface, trellis.KindSecurityGroup,
 	trellis.KindNetworkACL, trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
 	trellis.KindResourceAssociation, trellis.KindVPCEndpoint, trellis.KindEndpointAddress}
 
@@ -123,7 +123,7 @@ func (m *Manager) Apply(ctx context.Context, st *trellis.State) error {
 	if m.ended {
 		return errEnded
 	}
-	if !m.seen.Changed(st, relevant...) {
+	if !m.seen.Changed(st, Kinds...) {
 		return nil
 	}
 	done := false

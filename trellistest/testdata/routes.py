@@ -82,7 +82,14 @@ assert tagged == {("security-group", default["GroupId"]), ("route-table", rtb), 
 # What clients look at in passing.
 acl = ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["NetworkAcls"]
 assert len(acl) == 1 and acl[0]["IsDefault"] and acl[0]["VpcId"] == vpc, acl
-refused("InvalidAction", ec2.create_network_acl, VpcId=vpc)
+made = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]
+ec2.create_network_acl_entry(NetworkAclId=made["NetworkAclId"], RuleNumber=100, Egress=False, RuleAction="allow", Protocol="6", CidrBlock="10.0.0.9/8", PortRange={"From": 80, "To": 81})
+moved = ec2.replace_network_acl_association(AssociationId=acl[0]["Associations"][0]["NetworkAclAssociationId"], NetworkAclId=made["NetworkAclId"])["NewAssociationId"]
+held = ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["NetworkAcls"][0]
+assert held["NetworkAclId"] == made["NetworkAclId"] and held["Entries"][1] == {"CidrBlock": "10.0.0.0/8", "Egress": False, "PortRange": {"From": 80, "To": 81}, "Protocol": "6", "RuleAction": "allow", "RuleNumber": 100}, held
+refused("DependencyViolation", ec2.delete_network_acl, NetworkAclId=made["NetworkAclId"])
+ec2.replace_network_acl_association(AssociationId=moved, NetworkAclId=acl[0]["NetworkAclId"])
+ec2.delete_network_acl(NetworkAclId=made["NetworkAclId"])
 options = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"]
 assert ec2.describe_dhcp_options(DhcpOptionsIds=[options])["DhcpOptions"][0]["DhcpConfigurations"][1]["Values"] == [{"Value": "AmazonProvidedDNS"}]
 service = f"com.amazonaws.{ec2.meta.region_name}.vpc-lattice"
