@@ -50,6 +50,14 @@ func (*Account) Kind() Kind { return KindAccount }
 // Key is the account's id.
 func (a *Account) Key() string { return a.ID }
 
+// FailedAccount is what became of a CreateAccount that made none.
+type FailedAccount struct {
+	RequestID string    `json:"requestId"` // car-…
+	Name      string    `json:"name"`
+	At        time.Time `json:"at"`
+	Reason    string    `json:"reason"` // for example EMAIL_ALREADY_EXISTS
+}
+
 // Organization joins accounts under a management account.
 type Organization struct {
 	ID                  string    `json:"id"` // o- and 10 to 32 characters
@@ -58,6 +66,8 @@ type Organization struct {
 	FeatureSet          string    `json:"featureSet"` // ALL or CONSOLIDATED_BILLING
 	CreatedAt           time.Time `json:"createdAt"`
 	SharingEnabled      bool      `json:"sharingEnabled"` // RAM's EnableSharingWithAwsOrganization
+	// FailedAccounts are the last CreateAccounts that failed, the oldest first.
+	FailedAccounts []FailedAccount `json:"failedAccounts,omitempty"`
 	// PolicyTypes are the types of policies that are enabled: SERVICE_CONTROL_POLICY and RESOURCE_CONTROL_POLICY.
 	PolicyTypes []string          `json:"policyTypes,omitempty"`
 	RootTags    map[string]string `json:"rootTags,omitempty"`

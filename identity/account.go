@@ -40,9 +40,12 @@ type CreateAccountStatus struct {
 	FailureReason string // for example EMAIL_ALREADY_EXISTS; Account then has name and time only
 }
 
+// maxFailedAccounts is how many failed CreateAccounts an organization remembers.
+const maxFailedAccounts = 100
+
 // CreateAccount makes an account in the organization that the caller manages, with a role that the management
-// account's administrators may assume. An email that is taken is not an error but a failed status, which is
-// not kept.
+// account's administrators may assume. An email that is taken is not an error but a failed status, for
+// which clients ask later.
 func (i *Identity) CreateAccount(ctx context.Context, c *authpolicy.Caller, in NewAccount) (*CreateAccountStatus, trellis.Revision, error) {
 	chosen, choose := in.Tags[AccountIDTag]
 	if choose && !trellis.IsAccountID(chosen) {
@@ -75,6 +78,9 @@ func (i *Identity) CreateAccount(ctx context.Context, c *authpolicy.Caller, in N
 		err := tx.Claim("accountemail/"+lower(a.Email), a.ID)
 		if _, taken := errors.AsType[*store.TakenError](err); taken {
 			status.FailureReason = "EMAIL_ALREADY_EXISTS"
+			o.FailedAccounts = append(o.FailedAccounts, trellis.FailedAccount{RequestID: a.RequestID, Name: a.Name, At: a.CreatedAt, Reason: status.FailureReason})
+			o.FailedAccounts = o.FailedAccounts[max(0, len(o.FailedAccounts)-maxFailedAccounts):]
+			tx.Put(o)
 			return nil
 		}
 		if err != nil {
@@ -123,33 +129,34 @@ func (i *Identity) DescribeCreateAccountStatus(ctx context.Context, c *authpolic
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(all, func(a *trellis.Account) bool { return a.RequestID == requestID })
+	at := slices.IndexFunc(all, func(s *CreateAccountStatus) bool { return s.RequestID == requestID })
 	if at < 0 {
 		return nil, orgError("CreateAccountStatusNotFoundException", "You specified a create account request that doesn't exist.")
 	}
-	return &CreateAccountStatus{RequestID: requestID, Account: all[at]}, nil
+	return all[at], nil
 }
 
-// ListCreateAccountStatus returns what became of every CreateAccount, by account.
+// ListCreateAccountStatus returns what became of every CreateAccount that made an account, and of the last ones that failed.
 func (i *Identity) ListCreateAccountStatus(ctx context.Context, c *authpolicy.Caller) ([]*CreateAccountStatus, error) {
-	all, err := i.createdAccounts(ctx, c, "ListCreateAccountStatus")
-	if err != nil {
-		return nil, err
-	}
-	statuses := make([]*CreateAccountStatus, 0, len(all))
-	for _, a := range all {
-		statuses = append(statuses, &CreateAccountStatus{RequestID: a.RequestID, Account: a})
-	}
-	return statuses, nil
+	return i.createdAccounts(ctx, c, "ListCreateAccountStatus")
 }
 
-// createdAccounts returns the accounts that CreateAccount has made in the organization.
-func (i *Identity) createdAccounts(ctx context.Context, c *authpolicy.Caller, action string) (accounts []*trellis.Account, err error) {
+// createdAccounts returns what became of the CreateAccounts of the organization, as far as that is known.
+func (i *Identity) createdAccounts(ctx context.Context, c *authpolicy.Caller, action string) (all []*CreateAccountStatus, err error) {
 	err = i.readOrg(ctx, c, action, func(tx *store.Tx, o *trellis.Organization) error {
-		accounts, err = membersOf(tx, o)
+		all = nil
+		accounts, err := membersOf(tx, o)
+		for _, a := range accounts {
+			if a.RequestID != "" {
+				all = append(all, &CreateAccountStatus{RequestID: a.RequestID, Account: a})
+			}
+		}
+		for _, f := range o.FailedAccounts {
+			all = append(all, &CreateAccountStatus{f.RequestID, &trellis.Account{Name: f.Name, CreatedAt: f.At}, f.Reason})
+		}
 		return err
 	})
-	return slices.DeleteFunc(accounts, func(a *trellis.Account) bool { return a.RequestID == "" }), err
+	return all, err
 }
 
 // DescribeAccount returns an account of the organization, the organization, and the account's place in it.

@@ -35,6 +35,10 @@ func TestOrganization(t *testing.T) {
 	if err != nil || status.FailureReason != "EMAIL_ALREADY_EXISTS" {
 		t.Errorf("email taken: %+v, %v", status, err)
 	}
+	failed, err := i.DescribeCreateAccountStatus(ctx, admin, status.RequestID)
+	if err != nil || failed.FailureReason != status.FailureReason || failed.Account.Name != "b" {
+		t.Errorf("failed status: %+v, %v", failed, err)
+	}
 	status, _, err = i.CreateAccount(ctx, admin, identity.NewAccount{Name: "random", Email: "random@example.com", Tags: map[string]string{"team": "x"}})
 	w.must(err)
 	again, err := i.DescribeCreateAccountStatus(ctx, admin, status.RequestID)

@@ -68,10 +68,10 @@ func (h *handlers) listCreateAccountStatus(ctx context.Context, call *api.Call, 
 	if err != nil {
 		return nil, err
 	}
-	if len(in.States) > 0 && !slices.Contains(in.States, "SUCCEEDED") {
-		statuses = nil
-	}
-	key := func(s *identity.CreateAccountStatus) string { return s.Account.ID }
+	statuses = slices.DeleteFunc(statuses, func(s *identity.CreateAccountStatus) bool {
+		return len(in.States) > 0 && !slices.Contains(in.States, *wireStatus(s).State)
+	})
+	key := func(s *identity.CreateAccountStatus) string { return s.RequestID }
 	statuses, next, err := page(call, statuses, key, in.NextToken, in.MaxResults)
 	if err != nil {
 		return nil, err
