@@ -40,6 +40,7 @@ const (
 	KindInternetGateway             Kind = "internetgateway"
 	KindKey                         Kind = "key"
 	KindKeyAlias                    Kind = "keyalias"
+	KindKeyPair                     Kind = "keypair"
 	KindListener                    Kind = "listener"
 	KindLoadBalancer                Kind = "loadbalancer"
 	KindLoadBalancerListener        Kind = "loadbalancerlistener"
@@ -126,6 +127,7 @@ var makers = map[Kind]func() Noun{
 	KindInternetGateway:             func() Noun { return new(InternetGateway) },
 	KindKey:                         func() Noun { return new(Key) },
 	KindKeyAlias:                    func() Noun { return new(KeyAlias) },
+	KindKeyPair:                     func() Noun { return new(KeyPair) },
 	KindListener:                    func() Noun { return new(Listener) },
 	KindLoadBalancer:                func() Noun { return new(LoadBalancer) },
 	KindLoadBalancerListener:        func() Noun { return new(LoadBalancerListener) },

@@ -39,6 +39,7 @@ var tagged = map[Kind]taggedKind{
 	KindInstanceProfile:             one("iam:instance-profile", anywhere((*InstanceProfile).ARN)),
 	KindInternetGateway:             one("ec2:internet-gateway", (*InternetGateway).ARN),
 	KindKey:                         one("kms:key", (*Key).ARN),
+	KindKeyPair:                     one("ec2:key-pair", (*KeyPair).ARN),
 	KindListener:                    one("vpc-lattice:listener", (*Listener).ARN),
 	KindLoadBalancer:                one("elasticloadbalancing:loadbalancer", (*LoadBalancer).ARN),
 	KindLoadBalancerListener:        {"elasticloadbalancing:listener", listenerAndDefault},

@@ -146,6 +146,7 @@ var (
 	idInterface     = idKind{prefix: "eni", code: "InvalidNetworkInterfaceID", noun: "networkInterface ID"}
 	idImage         = idKind{prefix: "ami", code: "InvalidAMIID", noun: "image id"}
 	idRouteTable    = idKind{prefix: "rtb", code: "InvalidRouteTableID", noun: "routeTable ID"}
+	idKeyPair       = idKind{prefix: "key", code: "InvalidKeyPair", noun: "key pair"}
 	idNetworkACL    = idKind{prefix: "acl", code: "InvalidNetworkAclID", malformed: "InvalidNetworkAclId.Malformed", noun: "networkAcl ID"}
 )
 

@@ -42,6 +42,7 @@ var ec2Taggables = []taggable{
 	{idInstance, "instance", trellis.KindInstance},
 	{idInterface, "network-interface", trellis.KindElasticNetworkInterface},
 	{idInternetGateway, "internet-gateway", trellis.KindInternetGateway},
+	{idKeyPair, "key-pair", trellis.KindKeyPair},
 	{idNetworkACL, "network-acl", trellis.KindNetworkACL},
 	{idPrefixList, "prefix-list", trellis.KindPrefixList},
 	{idRouteTable, "route-table", trellis.KindRouteTable},
@@ -59,6 +60,15 @@ func ec2TagsOf(tx *store.Tx, account, arn string) (map[string]string, error) {
 		return nil, nil
 	}
 	resourceType, id, _ := strings.Cut(a.Resource, "/")
+	if resourceType == "key-pair" && a.Account == account { // by its name, as in policies
+		k, err := keyPairNamed(tx, account, id)
+		if k != nil {
+			return k.Tags, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	i := slices.IndexFunc(ec2Taggables, func(t taggable) bool { return t.resourceType == resourceType && t.id.fits(id) })
 	if i < 0 || a.Account != account {
 		return nil, nil

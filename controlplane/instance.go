@@ -119,6 +119,9 @@ func (p *Plane) allowRun(tx *store.Tx, c EC2Call, in NewInstances) error {
 		return err
 	}
 	arns := []string{trellis.EC2ARN(p.Region, "", "image/"+in.ImageID)}
+	if in.KeyName != "" {
+		arns = append(arns, p.keyPairARN(c, in.KeyName))
+	}
 	for _, n := range in.interfaces() {
 		if n.ID != "" {
 			arns = append(arns, p.ec2ARN(c, "network-interface/"+n.ID))
@@ -193,8 +196,12 @@ func (in NewInstances) checkInterface(n InstanceInterface) error {
 
 // launch makes the instances in a transaction.
 func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Instance, error) {
-	if p.Strict && in.KeyName != "" {
-		return nil, ec2Error("InvalidKeyPair.NotFound", "The key pair '%s' does not exist", in.KeyName)
+	if in.KeyName != "" {
+		if k, err := keyPairNamed(tx, c.account(), in.KeyName); err != nil {
+			return nil, err
+		} else if k == nil {
+			return nil, noKeyPair(in.KeyName)
+		}
 	}
 	profile, role, withRole, err := ProfileNamed{in.ProfileARN, in.ProfileName}.profile(tx, c, "")
 	if err != nil {

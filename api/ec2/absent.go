@@ -59,14 +59,6 @@ func (h *handler) describeVpcPeeringConnections(_ context.Context, c *api.Call, 
 	return &DescribeVpcPeeringConnectionsOutput{}, h.none(c, in.DryRun, "DescribeVpcPeeringConnections", in.VpcPeeringConnectionIds, "InvalidVpcPeeringConnectionID.NotFound")
 }
 
-// describeKeyPairs is DescribeKeyPairs: nobody logs in to a namespace.
-func (h *handler) describeKeyPairs(_ context.Context, c *api.Call, in *DescribeKeyPairsInput) (*DescribeKeyPairsOutput, error) {
-	if err := h.none(c, in.DryRun, "DescribeKeyPairs", in.KeyPairIds, "InvalidKeyPair.NotFound"); err != nil {
-		return nil, err
-	}
-	return &DescribeKeyPairsOutput{}, h.none(c, in.DryRun, "DescribeKeyPairs", in.KeyNames, "InvalidKeyPair.NotFound")
-}
-
 // describeSecurityGroupReferences is DescribeSecurityGroupReferences: without peering connections, no VPC refers to a group of another.
 func (h *handler) describeSecurityGroupReferences(ctx context.Context, c *api.Call, in *DescribeSecurityGroupReferencesInput) (*DescribeSecurityGroupReferencesOutput, error) {
 	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeSecurityGroupReferences"); err != nil {

@@ -71,6 +71,7 @@ func TestUserData(t *testing.T) {
 func TestInstanceAttributes(t *testing.T) {
 	l := newLab(t)
 	subnet := l.labSubnet(t)
+	call[ec2.CreateKeyPairOutput](t, l.Client, "CreateKeyPair", &ec2.CreateKeyPairInput{KeyName: "till", KeyType: ptr("ed25519")})
 	id := *l.launch(t, ec2.RunInstancesInput{SubnetId: subnet, InstanceType: ptr("t3.small"), DisableApiStop: ptr(true), InstanceInitiatedShutdownBehavior: ptr("terminate"), KeyName: ptr("till")}).InstanceId
 	yes, no := &ec2.AttributeBooleanValue{Value: ptr(true)}, &ec2.AttributeBooleanValue{Value: ptr(false)}
 	modify := func(in ec2.ModifyInstanceAttributeInput, code string) {

@@ -14,7 +14,7 @@ import (
 
 // nothingNamed are the operations that change something and name nothing that exists. Those that describe are asked about
 // everything, but for those below that say an attribute of one resource.
-var nothingNamed = []string{"CreateInternetGateway", "CreateManagedPrefixList", "CreateVpc", "GetInstanceMetadataDefaults", "ModifyInstanceMetadataDefaults"}
+var nothingNamed = []string{"CreateInternetGateway", "CreateKeyPair", "CreateManagedPrefixList", "CreateVpc", "GetInstanceMetadataDefaults", "ImportKeyPair", "ModifyInstanceMetadataDefaults"}
 
 // TestResourceTags calls every operation that names resources, as somebody who is denied what has a tag: each resource by
 // itself, by aws:ResourceTag and by ec2:ResourceTag.
@@ -47,6 +47,7 @@ func TestResourceTags(t *testing.T) {
 	routed := call[ec2.AssociateRouteTableOutput](t, c, "AssociateRouteTable", &ec2.AssociateRouteTableInput{RouteTableId: id["table"], SubnetId: ptr(id["subnet"])}).AssociationId
 	main := call[ec2.DescribeRouteTablesOutput](t, c, "DescribeRouteTables", &ec2.DescribeRouteTablesInput{Filters: filter("association.main", "true")}).RouteTables[0]
 	id["main table"] = *main.RouteTableId // which is stored by its tag
+	id["key pair"] = *call[ec2.CreateKeyPairOutput](t, c, "CreateKeyPair", &ec2.CreateKeyPairInput{KeyName: "mine", KeyType: ptr("ed25519")}).KeyPairId
 	id["network ACL"] = *call[ec2.CreateNetworkAclOutput](t, c, "CreateNetworkAcl", &ec2.CreateNetworkAclInput{VpcId: id["vpc"]}).NetworkAcl.NetworkAclId
 	held := call[ec2.DescribeNetworkAclsOutput](t, c, "DescribeNetworkAcls", &ec2.DescribeNetworkAclsInput{Filters: filter("default", "true")}).NetworkAcls[0]
 	id["default network ACL"] = *held.NetworkAclId // which is stored by its tag
@@ -85,6 +86,8 @@ func TestResourceTags(t *testing.T) {
 	byName.SecurityGroupIds, byName.SecurityGroups = nil, []string{"group"}
 	byInterface := run("group")
 	byInterface.SubnetId, byInterface.SecurityGroupIds, byInterface.NetworkInterfaces = nil, nil, []ec2.InstanceNetworkInterfaceSpecification{{DeviceIndex: ptr[int32](0), NetworkInterfaceId: ptr(id["interface"])}}
+	withKey := run("group")
+	withKey.KeyName = ptr("mine")
 	covered := map[string]bool{}
 	for _, x := range []struct {
 		operation string
@@ -112,6 +115,8 @@ func TestResourceTags(t *testing.T) {
 		{"CreateTags", &ec2.CreateTagsInput{Resources: everything, Tags: []ec2.Tag{{Key: ptr("Is"), Value: ptr("free")}}}, slices.Sorted(maps.Keys(id))},
 		{"CreateVpcEndpoint", endpoint, []string{"vpc", "subnet", "group"}},
 		{"DeleteInternetGateway", &ec2.DeleteInternetGatewayInput{InternetGatewayId: id["gateway"]}, []string{"gateway"}},
+		{"DeleteKeyPair", &ec2.DeleteKeyPairInput{KeyName: ptr("mine")}, []string{"key pair"}},
+		{"DeleteKeyPair", &ec2.DeleteKeyPairInput{KeyPairId: ptr(id["key pair"])}, []string{"key pair"}},
 		{"DeleteManagedPrefixList", &ec2.DeleteManagedPrefixListInput{PrefixListId: id["prefix list"]}, []string{"prefix list"}},
 		{"DeleteNetworkInterface", &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: id["interface"]}, []string{"interface"}},
 		{"DeleteNetworkAcl", &ec2.DeleteNetworkAclInput{NetworkAclId: id["network ACL"]}, []string{"network ACL"}},
@@ -159,6 +164,7 @@ func TestResourceTags(t *testing.T) {
 		{"RevokeSecurityGroupIngress", &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}, []string{"group"}},
 		{"RunInstances", run("group"), []string{"subnet", "group"}},
 		{"RunInstances", byName, []string{"subnet", "group"}},
+		{"RunInstances", withKey, []string{"subnet", "group", "key pair"}},
 		{"RunInstances", byInterface, []string{"interface"}},
 		{"StartInstances", &ec2.StartInstancesInput{InstanceIds: instance}, []string{"instance"}},
 		{"StopInstances", &ec2.StopInstancesInput{InstanceIds: instance}, []string{"instance"}},

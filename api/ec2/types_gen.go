@@ -558,6 +558,19 @@ type DeleteInternetGatewayInput struct {
 type DeleteInternetGatewayOutput struct {
 }
 
+// DeleteKeyPairInput is what DeleteKeyPair takes.
+type DeleteKeyPairInput struct {
+	DryRun    *bool   `wire:"dryRun"`
+	KeyName   *string `wire:"KeyName"`
+	KeyPairId *string `wire:"KeyPairId"`
+}
+
+// DeleteKeyPairOutput is what DeleteKeyPair answers.
+type DeleteKeyPairOutput struct {
+	KeyPairId *string `wire:"keyPairId"`
+	Return    *bool   `wire:"return"`
+}
+
 // DeleteManagedPrefixListInput is what DeleteManagedPrefixList takes.
 type DeleteManagedPrefixListInput struct {
 	DryRun       *bool  `wire:"DryRun"`

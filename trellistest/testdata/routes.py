@@ -98,11 +98,22 @@ refused("InvalidServiceName", ec2.describe_vpc_endpoint_services, ServiceNames=[
 offered = ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": ["t3.micro"]}])["InstanceTypeOfferings"]
 assert len(offered) == 3, offered
 assert ec2.describe_security_group_references(GroupId=[default["GroupId"]])["SecurityGroupReferenceSet"] == []
-for call, key in ((ec2.describe_vpc_peering_connections, "VpcPeeringConnections"), (ec2.describe_key_pairs, "KeyPairs"), (ec2.describe_nat_gateways, "NatGateways"),
+for call, key in ((ec2.describe_vpc_peering_connections, "VpcPeeringConnections"), (ec2.describe_nat_gateways, "NatGateways"),
                   (ec2.describe_addresses, "Addresses"), (ec2.describe_vpn_gateways, "VpnGateways"), (ec2.describe_egress_only_internet_gateways, "EgressOnlyInternetGateways"),
                   (ec2.describe_transit_gateways, "TransitGateways")):
     assert call()[key] == [], key
 refused("InvalidKeyPair.NotFound", ec2.describe_key_pairs, KeyNames=["mine"])
+made = ec2.create_key_pair(KeyName="mine", TagSpecifications=[{"ResourceType": "key-pair", "Tags": [{"Key": "Name", "Value": "mine"}]}])
+assert made["KeyMaterial"].startswith("-----BEGIN RSA PRIVATE KEY-----") and len(made["KeyFingerprint"]) == 59, made["KeyFingerprint"]
+refused("InvalidKeyPair.Duplicate", ec2.create_key_pair, KeyName="mine")
+public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBRqaW7v+q8sE85Kj00C2yU5mpOzzlpWJ6FkQjEz+iKw"
+assert ec2.import_key_pair(KeyName="other", PublicKeyMaterial=public + " me@host")["KeyFingerprint"] == "KxO1j5PAJi6ttfteXv9TIqjeBRJydyQ+1zeDZ7zudlM="
+refused("InvalidKey.Format", ec2.import_key_pair, KeyName="third", PublicKeyMaterial="file://me.pub")
+other = ec2.describe_key_pairs(Filters=[{"Name": "key-name", "Values": ["oth*"]}], IncludePublicKey=True)["KeyPairs"]
+assert [(k["KeyName"], k["KeyType"], k["PublicKey"]) for k in other] == [("other", "ed25519", public + " other")], other
+ec2.get_waiter("key_pair_exists").wait(KeyNames=["mine"])
+assert ec2.delete_key_pair(KeyName="mine")["KeyPairId"] == made["KeyPairId"] and ec2.delete_key_pair(KeyPairId=other[0]["KeyPairId"])["Return"]
+assert ec2.describe_key_pairs()["KeyPairs"] == []
 
 # All goes, in Terraform's order.
 refused("DependencyViolation", ec2.delete_route_table, RouteTableId=rtb)
