@@ -82,6 +82,7 @@ const (
 	KindTargetHealth                Kind = "targethealth"
 	KindTrustAnchor                 Kind = "trustanchor"
 	KindUser                        Kind = "user"
+	KindVolume                      Kind = "volume"
 	KindVPC                         Kind = "vpc"
 	KindVPCAssociation              Kind = "vpcassociation"
 	KindVPCEndpoint                 Kind = "vpcendpoint"
@@ -169,6 +170,7 @@ var makers = map[Kind]func() Noun{
 	KindTargetHealth:                func() Noun { return new(TargetHealth) },
 	KindTrustAnchor:                 func() Noun { return new(TrustAnchor) },
 	KindUser:                        func() Noun { return new(User) },
+	KindVolume:                      func() Noun { return new(Volume) },
 	KindVPC:                         func() Noun { return new(VPC) },
 	KindVPCAssociation:              func() Noun { return new(VPCAssociation) },
 	KindVPCEndpoint:                 func() Noun { return new(VPCEndpoint) },

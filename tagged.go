@@ -67,6 +67,7 @@ var tagged = map[Kind]taggedKind{
 	KindSubnet:                      one("ec2:subnet", (*Subnet).ARN),
 	KindTargetGroup:                 one("vpc-lattice:targetgroup", (*TargetGroup).ARN),
 	KindTrustAnchor:                 one("rolesanywhere:trust-anchor", (*TrustAnchor).ARN),
+	KindVolume:                      one("ec2:volume", (*Volume).ARN),
 	KindVPC:                         one("ec2:vpc", (*VPC).ARN),
 	KindVPCAssociation:              one("vpc-lattice:servicenetworkvpcassociation", owned((*VPCAssociation).ARN)),
 	KindVPCEndpoint:                 one("ec2:vpc-endpoint", (*VPCEndpoint).ARN),

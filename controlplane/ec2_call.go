@@ -144,6 +144,7 @@ var (
 	idInstance      = idKind{prefix: "i", code: "InvalidInstanceID", noun: "instance ID"}
 	idPrefixList    = idKind{prefix: "pl", code: "InvalidPrefixListID", noun: "prefix list ID"}
 	idInterface     = idKind{prefix: "eni", code: "InvalidNetworkInterfaceID", noun: "networkInterface ID"}
+	idVolume        = idKind{prefix: "vol", code: "InvalidVolume", malformed: "InvalidVolumeID.Malformed", noun: "volume"}
 	idImage         = idKind{prefix: "ami", code: "InvalidAMIID", noun: "image id"}
 	idRouteTable    = idKind{prefix: "rtb", code: "InvalidRouteTableID", noun: "routeTable ID"}
 	idKeyPair       = idKind{prefix: "key", code: "InvalidKeyPair", noun: "key pair"}

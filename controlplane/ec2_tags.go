@@ -49,6 +49,7 @@ var ec2Taggables = []taggable{
 	{idSecurityGroup, "security-group", trellis.KindSecurityGroup},
 	{idGroupRule, "security-group-rule", ""},
 	{idSubnet, "subnet", trellis.KindSubnet},
+	{idVolume, "volume", trellis.KindVolume},
 	{idVPC, "vpc", trellis.KindVPC},
 	{idVPCEndpoint, "vpc-endpoint", trellis.KindVPCEndpoint},
 }

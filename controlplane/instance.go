@@ -37,6 +37,8 @@ type NewInstances struct {
 	UserData           []byte // in the clear: see Instance.UserData
 	Zone               string // that the subnet must be in, if it is said
 	trellis.InstanceSettings
+	Volumes         []InstanceVolume
+	VolumeTags      map[string]string
 	StandardCredits bool // of a type whose credits are unlimited when nothing is said
 }
 
@@ -117,6 +119,15 @@ func (p *Plane) allowRun(tx *store.Tx, c EC2Call, in NewInstances) error {
 	tagKeys := authpolicy.TagKeys(nil, in.Tags, nil)
 	if err := p.permit(tx, c, "RunInstances", metadataKeys(maps.Clone(tagKeys), in.MetadataOptions.Or(options)), p.ec2ARN(c, "instance/*")); err != nil {
 		return err
+	}
+	volumes, err := p.launchVolumes(tx, c.account(), in)
+	if err != nil {
+		return err
+	}
+	for _, v := range volumes {
+		if err := p.permit(tx, c, "RunInstances", volumeKeys(authpolicy.TagKeys(nil, in.VolumeTags, nil), v), p.ec2ARN(c, "volume/*")); err != nil {
+			return err
+		}
 	}
 	arns := []string{trellis.EC2ARN(p.Region, "", "image/"+in.ImageID)}
 	if in.KeyName != "" {
@@ -207,6 +218,10 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 	if err != nil {
 		return nil, err
 	}
+	volumes, err := p.launchVolumes(tx, c.account(), in)
+	if err != nil {
+		return nil, err
+	}
 	settings := in.InstanceSettings
 	if settings.MetadataOptions, err = launchMetadata(tx, c.account(), in); err != nil {
 		return nil, err
@@ -233,6 +248,9 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 			return nil, err
 		}
 		if err := checkZone(tx, i, in.Zone); err != nil {
+			return nil, err
+		}
+		if err := p.giveVolumes(tx, c, i, volumes, in.VolumeTags); err != nil {
 			return nil, err
 		}
 		if withRole {

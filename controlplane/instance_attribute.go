@@ -21,7 +21,7 @@ func checkUserData(data []byte) error {
 }
 
 // InstanceChange is what ModifyInstanceAttribute changes: one thing that is not nil. The first two are of the instance's only
-// interface. For the last three an instance must have stopped.
+// interface. For the EBS optimization, type and user data an instance must have stopped.
 type InstanceChange struct {
 	SecurityGroupIDs   []string
 	SourceDestCheck    *bool
@@ -31,6 +31,7 @@ type InstanceChange struct {
 	EBSOptimized       *bool
 	InstanceType       string
 	UserData           *[]byte
+	VolumesEnd         map[string]bool // with the instance, by device
 }
 
 // keys are the condition keys of the change. They do not tell the user data.
@@ -48,7 +49,7 @@ func (to *InstanceChange) keys() keys {
 		values["InstanceType"] = to.InstanceType
 	}
 	k := attributeKeys(values)
-	for name, set := range map[string]bool{"GroupSet": to.SecurityGroupIDs != nil, "UserData": to.UserData != nil} {
+	for name, set := range map[string]bool{"GroupSet": to.SecurityGroupIDs != nil, "UserData": to.UserData != nil, "BlockDeviceMapping": to.VolumesEnd != nil} {
 		if set {
 			k["ec2:attribute"] = append(k["ec2:attribute"], name)
 		}
@@ -102,6 +103,9 @@ func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, to Ins
 				i.UnlimitedCredits = unlimitedAtFirst(to.InstanceType)
 			}
 			i.InstanceType = to.InstanceType
+		}
+		if err := setDeletions(tx, i, to.VolumesEnd); err != nil {
+			return err
 		}
 		if to.SecurityGroupIDs == nil && to.SourceDestCheck == nil {
 			return nil

@@ -17,6 +17,7 @@ type DescribedInstance struct {
 	AvailabilityZone string
 	Groups           []*trellis.SecurityGroup // of the first interface, in the order of SecurityGroupIDs
 	Interfaces       []DescribedInterface     // by device index; none of a terminated instance
+	Volumes          []*trellis.Volume        // by device
 }
 
 // Instances lists instances for DescribeInstances, DescribeInstanceStatus and
@@ -65,9 +66,13 @@ func (p *Plane) instances(tx *store.Tx, account string, q Query, attrs func(Desc
 	if err != nil {
 		return nil, err
 	}
+	volumes, err := volumesByInstance(tx, account)
+	if err != nil {
+		return nil, err
+	}
 	var out []DescribedInstance
 	for _, n := range nouns {
-		d := DescribedInstance{Instance: n, Interfaces: x.of(n)}
+		d := DescribedInstance{Instance: n, Interfaces: x.of(n), Volumes: volumes[n.ID]}
 		first := x.describe(n.FirstInterface())
 		d.AvailabilityZone, d.Groups = first.AvailabilityZone, first.Groups
 		a, tags := attrs(d)
@@ -127,6 +132,7 @@ func (p *Plane) instanceAttributes(d DescribedInstance) (attributes, map[string]
 	}
 	maps.Copy(a, metadataAttributes(d.Instance))
 	maps.Copy(a, settingAttributes(d.Instance))
+	maps.Copy(a, deviceAttributes(d.Volumes))
 	if d.PrivateIP.IsValid() && d.State != trellis.InstanceTerminated {
 		a["private-ip-address"] = []string{d.PrivateIP.String()}
 	}

@@ -109,6 +109,9 @@ func (p *Plane) setState(tx *store.Tx, i *trellis.Instance, state string) error 
 		if err := p.leaveInterfaces(tx, i); err != nil {
 			return err
 		}
+		if err := p.leaveVolumes(tx, i); err != nil {
+			return err
+		}
 	}
 	tx.Put(i)
 	return nil

@@ -32,7 +32,7 @@ var (
 	silentKinds = []trellis.Kind{trellis.KindTargetHealth, trellis.KindResourceShare, trellis.KindResourcePolicy, trellis.KindRule, trellis.KindAuthPolicy,
 		trellis.KindTargetGroup, trellis.KindTarget, trellis.KindAccessLogSubscription, trellis.KindCertificate, trellis.KindAuthority,
 		trellis.KindDomainVerification, trellis.KindResourceEndpointAssociation, trellis.KindCluster, trellis.KindPodIdentityAssociation,
-		trellis.KindBucket, trellis.KindHostedZone, trellis.KindRecordSet, trellis.KindInstanceProfile, trellis.KindOIDCProvider, trellis.KindHandshake, trellis.KindAnywhereSubject}
+		trellis.KindBucket, trellis.KindHostedZone, trellis.KindRecordSet, trellis.KindInstanceProfile, trellis.KindOIDCProvider, trellis.KindHandshake, trellis.KindAnywhereSubject, trellis.KindVolume}
 )
 
 // follow joins control and traffic: it follows the store and makes of each revision what this node needs,

@@ -21,11 +21,6 @@ func (h *handler) none(c *api.Call, dryRun *bool, action string, ids []string, c
 	return nil
 }
 
-// describeVolumes is DescribeVolumes: a namespace has no disk.
-func (h *handler) describeVolumes(_ context.Context, c *api.Call, in *DescribeVolumesInput) (*DescribeVolumesOutput, error) {
-	return &DescribeVolumesOutput{}, h.none(c, in.DryRun, "DescribeVolumes", in.VolumeIds, "InvalidVolume.NotFound")
-}
-
 // describeNatGateways is DescribeNatGateways.
 func (h *handler) describeNatGateways(_ context.Context, c *api.Call, in *DescribeNatGatewaysInput) (*DescribeNatGatewaysOutput, error) {
 	return &DescribeNatGatewaysOutput{}, h.none(c, in.DryRun, "DescribeNatGateways", in.NatGatewayIds, "NatGatewayNotFound")

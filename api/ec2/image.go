@@ -40,15 +40,16 @@ func (h *handler) describeImages(_ context.Context, c *api.Call, in *DescribeIma
 		return map[string][]string{"image-id": {id}, "name": {name}, "architecture": {"x86_64", "arm64"}, "root-device-type": {"ebs"}, "root-device-name": {"/dev/xvda"},
 			"virtualization-type": {"hvm"}, "hypervisor": {"xen"}, "state": {"available"}, "owner-alias": {"amazon"}, "owner-id": {labImageOwner}, "is-public": {"true"},
 			"image-type": {"machine"}, "ena-support": {"true"}, "description": {"A network namespace"}, "creation-date": {labImageDate}, "platform": nil, "platform-details": {"Linux/UNIX"},
-			"manifest-location": nil, "block-device-mapping.volume-type": {"gp2", "gp3"}, "block-device-mapping.encrypted": {"false"}, "block-device-mapping.device-name": {"/dev/xvda"}}, nil
+			"manifest-location": nil, "block-device-mapping.volume-type": {"gp2", "gp3"}, "block-device-mapping.volume-size": {strconv.Itoa(controlplane.RootSize)}, "block-device-mapping.delete-on-termination": {"true"}, "block-device-mapping.encrypted": {"false"}, "block-device-mapping.device-name": {"/dev/xvda"}}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &DescribeImagesOutput{Images: api.Each(ids, func(id string) Image {
-		return Image{Architecture: api.Some("x86_64"), CreationDate: api.Some(labImageDate), Description: api.Some("A network namespace"), EnaSupport: new(true), Hypervisor: api.Some("xen"), ImageId: &id, ImdsSupport: new("v2.0"),
+		return Image{Architecture: api.Some("x86_64"), BlockDeviceMappings: []BlockDeviceMapping{{DeviceName: new(trellis.RootDevice), Ebs: &EbsBlockDevice{DeleteOnTermination: new(true), Encrypted: new(bool),
+			Iops: new(int32(3000)), Throughput: new(int32(125)), VolumeSize: new(int32(controlplane.RootSize)), VolumeType: new("gp3")}}}, CreationDate: api.Some(labImageDate), Description: api.Some("A network namespace"), EnaSupport: new(true), Hypervisor: api.Some("xen"), ImageId: &id, ImdsSupport: new("v2.0"),
 			ImageLocation: api.Some("amazon/" + name), ImageOwnerAlias: api.Some("amazon"), ImageType: api.Some("machine"), Name: &name, OwnerId: api.Some(labImageOwner), PlatformDetails: api.Some("Linux/UNIX"),
-			Public: new(true), RootDeviceName: api.Some("/dev/xvda"), RootDeviceType: api.Some("ebs"), State: api.Some("available"), UsageOperation: api.Some("RunInstances"), VirtualizationType: api.Some("hvm")}
+			Public: new(true), RootDeviceName: new(trellis.RootDevice), RootDeviceType: api.Some("ebs"), State: api.Some("available"), UsageOperation: api.Some("RunInstances"), VirtualizationType: api.Some("hvm")}
 	})}, nil
 }
 

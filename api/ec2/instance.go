@@ -10,7 +10,7 @@ import (
 	"github.com/trellis-project/trellis/controlplane"
 )
 
-// runInstances is RunInstances. Disks are taken and dropped: a namespace has none.
+// runInstances is RunInstances.
 func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstancesInput) (*RunInstancesOutput, error) {
 	t, err := tagSpecs(in.TagSpecifications, "instance", "volume", "network-interface", "spot-instances-request", "elastic-gpu")
 	if err != nil {
@@ -20,6 +20,12 @@ func (h *handler) runInstances(ctx context.Context, c *api.Call, in *RunInstance
 		SecurityGroupNames: in.SecurityGroups, PrivateIP: api.Value(in.PrivateIpAddress), MinCount: int(in.MinCount), MaxCount: int(in.MaxCount), ClientToken: api.Value(in.ClientToken),
 		IPv6Count: int(api.Value(in.Ipv6AddressCount)), Tags: t}
 	if err := h.readSettings(&n, in); err != nil {
+		return nil, err
+	}
+	if n.Volumes, err = instanceVolumes(in.BlockDeviceMappings); err != nil {
+		return nil, err
+	}
+	if n.VolumeTags, err = tagSpecs(in.TagSpecifications, "volume", "instance", "network-interface", "spot-instances-request", "elastic-gpu"); err != nil {
 		return nil, err
 	}
 	profile := profileNamed(in.IamInstanceProfile)
@@ -93,10 +99,11 @@ func (h *handler) instance(d controlplane.DescribedInstance) Instance {
 		AmiLaunchIndex: new(int32(d.LaunchIndex)), Architecture: api.Some("x86_64"), BootMode: api.Some("uefi"), CurrentInstanceBootMode: api.Some("uefi"),
 		EnaSupport: new(true), Hypervisor: api.Some("xen"), ImageId: &d.ImageID, InstanceId: &d.ID, InstanceType: &d.InstanceType, LaunchTime: &d.CreatedAt,
 		Placement:       &Placement{AvailabilityZone: &d.AvailabilityZone, GroupName: new(string), Tenancy: api.Some("default")},
-		PlatformDetails: api.Some("Linux/UNIX"), RootDeviceName: api.Some("/dev/xvda"), RootDeviceType: api.Some("ebs"), State: instanceState(d.State), Tags: tags(d.Tags),
+		PlatformDetails: api.Some("Linux/UNIX"), RootDeviceName: new(trellis.RootDevice), RootDeviceType: api.Some("ebs"), State: instanceState(d.State), Tags: tags(d.Tags),
 		UsageOperation: api.Some("RunInstances"), VirtualizationType: api.Some("hvm"), StateTransitionReason: new(string), PublicDnsName: new(string), PrivateDnsName: new(string),
 	}
 	showSettings(&out, d.Instance)
+	out.BlockDeviceMappings = deviceMappings(d.Volumes)
 	switch d.State {
 	case trellis.InstanceShuttingDown, trellis.InstanceTerminated:
 		out.StateReason = &StateReason{Code: api.Some("Client.UserInitiatedShutdown"), Message: api.Some("Client.UserInitiatedShutdown: User initiated shutdown")}

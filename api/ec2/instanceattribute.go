@@ -27,8 +27,10 @@ func (h *handler) describeInstanceAttribute(ctx context.Context, c *api.Call, in
 		out.DisableApiStop = &AttributeBooleanValue{Value: &d.DisableAPIStop}
 	case "instanceInitiatedShutdownBehavior":
 		out.InstanceInitiatedShutdownBehavior = &AttributeValue{Value: new(controlplane.ShutdownBehavior(d.ShutdownTerminates))}
+	case "blockDeviceMapping":
+		out.BlockDeviceMappings = deviceMappings(d.Volumes)
 	case "rootDeviceName":
-		out.RootDeviceName = &AttributeValue{Value: api.Some("/dev/xvda")}
+		out.RootDeviceName = &AttributeValue{Value: new(trellis.RootDevice)}
 	case "sourceDestCheck":
 		out.SourceDestCheck = &AttributeBooleanValue{Value: new(len(d.Interfaces) == 0 || !d.Interfaces[0].NoSourceDestCheck)}
 	case "groupSet":
@@ -129,6 +131,14 @@ func readChange(in *ModifyInstanceAttributeInput) (to controlplane.InstanceChang
 			return to, err
 		}
 		to.UserData = &data
+	case "blockDeviceMapping":
+		to.VolumesEnd = map[string]bool{}
+		for _, m := range in.BlockDeviceMappings {
+			if m.Ebs == nil || m.Ebs.DeleteOnTermination == nil || m.Ebs.VolumeId != nil {
+				return to, unsupported("of a block device, another value than deleteOnTermination")
+			}
+			to.VolumesEnd[api.Value(m.DeviceName)] = *m.Ebs.DeleteOnTermination
+		}
 	default:
 		return to, unsupported("another value of " + names[0])
 	}

@@ -14,7 +14,7 @@ import (
 
 // nothingNamed are the operations that change something and name nothing that exists. Those that describe are asked about
 // everything, but for those below that say an attribute of one resource.
-var nothingNamed = []string{"CreateInternetGateway", "CreateKeyPair", "CreateManagedPrefixList", "CreateVpc", "GetInstanceMetadataDefaults", "ImportKeyPair", "ModifyInstanceMetadataDefaults"}
+var nothingNamed = []string{"CreateInternetGateway", "CreateKeyPair", "CreateManagedPrefixList", "CreateVolume", "CreateVpc", "GetInstanceMetadataDefaults", "ImportKeyPair", "ModifyInstanceMetadataDefaults"}
 
 // TestResourceTags calls every operation that names resources, as somebody who is denied what has a tag: each resource by
 // itself, by aws:ResourceTag and by ec2:ResourceTag.
@@ -76,6 +76,7 @@ func TestResourceTags(t *testing.T) {
 	}
 	endpoint := &ec2.CreateVpcEndpointInput{VpcId: id["vpc"], VpcEndpointType: ptr("ServiceNetwork"), ServiceNetworkArn: ptr(network.ARN("eu-west-1")), SubnetIds: []string{id["subnet"]}, SecurityGroupIds: []string{id["group"]}}
 	id["endpoint"] = *call[ec2.CreateVpcEndpointOutput](t, c, "CreateVpcEndpoint", endpoint).VpcEndpoint.VpcEndpointId
+	id["volume"] = *call[ec2.CreateVolumeOutput](t, c, "CreateVolume", &ec2.CreateVolumeInput{AvailabilityZone: ptr("eu-west-1a"), Size: ptr[int32](1)}).VolumeId
 	for _, name := range slices.Sorted(maps.Keys(id)) {
 		call[ec2.CreateTagsOutput](t, c, "CreateTags", &ec2.CreateTagsInput{Resources: []string{id[name]}, Tags: []ec2.Tag{{Key: ptr("Is"), Value: ptr(name)}}})
 	}
@@ -103,6 +104,7 @@ func TestResourceTags(t *testing.T) {
 		{"AssociateVpcCidrBlock", &ec2.AssociateVpcCidrBlockInput{VpcId: id["vpc"], CidrBlock: cidr}, []string{"vpc"}},
 		{"AttachInternetGateway", &ec2.AttachInternetGatewayInput{InternetGatewayId: id["other gateway"], VpcId: id["vpc"]}, []string{"other gateway", "vpc"}},
 		{"AttachNetworkInterface", &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: id["interface"], InstanceId: id["instance"], DeviceIndex: 2}, []string{"interface", "instance"}},
+		{"AttachVolume", &ec2.AttachVolumeInput{VolumeId: id["volume"], InstanceId: id["instance"], Device: "/dev/sdf"}, []string{"volume", "instance"}},
 		{"AuthorizeSecurityGroupEgress", &ec2.AuthorizeSecurityGroupEgressInput{GroupId: *group, IpPermissions: rules}, []string{"group"}},
 		{"AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: rules}, []string{"group"}},
 		{"CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: id["subnet"], Groups: []string{*group}}, []string{"subnet", "group"}},
@@ -126,6 +128,7 @@ func TestResourceTags(t *testing.T) {
 		{"DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupId: group}, []string{"group"}},
 		{"DeleteSubnet", &ec2.DeleteSubnetInput{SubnetId: id["subnet"]}, []string{"subnet"}},
 		{"DeleteTags", &ec2.DeleteTagsInput{Resources: everything}, slices.Sorted(maps.Keys(id))},
+		{"DeleteVolume", &ec2.DeleteVolumeInput{VolumeId: id["volume"]}, []string{"volume"}},
 		{"DeleteVpc", &ec2.DeleteVpcInput{VpcId: id["vpc"]}, []string{"vpc"}},
 		{"DeleteVpcEndpoints", &ec2.DeleteVpcEndpointsInput{VpcEndpointIds: []string{id["endpoint"]}}, []string{"endpoint"}},
 		{"DescribeInstanceAttribute", &ec2.DescribeInstanceAttributeInput{InstanceId: id["instance"], Attribute: "groupSet"}, []string{"instance"}},
@@ -133,6 +136,7 @@ func TestResourceTags(t *testing.T) {
 		{"DescribeVpcAttribute", &ec2.DescribeVpcAttributeInput{VpcId: id["vpc"], Attribute: "enableDnsSupport"}, []string{"vpc"}},
 		{"DetachInternetGateway", &ec2.DetachInternetGatewayInput{InternetGatewayId: id["gateway"], VpcId: id["vpc"]}, []string{"gateway", "vpc"}},
 		{"DetachNetworkInterface", &ec2.DetachNetworkInterfaceInput{AttachmentId: *attachment}, []string{"second interface", "instance"}},
+		{"DetachVolume", &ec2.DetachVolumeInput{VolumeId: id["volume"], InstanceId: ptr(id["instance"])}, []string{"volume", "instance"}},
 		{"DisassociateIamInstanceProfile", &ec2.DisassociateIamInstanceProfileInput{AssociationId: *with}, []string{"instance"}},
 		{"DisassociateRouteTable", &ec2.DisassociateRouteTableInput{AssociationId: *routed}, []string{"table"}},
 		{"DisassociateRouteTable", &ec2.DisassociateRouteTableInput{AssociationId: *main.Associations[0].RouteTableAssociationId}, []string{"main table"}},
@@ -149,6 +153,7 @@ func TestResourceTags(t *testing.T) {
 		{"ModifySecurityGroupRules", &ec2.ModifySecurityGroupRulesInput{GroupId: *group, SecurityGroupRules: []ec2.SecurityGroupRuleUpdate{{SecurityGroupRuleId: id["group rule"],
 			SecurityGroupRule: &ec2.SecurityGroupRuleRequest{IpProtocol: ptr("-1"), CidrIpv4: cidr}}}}, []string{"group", "group rule"}},
 		{"ModifySubnetAttribute", &ec2.ModifySubnetAttributeInput{SubnetId: id["subnet"], MapPublicIpOnLaunch: &ec2.AttributeBooleanValue{Value: ptr(true)}}, []string{"subnet"}},
+		{"ModifyVolume", &ec2.ModifyVolumeInput{VolumeId: id["volume"], Size: ptr[int32](2)}, []string{"volume"}},
 		{"ModifyVpcAttribute", &ec2.ModifyVpcAttributeInput{VpcId: id["vpc"], EnableDnsSupport: &ec2.AttributeBooleanValue{Value: ptr(false)}}, []string{"vpc"}},
 		{"ModifyVpcEndpoint", &ec2.ModifyVpcEndpointInput{VpcEndpointId: id["endpoint"], AddSubnetIds: []string{id["other subnet"]}, RemoveSubnetIds: []string{id["subnet"]},
 			AddSecurityGroupIds: []string{id["other group"]}, RemoveSecurityGroupIds: []string{*group}}, []string{"endpoint", "subnet", "other subnet", "group", "other group"}},

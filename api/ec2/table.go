@@ -1,5 +1,5 @@
 // Package ec2 serves the part of EC2's API that makes networks for VPC Lattice: VPCs, subnets, security
-// groups, instances, network interfaces, prefix lists, route tables, internet gateways and their tags. Package controlplane holds what the
+// groups, instances, network interfaces, volumes, prefix lists, route tables, internet gateways and their tags. Package controlplane holds what the
 // operations mean.
 //
 // An instance is a network namespace on the node, in which `trellis exec` runs commands. An extension lets
@@ -40,6 +40,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("AssociateVpcCidrBlock", h.associateVpcCidrBlock),
 			api.Op("AttachInternetGateway", h.attachInternetGateway),
 			api.Op("AttachNetworkInterface", h.attachNetworkInterface).Partly("to instances of the same VPC"),
+			api.Op("AttachVolume", h.attachVolume).Partly("a record: instances have no disks"),
 			api.Op("AuthorizeSecurityGroupEgress", h.authorizeSecurityGroupEgress),
 			api.Op("AuthorizeSecurityGroupIngress", h.authorizeSecurityGroupIngress),
 			api.Unserved("CreateDhcpOptions"),
@@ -56,6 +57,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("CreateSecurityGroup", h.createSecurityGroup),
 			api.Op("CreateSubnet", h.createSubnet),
 			api.Op("CreateTags", h.createTags),
+			api.Op("CreateVolume", h.createVolume).Partly("a record: instances have no disks; there are no snapshots"),
 			api.Op("CreateVpc", h.createVpc),
 			api.Op("CreateVpcEndpoint", h.createVpcEndpoint).Partly("types ServiceNetwork and Resource; others are refused"),
 			api.Unserved("CreateVpcPeeringConnection"),
@@ -73,6 +75,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("DeleteSecurityGroup", h.deleteSecurityGroup),
 			api.Op("DeleteSubnet", h.deleteSubnet),
 			api.Op("DeleteTags", h.deleteTags),
+			api.Op("DeleteVolume", h.deleteVolume),
 			api.Op("DeleteVpc", h.deleteVpc),
 			api.Op("DeleteVpcEndpoints", h.deleteVpcEndpoints),
 			api.Op("DescribeAccountAttributes", h.describeAccountAttributes),
@@ -104,7 +107,8 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("DescribeSubnets", h.describeSubnets),
 			api.Op("DescribeTags", h.describeTags),
 			api.Op("DescribeTransitGateways", h.describeTransitGateways).Partly("always empty"),
-			api.Op("DescribeVolumes", h.describeVolumes).Partly("always empty"),
+			api.Op("DescribeVolumes", h.describeVolumes),
+			api.Op("DescribeVolumesModifications", h.describeVolumesModifications),
 			api.Op("DescribeVpcAttribute", h.describeVpcAttribute),
 			api.Op("DescribeVpcEndpointAssociations", h.describeVpcEndpointAssociations),
 			api.Op("DescribeVpcEndpointServices", h.describeVpcEndpointServices).Partly("VPC Lattice's own"),
@@ -114,6 +118,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("DescribeVpnGateways", h.describeVpnGateways).Partly("always empty"),
 			api.Op("DetachInternetGateway", h.detachInternetGateway),
 			api.Op("DetachNetworkInterface", h.detachNetworkInterface),
+			api.Op("DetachVolume", h.detachVolume),
 			api.Unserved("DisassociateAddress"),
 			api.Op("DisassociateIamInstanceProfile", h.disassociateIamInstanceProfile),
 			api.Op("DisassociateRouteTable", h.disassociateRouteTable),
@@ -133,6 +138,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("ModifyPrivateDnsNameOptions", h.modifyPrivateDnsNameOptions).Partly("only shown: resolvers don't answer instances' names"),
 			api.Op("ModifySecurityGroupRules", h.modifySecurityGroupRules),
 			api.Op("ModifySubnetAttribute", h.modifySubnetAttribute),
+			api.Op("ModifyVolume", h.modifyVolume),
 			api.Op("ModifyVpcAttribute", h.modifyVpcAttribute),
 			api.Op("ModifyVpcEndpoint", h.modifyVpcEndpoint),
 			api.Op("MonitorInstances", h.monitorInstances).Partly("only shown: instances have no metrics"),
@@ -145,7 +151,7 @@ func New(plane *controlplane.Plane) api.Service {
 			api.Op("ResetNetworkInterfaceAttribute", h.resetNetworkInterfaceAttribute),
 			api.Op("RevokeSecurityGroupEgress", h.revokeSecurityGroupEgress),
 			api.Op("RevokeSecurityGroupIngress", h.revokeSecurityGroupIngress),
-			api.Op("RunInstances", h.runInstances).Partly("instances are network namespaces of the node: sizes, images and keys are echoed, disks dropped, user data is given out and never run"),
+			api.Op("RunInstances", h.runInstances).Partly("instances are network namespaces of the node: sizes, images, disks and keys are echoed, user data is given out and never run"),
 			api.Op("StartInstances", h.startInstances),
 			api.Op("StopInstances", h.stopInstances),
 			api.Op("TerminateInstances", h.terminateInstances),

@@ -177,6 +177,28 @@ type AttachNetworkInterfaceOutput struct {
 	NetworkCardIndex *int32  `wire:"networkCardIndex"`
 }
 
+// AttachVolumeInput is what AttachVolume takes.
+type AttachVolumeInput struct {
+	Device       string `wire:"Device" required:"true"`
+	DryRun       *bool  `wire:"dryRun"`
+	EbsCardIndex *int32 `wire:"EbsCardIndex"`
+	InstanceId   string `wire:"InstanceId" required:"true"`
+	VolumeId     string `wire:"VolumeId" required:"true"`
+}
+
+// AttachVolumeOutput is what AttachVolume answers.
+type AttachVolumeOutput struct {
+	AssociatedResource    *string    `wire:"associatedResource"`
+	AttachTime            *time.Time `wire:"attachTime"`
+	DeleteOnTermination   *bool      `wire:"deleteOnTermination"`
+	Device                *string    `wire:"device"`
+	EbsCardIndex          *int32     `wire:"ebsCardIndex"`
+	InstanceId            *string    `wire:"instanceId"`
+	InstanceOwningService *string    `wire:"instanceOwningService"`
+	State                 *string    `wire:"status"`
+	VolumeId              *string    `wire:"volumeId"`
+}
+
 // AuthorizeSecurityGroupEgressInput is what AuthorizeSecurityGroupEgress takes.
 type AuthorizeSecurityGroupEgressInput struct {
 	CidrIp                     *string            `wire:"cidrIp"`
@@ -462,6 +484,53 @@ type CreateTagsInput struct {
 type CreateTagsOutput struct {
 }
 
+// CreateVolumeInput is what CreateVolume takes.
+type CreateVolumeInput struct {
+	AvailabilityZone         *string            `wire:"AvailabilityZone"`
+	AvailabilityZoneId       *string            `wire:"AvailabilityZoneId"`
+	ClientToken              *string            `wire:"ClientToken" token:"true"`
+	DryRun                   *bool              `wire:"dryRun"`
+	Encrypted                *bool              `wire:"encrypted"`
+	Iops                     *int32             `wire:"Iops"`
+	KmsKeyId                 *string            `wire:"KmsKeyId"`
+	MultiAttachEnabled       *bool              `wire:"MultiAttachEnabled"`
+	Operator                 *OperatorRequest   `wire:"Operator"`
+	OutpostArn               *string            `wire:"OutpostArn"`
+	Size                     *int32             `wire:"Size"`
+	SnapshotId               *string            `wire:"SnapshotId"`
+	TagSpecifications        []TagSpecification `wire:"TagSpecification" item:"item"`
+	Throughput               *int32             `wire:"Throughput"`
+	VolumeInitializationRate *int32             `wire:"VolumeInitializationRate"`
+	VolumeType               *string            `wire:"VolumeType" enum:"standard|io1|io2|gp2|sc1|st1|gp3"`
+}
+
+// CreateVolumeOutput is what CreateVolume answers.
+type CreateVolumeOutput struct {
+	Attachments              []VolumeAttachment `wire:"attachmentSet" item:"item"`
+	AvailabilityZone         *string            `wire:"availabilityZone"`
+	AvailabilityZoneId       *string            `wire:"availabilityZoneId"`
+	CreateTime               *time.Time         `wire:"createTime"`
+	Encrypted                *bool              `wire:"encrypted"`
+	FastRestored             *bool              `wire:"fastRestored"`
+	Iops                     *int32             `wire:"iops"`
+	KmsKeyId                 *string            `wire:"kmsKeyId"`
+	MultiAttachEnabled       *bool              `wire:"multiAttachEnabled"`
+	Operator                 *OperatorResponse  `wire:"operator"`
+	OutpostArn               *string            `wire:"outpostArn"`
+	OwnerId                  *string            `wire:"ownerId"`
+	Size                     *int32             `wire:"size"`
+	SnapshotId               *string            `wire:"snapshotId"`
+	SourceVolumeId           *string            `wire:"sourceVolumeId"`
+	SseType                  *string            `wire:"sseType"`
+	State                    *string            `wire:"status"`
+	Tags                     []Tag              `wire:"tagSet" item:"item"`
+	Throughput               *int32             `wire:"throughput"`
+	VolumeArn                *string            `wire:"volumeArn"`
+	VolumeId                 *string            `wire:"volumeId"`
+	VolumeInitializationRate *int32             `wire:"volumeInitializationRate"`
+	VolumeType               *string            `wire:"volumeType"`
+}
+
 // CreateVpcInput is what CreateVpc takes.
 type CreateVpcInput struct {
 	AmazonProvidedIpv6CidrBlock     *bool                              `wire:"amazonProvidedIpv6CidrBlock"`
@@ -680,6 +749,16 @@ type DeleteTagsInput struct {
 
 // DeleteTagsOutput is what DeleteTags answers.
 type DeleteTagsOutput struct {
+}
+
+// DeleteVolumeInput is what DeleteVolume takes.
+type DeleteVolumeInput struct {
+	DryRun   *bool  `wire:"dryRun"`
+	VolumeId string `wire:"VolumeId" required:"true"`
+}
+
+// DeleteVolumeOutput is what DeleteVolume answers.
+type DeleteVolumeOutput struct {
 }
 
 // DeleteVpcInput is what DeleteVpc takes.
@@ -1163,6 +1242,22 @@ type DescribeVolumesOutput struct {
 	Volumes   []Volume `wire:"volumeSet" item:"item"`
 }
 
+// DescribeVolumesModificationsInput is what DescribeVolumesModifications takes.
+type DescribeVolumesModificationsInput struct {
+	DryRun                  *bool    `wire:"DryRun"`
+	Filters                 []Filter `wire:"Filter" item:"Filter"`
+	IncludeManagedResources *bool    `wire:"IncludeManagedResources"`
+	MaxResults              *int32   `wire:"MaxResults"`
+	NextToken               *string  `wire:"NextToken"`
+	VolumeIds               []string `wire:"VolumeId" item:"VolumeId"`
+}
+
+// DescribeVolumesModificationsOutput is what DescribeVolumesModifications answers.
+type DescribeVolumesModificationsOutput struct {
+	NextToken            *string              `wire:"nextToken"`
+	VolumesModifications []VolumeModification `wire:"volumeModificationSet" item:"item"`
+}
+
 // DescribeVpcAttributeInput is what DescribeVpcAttribute takes.
 type DescribeVpcAttributeInput struct {
 	Attribute string `wire:"Attribute" required:"true" enum:"enableDnsSupport|enableDnsHostnames|enableNetworkAddressUsageMetrics"`
@@ -1287,6 +1382,28 @@ type DetachNetworkInterfaceInput struct {
 
 // DetachNetworkInterfaceOutput is what DetachNetworkInterface answers.
 type DetachNetworkInterfaceOutput struct {
+}
+
+// DetachVolumeInput is what DetachVolume takes.
+type DetachVolumeInput struct {
+	Device     *string `wire:"Device"`
+	DryRun     *bool   `wire:"dryRun"`
+	Force      *bool   `wire:"Force"`
+	InstanceId *string `wire:"InstanceId"`
+	VolumeId   string  `wire:"VolumeId" required:"true"`
+}
+
+// DetachVolumeOutput is what DetachVolume answers.
+type DetachVolumeOutput struct {
+	AssociatedResource    *string    `wire:"associatedResource"`
+	AttachTime            *time.Time `wire:"attachTime"`
+	DeleteOnTermination   *bool      `wire:"deleteOnTermination"`
+	Device                *string    `wire:"device"`
+	EbsCardIndex          *int32     `wire:"ebsCardIndex"`
+	InstanceId            *string    `wire:"instanceId"`
+	InstanceOwningService *string    `wire:"instanceOwningService"`
+	State                 *string    `wire:"status"`
+	VolumeId              *string    `wire:"volumeId"`
 }
 
 // DisassociateAddressInput is what DisassociateAddress takes.
@@ -1561,6 +1678,22 @@ type ModifySubnetAttributeInput struct {
 
 // ModifySubnetAttributeOutput is what ModifySubnetAttribute answers.
 type ModifySubnetAttributeOutput struct {
+}
+
+// ModifyVolumeInput is what ModifyVolume takes.
+type ModifyVolumeInput struct {
+	DryRun             *bool   `wire:"DryRun"`
+	Iops               *int32  `wire:"Iops"`
+	MultiAttachEnabled *bool   `wire:"MultiAttachEnabled"`
+	Size               *int32  `wire:"Size"`
+	Throughput         *int32  `wire:"Throughput"`
+	VolumeId           string  `wire:"VolumeId" required:"true"`
+	VolumeType         *string `wire:"VolumeType" enum:"standard|io1|io2|gp2|sc1|st1|gp3"`
+}
+
+// ModifyVolumeOutput is what ModifyVolume answers.
+type ModifyVolumeOutput struct {
+	VolumeModification *VolumeModification `wire:"volumeModification"`
 }
 
 // ModifyVpcAttributeInput is what ModifyVpcAttribute takes.
@@ -3842,6 +3975,27 @@ type VolumeAttachment struct {
 	InstanceOwningService *string    `wire:"instanceOwningService"`
 	State                 *string    `wire:"status"`
 	VolumeId              *string    `wire:"volumeId"`
+}
+
+// VolumeModification is a structure of the API model.
+type VolumeModification struct {
+	EndTime                    *time.Time        `wire:"endTime"`
+	ModificationState          *string           `wire:"modificationState"`
+	Operator                   *OperatorResponse `wire:"operator"`
+	OriginalIops               *int32            `wire:"originalIops"`
+	OriginalMultiAttachEnabled *bool             `wire:"originalMultiAttachEnabled"`
+	OriginalSize               *int32            `wire:"originalSize"`
+	OriginalThroughput         *int32            `wire:"originalThroughput"`
+	OriginalVolumeType         *string           `wire:"originalVolumeType"`
+	Progress                   *int64            `wire:"progress"`
+	StartTime                  *time.Time        `wire:"startTime"`
+	StatusMessage              *string           `wire:"statusMessage"`
+	TargetIops                 *int32            `wire:"targetIops"`
+	TargetMultiAttachEnabled   *bool             `wire:"targetMultiAttachEnabled"`
+	TargetSize                 *int32            `wire:"targetSize"`
+	TargetThroughput           *int32            `wire:"targetThroughput"`
+	TargetVolumeType           *string           `wire:"targetVolumeType"`
+	VolumeId                   *string           `wire:"volumeId"`
 }
 
 // Vpc is a structure of the API model.
