@@ -3,6 +3,7 @@
 import base64, concurrent.futures, datetime, json, sys, threading
 import boto3, botocore
 from botocore.exceptions import ClientError
+from botocore.handlers import base64_encode_user_data
 
 sessions = {name: boto3.Session(*keys) for name, keys in json.loads(sys.argv[1]).items()}
 clients, lock = {}, threading.Lock()
@@ -28,7 +29,8 @@ def filled(v):
 def client(account, service):
     with lock:
         if (account, service) not in clients:
-            clients[account, service] = sessions[account].client(service)
+            made = clients[account, service] = sessions[account].client(service)
+            made.meta.events.unregister("before-parameter-build.ec2.RunInstances", base64_encode_user_data)  # data has it in base64, as Go's SDK wants it
         return clients[account, service]
 
 def answer(call):
