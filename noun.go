@@ -26,6 +26,7 @@ const (
 	KindCluster                     Kind = "cluster"
 	KindDeliveryStream              Kind = "deliverystream"
 	KindDashboard                   Kind = "dashboard"
+	KindDHCPOptions                 Kind = "dhcpoptions"
 	KindDomainVerification          Kind = "domainverification"
 	KindElasticNetworkInterface     Kind = "elasticnetworkinterface"
 	KindEndpointAddress             Kind = "endpointaddress"
@@ -114,6 +115,7 @@ var makers = map[Kind]func() Noun{
 	KindCluster:                     func() Noun { return new(Cluster) },
 	KindDeliveryStream:              func() Noun { return new(DeliveryStream) },
 	KindDashboard:                   func() Noun { return new(Dashboard) },
+	KindDHCPOptions:                 func() Noun { return new(DHCPOptions) },
 	KindDomainVerification:          func() Noun { return new(DomainVerification) },
 	KindElasticNetworkInterface:     func() Noun { return new(ElasticNetworkInterface) },
 	KindEndpointAddress:             func() Noun { return new(EndpointAddress) },

@@ -31,6 +31,7 @@ var tagged = map[Kind]taggedKind{
 	KindCluster:                     one("eks:cluster", (*Cluster).ARN),
 	KindDeliveryStream:              one("firehose:deliverystream", (*DeliveryStream).ARN),
 	KindDashboard:                   one("cloudwatch:dashboard", anywhere((*Dashboard).ARN)),
+	KindDHCPOptions:                 one("ec2:dhcp-options", (*DHCPOptions).ARN),
 	KindDomainVerification:          one("vpc-lattice:domainverification", (*DomainVerification).ARN),
 	KindElasticNetworkInterface:     one("ec2:network-interface", (*ElasticNetworkInterface).ARN),
 	KindFunction:                    one("lambda:function", (*Function).ARN),

@@ -16,6 +16,8 @@ type VPC struct {
 	EnableDNSHostnames bool           `json:"enableDnsHostnames"`
 	// MainRouteTableID is empty while the VPC has the main route table that it was born with, whose id follows from the VPC's.
 	MainRouteTableID string `json:"mainRouteTableId,omitempty"`
+	// DHCPOptionsID is empty while the VPC has the options that its account was born with, NoDHCPOptions where it has none.
+	DHCPOptionsID string `json:"dhcpOptionsId,omitempty"`
 	// Attachment says how the VPC exists on a node; empty means AttachmentLab.
 	Attachment string `json:"attachment"`
 }

@@ -147,6 +147,7 @@ var (
 	idVolume        = idKind{prefix: "vol", code: "InvalidVolume", malformed: "InvalidVolumeID.Malformed", noun: "volume"}
 	idImage         = idKind{prefix: "ami", code: "InvalidAMIID", noun: "image id"}
 	idRouteTable    = idKind{prefix: "rtb", code: "InvalidRouteTableID", noun: "routeTable ID"}
+	idDHCPOptions   = idKind{prefix: "dopt", code: "InvalidDhcpOptionID", malformed: "InvalidDhcpOptionsId.Malformed", noun: "dhcpOption ID"}
 	idKeyPair       = idKind{prefix: "key", code: "InvalidKeyPair", noun: "key pair"}
 	idNetworkACL    = idKind{prefix: "acl", code: "InvalidNetworkAclID", malformed: "InvalidNetworkAclId.Malformed", noun: "networkAcl ID"}
 )

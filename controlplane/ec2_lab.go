@@ -34,21 +34,6 @@ func MatchEC2[T any](items []T, filters []Filter, attrs func(T) (map[string][]st
 	return out, nil
 }
 
-// DHCPOptionsID is the id of the DHCP options of an account, which all its VPCs have.
-func DHCPOptionsID(account string) string { return DerivedID("dopt", account) }
-
-// CheckDHCPOptionsID refuses ids of DHCP options that an account does not have.
-func CheckDHCPOptionsID(account, id string) error {
-	k := idKind{prefix: "dopt", code: "InvalidDhcpOptionsID", malformed: "InvalidDhcpOptionsId.Malformed", noun: "dhcpOption ID"}
-	if err := k.check(id); err != nil {
-		return err
-	}
-	if id != DHCPOptionsID(account) {
-		return k.notFound(id)
-	}
-	return nil
-}
-
 // CheckImageID refuses an image id that cannot be one.
 func CheckImageID(id string) error { return idImage.check(id) }
 

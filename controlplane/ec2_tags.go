@@ -39,6 +39,7 @@ type taggable struct {
 
 // ec2Taggables are the kinds of resources with tags.
 var ec2Taggables = []taggable{
+	{idDHCPOptions, "dhcp-options", trellis.KindDHCPOptions},
 	{idInstance, "instance", trellis.KindInstance},
 	{idInterface, "network-interface", trellis.KindElasticNetworkInterface},
 	{idInternetGateway, "internet-gateway", trellis.KindInternetGateway},
@@ -110,6 +111,8 @@ func (p *Plane) changeTags(tx *store.Tx, t taggable, account, id string, change 
 	switch t.kind { // those that may not be stored yet
 	case trellis.KindRouteTable:
 		return changeBornTags(p, tx, findRouteTable, account, id, change)
+	case trellis.KindDHCPOptions:
+		return changeBornTags(p, tx, p.findDHCPOptions, account, id, change)
 	case trellis.KindNetworkACL:
 		return changeBornTags(p, tx, findNetworkACL, account, id, change)
 	case trellis.KindElasticNetworkInterface:

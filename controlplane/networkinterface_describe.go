@@ -45,10 +45,7 @@ func (d DescribedInterface) withDetached(now time.Time) DescribedInterface {
 // PrivateDNSName is the private name of an IPv4 address, ip-10-0-12-31.eu-west-1.compute.internal.
 func (p *Plane) PrivateDNSName(a netip.Addr) string {
 	name := "ip-" + strings.ReplaceAll(a.String(), ".", "-")
-	if p.Region == "us-east-1" {
-		return name + ".ec2.internal"
-	}
-	return name + "." + p.Region + ".compute.internal"
+	return name + "." + trellis.PrivateDomain(p.Region)
 }
 
 // NetworkInterfaces is DescribeNetworkInterfaces: of those that users made, of instances that are not terminated, and of resource

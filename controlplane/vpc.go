@@ -104,7 +104,7 @@ func (p *Plane) VPCs(ctx context.Context, c EC2Call, q Query) ([]*trellis.VPC, e
 	return describe(ctx, p, c, "DescribeVpcs", idVPC, q, &trellis.VPC{}, func(_ *store.Tx, v *trellis.VPC) (attributes, map[string]string) {
 		a := attributes{
 			"vpc-id": {v.ID}, "owner-id": {v.Account}, "state": {"available"}, "is-default": flag(v.IsDefault), "isDefault": flag(v.IsDefault),
-			"cidr": {v.CIDR.String()}, "cidr-block": {v.CIDR.String()}, "cidrBlock": {v.CIDR.String()}, "dhcp-options-id": {DHCPOptionsID(v.Account)},
+			"cidr": {v.CIDR.String()}, "cidr-block": {v.CIDR.String()}, "cidrBlock": {v.CIDR.String()}, "dhcp-options-id": {DHCPOptionsOf(v)},
 			"cidr-block-association.state": {"associated"}, "ipv6-cidr-block-association.state": nil,
 			"cidr-block-association.cidr-block": nil, "cidr-block-association.association-id": nil,
 			"ipv6-cidr-block-association.ipv6-cidr-block": nil, "ipv6-cidr-block-association.association-id": nil,

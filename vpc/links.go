@@ -249,14 +249,31 @@ func removeLink(ns *namespace, iface string) error {
 // resolvConf is where an instance's /etc/resolv.conf lies.
 func resolvConf(instanceID string) string { return filepath.Join(stateDir, instanceID, "resolv.conf") }
 
-// writeResolvConf writes an instance's /etc/resolv.conf as AWS's DHCP options have it.
-func writeResolvConf(w host) error {
-	text := "# Written by Trellis.\n"
-	if w.region != "" {
-		text += "search " + w.region + ".compute.internal\n"
+// resolvConfText is the /etc/resolv.conf of the instances of a VPC, as its DHCP options have it.
+func resolvConfText(st *trellis.State, v *trellis.VPC, region string) string {
+	options := trellis.BornDHCPOptions(region)
+	if v.DHCPOptionsID != "" {
+		options = nil
+		if o, ok := trellis.Get[*trellis.DHCPOptions](st, v.Account+"/"+v.DHCPOptionsID); ok {
+			options = o.Options
+		}
 	}
-	text += "nameserver " + w.resolver.String() + "\noptions ndots:1 timeout:2 attempts:5\n"
-	if err := writeFile(resolvConf(w.id), text); err != nil {
+	text := "# Written by Trellis.\n"
+	for _, domain := range trellis.DHCPValues(options, trellis.DHCPDomainName) {
+		text += "search " + domain + "\n"
+	}
+	for _, server := range trellis.DHCPValues(options, trellis.DHCPNameServers) {
+		if server == trellis.AmazonProvidedDNS {
+			server = v.ResolverAddr().String()
+		}
+		text += "nameserver " + server + "\n"
+	}
+	return text + "options ndots:1 timeout:2 attempts:5\n"
+}
+
+// writeResolvConf writes an instance's /etc/resolv.conf.
+func writeResolvConf(w host) error {
+	if err := writeFile(resolvConf(w.id), w.resolvConf); err != nil {
 		return fmt.Errorf("write resolv.conf of %s: %w", w.id, err)
 	}
 	return nil

@@ -108,12 +108,11 @@ func (m *Manager) Run(ctx context.Context) error {
 
 // Kinds are those that VPCs are made from.
 var Kinds = []trellis.Kind{trellis.KindVPC, trellis.KindSubnet, trellis.KindInstance, trellis.KindElasticNetworkInterface, trellis.KindSecurityGroup,
-	trellis.KindNetworkACL, trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
+	trellis.KindNetworkACL, trellis.KindDHCPOptions, trellis.KindPrefixList, trellis.KindVPCAssociation, trellis.KindResourceGateway, trellis.KindResourceConfiguration,
 	trellis.KindResourceAssociation, trellis.KindVPCEndpoint, trellis.KindEndpointAddress}
 
-// Apply makes the kernel as the nouns say, and returns when it is so. It looks at VPCs, subnets, instances, network
-// interfaces, security groups, network ACLs, prefix lists, VPC associations, VPC endpoints and resources, and costs next to
-// nothing when none of them changed since the last call.
+// Apply makes the kernel as the nouns say, and returns when it is so. It looks at the nouns of Kinds, and costs next to nothing
+// when none of them changed since the last call.
 //
 // A part that fails does not keep the others from being made; the error tells of all that failed, and the next Apply
 // tries them again.

@@ -35,11 +35,10 @@ type network struct {
 
 // host is what one instance shall be.
 type host struct {
-	id       string
-	nics     []nic // by device index, the one at 0 first
-	resolver netip.Addr
-	region   string
-	legs     Legs // on which its sockets may be joined with the node's
+	id         string
+	nics       []nic // by device index, the one at 0 first
+	resolvConf string
+	legs       Legs // on which its sockets may be joined with the node's
 }
 
 // nic is one network interface of an instance.
@@ -53,7 +52,7 @@ type nic struct {
 
 // equal tells whether an instance is as another.
 func (h *host) equal(o host) bool {
-	return h.id == o.id && h.resolver == o.resolver && h.region == o.region && h.legs == o.legs && slices.EqualFunc(h.nics, o.nics, func(a, b nic) bool {
+	return h.id == o.id && h.resolvConf == o.resolvConf && h.legs == o.legs && slices.EqualFunc(h.nics, o.nics, func(a, b nic) bool {
 		return a.index == b.index && a.iface == b.iface && a.mac == b.mac && a.gateway == b.gateway && slices.Equal(a.addresses, b.addresses)
 	})
 }
@@ -105,11 +104,13 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 	}
 	makers := map[string]*rulesMaker{}
 	networks := map[string]*network{}
+	resolvConfs := map[string]string{} // by VPC
 	for v := range trellis.All[*trellis.VPC](st) {
 		if v.Attachment != trellis.AttachmentLab && v.Attachment != "" {
 			continue
 		}
 		networks[v.ID] = &network{id: v.ID, instances: map[netip.Addr]string{}}
+		resolvConfs[v.ID] = resolvConfText(st, v, region)
 		makers[v.ID] = &rulesMaker{vpc: v, groups: map[string]*trellis.SecurityGroup{}, lists: lists}
 	}
 	inVPC, acls := map[string][]*trellis.Subnet{}, map[string][]*trellis.NetworkACL{}
@@ -141,7 +142,7 @@ func plan(st *trellis.State, region string, accelerate Legs) (map[string]*networ
 		if n == nil || i.State != trellis.InstanceRunning && i.State != trellis.InstancePending {
 			continue
 		}
-		h := host{id: i.ID, resolver: m.vpc.ResolverAddr(), region: region}
+		h := host{id: i.ID, resolvConf: resolvConfs[i.VPCID]}
 		var members []member
 		var err error
 		for _, e := range i.Interfaces(attached[i.ID]) {

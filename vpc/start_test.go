@@ -144,3 +144,34 @@ func TestPartsThatFailDoNotKeepOthers(t *testing.T) {
 	l.st.Delete(trellis.KindInstance, lost.Key())
 	l.apply()
 }
+
+// TestDHCPOptions gives a VPC DHCP options, others and none: commands that start then have them in their /etc/resolv.conf.
+func TestDHCPOptions(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	v, s := l.vpc("10.20.0.0/16")
+	i := l.instance(s, "10.20.0.10")
+	own := &trellis.DHCPOptions{Meta: meta("dopt"), Options: []trellis.DHCPOption{{Key: "ntp-servers", Values: []string{"10.20.0.9"}}, {Key: trellis.DHCPDomainName, Values: []string{"a.example b.example"}},
+		{Key: trellis.DHCPNameServers, Values: []string{"10.20.0.53", trellis.AmazonProvidedDNS, "2001:db8::53"}}}}
+	l.st.Put(own)
+	for id, want := range map[string]string{
+		"":                    "search eu-west-1.compute.internal\nnameserver 10.20.0.2\n",
+		own.ID:                "search a.example b.example\nnameserver 10.20.0.53\nnameserver 10.20.0.2\nnameserver 2001:db8::53\n",
+		trellis.NoDHCPOptions: "",
+	} {
+		with := *v
+		with.DHCPOptionsID = id
+		l.st.Put(&with)
+		l.apply()
+		cmd := exec.Command("cat", "/etc/resolv.conf")
+		var out strings.Builder
+		cmd.Stdout = &out
+		if err := Start(i.ID, cmd); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, "with "+id, out.String(), "# Written by Trellis.\n"+want+"options ndots:1 timeout:2 attempts:5\n")
+	}
+}

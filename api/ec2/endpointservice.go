@@ -41,25 +41,3 @@ func (h *handler) describeVpcEndpointServices(_ context.Context, c *api.Call, in
 			VpcEndpointPolicySupported: new(bool)}
 	})}, err
 }
-
-// describeDhcpOptions is DescribeDhcpOptions: the one set that all VPCs of an account have.
-func (h *handler) describeDhcpOptions(_ context.Context, c *api.Call, in *DescribeDhcpOptionsInput) (*DescribeDhcpOptionsOutput, error) {
-	if err := h.plane.AllowEC2(caller(c, in.DryRun), "DescribeDhcpOptions"); err != nil {
-		return nil, err
-	}
-	for _, id := range in.DhcpOptionsIds {
-		if err := controlplane.CheckDHCPOptionsID(c.Account, id); err != nil {
-			return nil, err
-		}
-	}
-	domain := h.region + ".compute.internal"
-	all, err := controlplane.MatchEC2([]string{controlplane.DHCPOptionsID(c.Account)}, filters(in.Filters), func(id string) (map[string][]string, map[string]string) {
-		return map[string][]string{"dhcp-options-id": {id}, "owner-id": {c.Account}, "key": {"domain-name", "domain-name-servers"}, "value": {domain, "AmazonProvidedDNS"}}, nil
-	})
-	return &DescribeDhcpOptionsOutput{DhcpOptions: api.Each(all, func(id string) DhcpOptions {
-		option := func(key, v string) DhcpConfiguration {
-			return DhcpConfiguration{Key: &key, Values: []AttributeValue{{Value: &v}}}
-		}
-		return DhcpOptions{DhcpOptionsId: &id, OwnerId: &c.Account, DhcpConfigurations: []DhcpConfiguration{option("domain-name", domain), option("domain-name-servers", "AmazonProvidedDNS")}}
-	})}, err
-}

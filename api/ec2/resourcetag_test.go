@@ -14,7 +14,7 @@ import (
 
 // nothingNamed are the operations that change something and name nothing that exists. Those that describe are asked about
 // everything, but for those below that say an attribute of one resource.
-var nothingNamed = []string{"CreateInternetGateway", "CreateKeyPair", "CreateManagedPrefixList", "CreateVolume", "CreateVpc", "GetInstanceMetadataDefaults", "ImportKeyPair", "ModifyInstanceMetadataDefaults"}
+var nothingNamed = []string{"CreateDhcpOptions", "CreateInternetGateway", "CreateKeyPair", "CreateManagedPrefixList", "CreateVolume", "CreateVpc", "GetInstanceMetadataDefaults", "ImportKeyPair", "ModifyInstanceMetadataDefaults"}
 
 // TestResourceTags calls every operation that names resources, as somebody who is denied what has a tag: each resource by
 // itself, by aws:ResourceTag and by ec2:ResourceTag.
@@ -47,6 +47,7 @@ func TestResourceTags(t *testing.T) {
 	routed := call[ec2.AssociateRouteTableOutput](t, c, "AssociateRouteTable", &ec2.AssociateRouteTableInput{RouteTableId: id["table"], SubnetId: ptr(id["subnet"])}).AssociationId
 	main := call[ec2.DescribeRouteTablesOutput](t, c, "DescribeRouteTables", &ec2.DescribeRouteTablesInput{Filters: filter("association.main", "true")}).RouteTables[0]
 	id["main table"] = *main.RouteTableId // which is stored by its tag
+	id["DHCP options"] = *call[ec2.CreateDhcpOptionsOutput](t, c, "CreateDhcpOptions", &ec2.CreateDhcpOptionsInput{DhcpConfigurations: []ec2.NewDhcpConfiguration{{Key: ptr("domain-name"), Values: []string{"a"}}}}).DhcpOptions.DhcpOptionsId
 	id["key pair"] = *call[ec2.CreateKeyPairOutput](t, c, "CreateKeyPair", &ec2.CreateKeyPairInput{KeyName: "mine", KeyType: ptr("ed25519")}).KeyPairId
 	id["network ACL"] = *call[ec2.CreateNetworkAclOutput](t, c, "CreateNetworkAcl", &ec2.CreateNetworkAclInput{VpcId: id["vpc"]}).NetworkAcl.NetworkAclId
 	held := call[ec2.DescribeNetworkAclsOutput](t, c, "DescribeNetworkAcls", &ec2.DescribeNetworkAclsInput{Filters: filter("default", "true")}).NetworkAcls[0]
@@ -97,6 +98,8 @@ func TestResourceTags(t *testing.T) {
 	}{
 		{"AssignIpv6Addresses", &ec2.AssignIpv6AddressesInput{NetworkInterfaceId: id["interface"], Ipv6AddressCount: ptr[int32](1)}, []string{"interface"}},
 		{"AssignPrivateIpAddresses", &ec2.AssignPrivateIpAddressesInput{NetworkInterfaceId: id["first interface"], SecondaryPrivateIpAddressCount: ptr[int32](1)}, []string{"first interface"}},
+		{"AssociateDhcpOptions", &ec2.AssociateDhcpOptionsInput{DhcpOptionsId: id["DHCP options"], VpcId: id["vpc"]}, []string{"DHCP options", "vpc"}},
+		{"AssociateDhcpOptions", &ec2.AssociateDhcpOptionsInput{DhcpOptionsId: "default", VpcId: id["vpc"]}, []string{"vpc"}},
 		{"AssociateIamInstanceProfile", &ec2.AssociateIamInstanceProfileInput{InstanceId: id["instance"], IamInstanceProfile: profile}, []string{"instance"}},
 		{"AssociateRouteTable", &ec2.AssociateRouteTableInput{RouteTableId: id["table"], SubnetId: ptr(id["other subnet"])}, []string{"table", "other subnet"}},
 		{"AssociateRouteTable", &ec2.AssociateRouteTableInput{RouteTableId: id["main table"], GatewayId: ptr(id["gateway"])}, []string{"main table", "gateway"}},
@@ -116,6 +119,7 @@ func TestResourceTags(t *testing.T) {
 		{"CreateSubnet", &ec2.CreateSubnetInput{VpcId: id["vpc"], CidrBlock: ptr("10.0.3.0/24")}, []string{"vpc"}},
 		{"CreateTags", &ec2.CreateTagsInput{Resources: everything, Tags: []ec2.Tag{{Key: ptr("Is"), Value: ptr("free")}}}, slices.Sorted(maps.Keys(id))},
 		{"CreateVpcEndpoint", endpoint, []string{"vpc", "subnet", "group"}},
+		{"DeleteDhcpOptions", &ec2.DeleteDhcpOptionsInput{DhcpOptionsId: id["DHCP options"]}, []string{"DHCP options"}},
 		{"DeleteInternetGateway", &ec2.DeleteInternetGatewayInput{InternetGatewayId: id["gateway"]}, []string{"gateway"}},
 		{"DeleteKeyPair", &ec2.DeleteKeyPairInput{KeyName: ptr("mine")}, []string{"key pair"}},
 		{"DeleteKeyPair", &ec2.DeleteKeyPairInput{KeyPairId: ptr(id["key pair"])}, []string{"key pair"}},

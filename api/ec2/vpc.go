@@ -12,7 +12,7 @@ import (
 // vpc is a VPC as the wire has it.
 func vpc(v *trellis.VPC) Vpc {
 	out := Vpc{
-		CidrBlock: api.Some(v.CIDR.String()), DhcpOptionsId: api.Some(controlplane.DHCPOptionsID(v.Account)), InstanceTenancy: api.Some("default"), IsDefault: &v.IsDefault,
+		CidrBlock: api.Some(v.CIDR.String()), DhcpOptionsId: api.Some(controlplane.DHCPOptionsOf(v)), InstanceTenancy: api.Some("default"), IsDefault: &v.IsDefault,
 		OwnerId: &v.Account, State: api.Some("available"), Tags: tags(v.Tags), VpcId: &v.ID,
 		CidrBlockAssociationSet: []VpcCidrBlockAssociation{*vpcBlock(v, v.CIDR, "associated")},
 	}

@@ -92,6 +92,13 @@ ec2.replace_network_acl_association(AssociationId=moved, NetworkAclId=acl[0]["Ne
 ec2.delete_network_acl(NetworkAclId=made["NetworkAclId"])
 options = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"]
 assert ec2.describe_dhcp_options(DhcpOptionsIds=[options])["DhcpOptions"][0]["DhcpConfigurations"][1]["Values"] == [{"Value": "AmazonProvidedDNS"}]
+own = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name", "Values": ["corp.example"]}])["DhcpOptions"]
+ec2.associate_dhcp_options(DhcpOptionsId=own["DhcpOptionsId"], VpcId=vpc)
+refused("DependencyViolation", ec2.delete_dhcp_options, DhcpOptionsId=own["DhcpOptionsId"])
+assert {o["DhcpOptionsId"] for p in ec2.get_paginator("describe_dhcp_options").paginate() for o in p["DhcpOptions"]} == {options, own["DhcpOptionsId"]}
+ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=vpc)
+ec2.delete_dhcp_options(DhcpOptionsId=own["DhcpOptionsId"])
+assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"] == "default"
 service = f"com.amazonaws.{ec2.meta.region_name}.vpc-lattice"
 assert ec2.describe_vpc_endpoint_services(ServiceNames=[service])["ServiceDetails"][0]["ServiceName"] == service
 refused("InvalidServiceName", ec2.describe_vpc_endpoint_services, ServiceNames=["com.example"])
