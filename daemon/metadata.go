@@ -270,9 +270,21 @@ func (m *metadata) interfaces(tx *store.Tx, i *trellis.Instance) (out []metadata
 	return out, nil
 }
 
+// instanceSession is the session of an instance's role, with the condition keys that tell where its credentials are (IAM user
+// guide, global condition keys; EC2 user guide, instance metadata).
+func instanceSession(i *trellis.Instance, region string) identity.ServiceSession {
+	return identity.ServiceSession{RoleARN: i.RoleARN, Service: "ec2.amazonaws.com", SessionName: i.ID, Holds: map[string][]string{"ec2:sourceinstancearn": {i.ARN(region)},
+		"aws:ec2instancesourcevpc": {i.VPCID}, "aws:ec2instancesourceprivateipv4": {i.PrivateIP.String()}}}
+}
+
 // credentials are a fresh session of the instance's role, or, as on AWS, a code that SDKs read.
 func (m *metadata) credentials(r *http.Request, in *metadataOf) string {
-	s, err := m.d.identity.SessionForService(r.Context(), identity.ServiceSession{RoleARN: in.RoleARN, Service: "ec2.amazonaws.com", SessionName: in.ID})
+	session := instanceSession(in.Instance, in.region)
+	session.Holds["ec2:roledelivery"] = []string{"1.0"}
+	if _, has := r.Header[tokenHeader]; has { // which holds, or the request would not have come so far
+		session.Holds["ec2:roledelivery"] = []string{"2.0"}
+	}
+	s, err := m.d.identity.SessionForService(r.Context(), session)
 	if err != nil {
 		m.d.log.Info("no instance credentials", "instance", in.Key(), "role", in.RoleARN, "error", err)
 		return jsonText(map[string]string{"Code": "AssumeRoleUnauthorizedAccess",

@@ -20,6 +20,7 @@ const AttestTag = "trellis:attest-identity"
 type voucher struct {
 	instanceAt    func(vpcID string, a netip.Addr) (key string, ok bool) // what the kernel holds everybody to
 	directory     *identity.Directory
+	region        string
 	log           *slog.Logger
 	instances     map[string]*trellis.Instance // those that may have opted in, by key
 	byAssociation map[string]string            // the associations that have, with their account
@@ -35,7 +36,7 @@ func (d *Daemon) vouch(st *trellis.State) *dataplane.Vouching {
 	if v == nil {
 		return nil
 	}
-	v.instanceAt, v.log = d.vpcs.InstanceAt, d.log
+	v.instanceAt, v.log, v.region = d.vpcs.InstanceAt, d.log, d.config.Region
 	return &dataplane.Vouching{Caller: v.caller}
 }
 
@@ -68,7 +69,7 @@ func (v *voucher) caller(vpcID, associationID string, from netip.Addr) (holder s
 	if known, ok := v.callers.Load(key); ok {
 		return key, known.(*authpolicy.Caller)
 	}
-	c, err := v.directory.ServiceCaller(identity.ServiceSession{RoleARN: in.RoleARN, Service: "ec2.amazonaws.com", SessionName: in.ID})
+	c, err := v.directory.ServiceCaller(instanceSession(in, v.region))
 	if err != nil {
 		v.log.Info("no identity to vouch for", "instance", key, "role", in.RoleARN, "error", err)
 		c = nil

@@ -22,13 +22,15 @@ type ServiceSession struct {
 	X509            *trellis.X509 // of the certificate that vouches
 	// Context holds condition keys by lower-case name for the trust policy's decision, for example aws:sourcearn.
 	Context map[string][]string
+	// Holds are those that hold for all that is done with the session, for example ec2:roledelivery.
+	Holds map[string][]string
 }
 
 // request is the session that is asked for.
 func (ss *ServiceSession) request() *sessionRequest {
 	return &sessionRequest{action: "sts:AssumeRole", name: ss.SessionName, seconds: ss.DurationSeconds, tags: ss.Tags,
 		transitive: ss.TransitiveTags, policy: ss.Policy, policyARNs: ss.PolicyARNs, sourceIdentity: ss.SourceIdentity,
-		x509: ss.X509, keys: ss.Context}
+		x509: ss.X509, context: ss.Holds, keys: ss.Context}
 }
 
 // refused is the answer to a service that the role does not trust, or that asks for a role that does not exist.
@@ -69,7 +71,7 @@ func (d *Directory) ServiceCaller(ss ServiceSession) (*authpolicy.Caller, error)
 		return nil, ss.refused(action)
 	}
 	return d.sessionCaller(r, &session{Account: r.Account, RoleName: r.Name, RoleID: r.ID, Name: q.name, Tags: q.tags, TransitiveTags: q.transitive,
-		Policy: q.policy, PolicyARNs: q.policyARNs, SourceIdentity: q.sourceIdentity, X509: q.x509, IssuedAt: now.UTC()}), nil
+		Policy: q.policy, PolicyARNs: q.policyARNs, SourceIdentity: q.sourceIdentity, X509: q.x509, Context: q.context, IssuedAt: now.UTC()}), nil
 }
 
 // role finds a role of an active account by its ARN; nil when there is none.

@@ -104,3 +104,22 @@ func TestMetadataOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestRoleDelivery has a policy take only credentials that were asked for with a token, and only on their instance.
+func TestRoleDelivery(t *testing.T) {
+	t.Parallel()
+	tr := Start(t)
+	makeRole(t, tr, "", "worker")
+	vpc := tr.Call(t, "", "ec2", "CreateVpc", map[string]any{"CidrBlock": "10.0.0.0/16"})["Vpc"].(map[string]any)["VpcId"].(string)
+	subnet := tr.Call(t, "", "ec2", "CreateSubnet", map[string]any{"VpcId": vpc, "CidrBlock": "10.0.0.0/24"})["Subnet"].(map[string]any)["SubnetId"]
+	instance := tr.Call(t, "", "ec2", "RunInstances", map[string]any{"ImageId": "ami-0123456789abcdef0", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "PrivateIpAddress": "10.0.0.10",
+		"IamInstanceProfile": map[string]any{"Name": "worker"}, "MetadataOptions": map[string]any{"HttpTokens": "optional"}})["Instances"].([]any)[0].(map[string]any)["InstanceId"].(string)
+	tr.Call(t, "", "iam", "PutRolePolicy", map[string]any{"RoleName": "worker", "PolicyName": "here", "PolicyDocument": `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*","Condition":{"StringEquals":{"aws:Ec2InstanceSourceVPC":"` + vpc + `"},"IpAddress":{"aws:Ec2InstanceSourcePrivateIPv4":"10.0.0.10"},
+			"ArnLike":{"ec2:SourceInstanceARN":"arn:aws:ec2:*:*:instance/` + instance + `"}}},
+		{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"ec2:RoleDelivery":"2.0"}}}]}`})
+	tr.Await(t, "", "ec2", "DescribeInstances", map[string]any{"InstanceIds": []any{instance}}, "Reservations[0].Instances[0].State.Name", "running")
+	if got, want := tr.PythonInside(t, instance, mustRead(t, "testdata/roledelivery.py")), `{"1": "UnauthorizedOperation", "2": "allowed"}`+"\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
