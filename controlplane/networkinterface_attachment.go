@@ -93,15 +93,6 @@ func (p *Plane) interfacesOf(tx *store.Tx, i *trellis.Instance) ([]DescribedInte
 	return x.of(i), nil
 }
 
-// firstInterface is an instance's interface at device index 0, stored or not.
-func (p *Plane) firstInterface(tx *store.Tx, i *trellis.Instance) (*trellis.ElasticNetworkInterface, error) {
-	has, err := p.interfacesOf(tx, i)
-	if err != nil {
-		return nil, err
-	}
-	return has[0].ElasticNetworkInterface, nil
-}
-
 // DetachNetworkInterface takes an interface from its instance, by the attachment's id. The first one stays for the instance's life.
 func (p *Plane) DetachNetworkInterface(ctx context.Context, c EC2Call, attachment string) (trellis.Revision, error) {
 	return p.ec2Commit(ctx, func(tx *store.Tx) error {
