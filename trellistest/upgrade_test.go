@@ -199,11 +199,13 @@ func TestUpgrade(t *testing.T) {
 	const drain = 5 * time.Second
 	const restarts = 3
 	m := newServiceManager(t)
-	supervised := true
+	supervised, leave := true, true
 	tr := StartProcess(t, func(cmd *exec.Cmd) {
 		cmd.Args = append(cmd.Args, "--drain-timeout", drain.String())
-		if supervised {
+		if leave { // clients run on while Trellis does not
 			cmd.Args = append(cmd.Args, "--keep-vpcs")
+		}
+		if supervised {
 			m.hand(cmd)
 		}
 	})
@@ -274,6 +276,9 @@ func TestUpgrade(t *testing.T) {
 	if unkept.lost() == 0 {
 		t.Errorf("without kept sockets no request was lost, so that this test finds nothing: %v", unkept.Seen)
 	}
+	tr.Terminate(t)
+	leave = false
+	tr.Restart(t)
 	tr.Terminate(t)
 	for _, id := range []string{s.clients.vpc, s.clients.instances[0], s.targets.vpc, s.targets.instances[0]} {
 		if _, err := os.Stat(filepath.Join("/run/netns", vpc.NamespaceName(id))); !errors.Is(err, os.ErrNotExist) {
