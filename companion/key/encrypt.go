@@ -57,7 +57,8 @@ func (u Use) encryption(k *Keys) use {
 	algorithm := cmp.Or(u.Algorithm, symmetric)
 	keys := map[string][]string{"kms:encryptionalgorithm": {algorithm}}
 	for name, v := range u.Context {
-		keys["kms:encryptioncontext:"+strings.ToLower(name)] = []string{v}
+		of := "kms:encryptioncontext:" + strings.ToLower(name)
+		keys[of] = append(keys[of], v) // of all names that differ in case only
 		keys["kms:encryptioncontextkeys"] = append(keys["kms:encryptioncontextkeys"], name)
 	}
 	return u.with(k, trellis.KeyEncrypts, algorithm, keys)

@@ -128,20 +128,26 @@ func (k *Keys) CreateGrant(ctx context.Context, c *authpolicy.Caller, in NewGran
 		if err != nil {
 			return err
 		}
-		all, err := grantsOf(tx, key)
-		if err != nil {
-			return err
-		}
 		if err := u.done(); err != nil {
 			return err
 		}
 		g = &trellis.Grant{Meta: k.Meta(c, trellis.RandomHex(64), nil), KeyID: key.ID, Name: in.Name, Issuer: c.Principal.Account, Terms: in.Terms, Grantee: in.Grantee, Retirer: in.Retirer}
 		g.Account = key.Account
-		if i := slices.IndexFunc(all, func(have *trellis.Grant) bool { return in.Name != "" && same(have, g) }); i >= 0 {
-			g = all[i]
-			return nil
+		if in.Name != "" {
+			all, err := grantsOf(tx, key)
+			if err != nil {
+				return err
+			}
+			if i := slices.IndexFunc(all, func(have *trellis.Grant) bool { return same(have, g) }); i >= 0 {
+				g = all[i]
+				return nil
+			}
 		}
-		if err := k.room(tx, key, quota.GrantsPerKey, len(all), "grants"); err != nil {
+		have, err := store.Count[*trellis.Grant](tx, key.Key()+"/")
+		if err != nil {
+			return err
+		}
+		if err := k.room(tx, key, quota.GrantsPerKey, have, "grants"); err != nil {
 			return err
 		}
 		tx.Put(g)
@@ -163,7 +169,7 @@ func noAlias(id string) error {
 
 // grantsOf are the grants of a key, by their ids.
 func grantsOf(tx *store.Tx, key *trellis.Key) ([]*trellis.Grant, error) {
-	return store.List[*trellis.Grant](tx, key.Account+"/"+key.ID+"/")
+	return store.List[*trellis.Grant](tx, key.Key()+"/")
 }
 
 // token names a grant for who has just made it, other than each time. It is good as long as the grant.
@@ -207,11 +213,11 @@ func (k *Keys) granted(tx *store.Tx, r *authpolicy.Request, policy *authpolicy.P
 		if !allows(g.Terms, operation, u) {
 			continue
 		}
-		p, err := authpolicy.Parse(allowing(u.action, g.Grantee, sourceIs(g.Terms.SourceARN)...), authpolicy.Key)
-		if err != nil {
-			return false, err
+		if s := g.Terms.SourceARN; s != "" && !slices.Contains(r.Extra["aws:sourcearn"], s) {
+			continue
 		}
-		if authpolicy.Granted(r, policy, p).Allowed {
+		p, err := authpolicy.Parse(allowing(u.action, g.Grantee), authpolicy.Key)
+		if err == nil && authpolicy.Granted(r, policy, p).Allowed {
 			return true, nil
 		}
 	}
@@ -230,7 +236,7 @@ func allows(t trellis.GrantTerms, operation string, u use) bool {
 	case "CreateGrant":
 		return within(*u.making, t)
 	}
-	return (len(t.ContextEquals) == 0 || len(u.encryption) == len(t.ContextEquals) && includes(u.encryption, t.ContextEquals)) && includes(u.encryption, t.ContextSubset)
+	return (len(t.ContextEquals) == 0 || equal(u.encryption, t.ContextEquals)) && includes(u.encryption, t.ContextSubset)
 }
 
 // within tells whether terms allow nothing that others do not.
@@ -240,11 +246,14 @@ func within(t, others trellis.GrantTerms) bool {
 			return false
 		}
 	}
-	if want := others.ContextEquals; len(want) > 0 && (len(t.ContextEquals) != len(want) || !includes(t.ContextEquals, want)) {
+	if want := others.ContextEquals; len(want) > 0 && !equal(t.ContextEquals, want) {
 		return false
 	}
 	return (includes(t.ContextEquals, others.ContextSubset) || includes(t.ContextSubset, others.ContextSubset)) && (others.SourceARN == "" || t.SourceARN == others.SourceARN)
 }
+
+// equal tells whether two encryption contexts have the same pairs, also where names of one differ in case only.
+func equal(a, b map[string]string) bool { return len(a) == len(b) && includes(a, b) && includes(b, a) }
 
 // includes tells whether an encryption context has all pairs of another.
 func includes(have, want map[string]string) bool {
@@ -266,8 +275,8 @@ func same(a, b *trellis.Grant) bool {
 		maps.Equal(a.Terms.ContextEquals, b.Terms.ContextEquals) && maps.Equal(a.Terms.ContextSubset, b.Terms.ContextSubset) && a.Terms.SourceARN == b.Terms.SourceARN
 }
 
-// allowing is a policy that allows principals an action, under conditions.
-func allowing(action string, p trellis.GrantPrincipal, conditions ...map[string]any) string {
+// allowing is a policy that allows a principal an action.
+func allowing(action string, p trellis.GrantPrincipal) string {
 	principal := map[string]any{}
 	if p.ARN != "" {
 		principal["AWS"] = p.ARN
@@ -275,19 +284,7 @@ func allowing(action string, p trellis.GrantPrincipal, conditions ...map[string]
 	if p.Service != "" {
 		principal["Service"] = p.Service
 	}
-	s := map[string]any{"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}
-	for _, c := range conditions {
-		s["Condition"] = c
-	}
-	return document("grant", s)
-}
-
-// sourceIs is the condition that a request is made on behalf of a resource, if there is one.
-func sourceIs(arn string) []map[string]any {
-	if arn == "" {
-		return nil
-	}
-	return []map[string]any{{"StringEquals": map[string]any{"aws:SourceArn": arn}}}
+	return document("grant", map[string]any{"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"})
 }
 
 // Grants returns the grants of a key: all, the one with an id, or those of a grantee.
@@ -420,9 +417,9 @@ func (k *Keys) retired(tx *store.Tx, c *authpolicy.Caller, token, keyID, grantID
 func (k *Keys) eraseGrants(ctx context.Context, key *trellis.Key) error {
 	for more := true; more; {
 		_, err := k.Store.Commit(ctx, func(tx *store.Tx) error {
-			all, err := grantsOf(tx, key)
-			more = len(all) > grantsAtOnce
-			for _, g := range all[:min(len(all), grantsAtOnce)] {
+			some, next, err := store.Page[*trellis.Grant](tx, key.Key()+"/", "", grantsAtOnce)
+			more = next != ""
+			for _, g := range some {
 				tx.Delete(g)
 			}
 			return err

@@ -77,6 +77,8 @@ func TestGrantsAllow(t *testing.T) {
 		{"a context that includes", constrained(trellis.GrantTerms{ContextSubset: map[string]string{"order": "17"}}), caller(t, account, "user", "s3:*"), context, ""},
 		{"a context with another value", constrained(trellis.GrantTerms{ContextSubset: map[string]string{"tenant": "A"}}), caller(t, account, "user", "s3:*"), context, "AccessDeniedException"},
 		{"no context", constrained(trellis.GrantTerms{ContextSubset: map[string]string{"order": "17"}}), caller(t, account, "user", "s3:*"), nil, "AccessDeniedException"},
+		{"a context that equals but for a name", constrained(trellis.GrantTerms{ContextEquals: map[string]string{"order": "17", "ORDER": "17"}}), caller(t, account, "user", "s3:*"), context, "AccessDeniedException"},
+		{"on behalf of what looks like a variable", constrained(trellis.GrantTerms{SourceARN: "arn:aws:s3:eu-west-1:" + account + ":${x"}), caller(t, account, "user", "s3:*"), context, "AccessDeniedException"},
 		{"on behalf of nothing", constrained(trellis.GrantTerms{SourceARN: "arn:aws:s3:::" + account}), caller(t, account, "user", "s3:*"), nil, "AccessDeniedException"},
 	} {
 		g, token, _, err := k.CreateGrant(ctx, c, try.grant)
@@ -469,6 +471,9 @@ func TestGrantRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	now.at = now.at.Add(7 * 24 * time.Hour)
+	if _, err := k.Describe(ctx, caller(t, abroad, "admin", "*"), made.ARN("eu-west-1"), nil); code(err) != "AccessDeniedException" {
+		t.Errorf("a key of another account whose time has come: %v", err)
+	}
 	if _, err := k.Describe(ctx, c, made.ID, nil); code(err) != "NotFoundException" {
 		t.Error(err)
 	}

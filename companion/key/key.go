@@ -183,7 +183,8 @@ func (k *Keys) get(tx *store.Tx, c *authpolicy.Caller, id string, u use) (*trell
 	}
 	key, err := k.find(tx, n)
 	if n.account != c.Principal.Account {
-		if e, is := errors.AsType[*trellis.Error](err); is && e.Code == "NotFoundException" {
+		e, is := errors.AsType[*trellis.Error](err)
+		if _, due := errors.AsType[*dueError](err); due || is && e.Code == "NotFoundException" {
 			return nil, k.denied(c, u.action, n) // nobody is told which keys others have
 		}
 		if err == nil && u.own {

@@ -247,6 +247,17 @@ func TestKeyPolicies(t *testing.T) {
 			t.Errorf("%s: %v, want %q", try.name, err, try.want)
 		}
 	}
+	denying := `{"Version":"2012-10-17","Statement":[` + keep + `,` + statement(trellis.IAMARN(account, "root"), "kms:*", "") +
+		`,{"Effect":"Deny","Principal":"*","Action":"kms:Encrypt","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:order":"18"}}}]}`
+	if _, err := k.PutPolicy(ctx, c, made.ID, "", denying, false); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		twice := map[string]string{"order": "17", "ORDER": "18"}
+		if _, err := k.Encrypt(ctx, user, key.Use{Action: "kms:Encrypt", KeyID: made.ID, Context: twice}, []byte("x")); code(err) != "AccessDeniedException" {
+			t.Fatalf("a context that hides what is denied behind another name: %v", err)
+		}
+	}
 	for policy, want := range map[string]string{
 		`{"Version":"2012-10-17","Statement":[` + statement(trellis.IAMARN(stranger, "root"), "kms:*", "") + `]}`: "MalformedPolicyDocumentException",
 		`{`: "MalformedPolicyDocumentException", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}`: "MalformedPolicyDocumentException",
