@@ -527,6 +527,9 @@ func (a *applying) input(t *thing) map[string]any {
 			in[m.name] = a.sent(t, v, m.name)
 		}
 	}
+	if t.kind.wrap != nil {
+		in = t.kind.wrap(in)
+	}
 	if t.kind.nameMember != "" && in[t.kind.nameMember] == nil {
 		in[t.kind.nameMember] = t.own
 	}

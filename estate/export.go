@@ -187,6 +187,9 @@ func (x *exporting) document(t *thing) *yaml.Node {
 			v = slices.Clone(list(v))
 			slices.SortFunc(list(v), func(a, b any) int { return strings.Compare(key(x.spell(t, m.name, a)), key(x.spell(t, m.name, b))) })
 		}
+		if m.form == ruleText {
+			v = walk(v, m.name, func(leaf string, v any) any { return x.spell(t, leaf, v) })
+		}
 		if m.norm != nil {
 			v = m.norm(v)
 		}

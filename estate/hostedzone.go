@@ -251,7 +251,7 @@ func recordChange(action string) func(map[string]any) map[string]any {
 	}
 }
 
-// setRecord creates, changes or deletes a record set.
+// setRecord changes or deletes a record set.
 func setRecord(ctx context.Context, s *session, t *thing, action string) error {
 	in := map[string]any{}
 	for name, v := range t.members {
@@ -261,8 +261,8 @@ func setRecord(ctx context.Context, s *session, t *thing, action string) error {
 }
 
 // makeRecord creates a record set.
-func makeRecord(ctx context.Context, s *session, t *thing, _ map[string]any) error {
-	return setRecord(ctx, s, t, "CREATE")
+func makeRecord(ctx context.Context, s *session, t *thing, in map[string]any) error {
+	return s.do(ctx, "route53", t.kind.create, in)
 }
 
 // changeRecord puts a record set in the place of the one of its name and type.

@@ -54,6 +54,7 @@ const (
 	policyText       // a policy as YAML, JSON or text
 	policyTexts      // such by name
 	jsonText         // any JSON as YAML, JSON or text
+	ruleText         // the rule of a composite alarm, in which alarms stand by their names
 	codeFile         // a zip or directory beside the document, or a structure that says where else the code is
 )
 
@@ -116,7 +117,7 @@ type kind struct {
 	alike         func(t *thing, name string, v any) any // puts into a member what goes without saying
 	defaults      map[string]any                         // of nested members: whoever says them says nothing
 
-	wrap   func(in map[string]any) map[string]any // makes of members the input of the creating operation, where they stand deeper in it
+	wrap   func(in map[string]any) map[string]any // makes of members the input of the creating operation, where it has them otherwise; of the changing one, too
 	create string                                 // the creating operation, whose model documents are checked against
 	get    string                                 // the operation that says how it is
 	update string

@@ -427,6 +427,8 @@ func (p *parser) member(t *thing, key, v *yaml.Node) {
 			all[name] = p.policy(d, name, policy)
 		}
 		t.members[m.name] = all
+	case m.form == ruleText && v.Kind == yaml.ScalarNode:
+		t.members[m.name] = splitRule(v.Value)
 	default:
 		t.members[m.name] = p.value(d, v)
 	}
@@ -575,7 +577,8 @@ func (p *parser) refer(t *thing, leaf string, v any) any {
 		return v
 	}
 	account := t.account
-	if a, rest, ok := strings.Cut(s, ":"); ok {
+	whole := func(kind string) bool { return p.wanted.byRef[Ref{kind, account, s}] != nil } // names of alarms may have colons themselves
+	if a, rest, ok := strings.Cut(s, ":"); ok && !slices.ContainsFunc(of.kinds, whole) {
 		account, s = p.account(a), rest
 	}
 	for _, name := range of.kinds {

@@ -162,6 +162,36 @@ func TestSame(t *testing.T) {
 	}
 }
 
+// TestRules takes rules of composite alarms apart and puts them together.
+func TestRules(t *testing.T) {
+	for _, c := range []struct {
+		rule, joined string
+		alarms       []any
+	}{
+		{"ALARM(a)", `ALARM("a")`, []any{"a"}},
+		{"\n ok( a b ) AND\n  NOT ( TRUE )\n", `ok( "a b" ) AND NOT ( TRUE )`, []any{"a b"}},
+		{`INSUFFICIENT_DATA ( "a \"(b)\" \\" )OR ALARM(arn:aws:cloudwatch:eu-west-1:1:alarm:c)`, `INSUFFICIENT_DATA ( "a \"(b)\" \\" )OR ALARM("arn:aws:cloudwatch:eu-west-1:1:alarm:c")`,
+			[]any{`a "(b)" \`, "arn:aws:cloudwatch:eu-west-1:1:alarm:c"}},
+		{`OK("ALARM(a)")`, `OK("ALARM(a)")`, []any{"ALARM(a)"}},
+		{"NOTALARM(a) OR ALARM() OR ALARM(a", "NOTALARM(a) OR ALARM() OR ALARM(a", nil}, // whoever gets it says what is wrong
+		{"", "", nil},
+	} {
+		var alarms []any
+		parts := splitRule(c.rule)
+		for _, p := range parts {
+			if name, is := structure(p)[ruleAlarm]; is {
+				alarms = append(alarms, name)
+			}
+		}
+		if got := ruleNorm(parts); got != c.joined || !slices.Equal(alarms, c.alarms) {
+			t.Errorf("%q is %q with alarms %q, want %q with %q", c.rule, got, alarms, c.joined, c.alarms)
+		}
+		if got := ruleNorm(splitRule(c.joined)); got != c.joined {
+			t.Errorf("%q becomes %q", c.joined, got)
+		}
+	}
+}
+
 // TestKinds holds the table of kinds: what each refers to is a kind, and every member that is said to scope or name is one.
 func TestKinds(t *testing.T) {
 	all := kinds()

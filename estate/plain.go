@@ -26,9 +26,10 @@ type plain struct {
 	// to be read.
 	more func(ctx context.Context, s *session, answer map[string]any, t *thing) error
 
-	made  string            // where the answer of the creating operation has id and ARN
-	whole bool              // the changing operation takes all members, not those that differ alone
-	sets  map[string]setter // members that have operations of their own
+	made    string            // where the answer of the creating operation has id and ARN
+	whole   bool              // the changing operation takes all members, not those that differ alone
+	forgets bool              // and what it is not given is gone
+	sets    map[string]setter // members that have operations of their own
 
 	status, reason string   // where what is got has its status, and why it is so
 	done, failed   []string // the statuses that are waited for, and those that end the waiting
@@ -170,7 +171,7 @@ func (p plain) change(ctx context.Context, s *session, t, old *thing, changed []
 			}
 			continue
 		}
-		if want == nil {
+		if want == nil && !p.forgets {
 			want = emptied(have)
 		}
 		in[name] = want
@@ -184,6 +185,9 @@ func (p plain) change(ctx context.Context, s *session, t, old *thing, changed []
 				in[m.name] = s.sent(t, t.members[m.name], m.name)
 			}
 		}
+	}
+	if t.kind.wrap != nil {
+		in = t.kind.wrap(in)
 	}
 	maps.Copy(in, identify(t))
 	if err := s.do(ctx, t.kind.service, t.kind.update, in); err != nil {

@@ -89,7 +89,7 @@ func TestEstateRoundTrip(t *testing.T) {
 	}
 
 	// A part stands by itself: what it names besides are ids and ARNs.
-	first.wantRun(t, 0, "diff", "-f", estateFile(t, first.wantRun(t, 0, "export", "--account", "shop", "--kind", "Policy", "--kind", "ServiceNetworkServiceAssociation")))
+	first.wantRun(t, 0, "diff", "-f", estateFile(t, first.wantRun(t, 0, "export", "--account", "shop", "--kind", "Policy", "--kind", "ServiceNetworkServiceAssociation", "--kind", "CompositeAlarm")))
 
 	// Accounts, the organization and groups of IAM are never deleted, and what is left in them stays.
 	left := estateFile(t, "estate: everything\n---\nkind: OrganizationalUnit\nname: workloads\ntags: {level: top}\n---\nkind: OrganizationalUnit\nname: production\nParentId: workloads\n---\n"+

@@ -104,6 +104,9 @@ records(inside, {"Name": "orders.example.org", "Type": "CNAME", "TTL": 60, "Reso
 
 cw.put_metric_alarm(AlarmName="ratio of errors", ComparisonOperator="GreaterThanThreshold", EvaluationPeriods=2, DatapointsToAlarm=1, Threshold=0.05, Metrics=[
     {"Id": "e", "Expression": "a/b", "Label": "ratio"}, *({"Id": i, "ReturnData": False, "MetricStat": {"Metric": {"Namespace": "n", "MetricName": m}, "Period": 60, "Stat": "Sum"}} for i, m in (("a", "errors"), ("b", "calls")))])
+cw.put_composite_alarm(AlarmName="any", AlarmRule='NOT OK( ratio of errors )\n OR ALARM("ratio of errors")')
+cw.put_composite_alarm(AlarmName="a second", AlarmRule="alarm(any) AND ALARM(" + cw.describe_alarms(AlarmNames=["ratio of errors"])["MetricAlarms"][0]["AlarmArn"] + ")",
+                       ActionsSuppressor="any", ActionsSuppressorWaitPeriod=0, ActionsSuppressorExtensionPeriod=0)
 cw.put_dashboard(DashboardName="d", DashboardBody='{"widgets": [ {"type":"text", "properties":{"markdown":"# x"}} ]}')
 
 anchor = ra.create_trust_anchor(name="own", source={"sourceType": "CERTIFICATE_BUNDLE", "sourceData": {"x509CertificateData": open(sys.argv[1]).read()}})["trustAnchor"]
