@@ -42,6 +42,14 @@ func (n *ElasticNetworkInterface) ARN(region string) string {
 	return EC2ARN(region, n.Account, "network-interface/"+n.ID)
 }
 
+// Terms are the instance that has the interface, if one has.
+func (n *ElasticNetworkInterface) Terms() []string {
+	if n.Attachment == nil {
+		return nil
+	}
+	return []string{n.Attachment.InstanceID}
+}
+
 // Addresses are all addresses of the interface.
 func (n *ElasticNetworkInterface) Addresses() []netip.Addr { return slices.Concat(n.IPv4, n.IPv6) }
 

@@ -180,8 +180,9 @@ var makers = map[Kind]func() Noun{
 
 // terms tells what the nouns of a kind are found by, where that is more than their keys.
 var terms = map[Kind]func(n Noun) []string{
-	KindResourcePolicy: func(n Noun) []string { return n.(*ResourcePolicy).Terms() },
-	KindResourceShare:  func(n Noun) []string { return n.(*ResourceShare).Terms() },
+	KindElasticNetworkInterface: func(n Noun) []string { return n.(*ElasticNetworkInterface).Terms() },
+	KindResourcePolicy:          func(n Noun) []string { return n.(*ResourcePolicy).Terms() },
+	KindResourceShare:           func(n Noun) []string { return n.(*ResourceShare).Terms() },
 }
 
 // Terms are what a noun is found by beside its key, each once, for example the principals of a share: the store keeps an index of

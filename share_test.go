@@ -7,7 +7,8 @@ import (
 	"github.com/trellis-project/trellis"
 )
 
-// TestTerms finds shares and resource policies by whom they are for. What a policy says by a condition alone may be for anybody.
+// TestTerms finds shares and resource policies by whom they are for, and interfaces by who has them. What a policy says by a
+// condition alone may be for anybody.
 func TestTerms(t *testing.T) {
 	s := &trellis.ResourceShare{}
 	for _, p := range []string{"222222222222", "111111111111", "arn:aws:organizations::111111111111:organization/o-a", "arn:aws:organizations::111111111111:ou/o-a/ou-r-b", "arn:aws:iam::111111111111:role/x"} {
@@ -15,6 +16,14 @@ func TestTerms(t *testing.T) {
 	}
 	if got, want := s.Terms(), []string{"111111111111", "222222222222", "o-a", "o-a/ou-r-b"}; !slices.Equal(got, want) {
 		t.Errorf("a share is found by %v, want %v", got, want)
+	}
+	eni := &trellis.ElasticNetworkInterface{}
+	if got := trellis.Terms(eni); len(got) != 0 {
+		t.Errorf("a free interface is found by %v", got)
+	}
+	eni.Attachment = &trellis.InterfaceAttachment{InstanceID: "i-1"}
+	if got := trellis.Terms(eni); !slices.Equal(got, []string{"i-1"}) {
+		t.Errorf("an interface is found by %v, want its instance", got)
 	}
 	for text, want := range map[string][]string{
 		``: {"*"}, `{"Statement": 1}`: {"*"}, `{"Statement": {"Effect": "Allow"}}`: {"*"},

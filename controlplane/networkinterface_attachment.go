@@ -136,19 +136,15 @@ func (p *Plane) detach(tx *store.Tx, n *trellis.ElasticNetworkInterface) error {
 
 // leaveInterfaces takes the interfaces from an instance that is terminated: those that end with it are deleted.
 func (p *Plane) leaveInterfaces(tx *store.Tx, i *trellis.Instance) error {
-	stored, err := store.List[*trellis.ElasticNetworkInterface](tx, i.Account+"/")
+	attached, err := store.Find[*trellis.ElasticNetworkInterface](tx, i.ID)
 	if err != nil {
 		return err
 	}
-	for _, n := range stored {
-		switch {
-		case n.Attachment == nil || n.Attachment.InstanceID != i.ID:
-		case n.Attachment.DeleteOnTermination:
+	for _, n := range attached {
+		if n.Attachment.DeleteOnTermination {
 			deleteInterface(tx, n)
-		default:
-			if err := p.detach(tx, n); err != nil {
-				return err
-			}
+		} else if err := p.detach(tx, n); err != nil {
+			return err
 		}
 	}
 	return nil

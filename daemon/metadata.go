@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -243,14 +242,11 @@ func (m *metadata) read(r *http.Request, key string) (*metadataOf, error) {
 
 // interfaces are the network interfaces of an instance, by device index.
 func (m *metadata) interfaces(tx *store.Tx, i *trellis.Instance) (out []metadataInterface, err error) {
-	stored, err := store.List[*trellis.ElasticNetworkInterface](tx, i.Account+"/")
+	attached, err := store.Find[*trellis.ElasticNetworkInterface](tx, i.ID)
 	if err != nil {
 		return nil, err
 	}
-	stored = slices.DeleteFunc(stored, func(n *trellis.ElasticNetworkInterface) bool {
-		return n.Attachment == nil || n.Attachment.InstanceID != i.ID
-	})
-	for _, n := range i.Interfaces(stored) {
+	for _, n := range i.Interfaces(attached) {
 		d := metadataInterface{ElasticNetworkInterface: n, hostname: m.d.plane.PrivateDNSName(n.IPv4[0])}
 		if d.subnet, err = store.Get[*trellis.Subnet](tx, n.Account+"/"+n.SubnetID); err != nil {
 			return nil, err
