@@ -77,18 +77,13 @@ func Find[T trellis.Noun](tx *Tx, term string) ([]T, error) {
 // fetchBatch is how many keys fetch asks for at once: etcd takes so many operations in a transaction.
 const fetchBatch = 128
 
-// fetch reads keys that the transaction has not read yet, many at a time.
+// fetch reads keys that the transaction has not read yet, many at a time. A read before it has chosen the revision.
 func (tx *Tx) fetch(keys []string) error {
 	keys = slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
 		_, known := tx.reads[key]
 		return known
 	})
 	for batch := range slices.Chunk(keys, fetchBatch) {
-		if tx.rev == 0 { // the first read chooses the revision
-			if _, err := tx.stored(batch[0]); err != nil {
-				return err
-			}
-		}
 		resp, err := ask(tx, func(ctx context.Context, c *clientv3.Client, opts ...clientv3.OpOption) (*clientv3.TxnResponse, error) {
 			ops := make([]clientv3.Op, len(batch))
 			for i, key := range batch {
@@ -109,9 +104,11 @@ func (tx *Tx) fetch(keys []string) error {
 	return nil
 }
 
-// How many nouns reindex looks at in one read, and puts into the index in one commit: each may have thousands of terms.
+// How many nouns, and terms of theirs, reindex looks at in one read, and how many nouns it puts into the index in one commit:
+// each may have thousands of terms.
 const (
 	reindexRead  = 1000
+	reindexTerms = 10_000
 	reindexWrite = 10
 )
 
@@ -160,7 +157,11 @@ func (tx *Tx) unindexed(kind trellis.Kind, from string) (missing []string, next 
 		return nil, "", false, err
 	}
 	var wanted []string
-	for _, n := range nouns {
+	for i, n := range nouns {
+		if len(wanted) > reindexTerms { // the others the next time
+			nouns, found, more = nouns[:i], found[:i], true
+			break
+		}
 		for _, term := range trellis.Terms(n) {
 			wanted = append(wanted, indexKey(kind, term, n.Key()))
 		}

@@ -100,19 +100,21 @@ func TestIndex(t *testing.T) {
 
 		// As a Trellis without an index has left it.
 		commit(s, func(tx *Tx) {
+			var strangers []string // more than are looked at with others
+			for i := range reindexTerms + 1 {
+				strangers = append(strangers, fmt.Sprintf("4%011d", i))
+			}
+			old := []*trellis.ResourceShare{shareFor("m", strangers...), shareFor("x", a)}
 			for i := range 2*reindexWrite + 1 {
-				n := shareFor(fmt.Sprintf("old%02d", i), b)
+				old = append(old, shareFor(fmt.Sprintf("old%02d", i), b))
+			}
+			for _, n := range old {
 				value, err := s.keys.encode(n)
 				if err != nil {
 					t.Fatal(err)
 				}
 				tx.set(nounKey(n.Kind(), n.Key()), write{value: value})
 			}
-			value, err := s.keys.encode(shareFor("x", a))
-			if err != nil {
-				t.Fatal(err)
-			}
-			tx.set(nounKey(trellis.KindResourceShare, "1/x"), write{value: value})
 			want(tx, b)
 		})
 		return nil
@@ -120,6 +122,7 @@ func TestIndex(t *testing.T) {
 	if err == nil {
 		err = Use(t.Context(), o, func(s *Store) error {
 			read(s, func(tx *Tx) {
+				want(tx, fmt.Sprintf("4%011d", reindexTerms), "m")
 				if ids := found(t, tx, b); len(ids) != 2*reindexWrite+1 || slices.Contains(ids, "x") {
 					t.Errorf("by %s is found %v", b, ids)
 				}

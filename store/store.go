@@ -135,10 +135,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		if err == nil {
 			err = s.reindex(ctx)
 		}
-		if len(s.o.Endpoints) == 0 {
-			return err
-		}
-		if err == nil || !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+		if err == nil || len(s.o.Endpoints) == 0 || !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 		if !said {
