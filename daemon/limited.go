@@ -48,7 +48,6 @@ func (l *limited) Close() error {
 type connection struct {
 	net.Conn
 	release func()
-	hops    int // how far its packets may go now; 0: as far as any
 }
 
 // Close makes room for another connection.
@@ -66,11 +65,11 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
-// limitHops lets the packets of the answer to a request go so many hops and no further; 0 lifts a limit that was set for the
-// request before on the same connection. A client that is further away never sees the answer.
+// limitHops lets the packets that answer on a request's connection go so many hops and no further, from now on: what is sent again
+// goes no further than what was sent first, whatever is asked meanwhile. A client that is further away never sees the answer.
 func limitHops(r *http.Request, hops int) error {
-	c, ok := r.Context().Value(connectionKey{}).(*connection)
-	if !ok || c.hops == hops {
+	c, _ := r.Context().Value(connectionKey{}).(*connection)
+	if c == nil {
 		return nil
 	}
 	s, ok := c.Conn.(syscall.Conn)
@@ -81,19 +80,13 @@ func limitHops(r *http.Request, hops int) error {
 	if err != nil {
 		return err
 	}
-	level, option, value := unix.IPPROTO_IP, unix.IP_TTL, hops
+	level, option := unix.IPPROTO_IP, unix.IP_TTL
 	if a, ok := c.LocalAddr().(*net.TCPAddr); ok && a.IP.To4() == nil {
 		level, option = unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS
 	}
-	if hops == 0 {
-		value = -1 // the system's own
-	}
 	var failed error
-	if err := raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), level, option, value) }); err != nil {
+	if err := raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), level, option, hops) }); err != nil {
 		return err
-	}
-	if failed == nil {
-		c.hops = hops
 	}
 	return failed
 }

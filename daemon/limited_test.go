@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
+
+	"golang.org/x/sys/unix"
 )
 
 // pipes is a listener that always has a connection to give.
@@ -46,7 +48,7 @@ func TestLimited(t *testing.T) {
 	})
 }
 
-// TestLimitHops limits how far the packets of a connection of a network go, and lifts the limit.
+// TestLimitHops limits how far the packets of a connection of a network go.
 func TestLimitHops(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,10 +68,23 @@ func TestLimitHops(t *testing.T) {
 	defer c.Close()
 	r := httptest.NewRequest("PUT", tokenPath, nil)
 	r = r.WithContext(withConnection(r.Context(), c))
-	for _, hops := range []int{0, 1, 64, 0, 300} {
-		err := limitHops(r, hops)
-		if bad := hops == 300; bad != (err != nil) || !bad && c.(*connection).hops != hops {
-			t.Errorf("%d hops: %d, %v", hops, c.(*connection).hops, err)
+	raw, err := c.(*connection).Conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hops := range []int{1, 64, 2} {
+		if err := limitHops(r, hops); err != nil {
+			t.Fatal(err)
 		}
+		var now int
+		if err := raw.Control(func(fd uintptr) { now, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL) }); err != nil {
+			t.Fatal(err)
+		}
+		if err != nil || now != hops {
+			t.Errorf("packets go %d hops, want %d: %v", now, hops, err)
+		}
+	}
+	if limitHops(r, 300) == nil {
+		t.Error("300 hops are more than a packet has")
 	}
 }

@@ -81,24 +81,18 @@ func (m *metadata) handler(vpcID string) http.Handler {
 			metadataError(w, http.StatusNotFound)
 			return
 		}
-		read, hops := m.read, 0
-		if r.URL.Path == tokenPath {
-			read = m.readInstance
-		}
-		in, err := read(r, key)
+		in, err := m.instance(r, key)
 		if err != nil {
-			m.d.log.Warn("can't read instance for metadata", "instance", key, "error", err)
-			metadataError(w, http.StatusServiceUnavailable)
+			m.unavailable(w, key, err)
 			return
 		}
 		o := in.Metadata()
 		if r.URL.Path == tokenPath {
-			hops = *o.HopLimit
-		}
-		if err := limitHops(r, hops); err != nil {
-			m.d.log.Error("can't limit how far a token goes", "instance", key, "error", err)
-			metadataError(w, http.StatusServiceUnavailable)
-			return
+			if err := limitHops(r, *o.HopLimit); err != nil {
+				m.d.log.Error("can't limit how far a token goes", "instance", key, "error", err)
+				metadataError(w, http.StatusServiceUnavailable)
+				return
+			}
 		}
 		switch {
 		case !*o.Endpoint:
@@ -108,7 +102,7 @@ func (m *metadata) handler(vpcID string) http.Handler {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			metadataError(w, http.StatusMethodNotAllowed)
 		case m.admits(w, r, key, *o.TokensRequired):
-			m.answer(w, r, in)
+			m.answer(w, r, key)
 		default:
 			metadataError(w, http.StatusUnauthorized)
 		}
@@ -159,6 +153,12 @@ func metadataError(w http.ResponseWriter, status int) {
 `, title)
 }
 
+// unavailable answers that an instance can't be read now.
+func (m *metadata) unavailable(w http.ResponseWriter, instance string, err error) {
+	m.d.log.Warn("can't read instance for metadata", "instance", instance, "error", err)
+	metadataError(w, http.StatusServiceUnavailable)
+}
+
 // issue answers PUT /latest/api/token. A forwarded request gets none: a proxy on the instance must not lend
 // its identity (EC2 user guide, IMDSv2).
 func (m *metadata) issue(w http.ResponseWriter, r *http.Request, instance string) {
@@ -182,11 +182,16 @@ func (m *metadata) issue(w http.ResponseWriter, r *http.Request, instance string
 }
 
 // answer answers GET of a metadata path.
-func (m *metadata) answer(w http.ResponseWriter, r *http.Request, in *metadataOf) {
+func (m *metadata) answer(w http.ResponseWriter, r *http.Request, key string) {
 	version, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if version == "" {
 		w.Header().Set("Content-Type", "text/plain")
 		w.Write([]byte(strings.Join(metadataVersions, "\n")))
+		return
+	}
+	in, err := m.read(r, key)
+	if err != nil {
+		m.unavailable(w, key, err)
 		return
 	}
 	text, ok := in.find(version, path)
@@ -208,13 +213,13 @@ func (m *metadata) answer(w http.ResponseWriter, r *http.Request, in *metadataOf
 	w.Write([]byte(text))
 }
 
-// readInstance reads an instance alone.
-func (m *metadata) readInstance(r *http.Request, key string) (*metadataOf, error) {
-	in := new(metadataOf)
-	return in, m.d.store.Read(r.Context(), func(tx *store.Tx) (err error) {
-		in.Instance, err = store.Get[*trellis.Instance](tx, key)
+// instance reads an instance alone.
+func (m *metadata) instance(r *http.Request, key string) (in *trellis.Instance, err error) {
+	err = m.d.store.Read(r.Context(), func(tx *store.Tx) (err error) {
+		in, err = store.Get[*trellis.Instance](tx, key)
 		return err
 	})
+	return in, err
 }
 
 // read reads what the metadata of an instance is made of.
