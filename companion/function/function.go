@@ -252,7 +252,11 @@ func (f *Functions) CreateFunction(ctx context.Context, c *authpolicy.Caller, na
 
 // create is the transaction of CreateFunction.
 func (f *Functions) create(ctx context.Context, c *authpolicy.Caller, name string, in Settings, packageType, architecture string, taken trellis.FunctionCode, tags map[string]string, publish bool) (v *View, rev trellis.Revision, err error) {
-	before, err := f.before(ctx, c)
+	var before Usage
+	err = f.Store.Read(ctx, func(tx *store.Tx) error {
+		before, err = f.usage(tx, c.Principal.Account)
+		return err
+	})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -334,12 +338,13 @@ func (f *Functions) UpdateCode(ctx context.Context, c *authpolicy.Caller, name s
 	if src.ImageURI != "" {
 		packageType = PackageImage
 	}
-	if err := f.read(ctx, c, "UpdateFunctionCode", name, "", func(*store.Tx, *trellis.Function, Name) error { return nil }); err != nil {
-		return nil, 0, err // before anything is written
-	}
-	before, err := f.before(ctx, c)
+	var before Usage
+	err = f.read(ctx, c, "UpdateFunctionCode", name, "", func(tx *store.Tx, fn *trellis.Function, _ Name) (err error) {
+		before, err = f.usage(tx, fn.Account)
+		return err
+	})
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, err // before anything is written
 	}
 	var was trellis.FunctionCode
 	err = f.withCode(ctx, src, packageType, func(taken trellis.FunctionCode) (err error) {

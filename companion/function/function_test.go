@@ -174,7 +174,7 @@ func TestWhoMay(t *testing.T) {
 			t.Errorf("another account's function %s: %v", name, err)
 		}
 	}
-	for _, action := range []string{"GetFunction", "CreateAlias", "UpdateFunctionConfiguration"} {
+	for _, action := range []string{"GetFunction", "CreateAlias", "UpdateFunctionConfiguration", "UpdateFunctionCode", "PublishVersion"} {
 		if _, _, err := f.AddPermission(ctx, all, "a", "", function.Permission{StatementID: action, Action: "lambda:" + action, Principal: "444455556666"}); err != nil {
 			t.Fatal(err)
 		}
@@ -197,6 +197,19 @@ func TestWhoMay(t *testing.T) {
 	}
 	if _, err := f.Alias(ctx, all, "a", "theirs"); err != nil {
 		t.Errorf("an alias that another account made: %v", err)
+	}
+	_, err := f.Store.Commit(ctx, func(tx *store.Tx) error {
+		tx.Put(&trellis.Function{Meta: trellis.Meta{Account: owner, ID: "large"}, FunctionVersion: trellis.FunctionVersion{Code: trellis.FunctionCode{Size: 75 << 30}}})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := f.UpdateCode(ctx, stranger, arn, function.Source{Zip: zipped(t, "two")}, nil, "", false, false); code(err) != "CodeStorageExceededException" {
+		t.Errorf("code for which the function's account has no room: %v", err)
+	}
+	if _, _, err := f.Publish(ctx, stranger, arn, "", "", ""); code(err) != "CodeStorageExceededException" {
+		t.Errorf("a version for which the function's account has no room: %v", err)
 	}
 }
 

@@ -310,12 +310,3 @@ func (f *Functions) stored(tx *store.Tx, account string, before Usage) error {
 	}
 	return err
 }
-
-// before is what the functions of the caller's account take, as stored wants to know it.
-func (f *Functions) before(ctx context.Context, c *authpolicy.Caller) (u Usage, err error) {
-	err = f.Store.Read(ctx, func(tx *store.Tx) error {
-		u, err = f.usage(tx, c.Principal.Account)
-		return err
-	})
-	return u, err
-}

@@ -29,7 +29,11 @@ func (f *Functions) publish(tx *store.Tx, fn *trellis.Function, description stri
 // Publish makes a version out of a function as it is now, or answers the last one when nothing has changed since. sha and
 // revision are empty for any.
 func (f *Functions) Publish(ctx context.Context, c *authpolicy.Caller, name, description, sha, revision string) (v *View, rev trellis.Revision, err error) {
-	before, err := f.before(ctx, c)
+	var before Usage
+	err = f.read(ctx, c, "PublishVersion", name, "", func(tx *store.Tx, fn *trellis.Function, _ Name) (err error) {
+		before, err = f.usage(tx, fn.Account)
+		return err
+	})
 	if err != nil {
 		return nil, 0, err
 	}
