@@ -35,7 +35,7 @@ func (r *Reader) Export(ctx context.Context, sel Selection) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &exporting{state: st, own: r.Own, out: map[Ref]bool{}, like: map[string]int{}}
+	x := &exporting{state: st, own: r.Own, out: map[Ref]bool{}, like: map[string]int{}, used: map[string]bool{}}
 	x.choose(sel)
 	if err := x.writeCode(ctx, sel); err != nil {
 		return nil, err
@@ -86,7 +86,8 @@ type exporting struct {
 	*state
 	own  string
 	out  map[Ref]bool
-	like map[string]int // how many things of a kind and account have a short name
+	like map[string]int  // how many things of a kind and account have a short name
+	used map[string]bool // the variables that stand for values that nobody may see
 }
 
 // choose says which things are written: those that were asked for, and of AWS's own those that are referred to.
@@ -183,6 +184,9 @@ func (x *exporting) document(t *thing) *yaml.Node {
 		if c := t.kind.canonical(&m, v); c == nil || m.def != nil && key(c) == key(t.kind.canonical(&m, m.def)) {
 			continue
 		}
+		if m.secret != nil && m.secret(t) {
+			v = x.variable(text(v))
+		}
 		if m.set {
 			v = slices.Clone(list(v))
 			slices.SortFunc(list(v), func(a, b any) int { return strings.Compare(key(x.spell(t, m.name, a)), key(x.spell(t, m.name, b))) })
@@ -206,6 +210,20 @@ func (x *exporting) document(t *thing) *yaml.Node {
 		add("tags", nodeOf(tags))
 	}
 	return doc
+}
+
+// variable is the variable of a value that nobody may see. Values of things whose names are alike have one each.
+func (x *exporting) variable(s string) string {
+	named := variable.FindStringSubmatch(s)
+	if named == nil {
+		return s
+	}
+	name := named[1]
+	for n := 2; x.used[name]; n++ {
+		name = fmt.Sprintf("%s_%d", named[1], n)
+	}
+	x.used[name] = true
+	return "${env:" + name + "}"
 }
 
 // filled is a value without members that are empty lists, or say what goes without saying.

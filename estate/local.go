@@ -115,7 +115,12 @@ func unset(v any) bool { return variable.MatchString(text(v)) }
 
 // variableOf is the variable that stands in an export for what nobody may see, by the name of its thing.
 func variableOf(name string) string {
-	word := regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(strings.Trim(name, "/"), "_")
+	word := regexp.MustCompile(`[^A-Za-z0-9]+|^[0-9]`).ReplaceAllStringFunc(strings.Trim(name, "/"), func(s string) string {
+		if len(s) == 1 && s >= "0" && s <= "9" {
+			return "_" + s // names of variables begin otherwise
+		}
+		return "_"
+	})
 	return "${env:" + strings.ToUpper(word) + "}"
 }
 

@@ -92,7 +92,19 @@ func TestEnvironment(t *testing.T) {
 	if shown := shown(w.hide(f.kind.member("Environment"), f, f.members["Environment"])); strings.Contains(shown, "the value") {
 		t.Errorf("a plan shows %s", shown)
 	}
-	if got := variableOf("/shop/orders/db-password"); got != "${env:SHOP_ORDERS_DB_PASSWORD}" {
-		t.Errorf("in an export: %s", got)
+}
+
+// TestVariables names variables for values that nobody may see: names that a shell takes, and for each value its own.
+func TestVariables(t *testing.T) {
+	x := exporting{used: map[string]bool{}}
+	for _, c := range []struct{ parameter, want string }{
+		{"/shop/orders/db-password", "${env:SHOP_ORDERS_DB_PASSWORD}"}, {"/shop/orders/db/password", "${env:SHOP_ORDERS_DB_PASSWORD_2}"},
+		{"/shop/orders/db-password/3", "${env:SHOP_ORDERS_DB_PASSWORD_3}"}, {"shop.orders.db.password", "${env:SHOP_ORDERS_DB_PASSWORD_4}"},
+		{"/2026/token", "${env:_2026_TOKEN}"}, {"7", "${env:_7}"}, {"--", "${env:_}"},
+	} {
+		got := x.variable(variableOf(c.parameter))
+		if got != c.want || !unset(got) {
+			t.Errorf("%s: %s, want %s", c.parameter, got, c.want)
+		}
 	}
 }
