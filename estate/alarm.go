@@ -36,7 +36,7 @@ func alarmKinds() []*kind {
 
 // alarms are the operations on alarms of a type.
 func alarms(typ string) plain {
-	return plain{list: "DescribeAlarms", with: map[string]any{"AlarmTypes": []any{typ}}, items: typ + "s", own: "AlarmName", arn: "AlarmArn", more: withAlarms, whole: true, forgets: true}
+	return plain{list: "DescribeAlarms", with: map[string]any{"AlarmTypes": []any{typ}}, items: typ + "s", own: "AlarmName", arn: "AlarmArn", more: withAlarms, whole: true}
 }
 
 // ruleAlarm is the member of a part of a rule that is an alarm.

@@ -16,12 +16,12 @@ func loadBalancerKinds() []*kind {
 	toBalancer, toBalanced := reference{kinds: []string{"LoadBalancer"}, arn: true}, reference{kinds: []string{"LoadBalancerTargetGroup"}, arn: true}
 	toCertificate := reference{kinds: []string{"Certificate"}, arn: true}
 	all := []*kind{
-		plain{list: "DescribeLoadBalancers", items: "LoadBalancers", own: "LoadBalancerName", id: "LoadBalancerArn", arn: "LoadBalancerArn", made: "LoadBalancers",
+		plain{list: "DescribeLoadBalancers", items: "LoadBalancers", own: "LoadBalancerName", id: "LoadBalancerArn", arn: "LoadBalancerArn", dns: "DNSName", made: "LoadBalancers",
 			get: "DescribeLoadBalancers", got: "LoadBalancers", ask: listOfARN("LoadBalancerArns"), status: "State.Code", reason: "State.Reason",
 			done: []string{"active", "active_impaired"}, failed: []string{"failed"}, more: withBalancer,
 			sets: map[string]setter{"IpAddressType": one("SetIpAddressType", "IpAddressType"), "Subnets": one("SetSubnets", "Subnets"), "SecurityGroups": one("SetSecurityGroups", "SecurityGroups"),
 				"LoadBalancerAttributes": attributes("ModifyLoadBalancerAttributes")}}.of(
-			&kind{name: "LoadBalancer", prefix: "loadbalancer", roaming: true, nameMember: "Name", id: "LoadBalancerArn", create: "CreateLoadBalancer", remove: "DeleteLoadBalancer", make: makeBalancer,
+			&kind{name: "LoadBalancer", prefix: "loadbalancer", roaming: true, nameMember: "Name", id: "LoadBalancerArn", create: "CreateLoadBalancer", remove: "DeleteLoadBalancer",
 				members: []member{{name: "Type", fixed: true, def: "application"}, {name: "Scheme", fixed: true, def: "internet-facing"}, {name: "IpAddressType", def: "ipv4"},
 					{name: "Subnets", required: true, set: true}, {name: "SecurityGroups", set: true}, {name: "LoadBalancerAttributes", later: true, part: true, norm: textsNorm}},
 				refs: map[string]reference{"Subnets": toSubnet, "SecurityGroups": toSecurity}}),
@@ -73,24 +73,6 @@ func one(operation, member string) setter {
 		in[member] = want
 		return s.do(ctx, t.kind.service, operation, in)
 	}
-}
-
-// makeBalancer creates a load balancer, whose name in DNS others may refer to.
-func makeBalancer(ctx context.Context, s *session, t *thing, in map[string]any) error {
-	out, err := s.call(ctx, balancing, "CreateLoadBalancer", in)
-	if err != nil {
-		return err
-	}
-	t.arn, t.dns = text(at(out, "LoadBalancers.LoadBalancerArn")), text(at(out, "LoadBalancers.DNSName"))
-	t.id = t.arn
-	return await(ctx, func() (bool, error) {
-		out, err := s.call(ctx, balancing, "DescribeLoadBalancers", map[string]any{"LoadBalancerArns": []any{t.arn}})
-		state := text(at(out, "LoadBalancers.State.Code"))
-		if state == "failed" {
-			return false, failedError{state, text(at(out, "LoadBalancers.State.Reason"))}
-		}
-		return state == "active" || state == "active_impaired", err
-	})
 }
 
 // attributes returns a setter of attributes, 20 at a time as AWS allows.
@@ -173,10 +155,8 @@ func withAttributes(ctx context.Context, s *session, t *thing, operation, member
 
 // withBalancer takes the subnets of a load balancer.
 func withBalancer(ctx context.Context, s *session, answer map[string]any, t *thing) error {
-	m := part(answer, "LoadBalancers")
-	t.dns = text(m["DNSName"])
 	var subnets []any
-	for _, z := range list(m["AvailabilityZones"]) {
+	for _, z := range list(part(answer, "LoadBalancers")["AvailabilityZones"]) {
 		subnets = append(subnets, structure(z)["SubnetId"])
 	}
 	t.members["Subnets"] = subnets

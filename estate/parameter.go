@@ -8,7 +8,7 @@ import (
 // who applies stand for them.
 func parameterKinds() []*kind {
 	hidden := func(t *thing) bool { return t.members["Type"] == "SecureString" }
-	return []*kind{plain{list: "DescribeParameters", items: "Parameters", own: "Name", arn: "ARN", more: withValue, whole: true}.of(
+	return []*kind{plain{list: "DescribeParameters", items: "Parameters", own: "Name", arn: "ARN", more: withValue}.of(
 		&kind{name: "Parameter", service: "ssm", nameMember: "Name", id: "Name", create: "PutParameter", update: "PutParameter", remove: "DeleteParameter", make: makeParameter,
 			change: changeParameter,
 			members: []member{{name: "Type", required: true, fixed: true}, {name: "Value", required: true, secret: hidden}, {name: "Description", def: nothing},

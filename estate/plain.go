@@ -21,15 +21,15 @@ type plain struct {
 	got string                        // where its answer has the thing
 
 	own, id, arn string   // members of what is listed and got that are the name, the id and the ARN
+	dns          string   // and the one that is AWS's name for it in DNS
 	renamed      []string // members that answers call otherwise: "a=b"
 	// more reads and mends the rest. answer is all that get answered, or what was listed. errLeftOut says that the thing is not
 	// to be read.
 	more func(ctx context.Context, s *session, answer map[string]any, t *thing) error
 
-	made    string            // where the answer of the creating operation has id and ARN
-	whole   bool              // the changing operation takes all members, not those that differ alone
-	forgets bool              // and what it is not given is gone
-	sets    map[string]setter // members that have operations of their own
+	made  string            // where the answer of the creating operation has id and ARN
+	whole bool              // the changing operation takes all members, and what it is not given is gone
+	sets  map[string]setter // members that have operations of their own
 
 	status, reason string   // where what is got has its status, and why it is so
 	done, failed   []string // the statuses that are waited for, and those that end the waiting
@@ -96,6 +96,9 @@ func (p plain) read(ctx context.Context, s *session, k *kind) ([]*thing, error) 
 			item = part(answer, p.got)
 			t.own, t.id, t.arn = first(text(item[p.own]), t.own), first(text(item[p.id]), t.id), first(text(item[p.arn]), t.arn)
 		}
+		if p.dns != "" {
+			t.dns = text(item[p.dns])
+		}
 		t.members = take(item, names...)
 		if tags, ok := item["tags"]; ok {
 			t.tags = tagsOf(tags)
@@ -131,7 +134,7 @@ func (p plain) create(ctx context.Context, s *session, t *thing, in map[string]a
 		return err
 	}
 	made := part(out, p.made)
-	t.id, t.arn = text(made[p.id]), text(made[p.arn])
+	t.id, t.arn, t.dns = text(made[p.id]), text(made[p.arn]), text(made[p.dns])
 	return p.settle(ctx, s, t)
 }
 
@@ -171,7 +174,7 @@ func (p plain) change(ctx context.Context, s *session, t, old *thing, changed []
 			}
 			continue
 		}
-		if want == nil && !p.forgets {
+		if want == nil && !p.whole {
 			want = emptied(have)
 		}
 		in[name] = want

@@ -144,5 +144,6 @@ if sys.argv[1] == "again":
     assert cw.list_tags_for_resource(ResourceARN=many["AlarmArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
     cw.delete_alarms(AlarmNames=["rate", "many calls", "any"])
     cw.delete_dashboards(DashboardNames=["shop"])
-    assert cw.describe_alarms(AlarmTypes=["CompositeAlarm", "MetricAlarm"])["MetricAlarms"] == [] and cw.list_dashboards()["DashboardEntries"] == []
+    left = cw.describe_alarms(AlarmTypes=["CompositeAlarm", "MetricAlarm"])
+    assert left["MetricAlarms"] == left["CompositeAlarms"] == cw.list_dashboards()["DashboardEntries"] == [], left
 print("ok")
