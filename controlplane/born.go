@@ -26,12 +26,17 @@ func born[T trellis.Owned](tx *store.Tx, account string, fresh func(*trellis.VPC
 	for _, v := range vpcs {
 		byID[v.ID] = v
 		for _, n := range fresh(v) {
-			if !slices.ContainsFunc(all, func(have T) bool { return have.Common().ID == n.Common().ID }) {
+			if !hasID(all, n.Common().ID) {
 				all = append(all, n)
 			}
 		}
 	}
 	return all, byID, nil
+}
+
+// hasID tells whether one of some nouns has an id.
+func hasID[T trellis.Owned](all []T, id string) bool {
+	return slices.ContainsFunc(all, func(n T) bool { return n.Common().ID == id })
 }
 
 // named are those of some nouns with the given ids, which must be there, or all when there are no ids.
@@ -43,14 +48,14 @@ func named[T trellis.Owned](all []T, k idKind, ids ...string) ([]T, error) {
 		if err := k.check(id); err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(all, func(n T) bool { return n.Common().ID == id }) {
+		if !hasID(all, id) {
 			return nil, k.notFound(id)
 		}
 	}
 	return slices.DeleteFunc(all, func(n T) bool { return !slices.Contains(ids, n.Common().ID) }), nil
 }
 
-// find is find of one of a kind that VPCs are born with, and its VPC.
+// finder finds one of a kind that an account or its VPCs are born with, by its id, and the VPC that it belongs to.
 type finder[T trellis.Owned] func(tx *store.Tx, account, id string) (T, *trellis.VPC, error)
 
 // changeBorn changes a noun that a VPC may be born with in one transaction, after the caller's policies have allowed an action on it,

@@ -53,6 +53,8 @@ func TestDHCPOptions(t *testing.T) {
 	if len(born) != 1 || born[0].ID != of() || len(found("key", "domain-name")) != 3 || len(found("tag:Name", "own")) != 1 || len(found("dhcp-options-id", made.ID)) != 1 {
 		t.Errorf("%+v", born)
 	}
+	_, _, err = l.p.CreateDHCPOptions(ctx, l.c, []trellis.DHCPOption{option("domain-name", "example.com")}, map[string]string{controlplane.IDTag: born[0].ID})
+	wantCode(t, err, "InvalidParameterValue")
 	for _, x := range []struct{ id, vpc, code, after string }{
 		{made.ID, l.vpc.ID, "", made.ID},
 		{"dopt-0123456789abcdef0", l.vpc.ID, "InvalidDhcpOptionID.NotFound", made.ID},

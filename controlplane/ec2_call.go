@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/trellis-project/trellis"
@@ -211,6 +212,10 @@ func newEC2ID(tx *store.Tx, k idKind, account string, tags map[string]string) (s
 		id = trellis.NewID(k.prefix)
 	} else if !k.fits(id) {
 		return "", invalidParameter("TagSpecification", id, fmt.Sprintf("The tag %s must be an id such as %s-0123456789abcdef0.", IDTag, k.prefix))
+	} else if implied, err := isImplied(tx, k, account, id); err != nil {
+		return "", err
+	} else if implied {
+		return "", idInUse(id)
 	}
 	err := tx.Claim("ec2id/"+id, account+"/"+id)
 	var taken *store.TakenError
@@ -218,6 +223,25 @@ func newEC2ID(tx *store.Tx, k idKind, account string, tags map[string]string) (s
 		return "", idInUse(id)
 	}
 	return id, err
+}
+
+// isImplied tells whether an id is that of something that an account has before it is stored: the account or a VPC was born with it, or an
+// instance with its first interface.
+func isImplied(tx *store.Tx, k idKind, account, id string) (bool, error) {
+	switch k {
+	case idDHCPOptions:
+		return id == bornDHCPOptions(account), nil
+	case idRouteTable:
+		all, _, err := routeTables(tx, account)
+		return hasID(all, id), err
+	case idNetworkACL:
+		all, _, err := networkACLs(tx, account)
+		return hasID(all, id), err
+	case idInterface:
+		all, err := store.List[*trellis.Instance](tx, account+"/")
+		return slices.ContainsFunc(all, func(i *trellis.Instance) bool { return i.InterfaceID == id }), err
+	}
+	return false, nil
 }
 
 // idInUse says that an id which a tag chooses is something else's.

@@ -70,6 +70,8 @@ func TestNetworkACLs(t *testing.T) {
 	}
 	_, _, err = l.p.CreateNetworkACL(ctx, l.c, l.vpc.ID, "t", nil)
 	wantCode(t, err, "IdempotentParameterMismatch")
+	_, _, err = l.p.CreateNetworkACL(ctx, l.c, l.vpc.ID, "", map[string]string{controlplane.IDTag: rest.ID})
+	wantCode(t, err, "InvalidParameterValue")
 	_, _, err = l.p.CreateNetworkACL(ctx, l.c, "vpc-00000000000000000", "", nil)
 	wantCode(t, err, "InvalidVpcID.NotFound")
 	_, err = l.p.DeleteVPC(ctx, l.c, l.vpc.ID)

@@ -73,9 +73,6 @@ func (p *Plane) CreateRouteTable(ctx context.Context, c EC2Call, vpc, token stri
 			if err != nil {
 				return nil, err
 			}
-			if id := tags[IDTag]; slices.ContainsFunc(tables, func(r *trellis.RouteTable) bool { return r.ID == id }) {
-				return nil, idInUse(id) // a main one has an id before it is stored
-			}
 			tables = slices.DeleteFunc(tables, func(r *trellis.RouteTable) bool { return r.VPCID != v.ID })
 			if most, full, err := p.Quotas.Reached(tx, c.account(), quota.RouteTablesPerVPC, len(tables)); err != nil {
 				return nil, err
