@@ -81,6 +81,14 @@ func (p *Plane) RunInstances(ctx context.Context, c EC2Call, in NewInstances) ([
 	if err := in.check(); err != nil {
 		return nil, 0, err
 	}
+	var have launched
+	var err error
+	if have.interfaces, err = count[*trellis.ElasticNetworkInterface](ctx, p, c.account()+"/"); err != nil {
+		return nil, 0, err
+	}
+	if have.volumes, err = count[*trellis.Volume](ctx, p, c.account()+"/"); err != nil {
+		return nil, 0, err
+	}
 	var out []*trellis.Instance
 	rev, err := p.ec2Commit(ctx, func(tx *store.Tx) error {
 		out = nil
@@ -89,7 +97,7 @@ func (p *Plane) RunInstances(ctx context.Context, c EC2Call, in NewInstances) ([
 		}
 		first, err := store.Once(tx, c.account()+"/RunInstances", in.ClientToken, in, func() (*trellis.Instance, error) {
 			var err error
-			out, err = p.launch(tx, c, in)
+			out, err = p.launch(tx, c, in, have)
 			if err != nil {
 				return nil, err
 			}
@@ -133,6 +141,7 @@ func (p *Plane) allowRun(tx *store.Tx, c EC2Call, in NewInstances) error {
 	if in.KeyName != "" {
 		arns = append(arns, p.keyPairARN(c, in.KeyName))
 	}
+	named := newAllocators(tx, c.account())
 	for _, n := range in.interfaces() {
 		if n.ID != "" {
 			arns = append(arns, p.ec2ARN(c, "network-interface/"+n.ID))
@@ -141,7 +150,7 @@ func (p *Plane) allowRun(tx *store.Tx, c EC2Call, in NewInstances) error {
 		arns = append(arns, p.ec2ARN(c, "subnet/"+n.SubnetID))
 		groups := n.SecurityGroupIDs
 		if subnet, err := find[*trellis.Subnet](tx, idSubnet, c.account(), n.SubnetID); err == nil {
-			if all, err := launchGroups(tx, subnet, n.NewNetworkInterface); err == nil {
+			if all, err := named.groups(subnet, n.NewNetworkInterface); err == nil {
 				groups = all // those by name, too; what does not exist is for launch to refuse
 			}
 		}
@@ -166,11 +175,17 @@ func (in NewInstances) check() error {
 	case in.ProfileARN != "" && in.ProfileName != "":
 		return ec2Error("InvalidParameterCombination", "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
 	case len(in.Interfaces) > MaxInterfaces:
-		return ec2Error("AttachmentLimitExceeded", "Interface count %d exceeds the limit for %s", len(in.Interfaces), in.InstanceType)
+		return ec2Error("AttachmentLimitExceeded", "Interface count %d exceeds the limit for %s", len(in.Interfaces), in.kind())
 	}
-	for at, n := range in.interfaces() {
-		if at == 0 && n.DeviceIndex != 0 {
+	all := in.interfaces()
+	for at, n := range all {
+		switch {
+		case at == 0 && n.DeviceIndex != 0:
 			return ec2Error("InvalidParameterCombination", "An instance must have a network interface at device index 0.")
+		case at > 0 && n.DeviceIndex == all[at-1].DeviceIndex:
+			return ec2Error("InvalidParameterValue", "Each network interface requires a unique device index.")
+		case n.ID != "" && slices.ContainsFunc(all[:at], func(before InstanceInterface) bool { return before.ID == n.ID }):
+			return interfaceInUse(n.ID)
 		}
 		if err := in.checkInterface(n); err != nil {
 			return err
@@ -205,8 +220,11 @@ func (in NewInstances) checkInterface(n InstanceInterface) error {
 	return idInterface.check(n.ID)
 }
 
-// launch makes the instances in a transaction.
-func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Instance, error) {
+// launched is how many of what instances are launched with an account has.
+type launched struct{ interfaces, volumes int }
+
+// launch makes the instances in a transaction, before which the account had some of what they are launched with.
+func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances, have launched) ([]*trellis.Instance, error) {
 	if in.KeyName != "" {
 		if k, err := keyPairNamed(tx, c.account(), in.KeyName); err != nil {
 			return nil, err
@@ -222,12 +240,15 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 	if err != nil {
 		return nil, err
 	}
+	if err := roomForVolumes(have.volumes, in.MaxCount*len(volumes)); err != nil {
+		return nil, err
+	}
 	settings := in.InstanceSettings
 	if settings.MetadataOptions, err = launchMetadata(tx, c.account(), in); err != nil {
 		return nil, err
 	}
 	settings.UnlimitedCredits = in.UnlimitedCredits || unlimitedAtFirst(in.kind()) && !in.StandardCredits
-	free := &allocators{tx: tx, account: c.account()}
+	free := newAllocators(tx, c.account())
 	reservation := trellis.NewID("r")
 	var out []*trellis.Instance
 	for index := range in.MaxCount {
@@ -244,7 +265,7 @@ func (p *Plane) launch(tx *store.Tx, c EC2Call, in NewInstances) ([]*trellis.Ins
 		}
 		i := &trellis.Instance{Meta: meta, ImageID: in.ImageID, InstanceType: in.kind(), ReservationID: reservation,
 			State: trellis.InstancePending, StateChangedAt: meta.CreatedAt, LaunchIndex: index, UserData: trellis.NewSecret(string(in.UserData)), InstanceSettings: settings}
-		if err := p.giveInterfaces(tx, c, i, in.interfaces(), interfaces); err != nil {
+		if err := p.giveInterfaces(tx, c, i, in.interfaces(), interfaces, &have.interfaces); err != nil {
 			return nil, err
 		}
 		if err := checkZone(tx, i, in.Zone); err != nil {
@@ -281,14 +302,19 @@ func (p *Plane) launchInterfaces(tx *store.Tx, in NewInstances, free *allocators
 	return out, nil
 }
 
-// giveInterfaces gives a new instance its interfaces, as they were asked for. What the first one is the instance tells itself.
-func (p *Plane) giveInterfaces(tx *store.Tx, c EC2Call, i *trellis.Instance, asked []InstanceInterface, interfaces []*trellis.ElasticNetworkInterface) (err error) {
+// giveInterfaces gives a new instance its interfaces, as they were asked for. What the first one is the instance tells itself. have is how
+// many the account has stored, and counts on.
+func (p *Plane) giveInterfaces(tx *store.Tx, c EC2Call, i *trellis.Instance, asked []InstanceInterface, interfaces []*trellis.ElasticNetworkInterface, have *int) (err error) {
 	for at, n := range interfaces {
 		switch {
 		case n.ID != "":
 		case at == 0 && asked[0].implied():
 			n.ID = trellis.NewID(idInterface.prefix)
 		default:
+			if err := p.roomForInterface(tx, c, *have); err != nil {
+				return err
+			}
+			*have++
 			if n.Meta, err = p.ec2Meta(tx, c, idInterface, asked[at].Tags); err != nil {
 				return err
 			}
@@ -313,17 +339,17 @@ func (p *Plane) giveInterfaces(tx *store.Tx, c EC2Call, i *trellis.Instance, ask
 	return nil
 }
 
-// launchGroups finds the security groups of a new interface, which must be of the subnet's VPC.
-func launchGroups(tx *store.Tx, subnet *trellis.Subnet, in NewNetworkInterface) ([]string, error) {
-	all, err := store.List[*trellis.SecurityGroup](tx, subnet.Account+"/")
-	if err != nil {
-		return nil, err
-	}
+// groups finds the security groups of a new interface, which must be of the subnet's VPC.
+func (a *allocators) groups(subnet *trellis.Subnet, in NewNetworkInterface) ([]string, error) {
 	names := in.SecurityGroupNames
 	if len(in.SecurityGroupIDs)+len(names) == 0 {
 		names = []string{defaultGroupName}
 	}
-	out, err := groupsOfVPC(tx, subnet.Account, subnet.VPCID, in.SecurityGroupIDs)
+	out, err := groupsOfVPC(a.tx, subnet.Account, subnet.VPCID, in.SecurityGroupIDs)
+	if err != nil || len(names) == 0 {
+		return out, err
+	}
+	all, err := a.allGroups()
 	if err != nil {
 		return nil, err
 	}

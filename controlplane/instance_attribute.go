@@ -82,6 +82,9 @@ func (p *Plane) ModifyInstance(ctx context.Context, c EC2Call, id string, to Ins
 	for _, group := range to.SecurityGroupIDs {
 		groups = append(groups, p.ec2ARN(c, "security-group/"+group))
 	}
+	if len(groups) > maxInterfaceGroups {
+		return 0, tooManyGroups()
+	}
 	if to.UserData != nil {
 		if err := checkUserData(*to.UserData); err != nil {
 			return 0, err

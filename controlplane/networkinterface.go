@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -85,10 +86,10 @@ func (p *Plane) CreateNetworkInterface(ctx context.Context, c EC2Call, in NewNet
 			return err
 		}
 		n, err := store.Once(tx, c.account()+"/CreateNetworkInterface", in.ClientToken, in, func() (*trellis.ElasticNetworkInterface, error) {
-			if err := ec2Room[*trellis.ElasticNetworkInterface](p, tx, c, quota.NetworkInterfaces, have, "NetworkInterfaceLimitExceeded"); err != nil {
+			if err := p.roomForInterface(tx, c, have); err != nil {
 				return nil, err
 			}
-			n, err := newInterface(tx, in, &allocators{tx: tx, account: c.account()})
+			n, err := newInterface(tx, in, newAllocators(tx, c.account()))
 			if err != nil {
 				return nil, err
 			}
@@ -108,13 +109,18 @@ func (p *Plane) CreateNetworkInterface(ctx context.Context, c EC2Call, in NewNet
 	return out, rev, err
 }
 
+// roomForInterface refuses one more interface than an account may have that has some, as counted before the transaction and on.
+func (p *Plane) roomForInterface(tx *store.Tx, c EC2Call, have int) error {
+	return ec2Room[*trellis.ElasticNetworkInterface](p, tx, c, quota.NetworkInterfaces, have, "NetworkInterfaceLimitExceeded")
+}
+
 // newInterface makes an interface with addresses, without an id and without putting it.
 func newInterface(tx *store.Tx, in NewNetworkInterface, free *allocators) (*trellis.ElasticNetworkInterface, error) {
 	subnet, err := find[*trellis.Subnet](tx, idSubnet, free.account, in.SubnetID)
 	if err != nil {
 		return nil, err
 	}
-	groups, err := launchGroups(tx, subnet, in)
+	groups, err := free.groups(subnet, in)
 	if err != nil {
 		return nil, err
 	}
@@ -140,12 +146,21 @@ func newInterface(tx *store.Tx, in NewNetworkInterface, free *allocators) (*trel
 	return n, nil
 }
 
-// allocators hand out the addresses of the subnets of an account to several interfaces of one transaction.
+// allocators hand out the addresses of the subnets of an account to several interfaces of one transaction, and find the security groups
+// of these. What that needs is read once, when it is needed.
 type allocators struct {
-	tx      *store.Tx
-	account string
-	held    map[string]map[netip.Addr]bool
-	each    map[string]*addresses
+	tx        *store.Tx
+	account   string
+	held      map[string]map[netip.Addr]bool
+	each      map[string]*addresses
+	allGroups func() ([]*trellis.SecurityGroup, error)
+}
+
+// newAllocators are the allocators of an account for one transaction.
+func newAllocators(tx *store.Tx, account string) *allocators {
+	return &allocators{tx: tx, account: account, allGroups: sync.OnceValues(func() ([]*trellis.SecurityGroup, error) {
+		return store.List[*trellis.SecurityGroup](tx, account+"/")
+	})}
 }
 
 // of is the allocator of a subnet.

@@ -39,6 +39,13 @@ func (p *Plane) AttachNetworkInterface(ctx context.Context, c EC2Call, id, insta
 		if i.State == trellis.InstanceTerminated || i.State == trellis.InstanceShuttingDown {
 			return ec2Error("IncorrectInstanceState", "The instance '%s' is not in a state from which it can have an interface attached.", i.ID)
 		}
+		has, err := p.interfacesOf(tx, i)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(has, func(d DescribedInterface) bool { return d.Attachment.DeviceIndex == index }) {
+			return ec2Error("InvalidParameterValue", "Instance '%s' already has an interface attached at device index '%d'.", i.ID, index)
+		}
 		if err := p.attach(tx, n, i, index, false); err != nil {
 			return err
 		}
@@ -52,13 +59,18 @@ func (p *Plane) AttachNetworkInterface(ctx context.Context, c EC2Call, id, insta
 func (p *Plane) freeInterface(tx *store.Tx, account, id string) (*trellis.ElasticNetworkInterface, error) {
 	n, err := p.findInterface(tx, account, id)
 	if err == nil && n.Attachment != nil {
-		return nil, ec2Error("InvalidNetworkInterface.InUse", "Interface: [%s] in use.", id)
+		return nil, interfaceInUse(id)
 	}
 	return n, err
 }
 
-// attach gives an interface that no instance has to an instance, without putting it. The first one of an instance is given when
-// it is launched.
+// interfaceInUse says that an instance has an interface that another shall have.
+func interfaceInUse(id string) error {
+	return ec2Error("InvalidNetworkInterface.InUse", "Interface: [%s] in use.", id)
+}
+
+// attach gives an interface that no instance has to an instance which has none at the index, without putting it. The first one of an
+// instance is given when it is launched.
 func (p *Plane) attach(tx *store.Tx, n *trellis.ElasticNetworkInterface, i *trellis.Instance, index int, deleteOnTermination bool) error {
 	switch {
 	case index < 0 || index >= MaxInterfaces:
@@ -66,18 +78,15 @@ func (p *Plane) attach(tx *store.Tx, n *trellis.ElasticNetworkInterface, i *trel
 	case n.VPCID != i.VPCID:
 		return ec2Error("InvalidParameterCombination", "Network interface '%s' and instance '%s' belong to different networks", n.ID, i.ID)
 	}
-	has, err := p.interfacesOf(tx, i)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(has, func(d DescribedInterface) bool { return d.Attachment.DeviceIndex == index }) {
-		return ec2Error("InvalidParameterValue", "Instance '%s' already has an interface attached at device index '%d'.", i.ID, index)
-	}
 	own, err := store.Get[*trellis.Subnet](tx, n.Account+"/"+n.SubnetID)
 	if err != nil {
 		return err
 	}
-	if zone := has[0].AvailabilityZone; own.AvailabilityZone != zone {
+	first, err := store.Get[*trellis.Subnet](tx, i.Account+"/"+i.SubnetID)
+	if err != nil {
+		return err
+	}
+	if own.AvailabilityZone != first.AvailabilityZone {
 		return ec2Error("InvalidParameterCombination", "You may not attach a network interface to an instance if they are not in the same availability zone")
 	}
 	n.Attachment, n.Detached = &trellis.InterfaceAttachment{ID: trellis.NewID("eni-attach"), InstanceID: i.ID, DeviceIndex: index, DeleteOnTermination: deleteOnTermination, At: p.now()}, nil

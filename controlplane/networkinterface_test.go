@@ -1,12 +1,14 @@
 package controlplane_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/trellis-project/trellis"
+	"github.com/trellis-project/trellis/companion/quota"
 	"github.com/trellis-project/trellis/controlplane"
 )
 
@@ -148,6 +150,7 @@ func TestNetworkInterface(t *testing.T) {
 // TestNewInterfacesThatCannotBe asks for interfaces that no subnet can have.
 func TestNewInterfacesThatCannotBe(t *testing.T) {
 	l := newLab(t)
+	i := must[[]*trellis.Instance](t)(l.run(t, controlplane.NewInstances{}))[0]
 	for _, x := range []struct {
 		in   controlplane.NewNetworkInterface
 		want string
@@ -163,6 +166,7 @@ func TestNewInterfacesThatCannotBe(t *testing.T) {
 		{controlplane.NewNetworkInterface{SubnetID: l.subnet.ID, SecondaryCount: -1}, "InvalidParameterValue"},
 		{controlplane.NewNetworkInterface{SubnetID: l.subnet.ID, IPv6: []string{"::1"}}, "InvalidParameterValue"},
 		{controlplane.NewNetworkInterface{SubnetID: l.subnet.ID, SecurityGroupIDs: []string{"1", "2", "3", "4", "5", "6"}}, "SecurityGroupsPerInterfaceLimitExceeded"},
+		{controlplane.NewNetworkInterface{SubnetID: l.subnet.ID, Tags: map[string]string{controlplane.IDTag: i.InterfaceID}}, "InvalidParameterValue"},
 	} {
 		_, _, err := l.p.CreateNetworkInterface(t.Context(), l.c, x.in)
 		if got := code(t, err); got != x.want {
@@ -228,6 +232,8 @@ func TestFirstInterface(t *testing.T) {
 	if got := instance(); got.Groups[0].ID != web || got.State != trellis.InstanceRunning {
 		t.Errorf("%+v", got)
 	}
+	_, err = l.p.ModifyInstance(ctx, l.c, i.ID, controlplane.InstanceChange{SecurityGroupIDs: []string{"1", "2", "3", "4", "5", "6"}})
+	wantCode(t, err, "SecurityGroupsPerInterfaceLimitExceeded")
 	_, err = l.p.ModifyInstance(ctx, l.c, i.ID, controlplane.InstanceChange{SecurityGroupIDs: []string{db}, SourceDestCheck: new(false)})
 	wantCode(t, err, "")
 	if got := l.nic(t, i.InterfaceID); got.Groups[0].ID != db || !got.NoSourceDestCheck {
@@ -268,6 +274,7 @@ func TestLaunchWithInterfaces(t *testing.T) {
 	launch(1, "InvalidParameterCombination", controlplane.InstanceInterface{ID: kept.ID, NewNetworkInterface: fresh})
 	launch(1, "InvalidParameterValue", controlplane.InstanceInterface{ID: kept.ID}, controlplane.InstanceInterface{NewNetworkInterface: fresh})
 	launch(1, "MissingParameter", controlplane.InstanceInterface{ID: kept.ID}, controlplane.InstanceInterface{DeviceIndex: 1})
+	launch(1, "InvalidNetworkInterface.InUse", controlplane.InstanceInterface{ID: kept.ID}, controlplane.InstanceInterface{ID: kept.ID, DeviceIndex: 1})
 	launch(1, "AttachmentLimitExceeded", make([]controlplane.InstanceInterface, controlplane.MaxInterfaces+1)...)
 	i := launch(1, "", controlplane.InstanceInterface{NewNetworkInterface: fresh, DeviceIndex: 1}, controlplane.InstanceInterface{ID: kept.ID})[0]
 	if i.PrivateIP.String() != "10.0.12.9" || i.InterfaceID != kept.ID || i.SecurityGroupIDs[0] != web {
@@ -337,5 +344,38 @@ func TestRoutesToInterfaces(t *testing.T) {
 	wantCode(t, err, "")
 	if r := last(); r.State != "active" || r.Network != n.ID || r.Instance != i.ID {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestLaunchLimits launches instances with more than an account or an instance may have.
+func TestLaunchLimits(t *testing.T) {
+	l := newLab(t)
+	few := controlplane.New(controlplane.Options{Store: shared, Region: region, Quotas: quota.Limits{Others: map[quota.ID]int{quota.NetworkInterfaces: 3}}})
+	stored := controlplane.InstanceInterface{NewNetworkInterface: controlplane.NewNetworkInterface{SubnetID: l.subnet.ID}, DeviceIndex: 1}
+	first := controlplane.InstanceInterface{NewNetworkInterface: controlplane.NewNetworkInterface{SubnetID: l.subnet.ID}}
+	disks := func(n int) (all []controlplane.InstanceVolume) {
+		for i := range n {
+			all = append(all, controlplane.InstanceVolume{Device: fmt.Sprint("/dev/sd", i), NewVolume: controlplane.NewVolume{VolumeShape: trellis.VolumeShape{Size: 1}}})
+		}
+		return all
+	}
+	for _, x := range []struct {
+		what  string
+		count int
+		in    controlplane.NewInstances
+		want  string
+	}{
+		{"as many interfaces as are left", 2, controlplane.NewInstances{Interfaces: []controlplane.InstanceInterface{first, stored}}, ""},
+		{"one interface too many", 2, controlplane.NewInstances{Interfaces: []controlplane.InstanceInterface{first, stored}}, "NetworkInterfaceLimitExceeded"},
+		{"interfaces that the instances imply", 2, controlplane.NewInstances{Interfaces: []controlplane.InstanceInterface{first}}, ""},
+		{"too many volumes of one", 1, controlplane.NewInstances{Interfaces: []controlplane.InstanceInterface{first}, Volumes: disks(128)}, "AttachmentLimitExceeded"},
+		{"too many volumes of all", 100, controlplane.NewInstances{Interfaces: []controlplane.InstanceInterface{first}, Volumes: disks(50)}, "VolumeLimitExceeded"},
+		{"as many volumes as one may have", 1, controlplane.NewInstances{Interfaces: []controlplane.InstanceInterface{first}, Volumes: disks(127)}, ""},
+	} {
+		x.in.ImageID, x.in.MinCount, x.in.MaxCount = "ami-0123456789abcdef0", x.count, x.count
+		_, _, err := few.RunInstances(t.Context(), l.c, x.in)
+		if got := code(t, err); got != x.want {
+			t.Errorf("%s: %v, want %q", x.what, err, x.want)
+		}
 	}
 }

@@ -13,8 +13,25 @@ import (
 	"github.com/trellis-project/trellis/store"
 )
 
-// maxVolumes is how many volumes an account may have (Service Quotas counts their bytes, of which these have none).
-const maxVolumes = 5000
+const (
+	// maxVolumes is how many volumes an account may have (Service Quotas counts their bytes, of which these have none).
+	maxVolumes = 5000
+	// maxInstanceVolumes is how many an instance may have: as many as the largest instances of AWS (EBS user guide, volume limits).
+	maxInstanceVolumes = 128
+)
+
+// roomForVolumes refuses to make more volumes than an account that has some may have.
+func roomForVolumes(have, more int) error {
+	if have+more > maxVolumes {
+		return ec2Error("VolumeLimitExceeded", "The maximum number of volumes has been reached: %d.", maxVolumes)
+	}
+	return nil
+}
+
+// tooManyVolumes says that an instance would have more volumes than one may.
+func tooManyVolumes() error {
+	return ec2Error("AttachmentLimitExceeded", "An instance may have %d volumes.", maxInstanceVolumes)
+}
 
 // RootSize is how large the lab image is, in GiB: that of Amazon Linux 2023.
 const RootSize = 8
@@ -170,8 +187,8 @@ func (p *Plane) CreateVolume(ctx context.Context, c EC2Call, in NewVolume) (v *t
 			return err
 		}
 		v, err = store.Once(tx, c.account()+"/CreateVolume", in.ClientToken, in, func() (*trellis.Volume, error) {
-			if have >= maxVolumes {
-				return nil, ec2Error("VolumeLimitExceeded", "The maximum number of volumes has been reached: %d.", maxVolumes)
+			if err := roomForVolumes(have, 1); err != nil {
+				return nil, err
 			}
 			made.Meta, err = p.ec2Meta(tx, c, idVolume, in.Tags)
 			tx.Put(made)
@@ -276,6 +293,9 @@ func (p *Plane) AttachVolume(ctx context.Context, c EC2Call, id, instance, devic
 		if err != nil {
 			return err
 		}
+		if len(has) >= maxInstanceVolumes {
+			return tooManyVolumes()
+		}
 		if slices.ContainsFunc(has, func(v *trellis.Volume) bool { return v.Attachment.Device == device }) {
 			return ec2Error("InvalidParameterValue", "Invalid value '%s' for unixDevice. Attachment point %s is already in use", device, device)
 		}
@@ -331,6 +351,9 @@ func (p *Plane) launchVolumes(tx *store.Tx, account string, in NewInstances) ([]
 	root := slices.IndexFunc(asked, func(v InstanceVolume) bool { return v.Device == trellis.RootDevice })
 	if root < 0 {
 		asked, root = slices.Insert(asked, 0, InstanceVolume{Device: trellis.RootDevice}), 0
+	}
+	if len(asked) > maxInstanceVolumes {
+		return nil, tooManyVolumes()
 	}
 	if asked[root].VolumeType == "" {
 		asked[root].VolumeType = "gp3"
