@@ -179,6 +179,20 @@ func TestInstanceSettings(t *testing.T) {
 		refused(t, l.Client, "RunInstances", &in, code)
 	}
 	refused(t, l.Client, "RunInstances", &ec2.RunInstancesInput{ImageId: ptr("ami-12345678"), MinCount: 1, MaxCount: 1, SubnetId: subnet, InstanceType: ptr("t3.mini")}, "InvalidParameterValue")
+	for _, x := range []struct {
+		code string
+		in   ec2.InstanceNetworkInterfaceSpecification
+	}{
+		{"Unsupported", ec2.InstanceNetworkInterfaceSpecification{AssociatePublicIpAddress: ptr(true)}},
+		{"Unsupported", ec2.InstanceNetworkInterfaceSpecification{PrimaryIpv6: ptr(true)}},
+		{"Unsupported", ec2.InstanceNetworkInterfaceSpecification{EnaQueueCount: ptr[int32](2)}},
+		{"InvalidParameterValue", ec2.InstanceNetworkInterfaceSpecification{NetworkCardIndex: ptr[int32](1)}},
+	} {
+		x.in.SubnetId = subnet
+		refused(t, l.Client, "RunInstances", &ec2.RunInstancesInput{ImageId: ptr("ami-12345678"), MinCount: 1, MaxCount: 1, NetworkInterfaces: []ec2.InstanceNetworkInterfaceSpecification{x.in}}, x.code)
+	}
+	refused(t, l.Client, "CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: *subnet, EnablePrimaryIpv6: ptr(true)}, "Unsupported")
+	l.launch(t, ec2.RunInstancesInput{NetworkInterfaces: []ec2.InstanceNetworkInterfaceSpecification{{SubnetId: subnet, AssociatePublicIpAddress: ptr(false), NetworkCardIndex: ptr[int32](0)}}})
 }
 
 // TestCredits has credits of burstable instances, which depend on the type where nothing is said, and of no others.

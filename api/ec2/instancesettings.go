@@ -83,6 +83,11 @@ func possible(in *RunInstancesInput) error {
 			return unsupported("CPU options other than the instance type's")
 		}
 	}
+	for _, s := range in.NetworkInterfaces {
+		if err := possibleInterface(&s); err != nil {
+			return err
+		}
+	}
 	for what, asked := range map[string]bool{
 		"spot instances and capacity blocks":   in.InstanceMarketOptions != nil,
 		"enclaves":                             in.EnclaveOptions != nil && api.Value(in.EnclaveOptions.Enabled),
@@ -90,11 +95,29 @@ func possible(in *RunInstancesInput) error {
 		"accelerators":                         len(in.ElasticGpuSpecification)+len(in.ElasticInferenceAccelerators) > 0,
 		"licenses":                             len(in.LicenseSpecifications) > 0,
 		"kernels and RAM disks":                in.KernelId != nil || in.RamdiskId != nil,
+		"primary IPv6 addresses":               api.Value(in.EnablePrimaryIpv6),
+		"secondary interfaces":                 len(in.SecondaryInterfaces) > 0,
 		"bandwidth weightings but the default": in.NetworkPerformanceOptions != nil && api.Or(in.NetworkPerformanceOptions.BandwidthWeighting, "default") != "default",
 	} {
 		if asked {
 			return unsupported(what)
 		}
+	}
+	return nil
+}
+
+// possibleInterface refuses what no network interface of an instance here can be like. Above all no address here is public: who asked for
+// one would wait for it, and Terraform would make the instance anew each time.
+func possibleInterface(s *InstanceNetworkInterfaceSpecification) error {
+	switch {
+	case api.Value(s.AssociatePublicIpAddress) || api.Value(s.AssociateCarrierIpAddress):
+		return unsupported("public addresses of instances")
+	case api.Value(s.NetworkCardIndex) != 0:
+		return noNetworkCard(*s.NetworkCardIndex)
+	case api.Value(s.PrimaryIpv6):
+		return unsupported("primary IPv6 addresses")
+	case s.ConnectionTrackingSpecification != nil || s.EnaSrdSpecification != nil || s.EnaQueueCount != nil:
+		return unsupported("settings of connection tracking and of Elastic Network Adapters")
 	}
 	return nil
 }

@@ -98,6 +98,9 @@ func (h *handler) createNetworkInterface(ctx context.Context, c *api.Call, in *C
 	if err := interfaceOnly(in.InterfaceType, len(in.Ipv4Prefixes)+len(in.Ipv6Prefixes), in.Ipv4PrefixCount, in.Ipv6PrefixCount); err != nil {
 		return nil, err
 	}
+	if api.Value(in.EnablePrimaryIpv6) || in.ConnectionTrackingSpecification != nil {
+		return nil, unsupported("primary IPv6 addresses, and settings of connection tracking")
+	}
 	t, err := tagSpecs(in.TagSpecifications, "network-interface")
 	if err != nil {
 		return nil, err
@@ -134,10 +137,15 @@ func (h *handler) deleteNetworkInterface(ctx context.Context, c *api.Call, in *D
 	return api.Done(c, &DeleteNetworkInterfaceOutput{}, rev, err)
 }
 
+// noNetworkCard says that instances have one network card.
+func noNetworkCard(index int32) error {
+	return trellis.NewError(400, "InvalidParameterValue", "Value (%d) for parameter networkCardIndex is invalid. Instances have one network card, 0.", index)
+}
+
 // attachNetworkInterface is AttachNetworkInterface.
 func (h *handler) attachNetworkInterface(ctx context.Context, c *api.Call, in *AttachNetworkInterfaceInput) (*AttachNetworkInterfaceOutput, error) {
 	if card := api.Value(in.NetworkCardIndex); card != 0 {
-		return nil, trellis.NewError(400, "InvalidParameterValue", "Value (%d) for parameter networkCardIndex is invalid. Instances have one network card, 0.", card)
+		return nil, noNetworkCard(card)
 	}
 	id, rev, err := h.plane.AttachNetworkInterface(ctx, caller(c, in.DryRun), in.NetworkInterfaceId, in.InstanceId, int(in.DeviceIndex))
 	return api.Done(c, &AttachNetworkInterfaceOutput{AttachmentId: &id, NetworkCardIndex: new(int32(0))}, rev, err)
