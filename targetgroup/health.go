@@ -23,8 +23,14 @@ const (
 )
 
 // maxProbes is how many health checks a Manager makes at a time: each needs a descriptor and some 30 KB. Of more that are due, the ones
-// that were due first go first.
+// that were due first go first. One account has half of them at most, so that targets of which none answers delay no others'.
 const maxProbes = 2048
+
+// turn is what an account has of the checks that are made. Guarded by Manager.mu.
+type turn struct {
+	asking int
+	held   []*checking // due, and wait for one of the account's to end; the first was due first
+}
 
 // checking is the health check of a target. It waits among Manager.checks, as hardly more than this, until it is due; while
 // it asks it is not there. Guarded by Manager.mu.
@@ -36,6 +42,9 @@ type checking struct {
 	good, bad int                // answers in a row
 	stop      context.CancelFunc // of the asking, nil when it does not ask
 }
+
+// account is whose target is checked.
+func (c *checking) account() string { return c.target.noun.Load().Account }
 
 // checks are health checks that wait, as a heap: the one that is due first is the first.
 type checks []*checking
@@ -138,6 +147,7 @@ func (m *Manager) runChecks(ctx context.Context) {
 		}
 		asking.Go(func() {
 			m.check(ctx, c)
+			m.endTurn(c)
 			<-free
 		})
 	}
@@ -147,13 +157,43 @@ func (m *Manager) runChecks(ctx context.Context) {
 func (m *Manager) nextCheck() (c *checking, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.checks) == 0 {
-		return nil, time.Hour
+	for len(m.checks) > 0 {
+		if wait := time.Until(m.checks[0].due); wait > 0 {
+			return nil, wait
+		}
+		c := heap.Pop(&m.checks).(*checking)
+		account := c.account()
+		if m.turns[account] == nil {
+			m.turns[account] = new(turn)
+		}
+		of := m.turns[account]
+		if of.asking < m.probes/2 {
+			of.asking++
+			return c, 0
+		}
+		of.held = append(of.held, c)
 	}
-	if wait := time.Until(m.checks[0].due); wait > 0 {
-		return nil, wait
+	return nil, time.Hour
+}
+
+// endTurn lets the next check of the account be made, if one is held.
+func (m *Manager) endTurn(c *checking) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	account := c.account()
+	of := m.turns[account]
+	of.asking--
+	for len(of.held) > 0 {
+		next := of.held[0]
+		of.held = of.held[1:]
+		if next.target.checking == next { // it was not stopped meanwhile
+			m.wait(next, next.due, 0)
+			return
+		}
 	}
-	return heap.Pop(&m.checks).(*checking), 0
+	if of.asking == 0 {
+		delete(m.turns, account)
+	}
 }
 
 // check asks a target once. The next time is the interval later, give or take a twentieth, so that checks do not fall into

@@ -54,13 +54,14 @@ type Manager struct {
 	news    []*Target          // whose health is to be told, oldest first
 	wake    chan struct{}      // capacity 1: there is news
 	probes  int                // health checks at a time
+	turns   map[string]*turn   // of accounts that some of these are of
 	sooner  chan struct{}      // capacity 1: another check is the first that is due
 }
 
 // New returns a Manager without groups. It starts nothing.
 func New(o Options) *Manager {
 	m := &Manager{dial: o.Dial, socket: o.Socket, roots: o.Roots, tell: o.Health, region: o.Region, now: o.Now, log: o.Log,
-		retired: map[*Target]struct{}{}, healths: map[Health]*Health{}, probes: maxProbes, wake: make(chan struct{}, 1), sooner: make(chan struct{}, 1)}
+		retired: map[*Target]struct{}{}, healths: map[Health]*Health{}, probes: maxProbes, turns: map[string]*turn{}, wake: make(chan struct{}, 1), sooner: make(chan struct{}, 1)}
 	if m.socket == nil {
 		m.socket = plainSocket
 	}
