@@ -73,21 +73,21 @@ func parseFieldsPattern(text string) (*pattern, error) {
 		return nil, p.bad("what follows the bracket is not understood")
 	}
 	return &pattern{
-		match: func(m []byte) bool {
-			values, ok := assign(fields, ellipsis, string(m))
+		match: func(m *message) bool {
+			values, ok := assign(fields, ellipsis, string(m.text))
 			return ok && !slices.ContainsFunc(values, func(v assigned) bool { return v.test != nil && !v.test(v.value) })
 		},
-		value: func(m []byte, name string) (string, bool) {
-			values, _ := assign(fields, ellipsis, string(m))
+		value: func(m *message, name string) (string, bool) {
+			values, _ := assign(fields, ellipsis, string(m.text))
 			i := slices.IndexFunc(values, func(v assigned) bool { return "$"+v.name == name })
 			if i < 0 {
 				return "", false
 			}
 			return values[i].value, true
 		},
-		named: func(m []byte) map[string]string {
+		named: func(m *message) map[string]string {
 			out := map[string]string{}
-			values, _ := assign(fields, ellipsis, string(m))
+			values, _ := assign(fields, ellipsis, string(m.text))
 			for _, v := range values {
 				out["$"+v.name] = v.value
 			}

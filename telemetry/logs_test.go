@@ -424,7 +424,7 @@ func TestPatterns(t *testing.T) {
 		m, err := parsePattern(parts[0])
 		got := "error"
 		if err == nil {
-			got = fmt.Sprint(m.match([]byte(parts[1])))
+			got = fmt.Sprint(m.match(&message{text: []byte(parts[1])}))
 		} else if code(err) != "InvalidParameterException" {
 			t.Errorf("%s: %v", line, err)
 		}
@@ -439,7 +439,7 @@ func FuzzPattern(f *testing.F) {
 	f.Add(`?A ?"b c" -d`, "A")
 	f.Add(`[ip, ..., status=4* || status=%5..%, size>1000]`, `127.0.0.1 - "GET / x" 404 1534`)
 	f.Add(`%a|b%`, "b")
-	f.Fuzz(func(t *testing.T, text, message string) {
+	f.Fuzz(func(t *testing.T, text, line string) {
 		m, err := parsePattern(text)
 		if err != nil {
 			if code(err) == "" {
@@ -447,13 +447,14 @@ func FuzzPattern(f *testing.F) {
 			}
 			return
 		}
-		m.match([]byte(message))
+		of := &message{text: []byte(line)}
+		m.match(of)
 		if m.named == nil {
 			return
 		}
-		for name, value := range m.named([]byte(message)) {
-			if got, ok := m.value([]byte(message), name); ok && got != value {
-				t.Errorf("%s of %q by %q: %q and %q", name, message, text, value, got)
+		for name, value := range m.named(of) {
+			if got, ok := m.value(of, name); ok && got != value {
+				t.Errorf("%s of %q by %q: %q and %q", name, line, text, value, got)
 			}
 		}
 	})

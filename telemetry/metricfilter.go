@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"hash/maphash"
 	"maps"
 	"math"
 	"slices"
@@ -46,8 +47,11 @@ type liveFilter struct {
 
 	mu           sync.Mutex
 	reported     []int64         // the latest minutes (ms) with a value, by the order in which they came
-	combinations map[string]bool // of dimensions' values, as keys of metrics
+	combinations map[uint64]bool // of dimensions' values: hashes of metrics' keys, which may have kilobytes
 }
+
+// combinationSeed is the seed of hashes in liveFilter.
+var combinationSeed = maphash.MakeSeed()
 
 // metricRange is how far from 0 the values of metrics may be (CloudWatch API, MetricDatum).
 var metricRange = math.Pow(2, 360)
@@ -61,7 +65,7 @@ func (f MetricFilter) liven() (*liveFilter, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &liveFilter{MetricFilter: f, pattern: p, combinations: map[string]bool{}}
+	l := &liveFilter{MetricFilter: f, pattern: p, combinations: map[uint64]bool{}}
 	if l.number, err = strconv.ParseFloat(f.Value, 64); err != nil {
 		l.field = true
 	}
@@ -88,12 +92,12 @@ func (f MetricFilter) liven() (*liveFilter, error) {
 }
 
 // measure is what an event adds to the filter's metric, false for nothing.
-func (f *liveFilter) measure(message []byte) (value float64, dimensions map[string]string, ok bool) {
-	if !f.pattern.match(message) {
+func (f *liveFilter) measure(m *message) (value float64, dimensions map[string]string, ok bool) {
+	if !f.pattern.match(m) {
 		return 0, nil, false
 	}
 	for name, field := range f.Dimensions {
-		text, ok := f.pattern.value(message, field)
+		text, ok := f.pattern.value(m, field)
 		if !ok || text == "" || len(text) > maxDimensionValue {
 			return 0, nil, false
 		}
@@ -105,7 +109,7 @@ func (f *liveFilter) measure(message []byte) (value float64, dimensions map[stri
 	if !f.field {
 		return f.number, dimensions, true
 	}
-	text, ok := f.pattern.value(message, f.Value)
+	text, ok := f.pattern.value(m, f.Value)
 	if !ok {
 		return 0, nil, false
 	}
@@ -115,12 +119,13 @@ func (f *liveFilter) measure(message []byte) (value float64, dimensions map[stri
 
 // admit tells whether the filter may have a metric, by its key: one of the first that it made.
 func (f *liveFilter) admit(key string) bool {
+	hash := maphash.String(combinationSeed, key)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.combinations) < maxCombinations {
-		f.combinations[key] = true
+		f.combinations[hash] = true
 	}
-	return f.combinations[key]
+	return f.combinations[hash]
 }
 
 // report notes that a minute has a value, and tells whether it had none.
@@ -155,22 +160,33 @@ func measured(filters []*liveFilter, events []Event) ([]Measured, error) {
 		}
 		return found[k].Set.Take(value, 1)
 	}
-	for _, f := range filters {
-		empty := map[int64]bool{} // minutes
-		for _, e := range events {
-			minute := e.Millis - e.Millis%time.Minute.Milliseconds()
-			value, dimensions, ok := f.measure(e.Message)
+	minutes := map[int64]bool{}
+	type in struct {
+		filter *liveFilter
+		minute int64
+	}
+	matched := map[in]bool{}
+	for _, e := range events {
+		minute := e.Millis - e.Millis%time.Minute.Milliseconds()
+		minutes[minute] = true
+		m := message{text: e.Message}
+		for _, f := range filters {
+			value, dimensions, ok := f.measure(&m)
 			if !ok {
-				empty[minute] = true
 				continue
 			}
-			f.report(minute)
+			if at := (in{f, minute}); !matched[at] {
+				matched[at] = true
+				f.report(minute)
+			}
 			if err := take(f, minute, value, dimensions); err != nil {
 				return nil, err
 			}
 		}
-		for minute := range empty {
-			if f.Default != nil && f.report(minute) {
+	}
+	for _, f := range filters {
+		for minute := range minutes {
+			if f.Default != nil && !matched[in{f, minute}] && f.report(minute) {
 				if err := take(f, minute, *f.Default, nil); err != nil {
 					return nil, err
 				}
@@ -300,13 +316,14 @@ func TestPattern(text string, messages []string) ([]PatternMatch, error) {
 		return nil, err
 	}
 	out := []PatternMatch{}
-	for i, m := range messages {
-		if !p.match([]byte(m)) {
+	for i, text := range messages {
+		m := &message{text: []byte(text)}
+		if !p.match(m) {
 			continue
 		}
 		match := PatternMatch{int64(i + 1), map[string]string{}}
 		if p.named != nil {
-			match.Fields = p.named([]byte(m))
+			match.Fields = p.named(m)
 		}
 		out = append(out, match)
 	}

@@ -229,3 +229,26 @@ func TestResourcePolicies(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestManyMinutes gives a minute that has matched no default value, however many others have come since.
+func TestManyMinutes(t *testing.T) {
+	zero := 0.
+	f, err := MetricFilter{Name: "f", Pattern: "ERROR", Namespace: "shop", Metric: "errors", Value: "1", Default: &zero}.liven()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events []Event
+	for n := range 2 * maxReported {
+		at := epoch.Add(time.Duration(n) * time.Minute).UnixMilli()
+		events = append(events, Event{at, []byte("an ERROR")}, Event{at, []byte("nothing")})
+	}
+	values, err := measured([]*liveFilter{f}, events)
+	if err != nil || len(values) != 2*maxReported {
+		t.Fatalf("%d values, %v", len(values), err)
+	}
+	for _, v := range values {
+		if v.Set.Count != 1 {
+			t.Errorf("%v has %g values", v.Time, v.Set.Count)
+		}
+	}
+}

@@ -12,14 +12,31 @@ import (
 
 // pattern is a compiled filter pattern.
 type pattern struct {
-	match func(message []byte) bool
+	match func(*message) bool
 	// value is what a message has in a field: a selector of JSON, or the name of a field between spaces, with its dollar sign. Nil
 	// where messages have no fields, as with terms.
-	value func(message []byte, field string) (string, bool)
+	value func(m *message, field string) (string, bool)
 	// named are the fields that the pattern names, as TestMetricFilter shows them of a message that matches. Nil likewise.
-	named func(message []byte) map[string]string
+	named func(*message) map[string]string
 	// has tells whether there can be a field.
 	has func(field string) bool
+}
+
+// message is what patterns are held against: a text that is decoded once, however many patterns ask for its fields.
+type message struct {
+	text    []byte
+	decoded bool
+	doc     any // when decoded and an object
+	object  bool
+}
+
+// json is the message decoded, if it is a JSON object.
+func (m *message) json() (doc any, ok bool) {
+	if !m.decoded {
+		m.doc, m.object = decodeMessage(m.text)
+		m.decoded = true
+	}
+	return m.doc, m.object
 }
 
 // parsePattern compiles a filter pattern (CloudWatch Logs user guide, FilterAndPatternSyntax): terms that must
@@ -29,7 +46,7 @@ func parsePattern(text string) (*pattern, error) {
 	trimmed := strings.TrimSpace(text)
 	switch {
 	case trimmed == "":
-		return &pattern{match: func([]byte) bool { return true }}, nil
+		return &pattern{match: func(*message) bool { return true }}, nil
 	case strings.HasPrefix(trimmed, "{"):
 		return parseJSONPattern(trimmed)
 	case strings.HasPrefix(trimmed, "["):
@@ -90,9 +107,9 @@ func parseTerms(text string) (*pattern, error) {
 		*list = append(*list, func(m []byte) bool { return bytes.Contains(m, want) })
 		text = strings.TrimSpace(text)
 	}
-	return &pattern{match: func(m []byte) bool {
-		holds := func(t test) bool { return t(m) }
-		return !slices.ContainsFunc(none, holds) && !slices.ContainsFunc(all, func(t test) bool { return !t(m) }) && (len(any) == 0 || slices.ContainsFunc(any, holds))
+	return &pattern{match: func(m *message) bool {
+		holds := func(t test) bool { return t(m.text) }
+		return !slices.ContainsFunc(none, holds) && !slices.ContainsFunc(all, func(t test) bool { return !t(m.text) }) && (len(any) == 0 || slices.ContainsFunc(any, holds))
 	}}, nil
 }
 
@@ -124,18 +141,18 @@ func parseJSONPattern(text string) (*pattern, error) {
 		return nil, p.bad("what follows the condition is not understood")
 	}
 	return &pattern{
-		match: func(m []byte) bool { doc, ok := decodeMessage(m); return ok && cond(doc) },
-		value: func(m []byte, field string) (string, bool) {
-			doc, ok := decodeMessage(m)
+		match: func(m *message) bool { doc, ok := m.json(); return ok && cond(doc) },
+		value: func(m *message, field string) (string, bool) {
+			doc, ok := m.json()
 			path, err := parseSelector(field)
 			if !ok || err != nil {
 				return "", false
 			}
 			return textAt(doc, path)
 		},
-		named: func(m []byte) map[string]string {
+		named: func(m *message) map[string]string {
 			out := map[string]string{}
-			doc, _ := decodeMessage(m)
+			doc, _ := m.json()
 			for selector, path := range p.selectors {
 				if text, ok := textAt(doc, path); ok {
 					out[selector] = text

@@ -303,7 +303,7 @@ func (l *Logs) Filter(account, groupName string, q FilterQuery) (events []LogEve
 	err = g.scan(l.rangeOf(g, max(q.From, after.millis), to), func(name string) bool {
 		return strings.HasPrefix(name, q.Prefix) && (len(q.Streams) == 0 || slices.Contains(q.Streams, name))
 	}, func(r record, stream string, at position) error {
-		if at.compare(after) > 0 && p.wants(at) && pattern.match(r.text) {
+		if at.compare(after) > 0 && p.wants(at) && pattern.match(&message{text: r.text}) {
 			p.add(event(r, stream, at))
 		}
 		return nil
