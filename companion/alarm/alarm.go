@@ -160,10 +160,10 @@ func (a *Alarms) SetState(ctx context.Context, c *authpolicy.Caller, name string
 		if err != nil {
 			return err
 		}
-		a.turn(n, state, reason, data)
+		e := &evaluation{a, tx, a.Time(), map[string]*evaluated{}}
+		turn(n, e.at, state, reason, data)
 		tx.Put(n)
-		e := &evaluation{alarms: a, tx: tx, known: map[string]*trellis.Alarm{n.Key(): n}, turns: map[string]int{}}
-		return e.spread(n)
+		return e.spread(e.take(n))
 	})
 }
 

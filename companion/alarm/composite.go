@@ -88,14 +88,15 @@ func (a *Alarms) PutComposite(ctx context.Context, c *authpolicy.Caller, name st
 		if created {
 			how = "created"
 		}
-		e := &evaluation{alarms: a, tx: tx, known: map[string]*trellis.Alarm{n.Key(): n}, turns: map[string]int{}}
-		state, err := e.state(n)
+		e := &evaluation{a, tx, a.Time(), map[string]*evaluated{}}
+		m := e.take(n)
+		state, err := e.state(m)
 		if err != nil {
 			return err
 		}
-		a.turn(n, state, fmt.Sprintf("%s was %s and its alarm rule evaluates to %s", n.ARN(a.Region), how, state), "")
+		turn(n, e.at, state, fmt.Sprintf("%s was %s and its alarm rule evaluates to %s", n.ARN(a.Region), how, state), "")
 		tx.Put(n)
-		return e.spread(n)
+		return e.spread(m)
 	})
 }
 
@@ -162,108 +163,139 @@ func free(tx *store.Tx, account string, doomed []*trellis.Alarm) error {
 	return nil
 }
 
-// turn gives an alarm a state, with its reason and what is to be known of it as JSON.
-func (a *Alarms) turn(n *trellis.Alarm, state trellis.AlarmState, reason, data string) {
-	now := a.Time()
+// turn gives an alarm a state from some time on, with its reason and what is to be known of it as JSON.
+func turn(n *trellis.Alarm, at time.Time, state trellis.AlarmState, reason, data string) {
 	if n.State != state {
-		happened(n, now, "StateUpdate", fmt.Sprintf("Alarm updated from %s to %s", n.State, state), map[string]any{
+		happened(n, at, "StateUpdate", fmt.Sprintf("Alarm updated from %s to %s", n.State, state), map[string]any{
 			"oldState": map[string]any{"stateValue": n.State, "stateReason": n.StateReason}, "newState": map[string]any{"stateValue": state, "stateReason": reason}})
-		n.StateTransitionedAt = now
+		n.StateTransitionedAt = at
 	}
-	n.State, n.StateReason, n.StateReasonData, n.StateUpdatedAt = state, reason, data, now
+	n.State, n.StateReason, n.StateReasonData, n.StateUpdatedAt = state, reason, data, at
 }
 
-// evaluation is what one change of an alarm does to the composite ones above it, in one transaction.
+// evaluation is what one change of an alarm does to the composite ones above it, in one transaction and at one time. Each alarm
+// is read once, however often it changes.
 type evaluation struct {
 	alarms *Alarms
 	tx     *store.Tx
-	known  map[string]*trellis.Alarm // by key, with their states as they will be
-	turns  map[string]int            // how often each has changed
+	at     time.Time
+	known  map[string]*evaluated // by key
+}
+
+// evaluated is an alarm in an evaluation, with its state as it will be.
+type evaluated struct {
+	*trellis.Alarm
+	rule     *rule              // nil of a metric alarm
+	children map[string]string  // keys by how the rule writes their alarms
+	above    []string           // keys of the composite alarms that depend on it, once it has changed
+	was      trellis.AlarmState // before it changed
+	cause    *evaluated         // that made it change last; nil while it has not
+	turns    int                // how often it has changed
+}
+
+// asks tells whether the rule asks an alarm, by its key.
+func (m *evaluated) asks(key string) bool {
+	for _, k := range m.children {
+		if k == key {
+			return true
+		}
+	}
+	return false
+}
+
+// take has an alarm in the evaluation.
+func (e *evaluation) take(n *trellis.Alarm) *evaluated {
+	m := &evaluated{Alarm: n, children: map[string]string{}}
+	if r, err := parseRule(n.Configuration.Rule); err == nil { // else a metric alarm: rules are put only when they can be read
+		m.rule = r
+		for _, text := range r.alarms() {
+			m.children[text] = n.Account + "/" + e.alarms.nameOf(n.Account, text)
+		}
+	}
+	e.known[n.Key()] = m
+	return m
 }
 
 // get reads an alarm once.
-func (e *evaluation) get(key string) (*trellis.Alarm, error) {
-	if n := e.known[key]; n != nil {
-		return n, nil
+func (e *evaluation) get(key string) (*evaluated, error) {
+	if m := e.known[key]; m != nil {
+		return m, nil
 	}
 	n, err := store.Get[*trellis.Alarm](e.tx, key)
-	if err == nil {
-		e.known[key] = n
+	if err != nil {
+		return nil, err
 	}
-	return n, err
+	return e.take(n), nil
 }
 
 // state is the state that a composite alarm's rule gives it.
-func (e *evaluation) state(n *trellis.Alarm) (trellis.AlarmState, error) {
-	r, err := parseRule(n.Configuration.Rule)
-	if err != nil {
-		return "", err
-	}
-	states := map[string]trellis.AlarmState{}
-	for _, text := range r.alarms() {
-		child, err := e.get(n.Account + "/" + e.alarms.nameOf(n.Account, text))
+func (e *evaluation) state(m *evaluated) (trellis.AlarmState, error) {
+	states := make(map[string]trellis.AlarmState, len(m.children))
+	for text, key := range m.children {
+		child, err := e.get(key)
 		if err != nil {
 			return "", err
 		}
 		states[text] = child.State
 	}
-	if r.holds(func(text string) trellis.AlarmState { return states[text] }) {
+	if m.rule.holds(func(text string) trellis.AlarmState { return states[text] }) {
 		return trellis.AlarmAlarm, nil
 	}
 	return trellis.AlarmOK, nil
 }
 
 // spread evaluates the composite alarms above one that has changed, and those above them.
-func (e *evaluation) spread(changed *trellis.Alarm) error {
-	before, cause := map[string]trellis.AlarmState{}, map[string]*trellis.Alarm{}
-	for queue := []*trellis.Alarm{changed}; len(queue) > 0; queue = queue[1:] {
+func (e *evaluation) spread(changed *evaluated) error {
+	var others []*evaluated // that have changed, the first first
+	for queue := []*evaluated{changed}; len(queue) > 0; queue = queue[1:] {
 		child := queue[0]
-		above, err := e.tx.Marked(parents(child.Account, child.ID))
-		if err != nil {
-			return err
+		if child.above == nil {
+			var err error
+			if child.above, err = e.tx.Marked(parents(child.Account, child.ID)); err != nil {
+				return err
+			}
 		}
-		for _, key := range above {
-			n, err := e.get(key)
+		for _, key := range child.above {
+			m, err := e.get(key)
 			if err != nil {
 				return err
 			}
-			if n == changed || !slices.Contains(e.alarms.children(n), child.ID) {
+			if m == changed || !m.asks(child.Key()) {
 				continue // a cycle is closed, or the child is its suppressor alone
 			}
-			state, err := e.state(n)
+			state, err := e.state(m)
 			if err != nil {
 				return err
 			}
-			if state == n.State || e.turns[key] == maxTurns {
+			if state == m.State || m.turns == maxTurns {
 				continue
 			}
-			if e.turns[key]++; e.turns[key] == 1 {
-				before[key] = n.State
+			if m.turns++; m.turns == 1 {
+				m.was, others = m.State, append(others, m)
 			}
-			n.State, cause[key] = state, child
-			queue = append(queue, n)
+			m.State, m.cause = state, child
+			queue = append(queue, m)
 		}
 	}
-	for key, was := range before {
-		n := e.known[key]
-		state := n.State
-		if n.State = was; state == was {
+	for _, m := range others {
+		state := m.State
+		if m.State = m.was; state == m.was {
 			continue
 		}
-		e.alarms.turn(n, state, e.reason(cause[key]), e.data(cause[key]))
-		e.tx.Put(n)
+		turn(m.Alarm, e.at, state, e.reason(m.cause), e.data(m.cause))
+		e.tx.Put(m.Alarm)
 	}
 	return nil
 }
 
 // reason is why a composite alarm has another state: which alarm of its rule has changed.
-func (e *evaluation) reason(child *trellis.Alarm) string {
-	return fmt.Sprintf("%s transitioned to %s at %s", child.ARN(e.alarms.Region), child.State, child.StateUpdatedAt.UTC().Format(stateTime))
+func (e *evaluation) reason(child *evaluated) string {
+	return fmt.Sprintf("%s transitioned to %s at %s", child.ARN(e.alarms.Region), child.State, e.at.Format(stateTime))
 }
 
 // data is reason as JSON.
-func (e *evaluation) data(child *trellis.Alarm) string {
+func (e *evaluation) data(child *evaluated) string {
 	text, _ := json.Marshal(map[string]any{"triggeringAlarms": []any{map[string]any{"arn": child.ARN(e.alarms.Region),
-		"state": map[string]any{"value": child.State, "timestamp": child.StateUpdatedAt.UTC().Format(time.RFC3339)}}}}) // texts cannot fail
+		"state": map[string]any{"value": child.State, "timestamp": e.at.Format(time.RFC3339)}}}}) // texts cannot fail
 	return string(text)
 }

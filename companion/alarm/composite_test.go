@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/trellis-project/trellis"
 	"github.com/trellis-project/trellis/authpolicy"
@@ -202,6 +203,27 @@ func TestDiamonds(t *testing.T) {
 		l.set("0", state)
 		if got := l.find(alarm.Query{Metric: true, Composite: true, State: state}); len(got) != 2*high+1 {
 			t.Errorf("%s: %v", state, got)
+		}
+	}
+}
+
+// TestReasons has each alarm of a chain say when the one below it changed.
+func TestReasons(t *testing.T) {
+	l := newLab(t, "500000000305", "*")
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	l.Now = func() time.Time { now = now.Add(time.Minute); return now }
+	l.metric("0")
+	for n := range 8 {
+		l.want("one above", l.rule(fmt.Sprint(n+1), fmt.Sprintf("ALARM(%d)", n)), "", "")
+	}
+	l.set("0", trellis.AlarmAlarm)
+	all, err := l.Describe(t.Context(), l.c, "DescribeAlarms", alarm.Query{Metric: true, Composite: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range all[1:] {
+		if at := all[i].StateUpdatedAt.Format("15:04:05"); !strings.Contains(n.StateReason, fmt.Sprintf(":alarm:%d transitioned to ALARM at ", i)) || !strings.Contains(n.StateReason, at) {
+			t.Errorf("%s, of one that did at %s", n.StateReason, at)
 		}
 	}
 }
