@@ -36,6 +36,7 @@ type Parameter struct {
 type ParameterVersion struct {
 	Parameter          // as it was
 	Value     Secret   `json:"value"`
+	KeyARN    string   `json:"keyArn,omitempty"` // of a SecureString: the key that KeyID named when it was put; empty in versions from before this was kept
 	Labels    []string `json:"labels,omitempty"`
 }
 

@@ -78,14 +78,18 @@ func (u Use) with(k *Keys, usage trellis.KeyUsage, algorithm string, keys map[st
 	}}
 }
 
-// ForService checks that a caller may have a service of AWS, for example ssm, encrypt or decrypt with a key.
-func (k *Keys) ForService(tx *store.Tx, c *authpolicy.Caller, service string, u Use) error {
+// ForService checks that a caller may have a service of AWS, for example ssm, encrypt or decrypt with a key, and returns the
+// key's ARN.
+func (k *Keys) ForService(tx *store.Tx, c *authpolicy.Caller, service string, u Use) (arn string, err error) {
 	u.keys = map[string][]string{"kms:viaservice": {service + "." + k.Region + ".amazonaws.com"}}
-	_, err := k.get(tx, c, u.KeyID, u.encryption(k))
+	key, err := k.get(tx, c, u.KeyID, u.encryption(k))
 	if due, is := errors.AsType[*dueError](err); is {
-		return noKey(due.key.ARN(k.Region))
+		return "", noKey(due.key.ARN(k.Region))
 	}
-	return err
+	if err != nil {
+		return "", err
+	}
+	return key.ARN(k.Region), nil
 }
 
 // Encrypt encrypts a text of at most 4096 bytes, or of what a public key has room for.

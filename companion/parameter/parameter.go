@@ -4,6 +4,7 @@
 package parameter
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -168,17 +169,17 @@ func versions(tx *store.Tx, n *trellis.Parameter) ([]*trellis.ParameterVersion, 
 	return store.List[*trellis.ParameterVersion](tx, n.Account+"/"+n.ID+":")
 }
 
-// useKey asks whether the caller may have Systems Manager use the key of a SecureString (Systems Manager user guide, KMS
-// encryption for SecureString parameters). AWS's own key serves all of the account.
-func (p *Parameters) useKey(tx *store.Tx, c *authpolicy.Caller, action string, n *trellis.Parameter) error {
-	if n.KeyID == defaultKey {
-		return nil
+// useKey asks whether the caller may have Systems Manager use a key for a SecureString (Systems Manager user guide, KMS
+// encryption for SecureString parameters), and returns the key's ARN. AWS's own key serves all of the account.
+func (p *Parameters) useKey(tx *store.Tx, c *authpolicy.Caller, action, id string, n *trellis.Parameter) (arn string, err error) {
+	if id == defaultKey {
+		return defaultKey, nil
 	}
-	err := p.keys.ForService(tx, c, "ssm", key.Use{Action: action, KeyID: n.KeyID, Context: map[string]string{"PARAMETER_ARN": n.ARN(p.Region)}})
+	arn, err = p.keys.ForService(tx, c, "ssm", key.Use{Action: action, KeyID: id, Context: map[string]string{"PARAMETER_ARN": n.ARN(p.Region)}})
 	if e, ok := errors.AsType[*trellis.Error](err); ok && e.Code != "AccessDeniedException" {
-		return fault("InvalidKeyId", "%s", e.Message)
+		err = fault("InvalidKeyId", "%s", e.Message)
 	}
-	return err
+	return arn, err
 }
 
 // Version is a version of a parameter as it is read.
@@ -194,7 +195,8 @@ func (p *Parameters) show(tx *store.Tx, c *authpolicy.Caller, v *trellis.Paramet
 	switch {
 	case v.Type != trellis.ParameterSecureString:
 	case decrypt:
-		return out, p.useKey(tx, c, "kms:Decrypt", &v.Parameter)
+		_, err := p.useKey(tx, c, "kms:Decrypt", cmp.Or(v.KeyARN, v.KeyID), &v.Parameter)
+		return out, err
 	default:
 		sum := sha256.Sum256([]byte(v.Key() + v.UpdatedAt.String()))
 		out.Value = base64.StdEncoding.EncodeToString(sum[:])
@@ -351,8 +353,9 @@ func (p *Parameters) Put(ctx context.Context, c *authpolicy.Caller, in Put) (n *
 		if err := in.apply(n); err != nil {
 			return err
 		}
+		var by string
 		if n.Type == trellis.ParameterSecureString {
-			if err := p.useKey(tx, c, "kms:Encrypt", n); err != nil {
+			if by, err = p.useKey(tx, c, "kms:Encrypt", n.KeyID, n); err != nil {
 				return err
 			}
 		}
@@ -361,7 +364,7 @@ func (p *Parameters) Put(ctx context.Context, c *authpolicy.Caller, in Put) (n *
 			return err
 		}
 		tx.Put(n)
-		v := &trellis.ParameterVersion{Parameter: *n, Value: trellis.NewSecret(in.Value)}
+		v := &trellis.ParameterVersion{Parameter: *n, Value: trellis.NewSecret(in.Value), KeyARN: by}
 		v.Tags = nil
 		tx.Put(v)
 		return nil

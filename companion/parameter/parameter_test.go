@@ -124,11 +124,17 @@ func TestWho(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := keys.PutAlias(t.Context(), admin, "alias/moved", closed.ID, false); err != nil {
+		t.Fatal(err)
+	}
 	for _, in := range []parameter.Put{{Name: "/a/open", Value: "x", Type: "String"}, {Name: "/b/secret", Value: "s3cret", Type: "SecureString", KeyID: made.ID},
-		{Name: "/b/closed", Value: "s3cret", Type: "SecureString", KeyID: closed.ID}} {
+		{Name: "/b/closed", Value: "s3cret", Type: "SecureString", KeyID: closed.ID}, {Name: "/b/moved", Value: "s3cret", Type: "SecureString", KeyID: "alias/moved"}} {
 		if _, _, err := p.Put(t.Context(), admin, in); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if _, err := keys.PutAlias(t.Context(), admin, "alias/moved", made.ID, true); err != nil {
+		t.Fatal(err)
 	}
 	reader := caller(t, account, `["ssm:*","kms:Decrypt"]`, "*")
 	reader.Principal.ARN = trellis.IAMARN(account, "user/reader")
@@ -152,6 +158,7 @@ func TestWho(t *testing.T) {
 		{"a secret without its key", caller(t, account, `"ssm:*"`, "*"), "/b/secret", "AccessDeniedException"},
 		{"a secret with its key", reader, "/b/secret", ""},
 		{"a secret whose key's policy speaks of others", reader, "/b/closed", "AccessDeniedException"},
+		{"a secret whose alias leads to another key now", reader, "/b/moved", "AccessDeniedException"},
 		{"a secret by a grant", granted, "/b/closed", ""},
 		{"another secret by that grant", granted, "/b/secret", "AccessDeniedException"},
 		{"another account", caller(t, "500000000204", `"*"`, "*"), "/a/open", "ParameterNotFound"},
